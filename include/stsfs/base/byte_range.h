@@ -1,0 +1,18 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+namespace stsfs {
+
+/// `[offset, offset + length)`, in bytes.
+struct ByteRange {
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+
+  std::uint64_t end() const { return offset + length; }
+  bool empty() const { return length == 0; }
+  auto operator<=>(const ByteRange&) const = default;
+};
+
+}  // namespace stsfs

@@ -1,0 +1,27 @@
+# stsfs_layer(name USES layers… LIBS libraries… PUBLIC_LIBS libraries… SOURCES files…)
+#
+# A static library of src/<name>/SOURCES. Only include/stsfs/<name> is exported, through a directory of its own
+# under the build tree, so that an include of a layer that USES does not name is "No such file". USES is
+# private: what a layer's own headers include from lower layers, its users name as well. Libraries are private
+# too (no library's header stands in include/), but for the few that PUBLIC_LIBS names (tl::expected, fmt).
+function(stsfs_layer name)
+  cmake_parse_arguments(arg "" "" "USES;LIBS;PUBLIC_LIBS;SOURCES" ${ARGN})
+  list(TRANSFORM arg_USES PREPEND stsfs_)
+  list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)
+  add_library(stsfs_${name} STATIC ${arg_SOURCES})
+  set(root ${CMAKE_BINARY_DIR}/layers/${name})
+  file(MAKE_DIRECTORY ${root}/stsfs)
+  file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/stsfs/${name} ${root}/stsfs/${name} SYMBOLIC)
+  target_include_directories(stsfs_${name} PUBLIC ${root} PRIVATE ${PROJECT_SOURCE_DIR}/src/${name})
+  target_link_libraries(stsfs_${name} PUBLIC ${arg_PUBLIC_LIBS} PRIVATE ${arg_USES} ${arg_LIBS})
+endfunction()
+
+# stsfs_program(name USES layers… LIBS libraries… SOURCES files…): an executable of src/SOURCES.
+function(stsfs_program name)
+  cmake_parse_arguments(arg "" "" "USES;LIBS;SOURCES" ${ARGN})
+  list(TRANSFORM arg_USES PREPEND stsfs_)
+  list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/)
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LIBS})
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "stsfs/base/clock.h"
+#include "stsfs/base/secret.h"
+
+namespace stsfs::credentials {
+
+/// What a request is signed with. Immutable: renewal makes a new one, and whoever holds this goes
+/// on with it.
+struct Credential {
+  std::string access_key_id;
+  Secret access_key_secret;
+  Secret security_token;               ///< Empty for a long-term key.
+  std::optional<WallTime> expiration;  ///< Absent: it does not expire.
+};
+using CredentialSnapshot = std::shared_ptr<const Credential>;
+
+enum class Permissions { kReadWrite, kReadOnly };
+
+/// Where the person's folder is, as the vending answer says or the options do.
+struct Folder {
+  std::string
+      endpoint;  ///< `https://oss-cn-hangzhou.aliyuncs.com`: scheme and host, no bucket, no path.
+  std::string region;  ///< `cn-hangzhou`
+  std::string bucket;
+  std::string prefix;  ///< Empty (the whole bucket) or ends in `/`; never starts with one.
+  Permissions permissions = Permissions::kReadWrite;
+  bool versioning = false;
+  bool hierarchical_namespace = false;
+  std::uint64_t quota_bytes = 0;  ///< 0: none.
+  std::uint64_t used_bytes = 0;
+};
+
+/// What a source gives: a credential, and where it says so the folder.
+struct Grant {
+  Credential credential;
+  std::optional<Folder> folder;
+};
+
+}  // namespace stsfs::credentials

@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/clock.h"
+
+namespace stsfs::oss {
+
+/// How an object came to be. Source: OSS API, `x-oss-object-type`.
+enum class ObjectType { kNormal, kMultipart, kAppendable, kSymlink };
+
+/// `x-oss-meta-` headers without that prefix, names in lower case.
+using UserMetadata = std::map<std::string, std::string>;
+
+/// The headers that are stored with an object and come back with it.
+struct ObjectHeaders {
+  std::string content_type;
+  std::string cache_control;
+  std::string content_disposition;
+  std::string content_encoding;
+  std::string content_language;
+  std::string expires;
+  UserMetadata user;
+};
+
+/// What HeadObject tells.
+struct ObjectMeta {
+  std::uint64_t size_bytes = 0;
+  std::string etag;        ///< With its quotes, as sent. Names a version of the content.
+  WallTime last_modified;  ///< Whole seconds.
+  ObjectType type = ObjectType::kNormal;
+  std::string
+      storage_class;  ///< "Standard", "IA", "Archive", …; empty when the server does not say.
+  std::optional<std::uint64_t> crc64;
+  std::string restore;  ///< `x-oss-restore`, empty when not archived or not asked for.
+  std::string version_id;
+  std::uint64_t tagging_count = 0;
+  ObjectHeaders headers;
+  WallTime server_time;  ///< `Date` of the answer.
+};
+
+/// What GetObjectMeta tells. On a symbolic link it describes the link, where HeadObject follows it.
+struct ObjectBrief {
+  std::uint64_t size_bytes = 0;
+  std::string etag;
+  WallTime last_modified;
+  std::optional<ObjectType> type;  ///< Not every server sends it.
+  std::string version_id;
+  WallTime server_time;
+};
+
+/// One object in a listing.
+struct ListEntry {
+  std::string key;
+  std::uint64_t size_bytes = 0;
+  std::string etag;
+  WallTime last_modified;
+  ObjectType type = ObjectType::kNormal;
+  std::string storage_class;
+  std::string restore;
+};
+
+struct ListRequest {
+  std::string prefix;
+  std::string delimiter;           ///< Empty: every key below the prefix.
+  std::string start_after;         ///< Exclusive.
+  std::string continuation_token;  ///< From the page before; then `start_after` is ignored.
+  int keys_max = 1000;             ///< 1 to 1,000.
+};
+
+/// One page, both lists in byte order of the keys.
+struct ListPage {
+  std::vector<ListEntry> objects;
+  std::vector<std::string> common_prefixes;
+  std::string next_token;  ///< Empty on the last page.
+  WallTime server_time;
+};
+
+/// How an object is to be written.
+struct PutOptions {
+  ObjectHeaders headers;
+  std::string storage_class;      ///< Empty: the bucket's.
+  std::string acl;                ///< Empty: the bucket's (`default`).
+  std::string tagging;            ///< `a=1&b=2`, encoded.
+  bool forbid_overwrite = false;  ///< kExists when the key is taken (versioned buckets ignore it).
+};
+
+/// What a write left behind.
+struct Written {
+  std::string etag;
+  std::optional<std::uint64_t> crc64;  ///< Of the whole object.
+  std::string version_id;
+  WallTime server_time;
+};
+
+struct CopyOptions {
+  std::string source_key;         ///< In the same bucket.
+  std::string source_etag;        ///< Empty: any version. Otherwise kChanged when it is another.
+  bool replace_metadata = false;  ///< False: everything is copied and `put.headers` ignored.
+  PutOptions put;
+};
+
+struct Part {
+  int number = 0;  ///< 1 to 10,000.
+  std::string etag;
+  std::uint64_t size_bytes = 0;
+  std::optional<std::uint64_t> crc64;
+};
+
+struct Symlink {
+  std::string target;  ///< A raw key of the same bucket, decoded.
+  std::string etag;
+  WallTime last_modified;
+  UserMetadata user;
+};
+
+}  // namespace stsfs::oss

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the quick start need, from Debian 12's own packages. Does nothing when all
+# of it is there. Uses sudo when not root.
+set -euo pipefail
+
+packages=(
+  # to build
+  g++ cmake ninja-build pkg-config ccache git
+  libfuse3-dev libcurl4-openssl-dev libssl-dev libpugixml-dev libexpected-dev libspdlog-dev libfmt-dev
+  nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libisal-dev
+  libmicrohttpd-dev libsodium-dev libsystemd-dev
+  # to mount
+  fuse3 ca-certificates
+  # to test: GoogleTest, a second compiler with its checkers and fuzzers, programs that use a mount
+  libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
+  attr curl file gdb man-db openssl procps psmisc python3 rsync s3fs rclone sqlite3 time xxd
+)
+# A Node.js that is there already (from wherever) is taken; Debian's npm would conflict with some of them.
+command -v node > /dev/null || packages+=(nodejs)
+command -v npm > /dev/null || packages+=(npm)
+
+missing=()
+for package in "${packages[@]}"; do
+  state=$(dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2> /dev/null || true)
+  [[ $state == ii* ]] || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+  echo "setup: everything is installed"
+  exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+  command -v sudo > /dev/null || {
+    echo "setup: these packages are missing and there is no sudo; install them as root: ${missing[*]}" >&2
+    exit 1
+  }
+  as_root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+echo "setup: done"

@@ -1,0 +1,3 @@
+#include "stsfs/base/result.h"
+
+stsfs::Result<int> layering_probe() { return 1; }

@@ -16,7 +16,6 @@ const char* name_of(Method method);
 
 /// How to reach servers; one engine, one set.
 struct EngineOptions {
-  int loops = 1;              ///< Threads that drive transfers. 2 pays from 4 CPUs on.
   int connections_max = 128;  ///< In all; further requests wait their turn.
   int connections_per_host_max = 64;
   std::chrono::milliseconds connect_timeout{5'000};
@@ -57,17 +56,17 @@ struct EngineCounters {
   int in_flight = 0;
 };
 
-/// Many transfers on few threads, over pooled connections.
+/// Many transfers on one thread, over pooled connections.
 ///
 /// An HTTP status of any value is a result, not a failure: what it means is for the layer above.
 /// Failures are what kept an answer from coming: kUnavailable (refused, reset, unresolved, stalled,
-/// truncated), kTimedOut (the deadline), kCredential never, kProtocol (not HTTP, a body over the
+/// truncated), kTimedOut (the deadline), kProtocol (not HTTP, a body over the
 /// limit), kInvalid (TLS: the certificate is not trusted; the message says which and names
 /// `cacert=`), and whatever a sink or source said.
 ///
-/// Threads:  `start` and dropping a transfer on any thread; callbacks, sinks and sources on a loop.
+/// Threads:  `start` and dropping a transfer on any thread; callbacks, sinks and sources on the loop.
 /// Lifetime: every transfer must be dropped or done before the engine goes. Destroying it stops the
-/// loops. Errors name host and path, never headers or the query (they can hold signatures).
+/// loop. Errors name host and path, never headers or the query (they can hold signatures).
 class Engine : public Scheduler {
  public:
   static Result<std::unique_ptr<Engine>> create(const EngineOptions& options, const Clock& clock);

@@ -1,0 +1,333 @@
+// How cancelling keeps its promise. Off the loop: the job goes into `cancels_`, the loop takes it
+// out between two calls of curl, settles it, and wakes the one who waits. On the loop, inside any
+// callback: curl may not be called from its own callbacks, so the exchange is abandoned at once
+// (its sink and source are not touched again) and taken out before the loop next sleeps.
+
+#include "loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace stsfs::http {
+namespace {
+
+constexpr std::size_t kPooledHandlesMax = 64;
+constexpr int kEventsAtOnce = 64;
+
+}  // namespace
+
+Loop::Loop(const EngineOptions& options, const Clock& clock) : options_(options), clock_(clock) {}
+
+Result<std::shared_ptr<Loop>> Loop::create(const EngineOptions& options, const Clock& clock) {
+  std::shared_ptr<Loop> loop(new Loop(options, clock));
+  if (auto opened = loop->open(); !opened) return fail(std::move(opened.error()), "HTTP engine");
+  loop->launch();
+  return loop;
+}
+
+Result<void> Loop::open() {
+  epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
+  wakeup_.reset(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!epoll_ || !wakeup_) return fail_errno("epoll");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = wakeup_.get();
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event) != 0)
+    return fail_errno("epoll_ctl");
+  share_.reset(curl_share_init());
+  multi_.reset(curl_multi_init());
+  if (!share_ || !multi_) return fail(Errc::kIo, "libcurl could not start");
+  curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  CURLM* multi = multi_.get();
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, &Loop::on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, &Loop::on_timer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_NOTHING));
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+                    static_cast<long>(options_.connections_max));
+  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS,
+                    static_cast<long>(options_.connections_per_host_max));
+  return {};
+}
+
+void Loop::launch() {
+  thread_ = std::jthread([this] { run(); });
+}
+
+Loop::~Loop() { stop(); }
+
+void Loop::stop() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake();
+  if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) thread_.join();
+}
+
+void Loop::wake() {
+  const std::uint64_t one = 1;
+  // A full counter wakes just as well.
+  [[maybe_unused]] const ssize_t written = write(wakeup_.get(), &one, sizeof one);
+}
+
+EngineCounters Loop::counters() const {
+  return {requests_, bytes_sent_, bytes_received_, connections_opened_, in_flight_};
+}
+
+Transfer Loop::start(Request request, Callback<Response> done) {
+  auto job = std::make_shared<Job>();
+  job->deadline = request.deadline;
+  job->exchange = std::make_unique<Exchange>(std::move(request), options_);
+  job->done = std::move(done);
+  return submit(std::move(job));
+}
+
+Transfer Loop::after(std::chrono::milliseconds delay, UniqueFunction<void()> what) {
+  auto job = std::make_shared<Job>();
+  job->timer = std::move(what);
+  job->due = clock_.steady() + delay;
+  return submit(std::move(job));
+}
+
+Transfer Loop::submit(JobPointer job) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_) started_.push_back(job);
+  }
+  wake();
+  return Transfer([loop = shared_from_this(), job] { loop->cancel(job); });
+}
+
+void Loop::cancel(const JobPointer& job) {
+  if (std::this_thread::get_id() == loop_thread_.load()) {
+    abandon(job);
+    return;
+  }
+  MutexLock lock(mutex_);
+  if (job->settled || stopped_) return;
+  cancels_.push_back(job);
+  wake();
+  while (!job->settled && !stopped_) settled_.wait(mutex_);
+}
+
+// --- from here on: the loop's thread ---
+
+void Loop::run() {
+  loop_thread_ = std::this_thread::get_id();
+  std::array<epoll_event, kEventsAtOnce> events{};
+  for (;;) {
+    take_commands();
+    fire_timers();
+    collect_finished();
+    remove_cancelled();
+    {
+      MutexLock lock(mutex_);
+      if (stopping_) break;
+    }
+    const int count = epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, epoll_timeout_ms());
+    for (int i = 0; i < count; ++i) {
+      const auto& event = events[static_cast<std::size_t>(i)];
+      socket_ready(event.data.fd, event.events);
+    }
+  }
+  fail_all();
+  MutexLock lock(mutex_);
+  stopped_ = true;
+  settled_.notify_all();
+}
+
+void Loop::take_commands() {
+  std::deque<JobPointer> started;
+  std::deque<JobPointer> cancels;
+  {
+    MutexLock lock(mutex_);
+    started.swap(started_);
+    cancels.swap(cancels_);
+  }
+  for (const JobPointer& job : started)
+    if (!job->cancelled) begin(job);
+  for (const JobPointer& job : cancels) abandon(job);
+}
+
+CurlEasy Loop::easy_from_pool() {
+  if (pool_.empty()) return CurlEasy(curl_easy_init());
+  CurlEasy easy = std::move(pool_.back());
+  pool_.pop_back();
+  return easy;
+}
+
+void Loop::begin(const JobPointer& job) {
+  job->running = true;
+  if (!job->exchange) {
+    timers_.push(job);
+    return;
+  }
+  ++requests_;
+  ++in_flight_;
+  const auto left = job->deadline->left(clock_);
+  if (left.count() == 0) {
+    complete(job, fail(Errc::kTimedOut, "the deadline had passed before the request was sent"));
+    return;
+  }
+  CurlEasy easy = easy_from_pool();
+  if (!easy) {
+    complete(job, fail(Errc::kIo, "out of memory"));
+    return;
+  }
+  if (auto ready = job->exchange->prepare(std::move(easy), share_.get(), left); !ready) {
+    complete(job, fail(std::move(ready.error())));
+    return;
+  }
+  exchanges_.emplace(job->exchange->easy(), job);
+  if (curl_multi_add_handle(multi_.get(), job->exchange->easy()) != CURLM_OK)
+    complete(job, fail(Errc::kIo, "libcurl refused the request"));
+}
+
+void Loop::fire_timers() {
+  const SteadyTime now = clock_.steady();
+  while (!timers_.empty() && timers_.top()->due <= now) {
+    const JobPointer job = timers_.top();
+    timers_.pop();
+    if (job->cancelled) continue;
+    job->settled_for_loop = true;  // dropping it inside its own callback does nothing
+    job->timer();
+    settle(job);
+  }
+  if (curl_due_ && *curl_due_ <= now) {
+    curl_due_.reset();
+    int running = 0;
+    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
+  }
+}
+
+void Loop::collect_finished() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const auto found = exchanges_.find(message->easy_handle);
+    if (found == exchanges_.end() || found->second->cancelled) continue;
+    const JobPointer job = found->second;
+    const CURLcode code = message->data.result;
+    long opened = 0;
+    curl_easy_getinfo(job->exchange->easy(), CURLINFO_NUM_CONNECTS, &opened);
+    connections_opened_ += static_cast<std::uint64_t>(opened);
+    complete(job, job->exchange->finish(code, job->deadline->passed(clock_)));
+  }
+}
+
+void Loop::complete(const JobPointer& job, Result<Response> result) {
+  detach(*job);
+  job->settled_for_loop = true;
+  job->done(std::move(result));
+  settle(job);
+}
+
+/// Takes the exchange off curl and its handle back into the pool.
+void Loop::detach(Job& job) {
+  bytes_sent_ += job.exchange->bytes_sent();
+  bytes_received_ += job.exchange->bytes_received();
+  --in_flight_;
+  if (job.exchange->easy() == nullptr) return;
+  if (exchanges_.erase(job.exchange->easy()) != 0)
+    curl_multi_remove_handle(multi_.get(), job.exchange->easy());
+  CurlEasy easy = job.exchange->take_easy();
+  if (pool_.size() < kPooledHandlesMax) pool_.push_back(std::move(easy));
+}
+
+void Loop::abandon(const JobPointer& job) {
+  if (job->cancelled || job->settled_for_loop) return;
+  job->cancelled = true;
+  if (job->exchange) job->exchange->abandon();
+  to_remove_.push_back(job);
+}
+
+void Loop::remove_cancelled() {
+  while (!to_remove_.empty()) {
+    std::vector<JobPointer> jobs;
+    jobs.swap(to_remove_);
+    for (const JobPointer& job : jobs) {
+      if (job->exchange && job->running) detach(*job);
+      job->settled_for_loop = true;
+      // What the callbacks hold goes here, on the loop, while the one who cancels still waits.
+      job->done = nullptr;
+      job->timer = nullptr;
+      settle(job);
+    }
+  }
+}
+
+void Loop::settle(const JobPointer& job) {
+  job->exchange.reset();
+  MutexLock lock(mutex_);
+  job->settled = true;
+  settled_.notify_all();
+}
+
+void Loop::fail_all() {
+  take_commands();
+  remove_cancelled();
+  while (!exchanges_.empty()) {
+    const JobPointer job = exchanges_.begin()->second;
+    job->exchange->abandon();
+    complete(job, fail(Errc::kInterrupted, "the HTTP engine was stopped"));
+    remove_cancelled();
+  }
+}
+
+void Loop::socket_ready(int fd, unsigned events) {
+  if (fd == wakeup_.get()) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(fd, &count, sizeof count);
+    return;
+  }
+  int action = 0;
+  if ((events & EPOLLIN) != 0) action |= CURL_CSELECT_IN;
+  if ((events & EPOLLOUT) != 0) action |= CURL_CSELECT_OUT;
+  if ((events & (EPOLLERR | EPOLLHUP)) != 0) action |= CURL_CSELECT_ERR;
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), fd, action, &running);
+}
+
+int Loop::epoll_timeout_ms() const {
+  std::optional<SteadyTime> next = curl_due_;
+  if (!timers_.empty() && (!next || timers_.top()->due < *next)) next = timers_.top()->due;
+  if (!next) return -1;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock_.steady());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+}
+
+int Loop::on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) noexcept {
+  auto& loop = *static_cast<Loop*>(self);
+  if (what == CURL_POLL_REMOVE) {
+    epoll_ctl(loop.epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+    return 0;
+  }
+  epoll_event event{};
+  event.data.fd = fd;
+  if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
+  if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
+  if (known == nullptr) curl_multi_assign(loop.multi_.get(), fd, &loop);
+  if (epoll_ctl(loop.epoll_.get(), known == nullptr ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) !=
+      0)
+    epoll_ctl(loop.epoll_.get(), errno == EEXIST ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
+  return 0;
+}
+
+int Loop::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
+  auto& loop = *static_cast<Loop*>(self);
+  if (timeout_ms < 0)
+    loop.curl_due_.reset();
+  else
+    loop.curl_due_ = loop.clock_.steady() + std::chrono::milliseconds(timeout_ms);
+  return 0;
+}
+
+}  // namespace stsfs::http

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <queue>
+#include <thread>
+#include <vector>
+
+#include "curl_handles.h"
+#include "exchange.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/http/engine.h"
+
+namespace stsfs::http {
+
+/// The one thread that drives curl's multi interface with epoll, and the timers of `Scheduler`.
+///
+/// A job is settled when nothing of it will run any more: its callback has returned, or it was
+/// cancelled. Only the loop settles; whoever cancels from another thread waits for that.
+class Loop : public std::enable_shared_from_this<Loop> {
+ public:
+  static Result<std::shared_ptr<Loop>> create(const EngineOptions& options, const Clock& clock);
+  ~Loop();
+
+  Transfer start(Request request, Callback<Response> done);
+  Transfer after(std::chrono::milliseconds delay, UniqueFunction<void()> what);
+  EngineCounters counters() const;
+  /// Ends the thread; what is still under way ends with kInterrupted.
+  void stop();
+
+ private:
+  struct Job {
+    // One of the two: an exchange, or a timer.
+    std::unique_ptr<Exchange> exchange;
+    Callback<Response> done;
+    std::optional<Deadline> deadline;
+    UniqueFunction<void()> timer;
+    SteadyTime due;
+
+    // The loop's only:
+    bool running = false;    // added to the multi handle, or waiting in timers_
+    bool cancelled = false;  // to be taken out as soon as curl may be called
+    bool settled_for_loop = false;
+    bool settled = false;  // the same for other threads; guarded by Loop::mutex_
+  };
+  using JobPointer = std::shared_ptr<Job>;
+  struct Later {
+    bool operator()(const JobPointer& a, const JobPointer& b) const { return a->due > b->due; }
+  };
+
+  Loop(const EngineOptions& options, const Clock& clock);
+  Result<void> open();
+  void launch();
+  Transfer submit(JobPointer job);
+  void cancel(const JobPointer& job);
+  void wake();
+
+  // On the loop:
+  void run();
+  void take_commands();
+  void begin(const JobPointer& job);
+  void fire_timers();
+  void collect_finished();
+  void complete(const JobPointer& job, Result<Response> result);
+  void remove_cancelled();
+  void abandon(const JobPointer& job);
+  void detach(Job& job);
+  void settle(const JobPointer& job);
+  void fail_all();
+  void socket_ready(int fd, unsigned events);
+  int epoll_timeout_ms() const;
+  CurlEasy easy_from_pool();
+
+  static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* known) noexcept;
+  static int on_timer(CURLM* multi, long timeout_ms, void* self) noexcept;
+
+  const EngineOptions options_;
+  const Clock& clock_;
+
+  // The loop's only:
+  UniqueFd epoll_;
+  UniqueFd wakeup_;
+  CurlShare share_;  // before multi_ and the easy handles: destroyed after them
+  std::vector<CurlEasy> pool_;
+  CurlMulti multi_;
+  std::map<CURL*, JobPointer> exchanges_;
+  std::priority_queue<JobPointer, std::vector<JobPointer>, Later> timers_;
+  std::vector<JobPointer> to_remove_;
+  std::optional<SteadyTime> curl_due_;
+
+  std::atomic<std::thread::id> loop_thread_{};
+  std::atomic<std::uint64_t> requests_{0}, bytes_sent_{0}, bytes_received_{0},
+      connections_opened_{0};
+  std::atomic<int> in_flight_{0};
+
+  Mutex mutex_;  // a leaf: never held while curl or a callback runs
+  Condition settled_;
+  std::deque<JobPointer> started_ STSFS_GUARDED_BY(mutex_);
+  std::deque<JobPointer> cancels_ STSFS_GUARDED_BY(mutex_);
+  bool stopping_ STSFS_GUARDED_BY(mutex_) = false;
+  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace stsfs::http

@@ -7,6 +7,7 @@
 
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
+#include "stsfs/sign/oss_v1.h"
 
 namespace stsfs::sign::v4 {
 namespace {
@@ -34,7 +35,9 @@ std::string canonical_query(const Pairs& query, EmptyValue empty) {
   for (const auto& [name, value] : encoded) {
     if (!out.empty()) out += '&';
     out += name;
-    if (!value.empty() || empty == EmptyValue::kWithEquals) out += "=" + value;
+    const bool bare = empty == EmptyValue::kBareName ||
+                      (empty == EmptyValue::kSubresourceBare && v1::is_signed_subresource(name));
+    if (!value.empty() || !bare) out += "=" + value;
   }
   return out;
 }

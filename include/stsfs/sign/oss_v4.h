@@ -27,8 +27,8 @@ struct Scope {
 };
 
 /// How a query parameter with an empty value is written: clients use the bare name, ali-oss
-/// sometimes `name=`.
-enum class EmptyValue { kBareName, kWithEquals };
+/// sometimes `name=` for all but sub-resources (`?uploads&prefix=`).
+enum class EmptyValue { kBareName, kWithEquals, kSubresourceBare };
 
 std::string canonical_request(const CanonicalInput& input,
                               const std::vector<std::string>& additional_headers,

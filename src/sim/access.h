@@ -24,7 +24,6 @@ struct User;     // ram_directory.h
 struct Session;  // sts_sessions.h
 class Directory;
 class SessionTable;
-class BucketPolicies;
 
 /// A request as it came over the wire: what signatures cover and policies ask about.
 struct WireRequest {
@@ -149,8 +148,8 @@ class Access {
   std::optional<Refusal> authorize(const Principal& principal, const WireRequest& request,
                                    const AccessQuestion& question) const;
 
-  /// From now on the key (a session's or a user's) is refused as unknown, or, a session's, as
-  /// revoked. False when there is no such key.
+  /// From now on the key (a session's or a user's) is refused with InvalidAccessKeyId. False when
+  /// there is no such key.
   bool revoke(std::string_view access_key_id);
 
   /// Replaces (empty text: removes) the bucket's policy; a message for people when it is not one.

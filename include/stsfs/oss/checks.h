@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string_view>
+
+#include "stsfs/base/result.h"
+#include "stsfs/oss/object.h"
+
+/// What OSS would refuse, found before anything is sent, so that the message can say what to do.
+/// The fake store uses the same. Source: OSS documentation, "Limits", "Object naming".
+namespace stsfs::oss {
+
+/// 1 to 1,023 bytes, not beginning with `/` or `\`. Errors: kInvalid, kNameTooLong.
+Result<void> check_key(std::string_view key);
+
+/// Names and values that can stand in a header, 8 KB in all.
+/// Errors: kInvalid, kMetadataFull.
+Result<void> check_headers(const ObjectHeaders& headers);
+Result<void> check_options(const PutOptions& options);
+
+/// A part's number: 1 to 10,000.
+Result<void> check_part_number(int number);
+
+}  // namespace stsfs::oss

@@ -1,0 +1,84 @@
+#include "stsfs/oss/checks.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "stsfs/base/text.h"
+#include "stsfs/oss/object_store.h"
+
+namespace stsfs::oss {
+namespace {
+
+bool is_token_character(char c) {
+  constexpr std::string_view kAllowed = "!#$%&'*+-.^_`|~";
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         kAllowed.find(c) != std::string_view::npos;
+}
+
+bool is_header_value(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return (byte >= 0x20 && byte != 0x7F) || c == '\t';
+  });
+}
+
+Result<void> check_value(std::string_view what, std::string_view value) {
+  if (is_header_value(value)) return {};
+  return fail(Errc::kInvalid,
+              fmt::format("{} cannot stand in a header: {}", what, printable(value, 64)));
+}
+
+Result<void> check_user_metadata(const UserMetadata& user) {
+  std::size_t size_bytes = 0;
+  for (const auto& [name, value] : user) {
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_character))
+      return fail(Errc::kInvalid, "not a name for user metadata: " + printable(name, 64));
+    if (auto good = check_value("user metadata " + printable(name, 64), value); !good) return good;
+    size_bytes += name.size() + value.size();
+  }
+  if (size_bytes > kUserMetadataMax)
+    return fail(Errc::kMetadataFull, fmt::format("user metadata of {} bytes, OSS takes {}",
+                                                 size_bytes, kUserMetadataMax));
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_key(std::string_view key) {
+  if (key.empty()) return fail(Errc::kInvalid, "an object's key is empty");
+  if (key.size() > kKeySizeMax)
+    return fail(Errc::kNameTooLong,
+                fmt::format("a key of {} bytes, OSS takes {}", key.size(), kKeySizeMax));
+  if (key.front() == '/' || key.front() == '\\')
+    return fail(Errc::kInvalid, "an object's key begins with a slash: " + printable(key));
+  return {};
+}
+
+Result<void> check_headers(const ObjectHeaders& headers) {
+  const std::pair<std::string_view, const std::string*> values[] = {
+      {"Content-Type", &headers.content_type},
+      {"Cache-Control", &headers.cache_control},
+      {"Content-Disposition", &headers.content_disposition},
+      {"Content-Encoding", &headers.content_encoding},
+      {"Content-Language", &headers.content_language},
+      {"Expires", &headers.expires},
+  };
+  for (const auto& [name, value] : values)
+    if (auto good = check_value(name, *value); !good) return good;
+  return check_user_metadata(headers.user);
+}
+
+Result<void> check_options(const PutOptions& options) {
+  for (const std::string* value : {&options.storage_class, &options.acl, &options.tagging})
+    if (auto good = check_value("storage class, ACL or tagging", *value); !good) return good;
+  return check_headers(options.headers);
+}
+
+Result<void> check_part_number(int number) {
+  if (number >= 1 && number <= kPartsMax) return {};
+  return fail(Errc::kInvalid,
+              fmt::format("part {} of an upload: OSS takes 1 to {}", number, kPartsMax));
+}
+
+}  // namespace stsfs::oss

@@ -1,0 +1,247 @@
+#!/usr/bin/env bash
+# A cloud, a vending server and a mounted folder on this machine, from a fresh checkout.
+#
+#   scripts/demo.sh                     shows it, then leaves the folder mounted until Enter or Ctrl-C
+#   scripts/demo.sh --once              shows it and ends; exit 0 only if every step held
+#   scripts/demo.sh --up DIR [-- -o OPTIONS]
+#                                       brings it all up in the background, folder at DIR, and prints KEY=VALUE
+#   scripts/demo.sh --down DIR          ends what --up began
+#
+# STSFS_BUILD names a build tree to use instead of building; STSFS_DEMO_TTL the seconds a credential lives
+# (default: 6 while showing, so that a renewal can be watched; 3600 with --up).
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+run() { printf '$ %s\n' "$*"; "$@"; }
+die() { echo "demo: $*" >&2; exit 1; }
+
+build_programs() {
+  if [[ -n ${STSFS_BUILD:-} ]]; then
+    bin=$(cd "$STSFS_BUILD/bin" && pwd)
+    return
+  fi
+  {
+    scripts/setup.sh
+    cmake --preset release -DBUILD_TESTING=OFF -B build/demo
+    cmake --build build/demo -j "$(nproc)"
+  } > "${1:-/dev/stderr}" 2>&1 || { [[ -n ${1:-} ]] && tail -n 30 "$1" >&2; die "the build failed"; }
+  bin=$root/build/demo/bin
+}
+
+# wait_for FILE PATTERN PID: until a line of FILE matches; 20 s at most.
+wait_for() {
+  local i
+  for ((i = 0; i < 200; i++)); do
+    grep -qE "$2" "$1" 2> /dev/null && return 0
+    kill -0 "$3" 2> /dev/null || { cat "$1" >&2; die "a server ended at once"; }
+    sleep 0.1
+  done
+  cat "$1" >&2
+  die "a server did not come up within 20 s"
+}
+
+random_text() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
+
+# Starts simulator and vending server with everything they keep under $state. Sets the variables that --up prints.
+start_servers() {
+  umask 077
+  mkdir -p "$state"
+  REGION=cn-hangzhou BUCKET=examplebucket PREFIX=users/alice/
+  setsid "$bin/stsfs-sim" --bucket "$BUCKET" --region "$REGION" --allow-short-tokens --init-vending "$state/vending-key.json" \
+    > "$state/sim.out" 2> "$state/sim.log" < /dev/null &
+  SIM_PID=$!
+  wait_for "$state/sim.out" '^READY=' "$SIM_PID"
+  # shellcheck disable=SC1090
+  source <(grep -E '^(OSS_ENDPOINT|ADMIN_ENDPOINT|STS_ENDPOINT|ROLE_ARN)=' "$state/sim.out")
+  cat > "$state/vend.toml" << TOML
+listen = "127.0.0.1:0"
+database = "$state/vend.db"
+access_key_file = "$state/vending-key.json"
+audit_log = "$state/audit.log"
+
+[sts]
+endpoint = "$STS_ENDPOINT"
+role_arn = "$ROLE_ARN"
+duration_seconds = $ttl
+
+[folder]
+endpoint = "$OSS_ENDPOINT"
+region = "$REGION"
+bucket = "$BUCKET"
+prefix = "users/\${user}/"
+TOML
+  password=$(random_text)
+  "$bin/stsfs-vend" user add alice --config "$state/vend.toml" --password-stdin <<< "$password"
+  setsid "$bin/stsfs-vend" serve --config "$state/vend.toml" > "$state/vend.out" 2> "$state/vend.log" < /dev/null &
+  VEND_PID=$!
+  wait_for "$state/vend.out" '^VEND_URL=' "$VEND_PID"
+  VEND_URL=$(sed -n 's/^VEND_URL=//p' "$state/vend.out")
+  STSFS=$bin/stsfs
+}
+
+# end_process PID: TERM, and after 10 s KILL.
+end_process() {
+  local i
+  kill "$1" 2> /dev/null || return 0
+  for ((i = 0; i < 100; i++)); do
+    kill -0 "$1" 2> /dev/null || return 0
+    sleep 0.1
+  done
+  kill -9 "$1" 2> /dev/null || true
+}
+
+mounted() { mountpoint -q "$1"; }
+
+stsfs_pid() { "$STSFS" status --json "$1" | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])'; }
+
+# --- --up and --down ---
+
+up_state() { printf '%s/stsfs-demo-%s/%s' "${TMPDIR:-/tmp}" "$EUID" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"; }
+
+up() {
+  mkdir -p "$1"
+  local dir
+  dir=$(cd "$1" && pwd)
+  shift
+  [[ ${1:-} == -- ]] && shift
+  ttl=${STSFS_DEMO_TTL:-3600}
+  state=$(up_state "$dir")
+  [[ -e $state/env ]] && die "something is up at $dir already: scripts/demo.sh --down $dir"
+  build_programs /dev/stderr
+  rm -rf "$state"
+  mkdir -p "$(dirname "$state")" && chmod 700 "$(dirname "$state")"
+  start_servers
+  "$STSFS" login "$VEND_URL" --user alice --password-stdin <<< "$password" >&2
+  "$STSFS" mount "$VEND_URL" "$dir" "$@" >&2 || { down_servers; die "the mount failed"; }
+  # shellcheck disable=SC2034  # printed below, by its name
+  STSFS_PID=$(stsfs_pid "$dir")
+  local key
+  for key in OSS_ENDPOINT ADMIN_ENDPOINT STS_ENDPOINT REGION BUCKET PREFIX VEND_URL STSFS SIM_PID VEND_PID STSFS_PID; do
+    printf '%s=%s\n' "$key" "${!key}"
+  done | tee "$state/env"
+}
+
+down_servers() {
+  end_process "$VEND_PID"
+  end_process "$SIM_PID"
+}
+
+down() {
+  local dir
+  dir=$(cd "$1" 2> /dev/null && pwd) || dir=$(realpath -ms "$1")
+  state=$(up_state "$dir")
+  [[ -e $state/env ]] || die "nothing is up at $dir"
+  # shellcheck disable=SC1091
+  source "$state/env"
+  local status=0
+  if mounted "$dir"; then
+    "$STSFS" umount "$dir" || status=$?
+  fi
+  mounted "$dir" && { fusermount3 -uz "$dir" || umount -l "$dir" || true; }
+  down_servers
+  rm -rf "$state"
+  return "$status"
+}
+
+# --- the show ---
+
+clean_up() {
+  local status=$?
+  trap - EXIT INT TERM
+  if [[ -n ${folder:-} ]] && mounted "$folder"; then
+    run "$STSFS" umount "$folder" || status=1
+  fi
+  [[ -n ${VEND_PID:-} ]] && end_process "$VEND_PID"
+  [[ -n ${SIM_PID:-} ]] && end_process "$SIM_PID"
+  if ((status != 0)); then
+    say "It did not hold. The logs:"
+    tail -n 20 "$state"/*.log 2> /dev/null || true
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
+
+same() {
+  local a b
+  a=$(sha256sum < "$1") b=$(sha256sum < "$2")
+  [[ $a == "$b" ]] || die "$1 and $2 differ"
+  echo "same SHA-256: $(basename "$1") and $(basename "$2")"
+}
+
+key_in_use() { "$STSFS" status --json "$folder" | python3 -c 'import json,sys; print(json.load(sys.stdin)["credential"]["access_key_id"])'; }
+
+show() {
+  ttl=${STSFS_DEMO_TTL:-6}
+  say "Setting up and building (the first time takes some minutes)"
+  build_programs
+  work=$(mktemp -d)
+  state=$work/servers folder=$work/cloud
+  export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config
+  mkdir -p "$folder" "$XDG_RUNTIME_DIR"
+  chmod 700 "$folder" "$XDG_RUNTIME_DIR"
+  trap clean_up EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+
+  say "A cloud (OSS, STS and RAM) and a vending server, on this machine"
+  start_servers
+  echo "OSS     $OSS_ENDPOINT   bucket $BUCKET"
+  echo "STS     $STS_ENDPOINT"
+  echo "vending $VEND_URL   user alice, folder $PREFIX, credentials live $ttl s"
+
+  say "Log in once, mount"
+  printf '$ stsfs login %s --user alice\n' "$VEND_URL"
+  "$STSFS" login "$VEND_URL" --user alice --password-stdin <<< "$password"
+  run "$STSFS" mount "$VEND_URL" "$folder"
+
+  say "Work with files"
+  local first later
+  first=$(key_in_use)
+  head -c 5000000 /dev/urandom > "$work/holiday.jpg"
+  run cp "$work/holiday.jpg" "$folder/"
+  run mkdir -p "$folder/letters/2026"
+  printf 'Dear Bob,\n' > "$folder/letters/2026/to Bob 信 ☕.txt"
+  run cat "$folder/letters/2026/to Bob 信 ☕.txt"
+  run mv "$folder/holiday.jpg" "$folder/letters/2026/beach.jpg"
+  run ls -lR "$folder"
+  run cp "$folder/letters/2026/beach.jpg" "$work/back.jpg"
+  same "$work/holiday.jpg" "$work/back.jpg"
+  [[ $(cat "$folder/letters/2026/to Bob 信 ☕.txt") == "Dear Bob," ]] || die "the letter reads differently"
+  run rm "$folder/letters/2026/to Bob 信 ☕.txt"
+  [[ ! -e "$folder/letters/2026/to Bob 信 ☕.txt" ]] || die "the letter is still there"
+
+  say "The credential renews itself"
+  run "$STSFS" status "$folder"
+  local i
+  for ((i = 0; i < ttl * 20; i++)); do
+    later=$(key_in_use)
+    [[ $later != "$first" ]] && break
+    sleep 0.1
+  done
+  [[ $later != "$first" ]] || die "the credential was not renewed"
+  run "$STSFS" status "$folder"
+  run ls -l "$folder/letters/2026"
+
+  say "Unmount and mount again: everything is in OSS"
+  run "$STSFS" umount "$folder"
+  run "$STSFS" mount "$VEND_URL" "$folder"
+  same "$work/holiday.jpg" "$folder/letters/2026/beach.jpg"
+
+  if [[ $1 == once ]]; then
+    say "Every step held."
+    return
+  fi
+  say "The folder is yours to try: $folder"
+  echo "Press Enter (or Ctrl-C) to unmount and clean up."
+  read -r _ || true
+}
+
+case "${1:-}" in
+  "") show stay ;;
+  --once) show once ;;
+  --up) [[ -n ${2:-} ]] || die "--up DIR [-- -o OPTIONS]"; shift; up "$@" ;;
+  --down) [[ -n ${2:-} ]] || die "--down DIR"; down "$2" ;;
+  *) sed -n '2,/^set -/p' "$0" | sed '/^set -/d; s/^# \{0,1\}//'; exit 2 ;;
+esac

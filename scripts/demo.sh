@@ -73,6 +73,7 @@ bucket = "$BUCKET"
 prefix = "users/\${user}/"
 TOML
   password=$(random_text)
+  printf '%s\n' "$password" > "$state/password"
   "$bin/stsfs-vend" user add alice --config "$state/vend.toml" --password-stdin <<< "$password"
   setsid "$bin/stsfs-vend" serve --config "$state/vend.toml" > "$state/vend.out" 2> "$state/vend.log" < /dev/null &
   VEND_PID=$!
@@ -115,10 +116,12 @@ up() {
   start_servers
   "$STSFS" login "$VEND_URL" --user alice --password-stdin <<< "$password" >&2
   "$STSFS" mount "$VEND_URL" "$dir" "$@" >&2 || { down_servers; die "the mount failed"; }
-  # shellcheck disable=SC2034  # printed below, by its name
+  # shellcheck disable=SC2034  # printed below, by their names
   STSFS_PID=$(stsfs_pid "$dir")
   local key
-  for key in OSS_ENDPOINT ADMIN_ENDPOINT STS_ENDPOINT REGION BUCKET PREFIX VEND_URL STSFS SIM_PID VEND_PID STSFS_PID; do
+  # shellcheck disable=SC2034
+  STATE_DIR=$state
+  for key in OSS_ENDPOINT ADMIN_ENDPOINT STS_ENDPOINT REGION BUCKET PREFIX VEND_URL STSFS SIM_PID VEND_PID STSFS_PID STATE_DIR; do
     printf '%s=%s\n' "$key" "${!key}"
   done | tee "$state/env"
 }

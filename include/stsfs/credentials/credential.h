@@ -40,6 +40,9 @@ struct Folder {
 struct Grant {
   Credential credential;
   std::optional<Folder> folder;
+  /// When the one who issued it says it is now (`Date`, to the second); what is left of its life is
+  /// counted from there, so that a wrong clock of ours does not matter.
+  std::optional<WallTime> server_time = {};
 };
 
 }  // namespace stsfs::credentials

@@ -24,7 +24,10 @@ class Provider {
   virtual Result<CredentialSnapshot> current() = 0;
 
   /// OSS refused `access_key_id`: calls `done` with its successor. One renewal serves all who ask;
-  /// if the present one is already another, at once. Fails with kCredential or kTimedOut.
+  /// if the present one is already another, at once. Empty: there was none, any that is usable will
+  /// do. While the source is away the wait goes on until `deadline`. Fails with kCredential,
+  /// kDenied, kTimedOut, or kInterrupted when the provider goes. `done` may run before this
+  /// returns; otherwise it runs on a thread of the provider.
   virtual Transfer replace(const std::string& access_key_id, Deadline deadline,
                            Callback<CredentialSnapshot> done) = 0;
 

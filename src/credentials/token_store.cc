@@ -1,0 +1,134 @@
+#include "stsfs/credentials/token_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include <nlohmann/json.hpp>
+
+#include "json_reader.h"
+#include "stsfs/base/private_file.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+#include "stsfs/credentials/vending_client.h"
+#include "stsfs/sign/digest.h"
+#include "token_file.h"
+#include "waiting.h"
+
+namespace stsfs::credentials {
+namespace {
+
+constexpr std::size_t kTokenMaxBytes = 16 * 1024;
+constexpr std::chrono::milliseconds kLockStep{20};
+
+/// The host as it may stand in a file's name.
+std::string host_for_name(std::string_view url) {
+  if (const auto scheme = url.find("://"); scheme != std::string_view::npos)
+    url.remove_prefix(scheme + 3);
+  std::string host;
+  for (char c : url.substr(0, url.find('/'))) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+    host += plain ? c : '_';
+    if (host.size() == 100) break;
+  }
+  return host;
+}
+
+/// A URL that no token may be sent to has no file either, but a name for it must not fail.
+std::string canonical(const std::string& url) {
+  auto normal = normalize_vending_url({.url = url, .insecure_http = true});
+  return normal ? *normal : url;
+}
+
+}  // namespace
+
+std::string write_token_file(const std::string& url, const LoginToken& token) {
+  const nlohmann::json document = {{"url", printable(url, 2048)},
+                                   {"username", printable(token.username)},
+                                   {"obtained_at", format_iso8601(token.obtained_at)},
+                                   {"expires_at", format_iso8601(token.expires_at)}};
+  // The token is put in by hand: a JSON document would leave a copy of it in freed memory.
+  std::string text = document.dump();
+  text.pop_back();
+  text.reserve(text.size() + token.token.size_bytes() + 16);
+  text += ",\"token\":\"";
+  text += token.token.reveal();
+  text += "\"}\n";
+  return text;
+}
+
+Result<LoginToken> parse_token_file(std::string_view text) {
+  auto document = parse_object(text, kPrivateFileMaxBytes);
+  if (!document) return fail(std::move(document.error()));
+  MemberReader reader(*document);
+  LoginToken token;
+  token.token = reader.secret("token", kTokenMaxBytes, true);
+  const auto obtained = reader.time("obtained_at", true);
+  const auto expires = reader.time("expires_at", true);
+  token.username = reader.text("username", 1024);
+  // It stands between quotes when it is written again.
+  if (token.token.reveal().find_first_of("\"\\") != std::string_view::npos)
+    reader.complain("token", "contains characters that no token has");
+  if (auto read = reader.result(); !read) return fail(std::move(read.error()));
+  token.obtained_at = *obtained;
+  token.expires_at = *expires;
+  return token;
+}
+
+std::string TokenStore::path_of(const std::string& url) const {
+  const std::string normal = canonical(url);
+  const auto hash = sign::sha256(normal);
+  return directory_ + "/tokens/" + host_for_name(normal) + "-" +
+         hex_lower(std::span(hash).first(8)) + ".json";
+}
+
+Result<LoginToken> TokenStore::load(const std::string& url) const {
+  const std::string path = path_of(url);
+  const auto text = read_private_file(path);
+  if (!text && text.error().code == Errc::kNotFound)
+    return fail(Errc::kCredential,
+                "not logged in; remedy: stsfs login " + printable(canonical(url), 512));
+  if (!text) return fail(text.error(), "login token");
+  auto token = parse_token_file(text->reveal());
+  if (!token)
+    return fail(Errc::kCredential, printable(path) + " is damaged (" + token.error().message +
+                                       "); remedy: stsfs login " + printable(canonical(url), 512));
+  return token;
+}
+
+Result<void> TokenStore::save(const std::string& url, const LoginToken& token) const {
+  if (auto made = make_directories(directory_ + "/tokens", 0700); !made) return made;
+  std::string text = write_token_file(canonical(url), token);
+  auto written = write_file_atomically(path_of(url), text, 0600);
+  wipe(text);
+  if (!written) return fail(std::move(written.error()), "login token");
+  return {};
+}
+
+Result<void> TokenStore::erase(const std::string& url) const {
+  const std::string path = path_of(url);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + printable(path));
+  return {};
+}
+
+Result<TokenStore::Lock> TokenStore::lock(const std::string& url, const Clock& clock,
+                                          Deadline deadline, Interrupt& interrupt) const {
+  if (auto made = make_directories(directory_ + "/tokens", 0700); !made)
+    return fail(std::move(made.error()));
+  const std::string path = path_of(url) + ".lock";
+  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) return fail_errno("open " + printable(path));
+  while (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return fail_errno("lock " + printable(path));
+    if (deadline.passed(clock))
+      return fail(Errc::kTimedOut, "another process holds " + printable(path));
+    if (!wait_for(kLockStep, interrupt))
+      return fail(Errc::kInterrupted, "interrupted while waiting for " + printable(path));
+  }
+  return Lock(std::move(fd));
+}
+
+}  // namespace stsfs::credentials

@@ -2,13 +2,11 @@
 
 #include <utility>
 
+#include <toml++/toml.h>
 #include <nlohmann/json.hpp>
 
 #include "json_strict.h"
 #include "stsfs/base/text.h"
-
-#define TOML_EXCEPTIONS 0  // toml++: a parse error is a value
-#include <toml++/toml.h>
 
 namespace stsfs::sim {
 namespace {
@@ -57,12 +55,13 @@ class Translator {
 };
 
 Result<json> parse_toml(std::string_view text, std::map<std::string, unsigned>& lines) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (parsed) return Translator(lines).translate(parsed.table(), "");
-  const auto& error = parsed.error();
-  return fail(Errc::kInvalid, "not TOML at line " + std::to_string(error.source().begin.line) +
-                                  ", column " + std::to_string(error.source().begin.column) + ": " +
-                                  std::string(error.description()));
+  try {
+    return Translator(lines).translate(toml::parse(text), "");
+  } catch (const toml::parse_error& error) {
+    return fail(Errc::kInvalid, "not TOML at line " + std::to_string(error.source().begin.line) +
+                                    ", column " + std::to_string(error.source().begin.column) +
+                                    ": " + std::string(error.description()));
+  }
 }
 
 }  // namespace

@@ -262,6 +262,7 @@ TEST_F(HttpEngine, NeverCallsBackAfterACancel) {
   std::latch asked(1);
   ScriptedServer server([&](Connection& connection) {
     connection.read_head();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
     asked.count_down();
     while (connection.send(std::string(1024, 'x'))) {
     }

@@ -10,10 +10,11 @@
 namespace stsfs::oss {
 namespace {
 
-bool is_token_character(char c) {
-  constexpr std::string_view kAllowed = "!#$%&'*+-.^_`|~";
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-         kAllowed.find(c) != std::string_view::npos;
+constexpr std::string_view kUserPrefix = "x-oss-meta-";
+
+// Source: help.aliyun.com, EC 0011-00000004: "letters, digits, and hyphens".
+bool is_name_character(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }
 
 bool is_header_value(std::string_view value) {
@@ -32,14 +33,16 @@ Result<void> check_value(std::string_view what, std::string_view value) {
 Result<void> check_user_metadata(const UserMetadata& user) {
   std::size_t size_bytes = 0;
   for (const auto& [name, value] : user) {
-    if (name.empty() || !std::all_of(name.begin(), name.end(), is_token_character))
+    if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character))
       return fail(Errc::kInvalid, "not a name for user metadata: " + printable(name, 64));
     if (auto good = check_value("user metadata " + printable(name, 64), value); !good) return good;
-    size_bytes += name.size() + value.size();
+    size_bytes += kUserPrefix.size() + name.size() + value.size();
   }
-  if (size_bytes > kUserMetadataMax)
-    return fail(Errc::kMetadataFull, fmt::format("user metadata of {} bytes, OSS takes {}",
-                                                 size_bytes, kUserMetadataMax));
+  // Source: help.aliyun.com, EC 0011-00000002: names and values, "8 KB or more" is refused.
+  if (size_bytes >= kUserMetadataMax)
+    return fail(Errc::kMetadataFull,
+                fmt::format("user metadata of {} bytes, OSS takes less than {}", size_bytes,
+                            kUserMetadataMax));
   return {};
 }
 

@@ -12,7 +12,8 @@ namespace stsfs::oss {
 /// 1 to 1,023 bytes, not beginning with `/` or `\`. Errors: kInvalid, kNameTooLong.
 Result<void> check_key(std::string_view key);
 
-/// Names and values that can stand in a header, 8 KB in all.
+/// Values that can stand in a header; names of user metadata of letters, digits and `-`; less than
+/// 8 KB of it in all, `x-oss-meta-` counted.
 /// Errors: kInvalid, kMetadataFull.
 Result<void> check_headers(const ObjectHeaders& headers);
 Result<void> check_options(const PutOptions& options);

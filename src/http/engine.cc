@@ -1,5 +1,7 @@
 #include "stsfs/http/engine.h"
 
+#include <unistd.h>
+
 #include "curl_handles.h"
 #include "loop.h"
 
@@ -51,6 +53,11 @@ Result<void> EngineOptions::validate() const {
     return fail(Errc::kInvalid, "the number of connections must be at least 1");
   if (connect_timeout.count() < 1 || stall_timeout.count() < 1)
     return fail(Errc::kInvalid, "connect and stall time-outs must be at least 1 ms");
+  if (!ca_file.empty() && access(ca_file.c_str(), R_OK) != 0) {
+    auto failed = fail_errno("cacert=" + ca_file);
+    failed.value().code = Errc::kInvalid;
+    return failed;
+  }
   return {};
 }
 

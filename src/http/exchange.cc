@@ -14,6 +14,14 @@ constexpr long kBufferSizeStreaming = 256 * 1024;
 constexpr long kBufferSizeSmall = 32 * 1024;
 constexpr std::uint64_t kSmallBody = 64 * 1024;
 constexpr std::size_t kHeadersMaxBytes = 64 * 1024;
+constexpr long kKeepAliveIdleSeconds = 30;
+constexpr long kKeepAliveIntervalSeconds = 10;
+
+// What OpenSSL found wrong with a certificate: X509_V_ERR_* of <openssl/x509_vfy.h>, which curl
+// hands on as CURLINFO_SSL_VERIFYRESULT.
+constexpr long kCertificateGood = 0;
+constexpr long kCertificateNotYetValid = 9;
+constexpr long kCertificateExpired = 10;
 
 bool has_control(std::string_view text) {
   return std::any_of(text.begin(), text.end(),
@@ -30,16 +38,14 @@ std::string place_of(std::string_view url) {
   return printable(url, 512);
 }
 
-std::string_view host_of(std::string_view place) { return place.substr(0, place.find('/')); }
-
-Errc errc_of(CURLcode code, bool deadline_passed) {
+Errc errc_of(CURLcode code) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return deadline_passed ? Errc::kTimedOut : Errc::kUnavailable;  // else: connect or stall
+    case CURLE_OPERATION_TIMEDOUT:  // of the connection or of a stall; deadlines are the loop's
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SEND_ERROR:
+    case CURLE_SEND_FAIL_REWIND:
     case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
     case CURLE_PARTIAL_FILE:
@@ -55,9 +61,9 @@ Errc errc_of(CURLcode code, bool deadline_passed) {
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ISSUER_ERROR:
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
       return Errc::kInvalid;
     case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:  // an answer in HTTP/0.9: check() lets only http and https by
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP_RETURNED_ERROR:
       return Errc::kProtocol;
@@ -66,21 +72,57 @@ Errc errc_of(CURLcode code, bool deadline_passed) {
   }
 }
 
-std::string remedy_for(CURLcode code) {
-  if (code == CURLE_PEER_FAILED_VERIFICATION)
-    return "; the server's certificate is not trusted: if it is signed by a CA of your own, name "
-           "it with cacert=FILE";
-  if (code == CURLE_SSL_CACERT_BADFILE) return "; check the file that cacert= names";
-  if (code == CURLE_COULDNT_RESOLVE_HOST)
-    return "; check the endpoint's name and this machine's name server";
-  return "";
+std::string certificate_remedy(long verify_result) {
+  switch (verify_result) {
+    case kCertificateExpired:
+    case kCertificateNotYetValid:
+      return "; the server's certificate is not valid now: check this machine's clock, else the "
+             "server needs a new one";
+    case kCertificateGood:
+      return "; the server's certificate is for another name: check the endpoint";
+    default:
+      return "; the server's certificate is not trusted: if it is signed by a CA of your own, name "
+             "its file with cacert=FILE";
+  }
+}
+
+std::string remedy_for(CURLcode code, CURL* easy) {
+  switch (code) {
+    case CURLE_PEER_FAILED_VERIFICATION: {
+      long verify_result = kCertificateGood;
+      curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
+      return certificate_remedy(verify_result);
+    }
+    case CURLE_SSL_CACERT_BADFILE:
+      return "; cacert= must name a PEM file of CA certificates";
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return "; check the endpoint's name and this machine's name server";
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return "; check proxy= and the environment's http_proxy and https_proxy";
+    default:
+      return "";
+  }
+}
+
+/// kInvalid for what is not an absolute URL of HTTP without a user in it.
+Result<void> check_url(const std::string& url) {
+  if (has_control(url))
+    return fail(Errc::kInvalid, "a URL with a control character: " + place_of(url));
+  const std::string_view text(url);
+  const bool https = text.starts_with("https://");
+  if (!https && !text.starts_with("http://"))
+    return fail(Errc::kInvalid, "not a URL of http or https: " + place_of(url));
+  const std::string_view rest = text.substr(https ? 8 : 7);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+  if (authority.empty() || authority.find('@') != std::string_view::npos)
+    return fail(Errc::kInvalid, "a URL must name a host, and no user: " + place_of(url));
+  return {};
 }
 
 }  // namespace
 
 Result<void> Exchange::check() const {
-  if (has_control(request_.url))
-    return fail(Errc::kInvalid, "a URL with a control character: " + place_of(request_.url));
+  if (auto good = check_url(request_.url); !good) return good;
   for (const Header& header : request_.headers) {
     if (header.name.empty() || has_control(header.name) ||
         header.name.find(':') != std::string::npos)
@@ -109,28 +151,32 @@ bool Exchange::set_headers() {
 }
 
 void Exchange::set_method() {
-  CURL* easy = easy_.get();
   if (request_.body != nullptr || request_.method == Method::kPut ||
-      request_.method == Method::kPost) {
-    const std::uint64_t size = request_.body ? request_.body->size_bytes() : 0;
-    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(size));
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Exchange::on_read);
-    curl_easy_setopt(easy, CURLOPT_READDATA, this);
-    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &Exchange::on_seek);
-    curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
-    if (size > kSmallBody) curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kBufferSizeStreaming);
-  }
+      request_.method == Method::kPost)
+    set_upload();
   if (request_.method == Method::kHead)
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    curl_easy_setopt(easy_.get(), CURLOPT_NOBODY, 1L);
   else
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, name_of(request_.method));
+    curl_easy_setopt(easy_.get(), CURLOPT_CUSTOMREQUEST, name_of(request_.method));
 }
 
-void Exchange::set_limits(std::chrono::milliseconds time_left) {
+void Exchange::set_upload() {
   CURL* easy = easy_.get();
-  const auto stall = std::chrono::ceil<std::chrono::seconds>(options_.stall_timeout);
-  curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(time_left.count()));
+  body_size_ = request_.body ? request_.body->size_bytes() : 0;
+  curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+  curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(body_size_));
+  curl_easy_setopt(easy, CURLOPT_READFUNCTION, &Exchange::on_read);
+  curl_easy_setopt(easy, CURLOPT_READDATA, this);
+  curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, &Exchange::on_seek);
+  curl_easy_setopt(easy, CURLOPT_SEEKDATA, this);
+  if (body_size_ > kSmallBody)
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kBufferSizeStreaming);
+}
+
+void Exchange::set_limits() {
+  CURL* easy = easy_.get();
+  const auto stall = std::chrono::ceil<std::chrono::seconds>(
+      request_.stall_timeout.count() > 0 ? request_.stall_timeout : options_.stall_timeout);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options_.connect_timeout.count()));
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
@@ -147,17 +193,32 @@ void Exchange::set_connection(CURLSH* share) {
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT,
-                   1L);  // or removing a handle joins a resolver that may hang
+  // Or removing a handle joins the thread that waits for its name server.
+  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kKeepAliveIdleSeconds);
+  curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kKeepAliveIntervalSeconds);
   curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
   curl_easy_setopt(easy, CURLOPT_SHARE, share);
-  if (!options_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options_.ca_file.c_str());
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!options_.proxy.empty()) curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
 }
 
-Result<void> Exchange::prepare(CurlEasy easy, CURLSH* share, std::chrono::milliseconds time_left) {
+void Exchange::set_trust() {
+  CURL* easy = easy_.get();
+  for (const CURLoption version : {CURLOPT_SSLVERSION, CURLOPT_PROXY_SSLVERSION})
+    curl_easy_setopt(easy, version, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // Without the directory, for two reasons: a CA that the person names is then the only one that is
+  // trusted, and curl keeps the parsed file for the next connection (it never does with a path).
+  for (const CURLoption path : {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH})
+    curl_easy_setopt(easy, path, nullptr);
+  if (options_.ca_file.empty()) return;
+  for (const CURLoption file : {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO})
+    curl_easy_setopt(easy, file, options_.ca_file.c_str());
+}
+
+Result<void> Exchange::prepare(CurlEasy easy, CURLSH* share) {
   easy_ = std::move(easy);
   if (auto good = check(); !good) return good;
   if (!set_headers()) return fail(Errc::kIo, "out of memory");
@@ -172,8 +233,9 @@ Result<void> Exchange::prepare(CurlEasy easy, CURLSH* share, std::chrono::millis
   curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, &Exchange::on_body);
   curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
   set_method();
-  set_limits(time_left);
+  set_limits();
   set_connection(share);
+  set_trust();
   return {};
 }
 
@@ -195,24 +257,33 @@ std::size_t Exchange::on_body(char* data, std::size_t size, std::size_t count,
 
 std::size_t Exchange::on_read(char* data, std::size_t size, std::size_t count,
                               void* self) noexcept {
-  auto& exchange = *static_cast<Exchange*>(self);
-  if (exchange.abandoned_) return CURL_READFUNC_ABORT;
-  if (exchange.request_.body == nullptr) return 0;
-  const auto got = exchange.request_.body->read(exchange.read_offset_,
-                                                {reinterpret_cast<std::byte*>(data), size * count});
-  if (!got) {
-    exchange.own_error_ = got.error();
-    return CURL_READFUNC_ABORT;
-  }
-  exchange.read_offset_ += *got;
-  exchange.bytes_sent_ += *got;
-  return *got;
+  return static_cast<Exchange*>(self)->give_body(
+      {reinterpret_cast<std::byte*>(data), size * count});
 }
 
 int Exchange::on_seek(void* self, curl_off_t offset, int origin) noexcept {
+  auto& exchange = *static_cast<Exchange*>(self);
   if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
-  static_cast<Exchange*>(self)->read_offset_ = static_cast<std::uint64_t>(offset);
+  exchange.read_offset_ = std::min(static_cast<std::uint64_t>(offset), exchange.body_size_);
   return CURL_SEEKFUNC_OK;
+}
+
+std::size_t Exchange::give_body(std::span<std::byte> room) {
+  if (abandoned_) return CURL_READFUNC_ABORT;
+  room = room.first(std::min<std::uint64_t>(room.size(), body_size_ - read_offset_));
+  if (room.empty()) return 0;
+  auto got = request_.body->read(read_offset_, room);
+  // The server was told a length and would wait for the rest.
+  if (got && *got == 0)
+    got = fail(Errc::kIo, what() + ": what is to be sent ends at byte " +
+                              std::to_string(read_offset_) + " of " + std::to_string(body_size_));
+  if (!got) {
+    own_error_ = std::move(got.error());
+    return CURL_READFUNC_ABORT;
+  }
+  read_offset_ += *got;
+  bytes_sent_ += *got;
+  return *got;
 }
 
 std::size_t Exchange::take_header(std::string_view line) {
@@ -221,7 +292,7 @@ std::size_t Exchange::take_header(std::string_view line) {
   header_bytes_ += size;
   if (header_bytes_ > kHeadersMaxBytes) {
     own_error_ =
-        Error{Errc::kProtocol, place_of(request_.url) + ": more than 64 KiB of headers", {}};
+        Error{Errc::kProtocol, what() + ": an answer with more than 64 KiB of headers", {}};
     return 0;
   }
   while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) line.remove_suffix(1);
@@ -258,31 +329,42 @@ std::size_t Exchange::take_body(std::span<const std::byte> bytes) {
     return 0;
   }
   if (response_.body.size() + bytes.size() > options_.response_body_max_bytes) {
-    own_error_ = Error{Errc::kProtocol,
-                       place_of(request_.url) + ": an answer longer than " +
-                           human_bytes(options_.response_body_max_bytes),
-                       {}};
+    own_error_ =
+        Error{Errc::kProtocol,
+              what() + ": an answer longer than " + human_bytes(options_.response_body_max_bytes),
+              {}};
     return 0;
   }
   response_.body.append(as_text(bytes));
   return bytes.size();
 }
 
-Error Exchange::explain(CURLcode code, bool deadline_passed) const {
-  const std::string place = place_of(request_.url);
-  const std::string why = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
-  return {errc_of(code, deadline_passed),
-          std::string(name_of(request_.method)) + " " + place + ": " + printable(why, 512) +
-              remedy_for(code),
-          {}};
+std::string Exchange::what() const {
+  return std::string(name_of(request_.method)) + " " + place_of(request_.url);
 }
 
-Result<Response> Exchange::finish(CURLcode code, bool deadline_passed) {
+Error Exchange::explain(CURLcode code) const {
+  const std::string why = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
+  return {errc_of(code), what() + ": " + printable(why, 512) + remedy_for(code, easy_.get()), {}};
+}
+
+Error Exchange::too_late() const {
+  curl_off_t sending_since = 0;
+  if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sending_since);
+  std::string state = "no connection";
+  if (response_.status != 0)
+    state = "only " + human_bytes(bytes_received_) + " of the answer had come";
+  else if (bytes_sent_ < body_size_)
+    state = "only " + human_bytes(bytes_sent_) + " of " + human_bytes(body_size_) + " were sent";
+  else if (sending_since > 0)
+    state = "no answer";
+  return {Errc::kTimedOut, what() + ": " + state + " before the deadline", {}};
+}
+
+Result<Response> Exchange::finish(CURLcode code) {
   if (own_error_) return fail(std::move(*own_error_));
-  if (code != CURLE_OK) return fail(explain(code, deadline_passed));
-  if (response_.status == 0)
-    return fail(Errc::kProtocol,
-                std::string(host_of(place_of(request_.url))) + " did not answer in HTTP");
+  if (code != CURLE_OK) return fail(explain(code));
+  if (response_.status == 0) return fail(Errc::kProtocol, what() + ": the answer is not HTTP");
   if (wants_sink())
     if (auto begun = begin_sink(); !begun) return fail(std::move(begun.error()));
   return std::move(response_);

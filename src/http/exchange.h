@@ -23,14 +23,16 @@ class Exchange {
   Exchange& operator=(const Exchange&) = delete;
 
   /// Puts the request onto `easy`, which then refers to this. kInvalid for what may not be sent.
-  Result<void> prepare(CurlEasy easy, CURLSH* share, std::chrono::milliseconds time_left);
+  Result<void> prepare(CurlEasy easy, CURLSH* share);
 
   CURL* easy() const { return easy_.get(); }
   /// Gives the handle back, clean, for the next exchange.
   CurlEasy take_easy();
 
   /// What came of it, once curl has said `code`.
-  Result<Response> finish(CURLcode code, bool deadline_passed);
+  Result<Response> finish(CURLcode code);
+  /// The deadline came first.
+  Error too_late() const;
 
   /// From here on no callback touches the sink or the source.
   void abandon() { abandoned_ = true; }
@@ -48,13 +50,17 @@ class Exchange {
   Result<void> check() const;
   bool set_headers();
   void set_method();
-  void set_limits(std::chrono::milliseconds time_left);
+  void set_upload();
+  void set_limits();
+  void set_trust();
   void set_connection(CURLSH* share);
   std::size_t take_header(std::string_view line);
+  std::size_t give_body(std::span<std::byte> room);
   std::size_t take_body(std::span<const std::byte> bytes);
   bool wants_sink() const { return request_.sink != nullptr && response_.status / 100 == 2; }
   Result<void> begin_sink();
-  Error explain(CURLcode code, bool deadline_passed) const;
+  std::string what() const;
+  Error explain(CURLcode code) const;
 
   Request request_;
   const EngineOptions& options_;
@@ -68,6 +74,7 @@ class Exchange {
   bool abandoned_ = false;
   std::optional<Error>
       own_error_;  // what a sink, a source or a limit said; stands above curl's reason
+  std::uint64_t body_size_ = 0;
   std::uint64_t read_offset_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;

@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::size_t kPooledHandlesMax = 64;
 constexpr int kEventsAtOnce = 64;
+// epoll_wait stands still while the machine sleeps, deadlines and timers do not (CLOCK_BOOTTIME):
+// so long after waking up they are noticed at the latest.
+constexpr std::chrono::milliseconds kSleepMax{60'000};
+constexpr std::chrono::milliseconds kSleepMaxInFlight{1'000};
+constexpr std::chrono::hours kDelayMax{24 * 365};
 
 }  // namespace
 
@@ -84,7 +89,7 @@ EngineCounters Loop::counters() const {
 
 Transfer Loop::start(Request request, Callback<Response> done) {
   auto job = std::make_shared<Job>();
-  job->deadline = request.deadline;
+  job->due = request.deadline.when();
   job->exchange = std::make_unique<Exchange>(std::move(request), options_);
   job->done = std::move(done);
   return submit(std::move(job));
@@ -93,16 +98,18 @@ Transfer Loop::start(Request request, Callback<Response> done) {
 Transfer Loop::after(std::chrono::milliseconds delay, UniqueFunction<void()> what) {
   auto job = std::make_shared<Job>();
   job->timer = std::move(what);
-  job->due = clock_.steady() + delay;
+  job->due = clock_.steady() + std::min<std::chrono::milliseconds>(delay, kDelayMax);
   return submit(std::move(job));
 }
 
 Transfer Loop::submit(JobPointer job) {
+  bool awake = false;
   {
     MutexLock lock(mutex_);
+    awake = !started_.empty() || !cancels_.empty();  // woken for those, and not there yet
     if (!stopped_) started_.push_back(job);
   }
-  wake();
+  if (!awake) wake();
   return Transfer([loop = shared_from_this(), job] { loop->cancel(job); });
 }
 
@@ -125,8 +132,9 @@ void Loop::run() {
   std::array<epoll_event, kEventsAtOnce> events{};
   for (;;) {
     take_commands();
-    fire_timers();
-    collect_finished();
+    tell_curl_the_time();
+    collect_finished();  // before take_due: what is done is not late
+    take_due();
     remove_cancelled();
     {
       MutexLock lock(mutex_);
@@ -139,9 +147,6 @@ void Loop::run() {
     }
   }
   fail_all();
-  MutexLock lock(mutex_);
-  stopped_ = true;
-  settled_.notify_all();
 }
 
 void Loop::take_commands() {
@@ -152,9 +157,9 @@ void Loop::take_commands() {
     started.swap(started_);
     cancels.swap(cancels_);
   }
+  for (const JobPointer& job : cancels) abandon(job);  // first: no need to begin what ends at once
   for (const JobPointer& job : started)
     if (!job->cancelled) begin(job);
-  for (const JobPointer& job : cancels) abandon(job);
 }
 
 CurlEasy Loop::easy_from_pool() {
@@ -165,24 +170,18 @@ CurlEasy Loop::easy_from_pool() {
 }
 
 void Loop::begin(const JobPointer& job) {
-  job->running = true;
-  if (!job->exchange) {
-    timers_.push(job);
-    return;
-  }
+  job->begun = true;
+  job->place = due_times_.emplace(job->due, job);
+  if (!job->exchange) return;
   ++requests_;
   ++in_flight_;
-  const auto left = job->deadline->left(clock_);
-  if (left.count() == 0) {
-    complete(job, fail(Errc::kTimedOut, "the deadline had passed before the request was sent"));
-    return;
-  }
+  if (job->due <= clock_.steady()) return;  // take_due() says so
   CurlEasy easy = easy_from_pool();
   if (!easy) {
     complete(job, fail(Errc::kIo, "out of memory"));
     return;
   }
-  if (auto ready = job->exchange->prepare(std::move(easy), share_.get(), left); !ready) {
+  if (auto ready = job->exchange->prepare(std::move(easy), share_.get()); !ready) {
     complete(job, fail(std::move(ready.error())));
     return;
   }
@@ -191,36 +190,47 @@ void Loop::begin(const JobPointer& job) {
     complete(job, fail(Errc::kIo, "libcurl refused the request"));
 }
 
-void Loop::fire_timers() {
-  const SteadyTime now = clock_.steady();
-  while (!timers_.empty() && timers_.top()->due <= now) {
-    const JobPointer job = timers_.top();
-    timers_.pop();
-    if (job->cancelled) continue;
-    job->settled_for_loop = true;  // dropping it inside its own callback does nothing
-    job->timer();
-    settle(job);
-  }
-  if (curl_due_ && *curl_due_ <= now) {
-    curl_due_.reset();
-    int running = 0;
-    curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
-  }
+void Loop::tell_curl_the_time() {
+  if (!curl_due_ || *curl_due_ > BootClock::now()) return;
+  curl_due_.reset();
+  int running = 0;
+  curl_multi_socket_action(multi_.get(), CURL_SOCKET_TIMEOUT, 0, &running);
 }
 
 void Loop::collect_finished() {
   int left = 0;
   while (CURLMsg* message = curl_multi_info_read(multi_.get(), &left)) {
     if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
     const auto found = exchanges_.find(message->easy_handle);
     if (found == exchanges_.end() || found->second->cancelled) continue;
     const JobPointer job = found->second;
-    const CURLcode code = message->data.result;
-    long opened = 0;
-    curl_easy_getinfo(job->exchange->easy(), CURLINFO_NUM_CONNECTS, &opened);
-    connections_opened_ += static_cast<std::uint64_t>(opened);
-    complete(job, job->exchange->finish(code, job->deadline->passed(clock_)));
+    complete(job, job->exchange->finish(code));
   }
+}
+
+void Loop::take_due() {
+  const SteadyTime now = clock_.steady();
+  while (!due_times_.empty() && due_times_.begin()->first <= now) {
+    const JobPointer job = due_times_.begin()->second;
+    forget_due(*job);
+    if (job->cancelled) continue;  // remove_cancelled() settles it
+    if (job->exchange)
+      run_out_of_time(job);
+    else
+      fire(job);
+  }
+}
+
+void Loop::fire(const JobPointer& job) {
+  job->settled_for_loop = true;  // dropping it inside its own callback does nothing
+  job->timer();
+  settle(job);
+}
+
+void Loop::run_out_of_time(const JobPointer& job) {
+  job->exchange->abandon();
+  complete(job, fail(job->exchange->too_late()));
 }
 
 void Loop::complete(const JobPointer& job, Result<Response> result) {
@@ -232,14 +242,24 @@ void Loop::complete(const JobPointer& job, Result<Response> result) {
 
 /// Takes the exchange off curl and its handle back into the pool.
 void Loop::detach(Job& job) {
+  forget_due(job);
   bytes_sent_ += job.exchange->bytes_sent();
   bytes_received_ += job.exchange->bytes_received();
   --in_flight_;
   if (job.exchange->easy() == nullptr) return;
+  long opened = 0;
+  curl_easy_getinfo(job.exchange->easy(), CURLINFO_NUM_CONNECTS, &opened);
+  connections_opened_ += static_cast<std::uint64_t>(opened);
   if (exchanges_.erase(job.exchange->easy()) != 0)
     curl_multi_remove_handle(multi_.get(), job.exchange->easy());
   CurlEasy easy = job.exchange->take_easy();
   if (pool_.size() < kPooledHandlesMax) pool_.push_back(std::move(easy));
+}
+
+void Loop::forget_due(Job& job) {
+  if (!job.place) return;
+  due_times_.erase(*job.place);
+  job.place.reset();
 }
 
 void Loop::abandon(const JobPointer& job) {
@@ -254,32 +274,50 @@ void Loop::remove_cancelled() {
     std::vector<JobPointer> jobs;
     jobs.swap(to_remove_);
     for (const JobPointer& job : jobs) {
-      if (job->exchange && job->running) detach(*job);
+      forget_due(*job);
+      if (job->exchange && job->begun) detach(*job);
       job->settled_for_loop = true;
-      // What the callbacks hold goes here, on the loop, while the one who cancels still waits.
-      job->done = nullptr;
-      job->timer = nullptr;
       settle(job);
     }
   }
 }
 
+/// What the callbacks hold goes here, on the loop, while the one who cancels still waits. Nothing
+/// of a settled job is left but its flags, so that a callback may hold the owner of its Transfer.
 void Loop::settle(const JobPointer& job) {
   job->exchange.reset();
+  job->done = nullptr;
+  job->timer = nullptr;
   MutexLock lock(mutex_);
   job->settled = true;
   settled_.notify_all();
 }
 
+/// Ends everything, also what the completions of others start meanwhile.
 void Loop::fail_all() {
-  take_commands();
-  remove_cancelled();
-  while (!exchanges_.empty()) {
-    const JobPointer job = exchanges_.begin()->second;
-    job->exchange->abandon();
-    complete(job, fail(Errc::kInterrupted, "the HTTP engine was stopped"));
+  while (!nothing_left()) {
+    take_commands();
+    while (!due_times_.empty()) {
+      const JobPointer job = due_times_.begin()->second;
+      forget_due(*job);
+      if (!job->exchange || job->cancelled) {
+        abandon(job);
+        continue;
+      }
+      job->exchange->abandon();
+      complete(job, fail(Errc::kInterrupted, "the HTTP engine was stopped"));
+    }
     remove_cancelled();
   }
+}
+
+bool Loop::nothing_left() {
+  MutexLock lock(mutex_);
+  if (!started_.empty() || !cancels_.empty() || !due_times_.empty() || !to_remove_.empty())
+    return false;
+  stopped_ = true;
+  settled_.notify_all();
+  return true;
 }
 
 void Loop::socket_ready(int fd, unsigned events) {
@@ -297,11 +335,11 @@ void Loop::socket_ready(int fd, unsigned events) {
 }
 
 int Loop::epoll_timeout_ms() const {
-  std::optional<SteadyTime> next = curl_due_;
-  if (!timers_.empty() && (!next || timers_.top()->due < *next)) next = timers_.top()->due;
-  if (!next) return -1;
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock_.steady());
-  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000));
+  std::chrono::nanoseconds left = exchanges_.empty() ? kSleepMax : kSleepMaxInFlight;
+  if (curl_due_) left = std::min(left, *curl_due_ - BootClock::now());
+  if (!due_times_.empty()) left = std::min(left, due_times_.begin()->first - clock_.steady());
+  const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(left);  // never wakes too early
+  return static_cast<int>(std::max<std::int64_t>(rounded.count(), 0));
 }
 
 int Loop::on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) noexcept {
@@ -326,7 +364,7 @@ int Loop::on_timer(CURLM*, long timeout_ms, void* self) noexcept {
   if (timeout_ms < 0)
     loop.curl_due_.reset();
   else
-    loop.curl_due_ = loop.clock_.steady() + std::chrono::milliseconds(timeout_ms);
+    loop.curl_due_ = BootClock::now() + std::chrono::milliseconds(timeout_ms);
   return 0;
 }
 

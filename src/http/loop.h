@@ -4,7 +4,6 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <queue>
 #include <thread>
 #include <vector>
 
@@ -17,6 +16,9 @@
 namespace stsfs::http {
 
 /// The one thread that drives curl's multi interface with epoll, and the timers of `Scheduler`.
+///
+/// One for the whole engine, on purpose: a callback may drop any transfer, which from another
+/// thread means to wait; two loops whose callbacks drop each other's transfers would wait for ever.
 ///
 /// A job is settled when nothing of it will run any more: its callback has returned, or it was
 /// cancelled. Only the loop settles; whoever cancels from another thread waits for that.
@@ -32,23 +34,22 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void stop();
 
  private:
+  struct Job;
+  using JobPointer = std::shared_ptr<Job>;
+  using DueTimes = std::multimap<SteadyTime, JobPointer>;
   struct Job {
-    // One of the two: an exchange, or a timer.
+    // One of the two: an exchange with its completion, or a timer.
     std::unique_ptr<Exchange> exchange;
     Callback<Response> done;
-    std::optional<Deadline> deadline;
     UniqueFunction<void()> timer;
-    SteadyTime due;
+    SteadyTime due;  // the deadline of an exchange, or when the timer fires
 
     // The loop's only:
-    bool running = false;    // added to the multi handle, or waiting in timers_
-    bool cancelled = false;  // to be taken out as soon as curl may be called
+    bool begun = false;
+    std::optional<DueTimes::iterator> place;  // in due_times_
+    bool cancelled = false;                   // to be taken out as soon as curl may be called
     bool settled_for_loop = false;
     bool settled = false;  // the same for other threads; guarded by Loop::mutex_
-  };
-  using JobPointer = std::shared_ptr<Job>;
-  struct Later {
-    bool operator()(const JobPointer& a, const JobPointer& b) const { return a->due > b->due; }
   };
 
   Loop(const EngineOptions& options, const Clock& clock);
@@ -62,14 +63,19 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void run();
   void take_commands();
   void begin(const JobPointer& job);
-  void fire_timers();
+  void tell_curl_the_time();
   void collect_finished();
+  void take_due();
+  void fire(const JobPointer& timer);
+  void run_out_of_time(const JobPointer& exchange);
   void complete(const JobPointer& job, Result<Response> result);
   void remove_cancelled();
   void abandon(const JobPointer& job);
   void detach(Job& job);
+  void forget_due(Job& job);
   void settle(const JobPointer& job);
   void fail_all();
+  bool nothing_left() STSFS_EXCLUDES(mutex_);
   void socket_ready(int fd, unsigned events);
   int epoll_timeout_ms() const;
   CurlEasy easy_from_pool();
@@ -87,9 +93,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::vector<CurlEasy> pool_;
   CurlMulti multi_;
   std::map<CURL*, JobPointer> exchanges_;
-  std::priority_queue<JobPointer, std::vector<JobPointer>, Later> timers_;
+  DueTimes due_times_;
   std::vector<JobPointer> to_remove_;
-  std::optional<SteadyTime> curl_due_;
+  std::optional<SteadyTime> curl_due_;  // by the machine's clock, as curl's own
 
   std::atomic<std::thread::id> loop_thread_{};
   std::atomic<std::uint64_t> requests_{0}, bytes_sent_{0}, bytes_received_{0},

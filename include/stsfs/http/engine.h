@@ -40,6 +40,8 @@ struct Request {
   std::shared_ptr<BodySource> body;  ///< May be null. Its size becomes Content-Length.
   Sink* sink = nullptr;  ///< For 2xx bodies; null: they are collected in `Response::body`.
   Deadline deadline;
+  /// Zero: the engine's. Longer for what a server works on before it answers, as copies are.
+  std::chrono::milliseconds stall_timeout{0};
 };
 
 struct Response {
@@ -64,9 +66,10 @@ struct EngineCounters {
 /// limit), kInvalid (TLS: the certificate is not trusted; the message says which and names
 /// `cacert=`), and whatever a sink or source said.
 ///
-/// Threads:  `start` and dropping a transfer on any thread; callbacks, sinks and sources on the loop.
-/// Lifetime: every transfer must be dropped or done before the engine goes. Destroying it stops the
-/// loop. Errors name host and path, never headers or the query (they can hold signatures).
+/// Threads:  `start` and dropping a transfer on any thread; callbacks, sinks and sources on the
+/// loop. Lifetime: every transfer must be dropped or done before the engine goes. Destroying it
+/// stops the loop. Errors name host and path, never headers or the query (they can hold
+/// signatures).
 class Engine : public Scheduler {
  public:
   static Result<std::unique_ptr<Engine>> create(const EngineOptions& options, const Clock& clock);

@@ -101,6 +101,29 @@ Sha1 hmac_sha1(std::string_view key, std::string_view data) {
   return hmac<20>(sha1_algorithm(), bytes_of(key), data);
 }
 
+struct Sha256Stream::State {
+  EvpDigestContext context{EVP_MD_CTX_new()};
+};
+
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
+  if (EVP_DigestInit_ex2(state_->context.get(), sha256_algorithm(), nullptr) != 1) std::abort();
+}
+Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
+Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
+Sha256Stream::~Sha256Stream() = default;
+
+void Sha256Stream::update(std::string_view data) {
+  if (EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) != 1) std::abort();
+}
+
+Sha256 Sha256Stream::finish() {
+  Sha256 out{};
+  if (EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(out.data()),
+                         nullptr) != 1)
+    std::abort();
+  return out;
+}
+
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }

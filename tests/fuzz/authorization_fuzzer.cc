@@ -1,5 +1,5 @@
-// The credentials of a request, in each form: taken apart or refused. The first byte says where they
-// stand; the rest is their text.
+// The credentials of a request, in each form: taken apart or refused. The first byte says where
+// they stand; the rest is their text.
 
 #include <cstddef>
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -16,6 +17,23 @@ Sha256 sha256(std::string_view data);
 Md5 md5(std::string_view data);
 Sha256 hmac_sha256(std::span<const std::byte> key, std::string_view data);
 Sha1 hmac_sha1(std::string_view key, std::string_view data);
+
+/// SHA-256 of what comes in pieces.
+class Sha256Stream {
+ public:
+  Sha256Stream();
+  Sha256Stream(Sha256Stream&&) noexcept;
+  Sha256Stream& operator=(Sha256Stream&&) noexcept;
+  ~Sha256Stream();
+
+  void update(std::string_view data);
+  /// The digest of all of it. Nothing may follow.
+  Sha256 finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// In a time that does not depend on where they differ; false at once when the lengths differ.
 bool equal_in_constant_time(std::string_view a, std::string_view b);

@@ -25,6 +25,7 @@ Result<std::size_t> CheckedSource::read(std::uint64_t offset, std::span<std::byt
     crc64_ = crc64(crc64_, buffer.first(*given).subspan(known));
     position_ = end;
   }
+  if (position_ == size_bytes_) whole_crc64_ = crc64_;
   return given;
 }
 

@@ -24,12 +24,15 @@ class CheckedSource final : public http::BodySource {
 
   /// kCorrupt when the server saw other bytes than were read, or not all of them were.
   Result<void> check(const std::optional<std::uint64_t>& servers_crc64) const;
+  /// Known once everything was read, also when it is then read again.
+  const std::optional<std::uint64_t>& whole_crc64() const { return whole_crc64_; }
 
  private:
   const std::shared_ptr<http::BodySource> inner_;
   const std::uint64_t size_bytes_;
   std::uint64_t position_ = 0;  // everything before it is in crc64_
   std::uint64_t crc64_ = 0;
+  std::optional<std::uint64_t> whole_crc64_;
 };
 
 /// Takes a ranged answer apart for `inner`: nothing passes before range and version are right.

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "stsfs/base/chain.h"
+#include "stsfs/oss/retrying_store.h"
+
+namespace stsfs::oss {
+
+/// What follows when bytes were damaged on their way: they can be sent again, or nothing can be
+/// taken back.
+enum class Damage { kSendAgain, kFinal };
+
+/// When to try again, and what to say in the end. One per call.
+class RetryPlan {
+ public:
+  RetryPlan(const RetryOptions& options, const Clock& clock, Deadline deadline, Damage damage)
+      : options_(options),
+        clock_(clock),
+        deadline_(deadline),
+        damage_(damage),
+        began_(clock.steady()) {}
+
+  void begin_attempt() { ++attempts_, ++in_a_row_; }
+  /// Something got through: the count of tries in vain starts again.
+  void note_progress() { in_a_row_ = 1; }
+  bool first() const { return attempts_ <= 1; }
+
+  /// How long to wait before the next try; nullopt when there is to be none.
+  std::optional<std::chrono::milliseconds> pause_after(const Error& error);
+  /// What the caller is told.
+  Error give_up(Error last);
+
+ private:
+  bool may_pass(Errc code) const;
+
+  const RetryOptions& options_;
+  const Clock& clock_;
+  const Deadline deadline_;
+  const Damage damage_;
+  const SteadyTime began_;
+  int attempts_ = 0;
+  int in_a_row_ = 0;
+  std::string before_;  // the message of the last failure that passed
+};
+
+/// One call with its tries. The first step is `run`; then every step begins in the callback of the
+/// one before.
+template <class T>
+class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>> {
+ public:
+  using Start = std::function<Transfer(Callback<T>)>;
+  /// Asked when a later try fails for good: may find that an earlier one had succeeded. It calls
+  /// back with that success, with kCorrupt when it left other bytes, or with any other failure.
+  using Verify = std::function<Transfer(Callback<T>)>;
+
+  Attempts(RetryingStore& store, Deadline deadline, Start start, Callback<T> done,
+           Damage damage = Damage::kFinal)
+      : scheduler_(store.scheduler_),
+        plan_(store.options_, store.clock_, deadline, damage),
+        start_(std::move(start)),
+        done_(std::move(done)) {}
+
+  void verify_with(Verify verify) { verify_ = std::move(verify); }
+
+  static Transfer begin(const std::shared_ptr<Attempts>& self) {
+    self->run();
+    return Transfer([self] { self->chain_.cancel(); });
+  }
+
+ private:
+  void run() {
+    plan_.begin_attempt();
+    chain_.step([this] {
+      return start_([self = this->shared_from_this()](Result<T> result) mutable {
+        self->ended(std::move(result));
+      });
+    });
+  }
+
+  void ended(Result<T> result) {
+    if (result) return finish(std::move(result));
+    if (const auto pause = plan_.pause_after(result.error())) return wait(*pause);
+    if (plan_.first() || !verify_ || !may_be_own(result.error().code))
+      return finish(fail(plan_.give_up(std::move(result.error()))));
+    chain_.step([&] {
+      return verify_([self = this->shared_from_this(),
+                      error = std::move(result.error())](Result<T> own) mutable {
+        if (own || own.error().code == Errc::kCorrupt) return self->finish(std::move(own));
+        self->finish(fail(self->plan_.give_up(std::move(error))));
+      });
+    });
+  }
+
+  /// What a write meets when it has been done already.
+  static bool may_be_own(Errc code) {
+    return code == Errc::kExists || code == Errc::kChanged || code == Errc::kNotFound;
+  }
+
+  void wait(std::chrono::milliseconds pause) {
+    chain_.step([&] {
+      return scheduler_.after(pause, [self = this->shared_from_this()] { self->run(); });
+    });
+  }
+
+  void finish(Result<T> result) {
+    auto done = std::move(done_);
+    done(std::move(result));
+  }
+
+  Scheduler& scheduler_;
+  RetryPlan plan_;
+  const Start start_;
+  Verify verify_;
+  Callback<T> done_;
+  Chain chain_;
+};
+
+}  // namespace stsfs::oss

@@ -31,15 +31,15 @@ bool satisfies(std::partial_ordering order, Comparison comparison) {
   switch (comparison) {
     case Comparison::kEquals:
     case Comparison::kNotEquals:  // "none is equal" is formed by the caller
-      return order == 0;
+      return std::is_eq(order);
     case Comparison::kLess:
-      return order < 0;
+      return std::is_lt(order);
     case Comparison::kLessEquals:
-      return order <= 0;
+      return std::is_lteq(order);
     case Comparison::kGreater:
-      return order > 0;
+      return std::is_gt(order);
     case Comparison::kGreaterEquals:
-      return order >= 0;
+      return std::is_gteq(order);
   }
   return false;
 }

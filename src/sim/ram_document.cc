@@ -203,14 +203,14 @@ class DirectoryReader {
   }
 
   std::string account_of(Node& node) {
-    const std::string account = node.text_or("account", out_.first_account);
+    std::string account = node.text_or("account", out_.first_account);
     if (!accounts_.contains(account))
       node.complain("account", "\"" + printable(account, 64) + "\" is no account of this document");
     return account;
   }
 
   std::string entity_name(Node& node) {
-    const std::string name = node.text("name");
+    std::string name = node.text("name");
     if (!is_entity_name(name))
       node.complain("name", "must be 1 to 64 of letters, digits and . @ _ -");
     return name;

@@ -5,6 +5,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/fake_scheduler.h"
 #include "fakes/faulty_store.h"
+#include "fakes/text_sink.h"
 #include "stsfs/base/await.h"
 #include "stsfs/oss/counting_store.h"
 
@@ -15,21 +16,7 @@ using fakes::FakeClock;
 using fakes::FakeObjectStore;
 using fakes::FakeScheduler;
 using fakes::FaultyStore;
-
-/// Keeps what it is given.
-class TextSink final : public ReadSink {
- public:
-  Result<void> begin(const ObjectMeta& given) override {
-    meta = given;
-    return {};
-  }
-  Result<void> write(std::span<const std::byte> bytes) override {
-    text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-    return {};
-  }
-  ObjectMeta meta;
-  std::string text;
-};
+using fakes::TextSink;
 
 class FaultyStoreTest : public ::testing::Test {
  protected:

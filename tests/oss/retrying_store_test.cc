@@ -1,0 +1,336 @@
+#include "stsfs/oss/retrying_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <thread>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_object_store.h"
+#include "fakes/fake_scheduler.h"
+#include "fakes/faulty_store.h"
+#include "fakes/text_sink.h"
+#include "stsfs/base/await.h"
+
+namespace stsfs::oss {
+namespace {
+
+using fakes::Calls;
+using fakes::TextSink;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::HasSubstr;
+
+const Error kReset{Errc::kUnavailable, "connection reset", {}};
+const Error kBusyServer{Errc::kThrottled, "503 ServiceUnavailable", {}};
+
+class RetryingStoreTest : public ::testing::Test {
+ protected:
+  Deadline deadline(milliseconds left = seconds(30)) const { return Deadline::in(clock_, left); }
+
+  /// Starts a call, lets the clock go on until it is answered.
+  template <class T, class Start>
+  Result<T> finish(Start start) {
+    std::optional<Result<T>> result;
+    const Transfer transfer = start([&](Result<T> given) { result.emplace(std::move(given)); });
+    while (!result && scheduler_.run_next()) {
+    }
+    EXPECT_TRUE(result) << "nobody answers";
+    if (!result) return fail(Errc::kIo, "nobody answers");
+    return std::move(*result);
+  }
+  Result<ObjectMeta> head(milliseconds left = seconds(30)) {
+    return finish<ObjectMeta>([&](Callback<ObjectMeta> done) {
+      return store_.start_head("k", deadline(left), std::move(done));
+    });
+  }
+  Result<Written> put(const std::string& content, PutOptions options = {}) {
+    return finish<Written>([&](Callback<Written> done) {
+      return store_.start_put("k", http::memory_body(content), options, deadline(),
+                              std::move(done));
+    });
+  }
+  static PutOptions new_file(const std::string& id) {
+    PutOptions options;
+    options.forbid_overwrite = true;
+    if (!id.empty()) options.headers.user[kWriteIdName] = id;
+    return options;
+  }
+
+  fakes::FakeClock clock_;
+  fakes::FakeScheduler scheduler_{clock_};
+  fakes::InlineExecutor executor_;
+  fakes::FakeObjectStore fake_{clock_, executor_};
+  fakes::FaultyStore faulty_{fake_, &scheduler_};
+  RetryingStore store_{faulty_, scheduler_, clock_};
+};
+
+TEST_F(RetryingStoreTest, TriesAgainWhatPasses) {
+  fake_.put("k", "x");
+  faulty_.fail({.operation = Operation::kHead, .count = 3}, kReset);
+  EXPECT_TRUE(head());
+  EXPECT_EQ(faulty_.started(Operation::kHead), 4u);
+}
+
+TEST_F(RetryingStoreTest, DoesNotTryAgainWhatWillStay) {
+  for (const Errc code : {Errc::kNotFound, Errc::kDenied, Errc::kCredential, Errc::kTimedOut,
+                          Errc::kProtocol, Errc::kInvalid, Errc::kInterrupted}) {
+    faulty_.heal();
+    faulty_.fail({.operation = Operation::kHead}, Error{code, "as it was said", {}});
+    const auto before = faulty_.started();
+    const auto result = head();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, code);
+    EXPECT_EQ(result.error().message, "as it was said");
+    EXPECT_EQ(faulty_.started(), before + 1);
+  }
+}
+
+TEST_F(RetryingStoreTest, PausesLongerEachTimeUpToABound) {
+  faulty_.fail({.operation = Operation::kHead, .count = Calls::kAll}, kReset);
+  bool ended = false;
+  const Transfer transfer = store_.start_head("k", deadline(std::chrono::hours(1)),
+                                              [&](const Result<ObjectMeta>&) { ended = true; });
+  milliseconds bound(100);
+  int pauses = 0;
+  while (!ended) {
+    ASSERT_TRUE(scheduler_.next_in());
+    EXPECT_LE(*scheduler_.next_in(), bound);
+    scheduler_.run_next();
+    bound = std::min(bound * 2, milliseconds(5'000));
+    ++pauses;
+  }
+  EXPECT_EQ(pauses, RetryOptions().attempts_max - 1);
+}
+
+TEST_F(RetryingStoreTest, GivesAThrottlingServerASecond) {
+  faulty_.fail({.operation = Operation::kHead}, kBusyServer);
+  const Transfer transfer = store_.start_head("k", deadline(), [](const Result<ObjectMeta>&) {});
+  EXPECT_GE(*scheduler_.next_in(), seconds(1));
+}
+
+TEST_F(RetryingStoreTest, WaitsAsLongAsTheServerAsks) {
+  faulty_.fail({.operation = Operation::kHead}, Error{Errc::kThrottled, "busy", seconds(7)});
+  const Transfer transfer = store_.start_head("k", deadline(), [](const Result<ObjectMeta>&) {});
+  EXPECT_GE(*scheduler_.next_in(), seconds(7));
+}
+
+TEST_F(RetryingStoreTest, EndsBeforeTheDeadlineAndSaysHowItWent) {
+  faulty_.fail({.operation = Operation::kHead, .count = Calls::kAll}, kBusyServer);
+  const SteadyTime before = clock_.steady();
+  const auto result = head(seconds(10));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kThrottled);
+  EXPECT_LE(clock_.steady() - before, seconds(10));
+  EXPECT_THAT(result.error().message, HasSubstr("gave up after "));
+  EXPECT_THAT(result.error().message, HasSubstr("503 ServiceUnavailable"));
+}
+
+TEST_F(RetryingStoreTest, ReadsOnWhereTheBodyBrokeOff) {
+  fake_.put("k", "0123456789");
+  faulty_.break_off({.operation = Operation::kGet}, 4, kReset);
+  TextSink sink;
+  EXPECT_TRUE(finish<void>([&](Callback<void> done) {
+    return store_.start_get("k", "", {0, 100}, sink, deadline(), std::move(done));
+  }));
+  EXPECT_EQ(sink.text, "0123456789");
+  EXPECT_EQ(sink.begins, 1);
+}
+
+TEST_F(RetryingStoreTest, NeverReadsOnInAnotherVersion) {
+  fake_.put("k", "0123456789");
+  faulty_.break_off({.operation = Operation::kGet}, 4, kReset);
+  faulty_.before({.operation = Operation::kGet, .from = 2}, [&] { fake_.put("k", "abcdefghij"); });
+  TextSink sink;
+  const auto result = finish<void>([&](Callback<void> done) {
+    return store_.start_get("k", "", {0, 10}, sink, deadline(), std::move(done));
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kChanged);
+  EXPECT_EQ(sink.text, "0123");
+}
+
+TEST_F(RetryingStoreTest, AReadThatAdvancesMayBreakOffOftenerThanAttemptsGo) {
+  fake_.put("k", std::string(100, 'x'));
+  faulty_.break_off({.operation = Operation::kGet, .count = 50}, 1, kReset);
+  TextSink sink;
+  EXPECT_TRUE(finish<void>([&](Callback<void> done) {
+    return store_.start_get("k", "", {0, 100}, sink, deadline(seconds(600)), std::move(done));
+  }));
+  EXPECT_EQ(sink.text.size(), 100u);
+}
+
+TEST_F(RetryingStoreTest, PassesOnWhatASinkSays) {
+  class RefusingSink final : public ReadSink {
+    Result<void> begin(const ObjectMeta&) override { return {}; }
+    Result<void> write(std::span<const std::byte>) override {
+      return fail(Errc::kUnavailable, "the reader went away");
+    }
+  };
+  fake_.put("k", "0123456789");
+  RefusingSink sink;
+  const auto result = finish<void>([&](Callback<void> done) {
+    return store_.start_get("k", "", {0, 10}, sink, deadline(), std::move(done));
+  });
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().message, "the reader went away");
+  EXPECT_EQ(faulty_.started(Operation::kGet), 1u);
+}
+
+TEST_F(RetryingStoreTest, SendsDamagedBytesAgain) {
+  faulty_.fail({.operation = Operation::kPut}, Error{Errc::kCorrupt, "CRC-64", {}});
+  EXPECT_TRUE(put("content"));
+  EXPECT_EQ(fake_.content("k"), "content");
+}
+
+TEST_F(RetryingStoreTest, KnowsItsOwnWriteWhenTheAnswerWasLost) {
+  faulty_.lose_answer({.operation = Operation::kPut}, kReset);
+  const auto written = put("ours", new_file("id-1"));
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(written->etag, fake_.meta("k")->etag);
+}
+
+TEST_F(RetryingStoreTest, DoesNotTakeAnothersFileForItsOwn) {
+  faulty_.fail({.operation = Operation::kPut}, kReset);
+  faulty_.before({.operation = Operation::kPut, .from = 2}, [&] { fake_.put("k", "theirs"); });
+  const auto written = put("ours", new_file("id-1"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::kExists);
+  EXPECT_EQ(fake_.content("k"), "theirs");
+}
+
+TEST_F(RetryingStoreTest, WithoutAnIdALostAnswerStaysInDoubt) {
+  faulty_.lose_answer({.operation = Operation::kPut}, kReset);
+  EXPECT_EQ(put("ours", new_file("")).error().code, Errc::kExists);
+}
+
+TEST_F(RetryingStoreTest, TellsWhenItsOwnWriteArrivedDamaged) {
+  faulty_.fail({.operation = Operation::kPut}, Error{Errc::kCorrupt, "CRC-64", {}});
+  faulty_.before({.operation = Operation::kPut, .from = 2}, [&] {
+    fake_.put("k", "oursX", {{kWriteIdName, "id-1"}});  // what the first attempt left
+  });
+  const auto written = put("ours", new_file("id-1"));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::kCorrupt);
+}
+
+TEST_F(RetryingStoreTest, AFirstAttemptThatMeetsAFileDoesNotAskWhoseItIs) {
+  fake_.put("k", "theirs");
+  EXPECT_EQ(put("ours", new_file("id-1")).error().code, Errc::kExists);
+  EXPECT_EQ(faulty_.started(Operation::kHead), 0u);
+}
+
+class RetryingUpload : public RetryingStoreTest {
+ protected:
+  void SetUp() override {
+    id_ = *finish<std::string>([&](Callback<std::string> done) {
+      return store_.start_initiate("k", options_, deadline(), std::move(done));
+    });
+    part_ = *finish<Part>([&](Callback<Part> done) {
+      return store_.start_upload_part("k", id_, 1, http::memory_body("part"), deadline(),
+                                      std::move(done));
+    });
+  }
+  Result<Written> complete() {
+    return finish<Written>([&](Callback<Written> done) {
+      return store_.start_complete("k", id_, {part_}, options_, deadline(), std::move(done));
+    });
+  }
+  PutOptions options_ = new_file("id-1");
+  std::string id_;
+  Part part_;
+};
+
+TEST_F(RetryingUpload, KnowsItsOwnObjectWhenTheAnswerOfCompleteWasLost) {
+  faulty_.lose_answer({.operation = Operation::kComplete}, kReset);
+  const auto written = complete();
+  ASSERT_TRUE(written) << written.error().message;
+  EXPECT_EQ(fake_.content("k"), "part");
+  EXPECT_EQ(written->etag, fake_.meta("k")->etag);
+}
+
+TEST_F(RetryingUpload, KnowsItBySizeAndChecksumWhereThereIsNoId) {
+  options_ = {};
+  faulty_.lose_answer({.operation = Operation::kComplete}, kReset);
+  EXPECT_TRUE(complete());
+}
+
+TEST_F(RetryingUpload, IsNotDeceivedByAnotherObjectOfThatSize) {
+  options_ = {};
+  faulty_.lose_answer({.operation = Operation::kComplete}, kReset);
+  faulty_.before({.operation = Operation::kHead}, [&] { fake_.put("k", "tarp"); });
+  EXPECT_EQ(complete().error().code, Errc::kNotFound);
+}
+
+TEST_F(RetryingUpload, SaysThatAnUploadIsUnknownWhenItNeverWas) {
+  id_ = "no such upload";
+  EXPECT_EQ(complete().error().code, Errc::kNotFound);
+  EXPECT_EQ(faulty_.started(Operation::kHead), 0u);
+}
+
+TEST_F(RetryingStoreTest, KnowsItsOwnChangeOfMetadata) {
+  // Where a copy onto itself gives a new ETag, the second attempt meets kChanged.
+  fakes::FakeObjectStore fake(clock_, executor_, {.copy_keeps_etag = false});
+  fakes::FaultyStore faulty(fake, &scheduler_);
+  RetryingStore store(faulty, scheduler_, clock_);
+  fake.put("k", "x");
+  faulty.lose_answer({.operation = Operation::kCopy}, kReset);
+  CopyOptions options{
+      .source_key = "k", .source_etag = fake.meta("k")->etag, .replace_metadata = true, .put = {}};
+  options.put.headers.user = {{kWriteIdName, "id-2"}, {"mode", "33188"}};
+  EXPECT_TRUE(finish<Written>([&](Callback<Written> done) {
+    return store.start_copy("k", options, deadline(), std::move(done));
+  }));
+}
+
+TEST_F(RetryingStoreTest, KnowsItsOwnLinkEvenADanglingOne) {
+  faulty_.lose_answer({.operation = Operation::kPutSymlink}, kReset);
+  EXPECT_TRUE(finish<Written>([&](Callback<Written> done) {
+    return store_.start_put_symlink("k", "nowhere", new_file("id-3"), deadline(), std::move(done));
+  }));
+}
+
+TEST_F(RetryingStoreTest, DroppedInAPauseItNeverGoesOn) {
+  faulty_.fail({.operation = Operation::kHead}, kReset);
+  {
+    const Transfer transfer =
+        store_.start_head("k", deadline(), [](const Result<ObjectMeta>&) { FAIL(); });
+    EXPECT_EQ(scheduler_.pending(), 1u);
+  }
+  EXPECT_EQ(scheduler_.pending(), 0u);
+  EXPECT_EQ(faulty_.started(Operation::kHead), 1u);
+}
+
+/// Pauses on the loop's own thread, without end: every attempt fails, nothing ever waits long.
+class ImpatientScheduler final : public Scheduler {
+ public:
+  explicit ImpatientScheduler(fakes::Executor& loop) : loop_(loop) {}
+  Transfer after(milliseconds, UniqueFunction<void()> what) override {
+    return loop_.run(std::move(what));
+  }
+
+ private:
+  fakes::Executor& loop_;
+};
+
+TEST(RetryingStore, CanBeDroppedAtAnyInstant) {
+  const fakes::FakeClock clock;
+  fakes::LoopExecutor loop(11);
+  fakes::FakeObjectStore fake(clock, loop);
+  fakes::FaultyStore faulty(fake);
+  faulty.fail({.operation = Operation::kHead, .count = Calls::kAll}, kReset);
+  ImpatientScheduler scheduler(loop);
+  RetryingStore store(faulty, scheduler, clock, {.attempts_max = 1'000'000});
+  for (int round = 0; round < 300; ++round) {
+    auto alive = std::make_unique<int>(0);
+    Transfer transfer = store.start_head("k", Deadline::in(clock, seconds(30)),
+                                         [&](const Result<ObjectMeta>&) { ++*alive; });
+    for (int i = 0; i < round; ++i) std::this_thread::yield();
+    transfer.cancel();
+    alive.reset();  // a sanitizer sees a callback that comes later
+  }
+}
+
+}  // namespace
+}  // namespace stsfs::oss

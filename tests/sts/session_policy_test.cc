@@ -57,12 +57,15 @@ TEST(SessionPolicy, RefusesWhatCouldWidenIt) {
 }
 
 TEST(SessionPolicy, StaysWithinWhatStsTakes) {
-  const std::string prefix = std::string(766, 'p') + "/";
-  const auto longest =
-      session_policy({.bucket = std::string(63, 'b'), .prefix = prefix, .require_tls = true});
-  ASSERT_TRUE(longest) << longest.error().message;
-  EXPECT_LE(longest->size(), kPolicyMaxBytes);
-  EXPECT_FALSE(session_policy({.bucket = "examplebucket", .prefix = "p" + prefix}));
+  PolicyScope scope{.bucket = std::string(63, 'b'), .prefix = std::string(700, 'p') + "/"};
+  scope.require_tls = true;
+  const auto long_one = session_policy(scope);
+  ASSERT_TRUE(long_one) << long_one.error().message;
+  EXPECT_LE(long_one->size(), kPolicyMaxBytes);
+  scope.prefix = std::string(766, 'p') + "/";
+  const auto too_long = session_policy(scope);
+  ASSERT_FALSE(too_long);
+  EXPECT_EQ(too_long.error().code, Errc::kTooLarge);
 }
 
 }  // namespace

@@ -1,0 +1,280 @@
+#include "server.h"
+
+#include <microhttpd.h>
+#include <algorithm>
+
+#include <atomic>
+#include <thread>
+#include <utility>
+
+#include "connection_watch.h"
+#include "listen_address.h"
+#include "stsfs/base/handle.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/private_file.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/worker_pool.h"
+
+// A request comes in on libmicrohttpd's thread, is suspended, answered by a pool thread, and
+// resumed. A pool thread touches nothing of it but its Call, which lives until the completion
+// callback; that comes after the resume.
+namespace stsfs::vend {
+namespace {
+
+constexpr std::size_t kHeadersMaxBytes = 16 * 1024;
+constexpr std::size_t kBodyMaxBytes = 8 * 1024;
+constexpr std::size_t kServeThreads = 32;
+constexpr std::size_t kServeQueueMax = 4'096;
+// A login waits in this queue for at most some seconds: 100 ms each on every CPU.
+constexpr std::size_t kHashQueueMax = 64;
+
+using MhdDaemon = Handle<MHD_Daemon, MHD_stop_daemon>;
+using MhdResponse = Handle<MHD_Response, MHD_destroy_response>;
+
+/// One request on its way.
+struct Call {
+  ServiceRequest request;
+  std::string body;
+  bool too_large = false;
+  bool started = false;
+  std::atomic<bool> done = false;
+  ServiceResponse response;
+
+  ~Call() {
+    wipe(body);
+    wipe(response.body);
+  }
+};
+
+std::string header(MHD_Connection* connection, const char* name) {
+  const char* value = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+int fd_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  return info == nullptr ? -1 : info->connect_fd;
+}
+
+std::string address_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  return info == nullptr ? std::string() : host_of(info->client_addr);
+}
+
+void log_mhd(void*, const char* format, va_list arguments) noexcept {
+  char line[512];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  log_debug("vend", "libmicrohttpd: {}", printable(trim(line)));
+}
+
+class MhdServer final : public Server {
+ public:
+  MhdServer(ServerOptions options, Service& service)
+      : options_(std::move(options)),
+        service_(service),
+        watch_(options_.limits.request_timeout, options_.limits.idle_timeout),
+        hash_pool_({.threads_max = std::clamp(std::thread::hardware_concurrency(), 1u, 4u),
+                    .queue_max = kHashQueueMax}),
+        serve_pool_({.threads_max = kServeThreads, .queue_max = kServeQueueMax}) {}
+  ~MhdServer() override { stop(std::chrono::milliseconds(0)); }
+
+  Result<void> listen();
+  std::string url() const override { return url_; }
+  void stop(std::chrono::milliseconds grace) override;
+
+ private:
+  static MHD_Result on_request(void* self, MHD_Connection* connection, const char* url,
+                               const char* method, const char* version, const char* upload,
+                               std::size_t* upload_size, void** context) noexcept;
+  static void on_completed(void* self, MHD_Connection* connection, void** context,
+                           MHD_RequestTerminationCode code) noexcept;
+  static void on_connection(void* self, MHD_Connection* connection, void** context,
+                            MHD_ConnectionNotificationCode code) noexcept;
+  static void* on_uri(void* self, const char* uri, MHD_Connection* connection) noexcept;
+
+  Call* begin(MHD_Connection* connection, const char* url, const char* method);
+  MHD_Result take(Call& call, MHD_Connection* connection, const char* upload,
+                  std::size_t* upload_size);
+  void start_work(Call& call, MHD_Connection* connection);
+  static MHD_Result send(MHD_Connection* connection, const ServiceResponse& response);
+
+  ServerOptions options_;
+  Service& service_;
+  ConnectionWatch watch_;
+  std::atomic<int> in_flight_ = 0;
+  std::string url_;
+  WorkerPool hash_pool_;
+  WorkerPool serve_pool_;
+  MhdDaemon daemon_;
+};
+
+Result<void> MhdServer::listen() {
+  auto address = parse_listen_address(options_.listen);
+  if (!address) return fail(std::move(address.error()));
+  const bool tls = !options_.tls_certificate.empty();
+  if (!tls && !address->loopback)
+    return fail(Errc::kInvalid, "without TLS only a loopback address is served, not " +
+                                    options_.listen + "; remedy: set tls_certificate and tls_key");
+  auto fd = listen_on(*address);
+  if (!fd) return fail(std::move(fd.error()), options_.listen);
+  url_ = (tls ? "https://" : "http://") + bound_address(fd->get());
+
+  const std::string key(options_.tls_key.reveal());
+  std::vector<MHD_OptionItem> items = {
+      {MHD_OPTION_EXTERNAL_LOGGER, reinterpret_cast<std::intptr_t>(&log_mhd), nullptr},
+      {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<std::intptr_t>(&on_completed), this},
+      {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<std::intptr_t>(&on_connection), this},
+      {MHD_OPTION_URI_LOG_CALLBACK, reinterpret_cast<std::intptr_t>(&on_uri), this},
+      {MHD_OPTION_LISTEN_SOCKET, fd->get(), nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, options_.limits.connections_max, nullptr},
+      {MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.limits.connections_per_address_max, nullptr},
+      {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<std::intptr_t>(kHeadersMaxBytes), nullptr},
+      {MHD_OPTION_CONNECTION_TIMEOUT, options_.limits.idle_timeout.count() + 60, nullptr}};
+  unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+  if (tls) {
+    flags |= MHD_USE_TLS;
+    items.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, options_.tls_certificate.data()});
+    items.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, const_cast<char*>(key.c_str())});
+    items.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0,
+                     const_cast<char*>("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")});
+  }
+  items.push_back({MHD_OPTION_END, 0, nullptr});
+  daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, &on_request, this, MHD_OPTION_ARRAY,
+                                 items.data(), MHD_OPTION_END));
+  if (!daemon_)
+    return fail(Errc::kIo, tls ? "the server did not start; remedy: check certificate and key"
+                               : "the server did not start");
+  fd->release();  // the daemon closes it
+  return {};
+}
+
+void MhdServer::stop(std::chrono::milliseconds grace) {
+  if (!daemon_) return;
+  UniqueFd listener(MHD_quiesce_daemon(daemon_.get()));
+  const auto until = std::chrono::steady_clock::now() + grace;
+  while (in_flight_ > 0 && std::chrono::steady_clock::now() < until)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  service_.interrupt();
+  // What is suspended must be resumed before the daemon goes, and all of it will be: the pools'
+  // waits are interrupted or bounded.
+  while (in_flight_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  daemon_.reset();
+}
+
+void* MhdServer::on_uri(void* self, const char*, MHD_Connection* connection) noexcept {
+  static_cast<MhdServer*>(self)->watch_.began(fd_of(connection));
+  return nullptr;
+}
+
+void MhdServer::on_connection(void* self, MHD_Connection* connection, void**,
+                              MHD_ConnectionNotificationCode code) noexcept {
+  auto* server = static_cast<MhdServer*>(self);
+  const int fd = fd_of(connection);
+  if (code == MHD_CONNECTION_NOTIFY_STARTED)
+    server->watch_.opened(fd);
+  else
+    server->watch_.closed(fd);
+}
+
+void MhdServer::on_completed(void* self, MHD_Connection* connection, void** context,
+                             MHD_RequestTerminationCode) noexcept {
+  delete static_cast<Call*>(std::exchange(*context, nullptr));
+  static_cast<MhdServer*>(self)->watch_.answered(fd_of(connection));
+}
+
+MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const char* url,
+                                 const char* method, const char*, const char* upload,
+                                 std::size_t* upload_size, void** context) noexcept {
+  auto* server = static_cast<MhdServer*>(self);
+  try {
+    if (*context == nullptr) {
+      *context = server->begin(connection, url, method);
+      return MHD_YES;
+    }
+    return server->take(*static_cast<Call*>(*context), connection, upload, upload_size);
+  } catch (const std::exception& error) {  // out of memory
+    log_error("vend", "a request failed: {}", error.what());
+    return MHD_NO;
+  }
+}
+
+Call* MhdServer::begin(MHD_Connection* connection, const char* url, const char* method) {
+  auto call = std::make_unique<Call>();
+  call->request.method = method;
+  call->request.path = url;
+  call->request.address = address_of(connection);
+  call->request.authorization = Secret(header(connection, "Authorization"));
+  call->request.rejected = header(connection, "X-Stsfs-Rejected");
+  const auto size = parse_u64(header(connection, "Content-Length"));
+  call->too_large = size && *size > kBodyMaxBytes;
+  return call.release();
+}
+
+MHD_Result MhdServer::take(Call& call, MHD_Connection* connection, const char* upload,
+                           std::size_t* upload_size) {
+  if (*upload_size > 0) {
+    if (call.body.size() + *upload_size > kBodyMaxBytes) call.too_large = true;
+    if (!call.too_large) call.body.append(upload, *upload_size);
+    *upload_size = 0;
+    return MHD_YES;
+  }
+  if (call.done) return send(connection, call.response);
+  if (call.started) return MHD_YES;
+  call.started = true;
+  watch_.received(fd_of(connection));
+  if (call.too_large)
+    return send(connection, error_response(413, "TooLarge", "the body is longer than 8 KiB"));
+  start_work(call, connection);
+  return MHD_YES;
+}
+
+void MhdServer::start_work(Call& call, MHD_Connection* connection) {
+  call.request.body = Secret(std::move(call.body));
+  MHD_suspend_connection(connection);
+  ++in_flight_;
+  const bool hashes = call.request.path == "/v1/login";
+  const auto finish = [this, &call, connection](ServiceResponse response) {
+    call.response = std::move(response);
+    call.done = true;
+    MHD_resume_connection(connection);  // from here on the call may be gone
+    --in_flight_;
+  };
+  const bool taken = (hashes ? hash_pool_ : serve_pool_).run([this, &call, finish] {
+    finish(service_.handle(std::move(call.request)));
+  });
+  if (taken) return;
+  ServiceResponse busy = error_response(503, "Busy", "too many requests, try again");
+  busy.headers.push_back({"Retry-After", "2"});
+  finish(std::move(busy));
+}
+
+MHD_Result MhdServer::send(MHD_Connection* connection, const ServiceResponse& response) {
+  MhdResponse answer(MHD_create_response_from_buffer(
+      response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY));
+  if (!answer) return MHD_NO;
+  for (const auto& header : response.headers)
+    MHD_add_response_header(answer.get(), header.name.c_str(), header.value.c_str());
+  return MHD_queue_response(connection, static_cast<unsigned>(response.status), answer.get());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Service& service) {
+  auto server = std::make_unique<MhdServer>(std::move(options), service);
+  if (auto listening = server->listen(); !listening) return fail(std::move(listening.error()));
+  return server;
+}
+
+Result<ServerOptions> server_options(const Config& config) {
+  ServerOptions options{.listen = config.listen, .limits = config.limits};
+  if (config.tls_certificate.empty()) return options;
+  auto certificate = read_file(config.tls_certificate);
+  if (!certificate) return fail(std::move(certificate.error()), "tls_certificate");
+  auto key = read_private_file(config.tls_key);
+  if (!key) return fail(std::move(key.error()), "tls_key");
+  options.tls_certificate = std::move(*certificate);
+  options.tls_key = std::move(*key);
+  return options;
+}
+
+}  // namespace stsfs::vend

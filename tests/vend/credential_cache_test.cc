@@ -1,0 +1,105 @@
+#include "credential_cache.h"
+
+#include <atomic>
+#include <future>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "fakes/fake_clock.h"
+
+namespace stsfs::vend {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Caches : public ::testing::Test {
+ protected:
+  CredentialCache::Make counting() {
+    return [this](const std::string& user) -> Result<sts::Session> {
+      const int number = ++made_;
+      if (down_) return fail(Errc::kUnavailable, "STS is away");
+      sts::Session session;
+      session.access_key_id = "STS." + user + std::to_string(number);
+      session.expiration = clock_.wall() + 1h;
+      return session;
+    };
+  }
+  std::string get(const std::string& user = "alice", const std::string& rejected = {}) {
+    auto session = cache_.get(user, rejected, counting(), Deadline::in(clock_, 10s));
+    return session ? (*session)->access_key_id : session.error().message;
+  }
+  fakes::FakeClock clock_;
+  CredentialCache cache_{clock_};
+  std::atomic<int> made_ = 0;
+  std::atomic<bool> down_ = false;
+};
+
+TEST_F(Caches, HandOutTheSameUntilHalfOfItsLifeIsLeft) {
+  EXPECT_EQ(get(), "STS.alice1");
+  clock_.advance(29min);
+  EXPECT_EQ(get(), "STS.alice1");
+  clock_.advance(2min);
+  EXPECT_EQ(get(), "STS.alice2");
+  EXPECT_EQ(get("bob"), "STS.bob3") << "each user has his own";
+}
+
+TEST_F(Caches, ServeTheLivingOneWhileStsIsAwayAndThenSaySo) {
+  EXPECT_EQ(get(), "STS.alice1");
+  down_ = true;
+  clock_.advance(40min);
+  EXPECT_EQ(get(), "STS.alice1");
+  EXPECT_EQ(get(), "STS.alice1");
+  EXPECT_EQ(made_, 2) << "STS is left alone for a moment";
+  clock_.advance(21min);
+  EXPECT_EQ(get(), "STS is away");
+  down_ = false;
+  clock_.advance(2s);
+  EXPECT_EQ(get(), "STS.alice4");
+}
+
+TEST_F(Caches, DropARejectedOneButNotTooOften) {
+  EXPECT_EQ(get(), "STS.alice1");
+  EXPECT_EQ(get("alice", "STS.other"), "STS.alice1");
+  EXPECT_EQ(get("alice", "STS.alice1"), "STS.alice2");
+  EXPECT_EQ(get("alice", "STS.alice2"), "STS.alice2") << "at most once in ten seconds";
+  clock_.advance(10s);
+  EXPECT_EQ(get("alice", "STS.alice2"), "STS.alice3");
+}
+
+TEST_F(Caches, MakeOneForManyAtOnce) {
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  std::atomic<int> made = 0;
+  const CredentialCache::Make slow = [&](const std::string&) -> Result<sts::Session> {
+    ++made;
+    gate.wait();
+    sts::Session session;
+    session.access_key_id = "STS.one";
+    session.expiration = clock_.wall() + 1h;
+    return session;
+  };
+  std::vector<std::future<std::string>> all;
+  for (int i = 0; i < 16; ++i)
+    all.push_back(std::async(std::launch::async, [&] {
+      return (*cache_.get("alice", {}, slow, Deadline::in(clock_, 10s)))->access_key_id;
+    }));
+  while (made == 0) std::this_thread::yield();
+  go.set_value();
+  for (auto& one : all) EXPECT_EQ(one.get(), "STS.one");
+  EXPECT_EQ(made, 1);
+}
+
+TEST_F(Caches, RefuseASessionThatIsDeadOnArrival) {
+  const auto dead = [&](const std::string&) -> Result<sts::Session> {
+    sts::Session session;
+    session.access_key_id = "STS.dead";
+    session.expiration = clock_.wall() - 1s;
+    return session;
+  };
+  EXPECT_EQ(cache_.get("alice", {}, dead, Deadline::in(clock_, 1s)).error().code, Errc::kClockSkew);
+}
+
+}  // namespace
+}  // namespace stsfs::vend

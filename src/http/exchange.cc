@@ -14,12 +14,14 @@ constexpr long kBufferSizeStreaming = 256 * 1024;
 constexpr long kBufferSizeSmall = 32 * 1024;
 constexpr std::uint64_t kSmallBody = 64 * 1024;
 constexpr std::size_t kHeadersMaxBytes = 64 * 1024;
+constexpr int kLooksPerStall = 4;
 constexpr long kKeepAliveIdleSeconds = 30;
 constexpr long kKeepAliveIntervalSeconds = 10;
 
 // What OpenSSL found wrong with a certificate: X509_V_ERR_* of <openssl/x509_vfy.h>, which curl
 // hands on as CURLINFO_SSL_VERIFYRESULT.
 constexpr long kCertificateGood = 0;
+constexpr long kCertificateNotJudged = 1;  // what curl has there until it has compared the name
 constexpr long kCertificateNotYetValid = 9;
 constexpr long kCertificateExpired = 10;
 
@@ -40,7 +42,7 @@ std::string place_of(std::string_view url) {
 
 Errc errc_of(CURLcode code) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:  // of the connection or of a stall; deadlines are the loop's
+    case CURLE_OPERATION_TIMEDOUT:  // of connecting; deadlines and stalls are the loop's
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
@@ -79,6 +81,7 @@ std::string certificate_remedy(long verify_result) {
       return "; the server's certificate is not valid now: check this machine's clock, else the "
              "server needs a new one";
     case kCertificateGood:
+    case kCertificateNotJudged:
       return "; the server's certificate is for another name: check the endpoint";
     default:
       return "; the server's certificate is not trusted: if it is signed by a CA of your own, name "
@@ -175,12 +178,8 @@ void Exchange::set_upload() {
 
 void Exchange::set_limits() {
   CURL* easy = easy_.get();
-  const auto stall = std::chrono::ceil<std::chrono::seconds>(
-      request_.stall_timeout.count() > 0 ? request_.stall_timeout : options_.stall_timeout);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
                    static_cast<long>(options_.connect_timeout.count()));
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, static_cast<long>(stall.count()));
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
                    request_.sink != nullptr ? kBufferSizeStreaming : kBufferSizeSmall);
   curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN,
@@ -348,15 +347,44 @@ Error Exchange::explain(CURLcode code) const {
   return {errc_of(code), what() + ": " + printable(why, 512) + remedy_for(code, easy_.get()), {}};
 }
 
-Error Exchange::too_late() const {
+bool Exchange::is_sending_or_waiting() const {
   curl_off_t sending_since = 0;
   if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_PRETRANSFER_TIME_T, &sending_since);
+  return sending_since > 0;
+}
+
+std::chrono::milliseconds Exchange::stall_timeout() const {
+  return request_.stall_timeout.count() > 0 ? request_.stall_timeout : options_.stall_timeout;
+}
+
+std::chrono::nanoseconds Exchange::look_interval() const {
+  return std::chrono::nanoseconds(stall_timeout()) / kLooksPerStall;
+}
+
+bool Exchange::stalls() {
+  curl_off_t sent = 0;  // to the socket; bytes_sent_ runs ahead of it by a buffer
+  if (easy_) curl_easy_getinfo(easy_.get(), CURLINFO_SIZE_UPLOAD_T, &sent);
+  const std::uint64_t moved = static_cast<std::uint64_t>(sent) + header_bytes_ + bytes_received_;
+  // Waiting for a connection is no stall: that has a time-out, or a queue, of its own.
+  const bool idle = moved == moved_at_last_look_ && is_sending_or_waiting();
+  moved_at_last_look_ = moved;
+  idle_looks_ = idle ? idle_looks_ + 1 : 0;
+  return idle_looks_ >= kLooksPerStall;
+}
+
+Error Exchange::stalled() const {
+  return {Errc::kUnavailable,
+          what() + ": nothing moved for " + std::to_string(stall_timeout().count()) + " ms",
+          {}};
+}
+
+Error Exchange::too_late() const {
   std::string state = "no connection";
   if (response_.status != 0)
     state = "only " + human_bytes(bytes_received_) + " of the answer had come";
   else if (bytes_sent_ < body_size_)
     state = "only " + human_bytes(bytes_sent_) + " of " + human_bytes(body_size_) + " were sent";
-  else if (sending_since > 0)
+  else if (is_sending_or_waiting())
     state = "no answer";
   return {Errc::kTimedOut, what() + ": " + state + " before the deadline", {}};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,6 +35,13 @@ class Exchange {
   /// The deadline came first.
   Error too_late() const;
 
+  /// Stalls are found by looking, so often: curl's own low-speed limit is blind to the first five
+  /// seconds of one. Every look at what has not moved counts; a look that comes late (the machine
+  /// slept) counts once.
+  std::chrono::nanoseconds look_interval() const;
+  bool stalls();
+  Error stalled() const;
+
   /// From here on no callback touches the sink or the source.
   void abandon() { abandoned_ = true; }
 
@@ -60,6 +68,8 @@ class Exchange {
   bool wants_sink() const { return request_.sink != nullptr && response_.status / 100 == 2; }
   Result<void> begin_sink();
   std::string what() const;
+  std::chrono::milliseconds stall_timeout() const;
+  bool is_sending_or_waiting() const;
   Error explain(CURLcode code) const;
 
   Request request_;
@@ -78,6 +88,8 @@ class Exchange {
   std::uint64_t read_offset_ = 0;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t bytes_received_ = 0;
+  std::uint64_t moved_at_last_look_ = 0;
+  int idle_looks_ = 0;
 };
 
 }  // namespace stsfs::http

@@ -5,6 +5,7 @@
 
 #include "loop.h"
 
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -23,6 +24,13 @@ constexpr int kEventsAtOnce = 64;
 constexpr std::chrono::milliseconds kSleepMax{60'000};
 constexpr std::chrono::milliseconds kSleepMaxInFlight{1'000};
 constexpr std::chrono::hours kDelayMax{24 * 365};
+
+/// Signals are for the threads of the program; a broken pipe is a result of a write.
+void block_signals() {
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
 
 }  // namespace
 
@@ -129,6 +137,7 @@ void Loop::cancel(const JobPointer& job) {
 
 void Loop::run() {
   loop_thread_ = std::this_thread::get_id();
+  block_signals();
   std::array<epoll_event, kEventsAtOnce> events{};
   for (;;) {
     take_commands();
@@ -171,11 +180,11 @@ CurlEasy Loop::easy_from_pool() {
 
 void Loop::begin(const JobPointer& job) {
   job->begun = true;
-  job->place = due_times_.emplace(job->due, job);
+  place(job, job->exchange ? clock_.steady() + job->exchange->look_interval() : job->due);
   if (!job->exchange) return;
   ++requests_;
   ++in_flight_;
-  if (job->due <= clock_.steady()) return;  // take_due() says so
+  if (job->due <= clock_.steady()) return;  // take_due() says so, in this very round
   CurlEasy easy = easy_from_pool();
   if (!easy) {
     complete(job, fail(Errc::kIo, "out of memory"));
@@ -216,7 +225,7 @@ void Loop::take_due() {
     forget_due(*job);
     if (job->cancelled) continue;  // remove_cancelled() settles it
     if (job->exchange)
-      run_out_of_time(job);
+      look_at(job, now);
     else
       fire(job);
   }
@@ -228,9 +237,20 @@ void Loop::fire(const JobPointer& job) {
   settle(job);
 }
 
-void Loop::run_out_of_time(const JobPointer& job) {
+void Loop::look_at(const JobPointer& job, SteadyTime now) {
+  if (job->due <= now) return give_up(job, job->exchange->too_late());
+  if (job->exchange->stalls()) return give_up(job, job->exchange->stalled());
+  place(job, now + job->exchange->look_interval());
+}
+
+void Loop::give_up(const JobPointer& job, Error error) {
   job->exchange->abandon();
-  complete(job, fail(job->exchange->too_late()));
+  complete(job, fail(std::move(error)));
+}
+
+void Loop::place(const JobPointer& job, SteadyTime when) {
+  const SteadyTime first = std::min(when, job->due);
+  job->place = due_times_.emplace(first, job);
 }
 
 void Loop::complete(const JobPointer& job, Result<Response> result) {
@@ -304,8 +324,7 @@ void Loop::fail_all() {
         abandon(job);
         continue;
       }
-      job->exchange->abandon();
-      complete(job, fail(Errc::kInterrupted, "the HTTP engine was stopped"));
+      give_up(job, {Errc::kInterrupted, "the HTTP engine was stopped", {}});
     }
     remove_cancelled();
   }

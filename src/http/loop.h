@@ -46,7 +46,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
     // The loop's only:
     bool begun = false;
-    std::optional<DueTimes::iterator> place;  // in due_times_
+    std::optional<DueTimes::iterator> place;  // in due_times_, at the latest at `due`
     bool cancelled = false;                   // to be taken out as soon as curl may be called
     bool settled_for_loop = false;
     bool settled = false;  // the same for other threads; guarded by Loop::mutex_
@@ -67,7 +67,9 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void collect_finished();
   void take_due();
   void fire(const JobPointer& timer);
-  void run_out_of_time(const JobPointer& exchange);
+  void look_at(const JobPointer& exchange, SteadyTime now);
+  void give_up(const JobPointer& exchange, Error error);
+  void place(const JobPointer& job, SteadyTime when);
   void complete(const JobPointer& job, Result<Response> result);
   void remove_cancelled();
   void abandon(const JobPointer& job);

@@ -55,11 +55,14 @@ void Connection::reset() {
   fd_.reset();
 }
 
-bool Connection::wait_closed(std::chrono::milliseconds time) {
+bool Connection::wait_closed(std::chrono::milliseconds time, Unread unread) {
   const auto end = std::chrono::steady_clock::now() + time;
+  const short wanted = unread == Unread::kTake ? POLLIN : POLLRDHUP;
   while (std::chrono::steady_clock::now() < end) {
-    pollfd poll_fd{fd_.get(), POLLIN, 0};
-    if (poll(&poll_fd, 1, 50) > 0 && !fill()) return true;
+    pollfd poll_fd{fd_.get(), wanted, 0};
+    if (poll(&poll_fd, 1, 50) <= 0) continue;
+    if (unread == Unread::kLeave || !fill()) return true;
+    buffer_.clear();
   }
   return false;
 }

@@ -28,8 +28,10 @@ class Connection {
   /// Closes with RST instead of FIN.
   void reset();
   void close() { fd_.reset(); }
-  /// Waits until the peer closes or resets; false after `time`.
-  bool wait_closed(std::chrono::milliseconds time);
+  enum class Unread { kTake, kLeave };
+  /// Waits until the peer closes or resets; false after `time`. `kLeave` never reads, so that what
+  /// the peer sends fills its window.
+  bool wait_closed(std::chrono::milliseconds time, Unread unread = Unread::kTake);
 
  private:
   bool fill();

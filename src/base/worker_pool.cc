@@ -1,5 +1,6 @@
 #include "stsfs/base/worker_pool.h"
 
+#include <system_error>
 #include <utility>
 
 namespace stsfs {
@@ -20,10 +21,21 @@ bool WorkerPool::run(UniqueFunction<void()> task) {
   if (queue_.size() >= options_.queue_max) return false;
   queue_.push_back(std::move(task));
   // One idle thread can take one task: a second task in the same instant wants a second thread.
-  if (!stopping_ && queue_.size() > idle_ && threads_.size() < options_.threads_max)
-    threads_.emplace_back([this] { work(); });
+  if (!stopping_ && queue_.size() > idle_ && threads_.size() < options_.threads_max) add_thread();
+  if (threads_.empty() && !stopping_) {  // nobody would ever run it
+    queue_.pop_back();
+    return false;
+  }
   ready_.notify_one();
   return true;
+}
+
+void WorkerPool::add_thread() {
+  try {
+    threads_.emplace_back([this] { work(); });
+  } catch (const std::system_error&) {
+    // The limit of threads or memory: those that are there do the work.
+  }
 }
 
 std::size_t WorkerPool::thread_count() const {

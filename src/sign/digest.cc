@@ -75,6 +75,7 @@ std::array<std::byte, N> hmac(const EVP_MD* algorithm, std::span<const std::byte
   for (std::byte& b : pad) b ^= std::byte{0x36} ^ std::byte{0x5C};
   hash(algorithm, pad, inner, out);
   OPENSSL_cleanse(pad.data(), pad.size());
+  OPENSSL_cleanse(inner.data(), inner.size());
   OPENSSL_cleanse(shortened.data(), shortened.size());
   return out;
 }

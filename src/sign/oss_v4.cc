@@ -137,8 +137,11 @@ Sha256 signing_key(std::string_view access_key_secret, const Scope& scope) {
   start += access_key_secret;
   Sha256 key = hmac_sha256(as_bytes(start), scope.day);
   OPENSSL_cleanse(start.data(), start.size());
-  for (const std::string_view part : {scope.region, scope.product, kTerminator})
-    key = hmac_sha256(key, part);
+  for (const std::string_view part : {scope.region, scope.product, kTerminator}) {
+    Sha256 next = hmac_sha256(key, part);
+    key = next;  // which leaves nothing of the last one
+    OPENSSL_cleanse(next.data(), next.size());
+  }
   return key;
 }
 
@@ -183,8 +186,9 @@ Pairs presigned_query(const CanonicalInput& input, const KeyPair& key,
   const CanonicalInput whole{input.method, input.bucket, input.key, query, input.headers};
   const std::string to_sign =
       string_to_sign(date, scope, canonical_request(whole, options.additional_headers));
-  query.emplace_back("x-oss-signature",
-                     signature(signing_key(key.access_key_secret, scope), to_sign));
+  Sha256 signing = signing_key(key.access_key_secret, scope);
+  query.emplace_back("x-oss-signature", signature(signing, to_sign));
+  OPENSSL_cleanse(signing.data(), signing.size());
   return query;
 }
 

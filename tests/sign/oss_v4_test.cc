@@ -129,6 +129,26 @@ TEST(OssV4, JoinsSeveralHeadersOfOneNameAndTrimsThem) {
       std::string::npos);
 }
 
+TEST(OssV4, EncodesTheKeyButItsSlashes) {
+  const Pairs none;
+  EXPECT_TRUE(v4::canonical_request({"GET", "b", "a b/*+~%\n/\xE4\xB8\xAD", none, none}, {})
+                  .starts_with("GET\n/b/a%20b/%2A%2B~%25%0A/%E4%B8%AD\n"));
+}
+
+TEST(OssV4, SortsAQueryByItsEncodedNamesAndThenValues) {
+  const Pairs query{{"b", "2"}, {"a/", "1"}, {"b", "1"}, {"a", "2"}, {"A", "1"}};
+  EXPECT_NE(
+      v4::canonical_request({"GET", "b", "", query, {}}, {}).find("\nA=1&a=2&a%2F=1&b=1&b=2\n"),
+      std::string::npos);
+}
+
+TEST(OssV4, KeepsAnEmptyHeaderThatIsSigned) {
+  const Pairs headers{{"x-oss-meta-a", ""}};
+  const Pairs none;
+  EXPECT_NE(v4::canonical_request({"GET", "b", "k", none, headers}, {}).find("\nx-oss-meta-a:\n"),
+            std::string::npos);
+}
+
 TEST(OssV4, UsesTheRootForServiceRequests) {
   const Pairs none;
   EXPECT_EQ(v4::canonical_request({"GET", "", "", none, none}, {}),

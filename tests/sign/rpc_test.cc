@@ -57,8 +57,28 @@ TEST(Rpc, SignsAssumeRoleByGetAndByPost) {
             "nSQFi+oYUhojnO+TrH1/yDa1bMI=");
 }
 
+// R3
+TEST(Rpc, KeepsTheEqualsSignOfEmptyValues) {
+  const Pairs parameters{{"Action", ""},
+                         {"Version", ""},
+                         {"SignatureType", ""},
+                         {"Format", "JSON"},
+                         {"RegionId", "regionId"},
+                         {"SignatureMethod", "HMAC-SHA1"},
+                         {"SignatureVersion", "1.0"},
+                         {"SignatureNonce", "MOCK_UUID"},
+                         {"Timestamp", "mock date"},
+                         {"AccessKeyId", "accessKeyId"}};
+  EXPECT_EQ(rpc::signature("accessKeySecret", rpc::string_to_sign("GET", parameters)),
+            "7loPmFjvDnzOVnQeQNj85S6nFGY=");
+}
+
 TEST(Rpc, WritesTheStringToSignOfTheSdkTests) {
   EXPECT_EQ(rpc::string_to_sign("GET", {{"key", "value"}}), "GET&%2F&key%3Dvalue");
+  EXPECT_EQ(
+      rpc::string_to_sign("GET", {{"q", "http://domain/?q=value&q2=value2"}, {"key", "value"}}),
+      "GET&%2F&key%3Dvalue%26q%3Dhttp%253A%252F%252Fdomain%252F%253Fq%253Dvalue%2526q2"
+      "%253Dvalue2");
 }
 
 TEST(Acs3, SignsSeveralValuesOfOneHeader) {
@@ -82,6 +102,10 @@ TEST(Acs3, SignsAssumeRole) {
                       {"x-acs-signature-nonce", "0123456789abcdef"},
                       {"x-acs-content-sha256", empty_sha256},
                       {"user-agent", "not signed"}};
+  EXPECT_EQ(
+      hex_lower(sha256(acs3::canonical_request("POST", "/", kAssumeRole, headers,
+                                               acs3::signed_headers_of(headers), empty_sha256))),
+      "f52806790fb56dcf66de708a88325c2738d62d220ceee256867500fb4d7d5736");
   EXPECT_EQ(acs3::authorization("POST", "/", kAssumeRole, headers, empty_sha256, {"ak", "sk"}),
             "ACS3-HMAC-SHA256 "
             "Credential=ak,SignedHeaders=host;x-acs-action;x-acs-content-sha256;x-acs-date;"

@@ -29,12 +29,14 @@ class WorkerPool {
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  /// False when the queue is full; `task` is then dropped unrun.
+  /// False when the queue is full, or the system gives not even one thread; `task` is then dropped
+  /// unrun.
   bool run(UniqueFunction<void()> task) STSFS_EXCLUDES(mutex_);
 
   std::size_t thread_count() const STSFS_EXCLUDES(mutex_);
 
  private:
+  void add_thread() STSFS_REQUIRES(mutex_);
   void work() STSFS_EXCLUDES(mutex_);
 
   const Options options_;

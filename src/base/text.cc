@@ -196,6 +196,15 @@ std::optional<std::uint64_t> parse_u64(std::string_view text, int base) {
   return value;
 }
 
+bool is_valid_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 std::string printable(std::string_view text, std::size_t size_max) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {

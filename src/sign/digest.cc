@@ -80,6 +80,24 @@ std::array<std::byte, N> hmac(const EVP_MD* algorithm, std::span<const std::byte
   return out;
 }
 
+EvpDigestContext started(const EVP_MD* algorithm) {
+  EvpDigestContext context(EVP_MD_CTX_new());
+  if (!context || EVP_DigestInit_ex2(context.get(), algorithm, nullptr) != 1) std::abort();
+  return context;
+}
+
+void add(const EvpDigestContext& context, std::string_view data) {
+  if (EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1) std::abort();
+}
+
+template <class Digest>
+Digest ended(const EvpDigestContext& context) {
+  Digest out{};
+  if (EVP_DigestFinal_ex(context.get(), reinterpret_cast<unsigned char*>(out.data()), nullptr) != 1)
+    std::abort();
+  return out;
+}
+
 }  // namespace
 
 Sha256 sha256(std::string_view data) {
@@ -103,27 +121,26 @@ Sha1 hmac_sha1(std::string_view key, std::string_view data) {
 }
 
 struct Sha256Stream::State {
-  EvpDigestContext context{EVP_MD_CTX_new()};
+  EvpDigestContext context = started(sha256_algorithm());
 };
 
-Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
-  if (EVP_DigestInit_ex2(state_->context.get(), sha256_algorithm(), nullptr) != 1) std::abort();
-}
+Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {}
 Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
 Sha256Stream& Sha256Stream::operator=(Sha256Stream&&) noexcept = default;
 Sha256Stream::~Sha256Stream() = default;
+void Sha256Stream::update(std::string_view data) { add(state_->context, data); }
+Sha256 Sha256Stream::finish() { return ended<Sha256>(state_->context); }
 
-void Sha256Stream::update(std::string_view data) {
-  if (EVP_DigestUpdate(state_->context.get(), data.data(), data.size()) != 1) std::abort();
-}
+struct Md5Stream::State {
+  EvpDigestContext context = started(md5_algorithm());
+};
 
-Sha256 Sha256Stream::finish() {
-  Sha256 out{};
-  if (EVP_DigestFinal_ex(state_->context.get(), reinterpret_cast<unsigned char*>(out.data()),
-                         nullptr) != 1)
-    std::abort();
-  return out;
-}
+Md5Stream::Md5Stream() : state_(std::make_unique<State>()) {}
+Md5Stream::Md5Stream(Md5Stream&&) noexcept = default;
+Md5Stream& Md5Stream::operator=(Md5Stream&&) noexcept = default;
+Md5Stream::~Md5Stream() = default;
+void Md5Stream::update(std::string_view data) { add(state_->context, data); }
+Md5 Md5Stream::finish() { return ended<Md5>(state_->context); }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;

@@ -54,8 +54,9 @@ struct Refusal {
   int status = 403;
   std::string code;
   std::string message;
-  std::string ec;          ///< `0002-00000040`; empty where OSS documents none.
-  sign::Pairs extra = {};  ///< More XML elements after HostId, in order; values not yet escaped.
+  std::string ec;            ///< `0002-00000040`; empty where OSS documents none.
+  sign::Pairs extra = {};    ///< More XML elements after HostId, in order; values not yet escaped.
+  sign::Pairs headers = {};  ///< More headers, as x-oss-delete-marker.
 };
 
 template <class T>

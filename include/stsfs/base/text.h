@@ -44,6 +44,9 @@ bool equals_ignoring_case(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
 std::vector<std::string_view> split(std::string_view text, char separator);
 
+/// Well-formed, without overlong forms and surrogates.
+bool is_valid_utf8(std::string_view text);
+
 /// The whole text as a number in `base`; nullopt for anything else, a sign and overflow included.
 std::optional<std::uint64_t> parse_u64(std::string_view text, int base = 10);
 

@@ -35,6 +35,23 @@ class Sha256Stream {
   std::unique_ptr<State> state_;
 };
 
+/// MD5 of what comes in pieces.
+class Md5Stream {
+ public:
+  Md5Stream();
+  Md5Stream(Md5Stream&&) noexcept;
+  Md5Stream& operator=(Md5Stream&&) noexcept;
+  ~Md5Stream();
+
+  void update(std::string_view data);
+  /// The digest of all of it. Nothing may follow.
+  Md5 finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 /// In a time that does not depend on where they differ; false at once when the lengths differ.
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 

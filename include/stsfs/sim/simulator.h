@@ -1,0 +1,75 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/clock.h"
+#include "stsfs/base/result.h"
+#include "stsfs/base/secret.h"
+
+namespace stsfs::sim {
+
+/// A bucket that is there from the start.
+struct BucketSetup {
+  std::string name = "examplebucket";
+  std::string versioning;  ///< "", "Enabled" or "Suspended".
+  bool hierarchical_namespace = false;
+  std::string acl = "private";
+  std::string storage_class = "Standard";
+};
+
+/// What every request is slowed to; all zero: nothing is.
+struct NetworkProfile {
+  std::chrono::milliseconds latency{0};  ///< Before each answer.
+  std::uint64_t bytes_per_second = 0;    ///< A connection, each way.
+};
+
+struct SimulatorOptions {
+  std::string address = "127.0.0.1";  ///< The admin port listens on loopback whatever this is.
+  std::uint16_t oss_port = 0;         ///< 0: any that is free.
+  std::uint16_t sts_port = 0;
+  std::uint16_t admin_port = 0;
+  std::string tls_certificate_file;  ///< PEM; with the key: OSS and STS speak HTTPS.
+  std::string tls_key_file;
+  std::string region = "cn-hangzhou";
+  std::vector<BucketSetup> buckets = {BucketSetup{}};
+  std::string
+      ram_file;  ///< A RAM document; empty: one is made for the first bucket, with random keys.
+  bool allow_short_tokens = false;  ///< DurationSeconds down to 1 s.
+  int threads = 2;                  ///< That serve OSS.
+  NetworkProfile profile;
+  std::vector<std::string> faults;    ///< JSON objects, as POST /faults takes them.
+  std::vector<std::string> switches;  ///< `name=on|off`
+};
+
+/// A long-term key of the RAM document that was made.
+struct SimulatorKey {
+  std::string access_key_id;
+  Secret access_key_secret;
+};
+
+/// OSS, STS and RAM on one machine. See stsfs-sim(8) for what it does and what its admin port
+/// takes.
+///
+/// Threads:  every call on any thread; it serves on threads of its own.
+/// Lifetime: until destroyed, which closes every connection.
+class Simulator {
+ public:
+  static Result<std::unique_ptr<Simulator>> start(const SimulatorOptions& options,
+                                                  const Clock& clock);
+  virtual ~Simulator() = default;
+
+  virtual std::string oss_endpoint() const = 0;  ///< `http://127.0.0.1:40001`
+  virtual std::string sts_endpoint() const = 0;
+  virtual std::string admin_endpoint() const = 0;
+
+  // Only when no `ram_file` was given:
+  virtual std::string role_arn() const = 0;
+  virtual const SimulatorKey& vending_key() const = 0;  ///< May assume the role and nothing else.
+  virtual const SimulatorKey& admin_key() const = 0;    ///< May do everything in OSS.
+};
+
+}  // namespace stsfs::sim

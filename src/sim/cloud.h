@@ -1,0 +1,55 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "access.h"
+#include "bucket.h"
+#include "sts_service.h"
+#include "stsfs/base/clock.h"
+#include "stsfs/base/mutex.h"
+#include "switches.h"
+
+namespace stsfs::sim {
+
+/// Everything that is simulated and outlives a request: the buckets, who may do what, and the time.
+///
+/// Threads: every call may be made at once on any thread.
+class Cloud {
+ public:
+  Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
+        const Clock& clock);
+
+  const std::string& region() const { return region_; }
+  const std::string& owner() const { return owner_; }
+  Access& access() { return access_; }
+  StsService& sts() { return sts_; }
+
+  /// The service's time: ours, plus the offset that a test has set.
+  WallTime now() const { return clock_.wall() + std::chrono::milliseconds(offset_ms_.load()); }
+  void set_clock_offset(std::chrono::milliseconds offset) { offset_ms_ = offset.count(); }
+
+  /// False when the name is taken or is none.
+  bool add_bucket(BucketOptions options) STSFS_EXCLUDES(mutex_);
+  std::shared_ptr<Bucket> find_bucket(const std::string& name) const STSFS_EXCLUDES(mutex_);
+  std::map<std::string, std::shared_ptr<Bucket>> buckets() const STSFS_EXCLUDES(mutex_);
+
+  Switches switches() const STSFS_EXCLUDES(mutex_);
+  void set_switches(const Switches& switches) STSFS_EXCLUDES(mutex_);
+
+ private:
+  const std::string region_;
+  const std::string owner_;
+  const Clock& clock_;
+  std::shared_ptr<SessionTable> sessions_;
+  Access access_;
+  StsService sts_;
+  std::atomic<std::int64_t> offset_ms_ = 0;
+  mutable Mutex mutex_;  // a leaf
+  std::map<std::string, std::shared_ptr<Bucket>> buckets_ STSFS_GUARDED_BY(mutex_);
+  Switches switches_ STSFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace stsfs::sim

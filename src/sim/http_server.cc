@@ -1,0 +1,376 @@
+#include "http_server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <queue>
+#include <thread>
+
+#include <microhttpd.h>
+
+#include "stsfs/base/mutex.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::sim {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr std::size_t kConnectionMemory =
+    256 * 1024;  // its buffers; larger reads are fewer calls of ours
+constexpr unsigned kConnectionsMax = 16'384;
+constexpr unsigned kIdleSeconds = 120;
+constexpr std::size_t kBlockSize = 256 * 1024;
+
+/// Resumes suspended connections when their time has come.
+class Resumer {
+ public:
+  Resumer() : thread_([this](std::stop_token stop) { run(stop); }) {}
+  ~Resumer() {
+    thread_.request_stop();
+    {
+      MutexLock lock(mutex_);
+      changed_.notify_all();
+    }
+    thread_.join();
+    // Nobody may stay suspended when the daemon is stopped.
+    MutexLock lock(mutex_);
+    for (; !waiting_.empty(); waiting_.pop()) MHD_resume_connection(waiting_.top().connection);
+  }
+
+  /// Suspends `connection` (from a callback of it) and resumes it after `time`.
+  void suspend(MHD_Connection* connection, std::chrono::nanoseconds time) STSFS_EXCLUDES(mutex_) {
+    MHD_suspend_connection(connection);
+    MutexLock lock(mutex_);
+    waiting_.push({steady_clock::now() + time, connection});
+    changed_.notify_all();
+  }
+
+ private:
+  struct Entry {
+    steady_clock::time_point due;
+    MHD_Connection* connection;
+    bool operator<(const Entry& other) const { return due > other.due; }
+  };
+
+  void run(const std::stop_token& stop) STSFS_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    while (!stop.stop_requested()) {
+      if (waiting_.empty()) {
+        changed_.wait(mutex_);
+      } else if (const auto due = waiting_.top().due; due > steady_clock::now()) {
+        changed_.wait_until(mutex_, due);
+      } else {
+        MHD_resume_connection(waiting_.top().connection);
+        waiting_.pop();
+      }
+    }
+  }
+
+  Mutex mutex_;
+  Condition changed_;
+  std::priority_queue<Entry> waiting_ STSFS_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
+/// Lets so many bytes a second through.
+class Pace {
+ public:
+  explicit Pace(std::uint64_t bytes_per_second)
+      : rate_(bytes_per_second), since_(steady_clock::now()) {}
+  void passed(std::size_t bytes) { bytes_ += bytes; }
+  /// Until the next byte may pass.
+  std::chrono::nanoseconds wait() const {
+    if (rate_ == 0) return {};
+    const auto due = since_ + std::chrono::nanoseconds(bytes_ * 1'000'000'000 / rate_);
+    return std::max<std::chrono::nanoseconds>(due - steady_clock::now(),
+                                              std::chrono::nanoseconds(0));
+  }
+
+ private:
+  std::uint64_t rate_;
+  steady_clock::time_point since_;
+  std::uint64_t bytes_ = 0;
+};
+
+/// What belongs to one request on one connection.
+struct Exchange {
+  std::string target;
+  std::unique_ptr<Responder> responder;
+  std::optional<Pace> upload;
+  std::optional<HttpAnswer> answer;
+  bool delayed = false;
+};
+
+/// Gives the body of one answer, slowed and spoilt as its Delivery says.
+struct BodyReader {
+  Content content;
+  std::string text;
+  bool is_text = false;
+  Delivery delivery;
+  Pace pace{0};
+  bool stalled = false;
+  MHD_Connection* connection = nullptr;
+  Resumer* resumer = nullptr;
+
+  std::uint64_t size() const { return is_text ? text.size() : content.size(); }
+
+  ssize_t read(std::uint64_t at, char* buffer, std::size_t max) {
+    if (delivery.truncate_at && at >= *delivery.truncate_at)
+      return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (delivery.stall_at && at >= *delivery.stall_at && !stalled) {
+      stalled = true;
+      resumer->suspend(connection, delivery.stall);
+      return 0;
+    }
+    if (const auto wait = pace.wait(); wait.count() > 0) {
+      resumer->suspend(connection, wait);
+      return 0;
+    }
+    if (delivery.truncate_at) max = std::min<std::size_t>(max, *delivery.truncate_at - at);
+    if (delivery.stall_at && at < *delivery.stall_at)
+      max = std::min<std::size_t>(max, *delivery.stall_at - at);
+    if (delivery.bytes_per_second != 0) max = std::min<std::size_t>(max, 64 * 1024);
+    std::size_t got = std::min<std::size_t>(max, size() - at);
+    if (is_text)
+      std::memcpy(buffer, text.data() + at, got);
+    else
+      got = content.read(at, {reinterpret_cast<std::byte*>(buffer), got}).value_or(0);
+    if (got == 0) return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (delivery.corrupt_at && *delivery.corrupt_at >= at && *delivery.corrupt_at < at + got)
+      buffer[*delivery.corrupt_at - at] =
+          static_cast<char>(buffer[*delivery.corrupt_at - at] ^ 0x20);
+    pace.passed(got);
+    return static_cast<ssize_t>(got);
+  }
+};
+
+ssize_t read_body(void* self, std::uint64_t at, char* buffer, std::size_t max) noexcept {
+  return static_cast<BodyReader*>(self)->read(at, buffer, max);
+}
+void free_body(void* self) noexcept { delete static_cast<BodyReader*>(self); }
+
+bool is_plain(const Delivery& delivery) {
+  return delivery.bytes_per_second == 0 && !delivery.truncate_at && !delivery.corrupt_at &&
+         !delivery.stall_at;
+}
+
+std::string decode_query_part(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return percent_decode(spaced).value_or(spaced);
+}
+
+void split_target(const std::string& target, WireRequest& request) {
+  std::string_view rest = target;
+  if (const auto scheme = rest.find("://"); scheme != std::string_view::npos && rest[0] != '/') {
+    const auto slash = rest.find('/', scheme + 3);  // absolute form, as a proxy gets it
+    rest = slash == std::string_view::npos ? "/" : rest.substr(slash);
+  }
+  const auto mark = rest.find('?');
+  request.path = rest.substr(0, mark);
+  if (mark == std::string_view::npos) return;
+  for (const std::string_view pair : split(rest.substr(mark + 1), '&')) {
+    if (pair.empty()) continue;
+    const auto equals = pair.find('=');
+    const std::string_view value = equals == std::string_view::npos ? "" : pair.substr(equals + 1);
+    request.query.emplace_back(decode_query_part(pair.substr(0, equals)), decode_query_part(value));
+  }
+}
+
+std::string address_of(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (info == nullptr || info->client_addr == nullptr) return "";
+  if (info->client_addr->sa_family == AF_INET)
+    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(info->client_addr)->sin_addr,
+              text.data(), text.size());
+  else
+    inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(info->client_addr)->sin6_addr,
+              text.data(), text.size());
+  return text.data();
+}
+
+MHD_Result take_header(void* headers, MHD_ValueKind, const char* name, const char* value) noexcept {
+  static_cast<sign::Pairs*>(headers)->emplace_back(name, value == nullptr ? "" : value);
+  return MHD_YES;
+}
+
+std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
+void* begin_exchange(void*, const char* uri, MHD_Connection*) noexcept {
+  auto* exchange = new Exchange;
+  exchange->target = uri;
+  return exchange;
+}
+
+class MhdServer final : public HttpServer {
+ public:
+  MhdServer(Handler handler, bool secure) : handler_(std::move(handler)), secure_(secure) {}
+  ~MhdServer() override {
+    resumer_.reset();
+    if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
+  }
+
+  Result<void> open(const HttpServerOptions& options);
+  std::uint16_t port() const override {
+    const auto* info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_BIND_PORT);
+    return info == nullptr ? 0 : info->port;
+  }
+
+ private:
+  static MHD_Result on_request(void* self, MHD_Connection* connection, const char* url,
+                               const char* method, const char* version, const char* data,
+                               std::size_t* size, void** state) noexcept;
+  static void on_end(void* self, MHD_Connection* connection, void** state,
+                     MHD_RequestTerminationCode how) noexcept;
+
+  MHD_Result serve(Exchange& exchange, MHD_Connection* connection, const char* method,
+                   const char* data, std::size_t* size);
+  void begin(Exchange& exchange, MHD_Connection* connection, const char* method);
+  MHD_Result send(Exchange& exchange, MHD_Connection* connection, bool is_head);
+  MHD_Response* response_for(Exchange& exchange, MHD_Connection* connection, bool is_head);
+
+  const Handler handler_;
+  const bool secure_;
+  std::unique_ptr<Resumer> resumer_ = std::make_unique<Resumer>();
+  MHD_Daemon* daemon_ = nullptr;
+};
+
+Result<void> MhdServer::open(const HttpServerOptions& options) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(options.port);
+  if (inet_pton(AF_INET, options.address.c_str(), &address.sin_addr) != 1)
+    return fail(Errc::kInvalid, "not an IPv4 address to listen on: " + printable(options.address));
+  unsigned flags =
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK;
+  if (secure_) flags |= MHD_USE_TLS;
+  std::vector<MHD_OptionItem> more{
+      {MHD_OPTION_SOCK_ADDR, 0, &address},
+      {MHD_OPTION_URI_LOG_CALLBACK, reinterpret_cast<intptr_t>(&begin_exchange), nullptr},
+      {MHD_OPTION_UNESCAPE_CALLBACK, reinterpret_cast<intptr_t>(&keep_escapes), nullptr},
+      {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<intptr_t>(&MhdServer::on_end), this},
+      {MHD_OPTION_CONNECTION_MEMORY_LIMIT, kConnectionMemory, nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, kConnectionsMax, nullptr},
+      {MHD_OPTION_CONNECTION_TIMEOUT, kIdleSeconds, nullptr}};
+  if (options.threads > 1) more.push_back({MHD_OPTION_THREAD_POOL_SIZE, options.threads, nullptr});
+  if (secure_) {
+    more.push_back(
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, const_cast<char*>(options.tls_certificate.c_str())});
+    more.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, const_cast<char*>(options.tls_key.c_str())});
+  }
+  more.push_back({MHD_OPTION_END, 0, nullptr});
+  daemon_ = MHD_start_daemon(flags, options.port, nullptr, nullptr, &MhdServer::on_request, this,
+                             MHD_OPTION_ARRAY, more.data(), MHD_OPTION_END);
+  if (daemon_ == nullptr)
+    return fail_errno("listen on " + options.address + ":" + std::to_string(options.port));
+  return {};
+}
+
+MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const char*,
+                                 const char* method, const char*, const char* data,
+                                 std::size_t* size, void** state) noexcept {
+  return static_cast<MhdServer*>(self)->serve(*static_cast<Exchange*>(*state), connection, method,
+                                              data, size);
+}
+
+void MhdServer::on_end(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) noexcept {
+  delete static_cast<Exchange*>(*state);
+  *state = nullptr;
+}
+
+void MhdServer::begin(Exchange& exchange, MHD_Connection* connection, const char* method) {
+  WireRequest request;
+  request.method = method;
+  split_target(exchange.target, request);
+  MHD_get_connection_values(connection, MHD_HEADER_KIND, &take_header, &request.headers);
+  request.host = request.header("host");
+  request.secure = secure_;
+  request.remote_address = address_of(connection);
+  exchange.responder = handler_(std::move(request));
+  exchange.upload.emplace(exchange.responder->upload_bytes_per_second());
+}
+
+MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, const char* method,
+                            const char* data, std::size_t* size) {
+  if (!exchange.responder) {
+    begin(exchange, connection, method);
+    return MHD_YES;
+  }
+  if (*size > 0) {
+    if (const auto wait = exchange.upload->wait(); wait.count() > 0) {
+      resumer_->suspend(connection, wait);
+      return MHD_YES;  // the same bytes come again
+    }
+    exchange.responder->take_body({data, *size});
+    exchange.upload->passed(*size);
+    *size = 0;
+    return MHD_YES;
+  }
+  if (!exchange.answer) exchange.answer = exchange.responder->answer();
+  if (exchange.answer->delivery.delay.count() > 0 && !exchange.delayed) {
+    exchange.delayed = true;
+    resumer_->suspend(connection, exchange.answer->delivery.delay);
+    return MHD_YES;
+  }
+  return send(exchange, connection, std::string_view(method) == "HEAD");
+}
+
+MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connection,
+                                      bool is_head) {
+  HttpAnswer& answer = *exchange.answer;
+  if (is_head)
+    return MHD_create_response_from_callback(answer.head_size, kBlockSize, &read_body, nullptr,
+                                             nullptr);
+  const std::uint64_t size = answer.content ? answer.content->size() : answer.text.size();
+  if (is_plain(answer.delivery)) {
+    if (!answer.content)
+      return MHD_create_response_from_buffer(size, answer.text.data(), MHD_RESPMEM_MUST_COPY);
+    if (const auto segment = size > 0 ? answer.content->in_one_file({0, size}) : std::nullopt) {
+      const int fd = fcntl(segment->blob->fd.get(), F_DUPFD_CLOEXEC, 0);
+      if (fd >= 0) return MHD_create_response_from_fd_at_offset64(size, fd, segment->offset);
+    }
+  }
+  auto* reader = new BodyReader;
+  if (answer.content) reader->content = *answer.content;
+  reader->text = answer.text;
+  reader->is_text = !answer.content;
+  reader->delivery = answer.delivery;
+  reader->pace = Pace(answer.delivery.bytes_per_second);
+  reader->connection = connection;
+  reader->resumer = resumer_.get();
+  return MHD_create_response_from_callback(size, kBlockSize, &read_body, reader, &free_body);
+}
+
+MHD_Result MhdServer::send(Exchange& exchange, MHD_Connection* connection, bool is_head) {
+  if (exchange.answer->delivery.reset) {
+    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const linger now{1, 0};
+    if (info != nullptr) setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    return MHD_NO;
+  }
+  MHD_Response* response = response_for(exchange, connection, is_head);
+  if (response == nullptr) return MHD_NO;
+  for (const auto& [name, value] : exchange.answer->headers)
+    MHD_add_response_header(response, name.c_str(), value.c_str());
+  const MHD_Result queued =
+      MHD_queue_response(connection, static_cast<unsigned>(exchange.answer->status), response);
+  MHD_destroy_response(response);
+  return queued;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
+                                                      Handler handler) {
+  auto server = std::make_unique<MhdServer>(std::move(handler), !options.tls_certificate.empty());
+  if (auto opened = server->open(options); !opened) return fail(std::move(opened.error()));
+  return server;
+}
+
+}  // namespace stsfs::sim

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "access.h"
+#include "content.h"
+#include "stsfs/base/result.h"
+#include "stsfs/sim/simulator.h"
+
+namespace stsfs::sim {
+
+/// How an answer is spoilt or slowed on its way out.
+struct Delivery {
+  std::chrono::milliseconds delay{0};  ///< Before the first byte.
+  std::uint64_t bytes_per_second = 0;  ///< 0: as fast as it goes.
+  bool reset = false;                  ///< RST instead of an answer.
+  std::optional<std::uint64_t>
+      truncate_at;  ///< The connection closes after so many bytes of the body.
+  std::optional<std::uint64_t> corrupt_at;  ///< This byte of the body is changed.
+  std::optional<std::uint64_t> stall_at;    ///< Here the body pauses, for:
+  std::chrono::milliseconds stall{0};
+};
+
+struct HttpAnswer {
+  int status = 200;
+  sign::Pairs headers;
+  std::string text;
+  std::optional<Content> content;
+  std::uint64_t head_size = 0;  ///< Content-Length of an answer to HEAD.
+  Delivery delivery;
+};
+
+/// One request while it is being received and answered. Made by a Handler, once its headers are
+/// there.
+///
+/// Threads: one at a time.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  /// A piece of the body, in order.
+  virtual void take_body(std::string_view bytes) = 0;
+  /// The body is complete (or too long to go on).
+  virtual HttpAnswer answer() = 0;
+  /// How fast the body may come; 0: as fast as it goes.
+  virtual std::uint64_t upload_bytes_per_second() const { return 0; }
+};
+
+using Handler = std::function<std::unique_ptr<Responder>(WireRequest request)>;
+
+struct HttpServerOptions {
+  std::string address = "127.0.0.1";
+  std::uint16_t port = 0;
+  int threads = 1;
+  std::string tls_certificate;  ///< PEM text; empty: plain HTTP.
+  std::string tls_key;
+};
+
+/// An HTTP/1.1 server on libmicrohttpd. Whatever waits (latency, bandwidth, stalls) is a suspended
+/// connection, never a blocked thread.
+class HttpServer {
+ public:
+  static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
+                                                   Handler handler);
+  virtual ~HttpServer() = default;
+  virtual std::uint16_t port() const = 0;
+};
+
+}  // namespace stsfs::sim

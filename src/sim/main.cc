@@ -1,0 +1,154 @@
+// stsfs-sim: options in, endpoints out, until it is told to end.
+
+#include <signal.h>
+
+#include <cstdio>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "stsfs/base/fd.h"
+#include "stsfs/base/process.h"
+#include "stsfs/base/text.h"
+#include "stsfs/sim/simulator.h"
+
+namespace {
+
+using stsfs::sim::BucketSetup;
+using stsfs::sim::Simulator;
+using stsfs::sim::SimulatorOptions;
+
+struct CommandLine {
+  SimulatorOptions options;
+  std::vector<std::string> buckets;
+  std::string vending_key_file;
+  std::string admin_key_file;
+  std::string profile;
+  std::uint64_t latency_ms = 0;
+  std::string bandwidth;
+};
+
+/// `NAME[,versioning=Enabled][,hns][,acl=…][,class=…]`
+std::optional<BucketSetup> parse_bucket(const std::string& text) {
+  BucketSetup out;
+  bool first = true;
+  for (const std::string_view part : stsfs::split(text, ',')) {
+    if (std::exchange(first, false)) {
+      out.name = part;
+    } else if (part == "hns") {
+      out.hierarchical_namespace = true;
+    } else if (part.starts_with("versioning=")) {
+      out.versioning = part.substr(11);
+    } else if (part.starts_with("acl=")) {
+      out.acl = part.substr(4);
+    } else if (part.starts_with("class=")) {
+      out.storage_class = part.substr(6);
+    } else {
+      return std::nullopt;
+    }
+  }
+  return out;
+}
+
+void declare(CLI::App& app, CommandLine& line) {
+  SimulatorOptions& options = line.options;
+  app.set_version_flag("-V,--version", "stsfs-sim " STSFS_VERSION);
+  app.add_option("--address", options.address, "Where OSS and STS listen")->capture_default_str();
+  app.add_option("--oss-port", options.oss_port, "0: any free one");
+  app.add_option("--sts-port", options.sts_port, "0: any free one");
+  app.add_option("--admin-port", options.admin_port, "0: any free one; always on loopback");
+  app.add_option("--tls-certificate", options.tls_certificate_file, "PEM; with --tls-key: HTTPS");
+  app.add_option("--tls-key", options.tls_key_file, "PEM");
+  app.add_option("--region", options.region)->capture_default_str();
+  app.add_option(
+      "--bucket", line.buckets,
+      "NAME[,versioning=Enabled|Suspended][,hns][,acl=ACL][,class=CLASS]; may be repeated");
+  app.add_option("--ram", options.ram_file,
+                 "RAM document (TOML or JSON, mode 0600); absent: one is made");
+  app.add_option("--init-vending", line.vending_key_file,
+                 "Write the made vending user's key to this file (0600)");
+  app.add_option("--init-admin", line.admin_key_file,
+                 "Write the made administrator's key to this file (0600)");
+  app.add_flag("--allow-short-tokens", options.allow_short_tokens,
+               "AssumeRole gives lifetimes down to 1 s");
+  app.add_option("--threads", options.threads, "That serve OSS")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--profile", line.profile, "wan: 20 ms a request and 100 MB/s a connection")
+      ->check(CLI::IsMember({"wan"}));
+  app.add_option("--latency-ms", line.latency_ms, "Before each answer");
+  app.add_option("--bandwidth", line.bandwidth, "Bytes a second and connection, as 100M");
+  app.add_option("--fault", options.faults, "A fault as POST /faults takes it; may be repeated");
+  app.add_option("--switch", options.switches, "NAME=on|off; may be repeated");
+}
+
+/// What CLI11 cannot read by itself; a message when it makes no sense.
+std::string finish(CommandLine& line) {
+  if (!line.buckets.empty()) line.options.buckets.clear();
+  for (const std::string& text : line.buckets) {
+    const auto bucket = parse_bucket(text);
+    if (!bucket) return "--bucket: not understood: " + stsfs::printable(text);
+    line.options.buckets.push_back(*bucket);
+  }
+  if (line.profile == "wan") line.options.profile = {std::chrono::milliseconds(20), 100'000'000};
+  if (line.latency_ms != 0)
+    line.options.profile.latency = std::chrono::milliseconds(line.latency_ms);
+  if (!line.bandwidth.empty()) {
+    const auto bytes = stsfs::parse_size(line.bandwidth);
+    if (!bytes) return "--bandwidth: not a size: " + stsfs::printable(line.bandwidth);
+    line.options.profile.bytes_per_second = *bytes;
+  }
+  if (!line.options.ram_file.empty() && !(line.vending_key_file + line.admin_key_file).empty())
+    return "--init-vending and --init-admin are for the document that is made when --ram is absent";
+  return "";
+}
+
+stsfs::Result<void> write_key(const std::string& path, const stsfs::sim::SimulatorKey& key) {
+  if (path.empty()) return {};
+  std::string text = "{\"AccessKeyId\": \"" + key.access_key_id + "\", \"AccessKeySecret\": \"";
+  text.append(key.access_key_secret.reveal()).append("\"}\n");
+  auto written = stsfs::write_file_atomically(path, text, 0600);
+  stsfs::wipe(text);
+  return written;
+}
+
+void announce(const Simulator& simulator, const SimulatorOptions& options) {
+  std::cout << "OSS_ENDPOINT=" << simulator.oss_endpoint()
+            << "\nSTS_ENDPOINT=" << simulator.sts_endpoint()
+            << "\nADMIN_ENDPOINT=" << simulator.admin_endpoint() << "\nREGION=" << options.region;
+  if (!options.buckets.empty()) std::cout << "\nBUCKET=" << options.buckets.front().name;
+  if (!simulator.role_arn().empty()) std::cout << "\nROLE_ARN=" << simulator.role_arn();
+  std::cout << "\nREADY=1" << std::endl;
+}
+
+int fail_with(const std::string& message) {
+  std::cerr << "stsfs-sim: " << message << '\n';
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Before any thread: they inherit the mask, and only sigwait below takes these.
+  sigset_t ends;
+  sigemptyset(&ends);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&ends, number);
+  pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(stsfs::harden_process());
+
+  CommandLine line;
+  CLI::App app("OSS, STS and RAM on one machine");
+  declare(app, line);
+  CLI11_PARSE(app, argc, argv);
+  if (const std::string problem = finish(line); !problem.empty()) return fail_with(problem);
+  auto simulator = Simulator::start(line.options, stsfs::system_clock());
+  if (!simulator) return fail_with(simulator.error().message);
+  for (const auto& [path, key] : {std::pair(&line.vending_key_file, &(*simulator)->vending_key()),
+                                  std::pair(&line.admin_key_file, &(*simulator)->admin_key())})
+    if (auto written = write_key(*path, *key); !written) return fail_with(written.error().message);
+  announce(**simulator, line.options);
+  int number = 0;
+  sigwait(&ends, &number);
+  return 0;
+}

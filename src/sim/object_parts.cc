@@ -1,0 +1,255 @@
+#include "object_parts.h"
+
+#include <algorithm>
+#include <array>
+
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::sim {
+namespace {
+
+constexpr std::size_t kUserMetadataMax = 8 * 1024;
+constexpr std::size_t kKeyMax = 1023;
+constexpr std::array<std::string_view, 6> kStoredHeaders{"content-type",        "cache-control",
+                                                         "content-disposition", "content-encoding",
+                                                         "content-language",    "expires"};
+constexpr std::array<std::string_view, 4> kAcls{"default", "private", "public-read",
+                                                "public-read-write"};
+constexpr std::array<std::string_view, 5> kClasses{"Standard", "IA", "Archive", "ColdArchive",
+                                                   "DeepColdArchive"};
+constexpr std::size_t kTagsMax = 10;
+
+/// Letters, digits and `-`: underscores are refused (EC 0011-00000004).
+bool is_metadata_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+std::optional<Refusal> take_user_metadata(const Call& call, Object& object) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : call.request.headers) {
+    const std::string lower = to_lower(name);
+    if (!lower.starts_with("x-oss-meta-")) continue;
+    const std::string short_name = lower.substr(11);
+    if (!is_metadata_name(short_name))
+      return refuse(400, "InvalidArgument", "The name of user metadata has a bad character.",
+                    "0011-00000004")
+          .value();
+    object.user[short_name] = std::string(trim(value));
+    size += short_name.size() + value.size();
+  }
+  if (size > kUserMetadataMax)
+    return refuse(400, "InvalidArgument", "The size of user metadata exceeds 8 KB.",
+                  "0011-00000002")
+        .value();
+  return std::nullopt;
+}
+
+std::optional<Refusal> take_tags(const Call& call, Object& object) {
+  const std::string_view tagging = call.header("x-oss-tagging");
+  if (tagging.empty()) return std::nullopt;
+  for (const std::string_view pair : split(tagging, '&')) {
+    const auto equals = pair.find('=');
+    const auto name = percent_decode(pair.substr(0, equals));
+    const auto value =
+        percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+    if (!name || !value || name->empty() || name->size() > 128 || value->size() > 256)
+      return refuse(400, "InvalidTag", "The tag is not valid.").value();
+    object.tags.emplace_back(*name, *value);
+  }
+  if (object.tags.size() > kTagsMax)
+    return refuse(400, "BadRequest", "Object tags cannot be greater than 10").value();
+  return authorize(call, "oss:PutObjectTagging", call.key);
+}
+
+}  // namespace
+
+tl::unexpected<Refusal> no_such_key(const std::string& key) {
+  return refuse(404, "NoSuchKey", "The specified key does not exist.", "0026-00000001",
+                {{"Key", key}});
+}
+
+tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
+                                         const std::string& message) {
+  return refuse(400, "InvalidArgument", message, "",
+                {{"ArgumentName", name}, {"ArgumentValue", value}});
+}
+
+std::optional<Refusal> check_key(const std::string& key) {
+  const bool good = !key.empty() && key.size() <= kKeyMax && key[0] != '/' && key[0] != '\\' &&
+                    is_valid_utf8(key);
+  if (good) return std::nullopt;
+  return refuse(400, "InvalidObjectName",
+                key.size() > kKeyMax ? "The Length of Object name must be less than 1024."
+                                     : "The specified object is not valid.",
+                "", {{"ObjectName", key.substr(0, 64)}})
+      .value();
+}
+
+bool wants_forbid_overwrite(const Call& call) {
+  return equals_ignoring_case(call.header("x-oss-forbid-overwrite"), "true");
+}
+
+Verdict<Object> attributes_of(const Call& call) {
+  Object object;
+  object.last_modified = call.now;
+  object.storage_class = call.bucket->options().storage_class;
+  for (const std::string_view name : kStoredHeaders)
+    if (call.request.has_header(name)) object.headers.emplace_back(name, call.header(name));
+  if (!call.request.has_header("content-type"))
+    object.headers.emplace_back("content-type", "application/octet-stream");
+  if (auto refusal = take_user_metadata(call, object)) return tl::unexpected(*refusal);
+  if (auto refusal = take_tags(call, object)) return tl::unexpected(*refusal);
+  if (const std::string acl(call.header("x-oss-object-acl")); !acl.empty()) {
+    if (std::find(kAcls.begin(), kAcls.end(), acl) == kAcls.end())
+      return invalid_argument("x-oss-object-acl", acl, "no such object access control exists");
+    object.acl = acl;
+  }
+  if (const std::string wanted(call.header("x-oss-storage-class")); !wanted.empty()) {
+    if (std::find(kClasses.begin(), kClasses.end(), wanted) == kClasses.end())
+      return invalid_argument("x-oss-storage-class", wanted, "The storage class is not valid.");
+    object.storage_class = wanted;
+  }
+  return object;
+}
+
+Verdict<Stored> store(Call& call, const std::string& key, Object object, bool forbid_overwrite) {
+  if (call.bucket->options().hierarchical) {
+    if (auto refusal = make_parents(call, key)) return tl::unexpected(*refusal);
+  }
+  auto stored = call.bucket->put(key, std::move(object), forbid_overwrite);
+  if (!stored)
+    return refuse(409, "FileAlreadyExists",
+                  "The object you specified already exists and can not be overwritten.");
+  return *stored;
+}
+
+Verdict<ObjectPointer> find(const Call& call, const std::string& key) {
+  const std::string version = call.query("versionId");
+  ObjectPointer object = call.bucket->find(key, version);
+  if (!object && !version.empty())
+    return refuse(404, "NoSuchVersion", "The specified version does not exist.", "",
+                  {{"Key", key}, {"VersionId", version}});
+  if (!object && call.bucket->is_deleted(key)) {
+    auto refusal = no_such_key(key);
+    refusal.value().headers.emplace_back("x-oss-delete-marker", "true");
+    return refusal;
+  }
+  if (!object) return no_such_key(key);
+  if (object->delete_marker) {
+    auto refusal = refuse(405, "MethodNotAllowed",
+                          "The specified method is not allowed against this resource.");
+    refusal.value().headers.emplace_back("Allow", "DELETE");
+    return refusal;
+  }
+  return object;
+}
+
+Verdict<Resolved> resolve(const Call& call, const std::string& key) {
+  auto object = find(call, key);
+  if (!object) return tl::unexpected(std::move(object.error()));
+  if ((*object)->kind != ObjectKind::kSymlink) return Resolved{*object, nullptr};
+  const auto target_key = percent_decode((*object)->symlink_target);
+  const ObjectPointer target = target_key ? call.bucket->find(*target_key) : nullptr;
+  if (!target)
+    return refuse(404, "SymlinkTargetNotExist", "The symlink target object does not exist.");
+  if (target->kind == ObjectKind::kSymlink)
+    return refuse(400, "InvalidTargetType", "The symlink's target object type is not valid.");
+  return Resolved{target, *object};
+}
+
+std::optional<Refusal> check_readable(const Call& call, const Object& object) {
+  if (object.storage_class.find("Archive") == std::string::npos) return std::nullopt;
+  const bool restored = object.restore.ready_at && *object.restore.ready_at <= call.now &&
+                        (!object.restore.expires || call.now < *object.restore.expires);
+  if (restored) return std::nullopt;
+  return refuse(403, "InvalidObjectState", "The operation is not valid for the object's state")
+      .value();
+}
+
+std::optional<Refusal> check_conditions(const Call& call, const Object& object,
+                                        const std::string& prefix) {
+  const auto same = [&](std::string_view wanted) {
+    for (const std::string_view one : split(wanted, ',')) {
+      const std::string_view etag = trim(one);
+      if (etag == "*" || etag == object.etag || "\"" + std::string(etag) + "\"" == object.etag)
+        return true;
+    }
+    return false;
+  };
+  const auto failed = [&] {
+    return refuse(412, "PreconditionFailed",
+                  "At least one of the pre-conditions you specified did not hold.")
+        .value();
+  };
+  const auto unchanged = [] { return refuse(304, "NotModified", "Not Modified").value(); };
+  const std::string match(call.header(prefix + "if-match"));
+  const std::string none_match(call.header(prefix + "if-none-match"));
+  if (!match.empty() && !same(match)) return failed();
+  if (!none_match.empty() && same(none_match)) return unchanged();
+  const auto unmodified = parse_http_date(call.header(prefix + "if-unmodified-since"));
+  if (unmodified && match.empty() && object.last_modified > *unmodified) return failed();
+  const auto modified = parse_http_date(call.header(prefix + "if-modified-since"));
+  if (modified && none_match.empty() && object.last_modified <= *modified) return unchanged();
+  return std::nullopt;
+}
+
+std::string restore_header(const Object& object, WallTime now) {
+  if (!object.restore.ready_at) return "";
+  if (*object.restore.ready_at > now) return "ongoing-request=\"true\"";
+  return "ongoing-request=\"false\", expiry-date=\"" +
+         format_http_date(object.restore.expires.value_or(now)) + "\"";
+}
+
+sign::Pairs headers_of(const Call& call, const Object& object, const Object& stored_in) {
+  sign::Pairs out = stored_in.headers;
+  out.emplace_back("ETag", object.etag);
+  out.emplace_back("Last-Modified",
+                   format_http_date(std::max(object.last_modified, stored_in.last_modified)));
+  out.emplace_back("x-oss-object-type", name_of(stored_in.kind));
+  out.emplace_back("x-oss-storage-class", object.storage_class);
+  const bool copied = object.content_md5.empty() && object.kind != ObjectKind::kAppendable;
+  if (object.has_crc64 && !(copied && call.switches.copied_objects_without_crc))
+    out.emplace_back("x-oss-hash-crc64ecma", std::to_string(object.content.crc64()));
+  if (!object.content_md5.empty()) out.emplace_back("Content-MD5", object.content_md5);
+  if (object.kind == ObjectKind::kAppendable)
+    out.emplace_back("x-oss-next-append-position", std::to_string(object.content.size()));
+  if (const std::string restore = restore_header(object, call.now); !restore.empty())
+    out.emplace_back("x-oss-restore", restore);
+  if (!stored_in.tags.empty())
+    out.emplace_back("x-oss-tagging-count", std::to_string(stored_in.tags.size()));
+  if (call.bucket->options().versioning != Versioning::kOff)
+    out.emplace_back("x-oss-version-id", stored_in.version_id);
+  for (const auto& [name, value] : stored_in.user) out.emplace_back("x-oss-meta-" + name, value);
+  return out;
+}
+
+void add_version(sign::Pairs& headers, const Stored& stored) {
+  if (stored.versioned) headers.emplace_back("x-oss-version-id", stored.object->version_id);
+}
+
+std::string etag_of_md5(const std::string& md5_base64) {
+  return "\"" + hex_upper(base64_decode(md5_base64).value_or(std::vector<std::byte>())) + "\"";
+}
+
+std::string new_opaque_etag() {
+  std::string out = random_hex(16);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'a' ? static_cast<char>(c - 32) : c; });
+  return "\"" + out + "\"";
+}
+
+std::optional<Refusal> check_md5(const Call& call, const std::string& md5_base64) {
+  const std::string_view wanted = call.header("content-md5");
+  if (wanted.empty() || wanted == md5_base64) return std::nullopt;
+  const auto bytes = base64_decode(wanted);
+  const char* message = bytes && bytes->size() == 16
+                            ? "The Content-MD5 you specified did not match what we received."
+                            : "The Content-MD5 you specified is not valid.";
+  return refuse(400, "InvalidDigest", message, "", {{"Content-MD5", std::string(wanted)}}).value();
+}
+
+}  // namespace stsfs::sim

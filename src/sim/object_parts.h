@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "operation.h"
+
+/// What several operations on objects share: checking what a request says of an object, storing it,
+/// telling it.
+namespace stsfs::sim {
+
+inline tl::unexpected<Refusal> refuse(int status, std::string code, std::string message,
+                                      std::string ec = "", sign::Pairs extra = {}) {
+  return tl::unexpected(
+      Refusal{status, std::move(code), std::move(message), std::move(ec), std::move(extra)});
+}
+tl::unexpected<Refusal> no_such_key(const std::string& key);
+tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
+                                         const std::string& message);
+
+/// Headers, user metadata, class, ACL and tags of an object to be, as the request says; checked.
+Verdict<Object> attributes_of(const Call& call);
+/// 1 to 1,023 bytes of UTF-8, not beginning with `/` or `\`.
+std::optional<Refusal> check_key(const std::string& key);
+/// On a hierarchical bucket: makes the directories above `key`; refuses when one of them is a file.
+std::optional<Refusal> make_parents(Call& call, const std::string& key);
+bool wants_forbid_overwrite(const Call& call);
+/// Puts the object in, honouring x-oss-forbid-overwrite.
+Verdict<Stored> store(Call& call, const std::string& key, Object object, bool forbid_overwrite);
+
+/// The version that the request names (`versionId`), or the current one.
+Verdict<ObjectPointer> find(const Call& call, const std::string& key);
+/// The same behind a symbolic link, as GET and HEAD see it; `link` is the link itself, else null.
+struct Resolved {
+  ObjectPointer object;
+  ObjectPointer link;
+};
+Verdict<Resolved> resolve(const Call& call, const std::string& key);
+/// InvalidObjectState when it lies in an archive.
+std::optional<Refusal> check_readable(const Call& call, const Object& object);
+
+/// If-Match and its kin, with `prefix` "" or "x-oss-copy-source-". 412 or 304; nullopt when all
+/// hold.
+std::optional<Refusal> check_conditions(const Call& call, const Object& object,
+                                        const std::string& prefix);
+
+/// The headers that GET and HEAD give of an object.
+sign::Pairs headers_of(const Call& call, const Object& object, const Object& stored_in);
+std::string restore_header(const Object& object, WallTime now);
+void add_version(sign::Pairs& headers, const Stored& stored);
+std::string etag_of_md5(const std::string& md5_base64);
+std::string new_opaque_etag();
+
+/// "Content-MD5" against what came.
+std::optional<Refusal> check_md5(const Call& call, const std::string& md5_base64);
+
+}  // namespace stsfs::sim

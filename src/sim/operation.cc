@@ -1,0 +1,255 @@
+#include "operation.h"
+
+#include <array>
+
+#include "object_parts.h"
+
+namespace stsfs::sim {
+namespace {
+
+enum class On { kService, kBucket, kObject };
+
+/// What a request must look like to mean a row. The first row that fits is taken, so the more
+/// particular stand above the plain ones.
+struct Route {
+  const char* method;
+  On on;
+  const char* parameter;  ///< That the query must have; null: none needed.
+  const char* header;     ///< That must be there; null: none needed.
+  Operation operation;
+};
+
+constexpr std::array kRoutes{
+    Route{"GET",
+          On::kService,
+          nullptr,
+          nullptr,
+          {"ListBuckets", "oss:ListBuckets", BodyUse::kNone, list_buckets}},
+
+    Route{"GET",
+          On::kBucket,
+          "bucketInfo",
+          nullptr,
+          {"GetBucketInfo", "oss:GetBucketInfo", BodyUse::kNone, get_bucket_info}},
+    Route{"GET",
+          On::kBucket,
+          "location",
+          nullptr,
+          {"GetBucketLocation", "oss:GetBucketLocation", BodyUse::kNone, get_bucket_location}},
+    Route{"GET",
+          On::kBucket,
+          "stat",
+          nullptr,
+          {"GetBucketStat", "oss:GetBucketStat", BodyUse::kNone, get_bucket_stat}},
+    Route{"GET",
+          On::kBucket,
+          "acl",
+          nullptr,
+          {"GetBucketAcl", "oss:GetBucketAcl", BodyUse::kNone, get_bucket_acl}},
+    Route{
+        "GET",
+        On::kBucket,
+        "versioning",
+        nullptr,
+        {"GetBucketVersioning", "oss:GetBucketVersioning", BodyUse::kNone, get_bucket_versioning}},
+    Route{"GET",
+          On::kBucket,
+          "versions",
+          nullptr,
+          {"ListObjectVersions", "oss:ListObjectVersions", BodyUse::kNone, list_object_versions}},
+    Route{"GET",
+          On::kBucket,
+          "uploads",
+          nullptr,
+          {"ListMultipartUploads", "oss:ListMultipartUploads", BodyUse::kNone,
+           list_multipart_uploads}},
+    Route{"GET",
+          On::kBucket,
+          "list-type",
+          nullptr,
+          {"ListObjectsV2", "oss:ListObjects", BodyUse::kNone, list_objects_v2}},
+    Route{"GET",
+          On::kBucket,
+          nullptr,
+          nullptr,
+          {"ListObjects", "oss:ListObjects", BodyUse::kNone, list_objects}},
+    Route{"POST",
+          On::kBucket,
+          "delete",
+          nullptr,
+          {"DeleteMultipleObjects", "", BodyUse::kText, delete_multiple_objects}},
+
+    Route{"PUT",
+          On::kObject,
+          "symlink",
+          nullptr,
+          {"PutSymlink", "oss:PutObject", BodyUse::kText, put_symlink}},
+    Route{"GET",
+          On::kObject,
+          "symlink",
+          nullptr,
+          {"GetSymlink", "oss:GetObject", BodyUse::kNone, get_symlink}},
+    Route{"PUT",
+          On::kObject,
+          "acl",
+          nullptr,
+          {"PutObjectAcl", "oss:PutObjectAcl", BodyUse::kText, put_object_acl}},
+    Route{"GET",
+          On::kObject,
+          "acl",
+          nullptr,
+          {"GetObjectAcl", "oss:GetObjectAcl", BodyUse::kNone, get_object_acl}},
+    Route{"PUT",
+          On::kObject,
+          "tagging",
+          nullptr,
+          {"PutObjectTagging", "oss:PutObjectTagging", BodyUse::kText, put_object_tagging}},
+    Route{"GET",
+          On::kObject,
+          "tagging",
+          nullptr,
+          {"GetObjectTagging", "oss:GetObjectTagging", BodyUse::kNone, get_object_tagging}},
+    Route{
+        "DELETE",
+        On::kObject,
+        "tagging",
+        nullptr,
+        {"DeleteObjectTagging", "oss:DeleteObjectTagging", BodyUse::kNone, delete_object_tagging}},
+    Route{"POST",
+          On::kObject,
+          "restore",
+          nullptr,
+          {"RestoreObject", "oss:RestoreObject", BodyUse::kText, restore_object}},
+    Route{"POST",
+          On::kObject,
+          "append",
+          nullptr,
+          {"AppendObject", "oss:PutObject", BodyUse::kContent, append_object}},
+    Route{"POST",
+          On::kObject,
+          "seal",
+          nullptr,
+          {"SealAppendObject", "oss:PutObject", BodyUse::kText, seal_append_object}},
+    Route{"POST",
+          On::kObject,
+          "uploads",
+          nullptr,
+          {"InitiateMultipartUpload", "oss:PutObject", BodyUse::kText, initiate_multipart_upload}},
+    Route{"PUT",
+          On::kObject,
+          "uploadId",
+          "x-oss-copy-source",
+          {"UploadPartCopy", "oss:PutObject", BodyUse::kText, upload_part_copy}},
+    Route{"PUT",
+          On::kObject,
+          "uploadId",
+          nullptr,
+          {"UploadPart", "oss:PutObject", BodyUse::kContent, upload_part}},
+    Route{"POST",
+          On::kObject,
+          "uploadId",
+          nullptr,
+          {"CompleteMultipartUpload", "oss:PutObject", BodyUse::kText, complete_multipart_upload}},
+    Route{"DELETE",
+          On::kObject,
+          "uploadId",
+          nullptr,
+          {"AbortMultipartUpload", "oss:AbortMultipartUpload", BodyUse::kNone,
+           abort_multipart_upload}},
+    Route{"GET",
+          On::kObject,
+          "uploadId",
+          nullptr,
+          {"ListParts", "oss:ListParts", BodyUse::kNone, list_parts}},
+    Route{"POST",
+          On::kObject,
+          "x-oss-rename",
+          nullptr,
+          {"Rename", "oss:PutObject", BodyUse::kText, rename_object}},
+    Route{"POST",
+          On::kObject,
+          "x-oss-dir",
+          nullptr,
+          {"CreateDirectory", "oss:PutObject", BodyUse::kText, create_directory}},
+    Route{"POST",
+          On::kObject,
+          "x-oss-delete",
+          nullptr,
+          {"DeleteDirectory", "oss:DeleteObject", BodyUse::kText, delete_directory}},
+    Route{"HEAD",
+          On::kObject,
+          "objectMeta",
+          nullptr,
+          {"GetObjectMeta", "oss:GetObject", BodyUse::kNone, get_object_meta}},
+    Route{"HEAD",
+          On::kObject,
+          nullptr,
+          nullptr,
+          {"HeadObject", "oss:GetObject", BodyUse::kNone, head_object}},
+    Route{"GET",
+          On::kObject,
+          nullptr,
+          nullptr,
+          {"GetObject", "oss:GetObject", BodyUse::kNone, get_object}},
+    Route{"PUT",
+          On::kObject,
+          nullptr,
+          "x-oss-copy-source",
+          {"CopyObject", "oss:PutObject", BodyUse::kText, copy_object}},
+    Route{"PUT",
+          On::kObject,
+          nullptr,
+          nullptr,
+          {"PutObject", "oss:PutObject", BodyUse::kContent, put_object}},
+    Route{"DELETE",
+          On::kObject,
+          nullptr,
+          nullptr,
+          {"DeleteObject", "oss:DeleteObject", BodyUse::kNone, delete_object}},
+};
+
+CannedAcl canned(const std::string& acl) {
+  if (acl == "private") return CannedAcl::kPrivate;
+  if (acl == "public-read") return CannedAcl::kPublicRead;
+  if (acl == "public-read-write") return CannedAcl::kPublicReadWrite;
+  return CannedAcl::kDefault;
+}
+
+}  // namespace
+
+std::string Call::query(std::string_view name) const {
+  const std::string* value = request.parameter(name);
+  return value == nullptr ? "" : *value;
+}
+
+const Operation* find_operation(const WireRequest& request, const Target& target) {
+  const On on = target.bucket.empty() ? On::kService
+                : target.key.empty()  ? On::kBucket
+                                      : On::kObject;
+  for (const Route& route : kRoutes) {
+    if (route.on != on || request.method != route.method) continue;
+    if (route.parameter != nullptr && request.parameter(route.parameter) == nullptr) continue;
+    if (route.header != nullptr && !request.has_header(route.header)) continue;
+    return &route.operation;
+  }
+  return nullptr;
+}
+
+std::optional<Refusal> authorize(const Call& call, std::string_view action,
+                                 const std::string& key) {
+  AccessQuestion question{.action = action, .bucket = call.bucket_name, .key = key};
+  if (call.bucket) question.bucket_acl = canned(call.bucket->options().acl);
+  const ObjectPointer object = call.bucket && !key.empty() ? call.bucket->find(key) : nullptr;
+  if (object) {
+    question.object_acl = canned(object->acl);
+    for (const auto& [name, value] : object->tags)
+      question.conditions.emplace_back("oss:ExistingObjectTag/" + name, value);
+  }
+  if (key.empty()) {
+    question.conditions.emplace_back("oss:Prefix", call.query("prefix"));
+    question.conditions.emplace_back("oss:Delimiter", call.query("delimiter"));
+  }
+  return call.cloud.access().authorize(call.principal, call.request, question);
+}
+
+}  // namespace stsfs::sim

@@ -1,0 +1,159 @@
+#include <algorithm>
+#include <array>
+
+#include "object_parts.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+#include "xml.h"
+
+namespace stsfs::sim {
+namespace {
+
+constexpr std::size_t kTagsMax = 10;
+
+/// How long each kind of restore takes here: long enough to be seen, short enough to wait for.
+constexpr std::chrono::seconds kRestoreTime{1};
+
+Verdict<Answer> amended(Call& call, const std::function<void(Object&)>& change, int status = 200) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  call.bucket->amend(call.key, call.query("versionId"), change);
+  Answer answer;
+  answer.status = status;
+  if (call.bucket->options().versioning != Versioning::kOff)
+    answer.headers.emplace_back("x-oss-version-id", (*found)->version_id);
+  return answer;
+}
+
+}  // namespace
+
+Verdict<Answer> put_symlink(Call& call) {
+  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
+  if (call.bucket->options().hierarchical)
+    return refuse(400, "OperationNotSupported",
+                  "Symbolic links are not supported with a hierarchical namespace.");
+  const std::string sent(call.header("x-oss-symlink-target"));
+  const auto target = percent_decode(sent);
+  if (!target || target->empty() || target->size() > 1023)
+    return invalid_argument("x-oss-symlink-target", sent, "The symlink target is not valid.");
+  auto object = attributes_of(call);
+  if (!object) return tl::unexpected(std::move(object.error()));
+  object->kind = ObjectKind::kSymlink;
+  object->symlink_target = sent;
+  object->has_crc64 = false;
+  object->etag = etag_of_md5(base64_encode(sign::md5(*target)));
+  auto stored = store(call, call.key, std::move(*object), wants_forbid_overwrite(call));
+  if (!stored) return tl::unexpected(std::move(stored.error()));
+  Answer answer;
+  answer.headers = {{"ETag", stored->object->etag}};
+  add_version(answer.headers, *stored);
+  return answer;
+}
+
+Verdict<Answer> get_symlink(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  const Object& object = **found;
+  if (object.kind != ObjectKind::kSymlink)
+    return refuse(400, "NotSymlink", "The object is not a symlink object.");
+  Answer answer;
+  std::string target = object.symlink_target;
+  if (call.switches.symlink_target_encoded)
+    target = percent_encode(percent_decode(target).value_or(target));
+  answer.headers = {{"x-oss-symlink-target", target},
+                    {"ETag", object.etag},
+                    {"Last-Modified", format_http_date(object.last_modified)},
+                    {"x-oss-object-type", "Symlink"}};
+  for (const auto& [name, value] : object.user)
+    answer.headers.emplace_back("x-oss-meta-" + name, value);
+  return answer;
+}
+
+Verdict<Answer> put_object_acl(Call& call) {
+  constexpr std::array<std::string_view, 4> kAcls{"default", "private", "public-read",
+                                                  "public-read-write"};
+  const std::string acl(call.header("x-oss-object-acl"));
+  if (std::find(kAcls.begin(), kAcls.end(), acl) == kAcls.end())
+    return invalid_argument("x-oss-object-acl", acl, "no such object access control exists");
+  return amended(call, [&](Object& object) { object.acl = acl; });
+}
+
+Verdict<Answer> get_object_acl(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  XmlDocument out("AccessControlPolicy");
+  XmlElement owner = out.root().add("Owner");
+  owner.add("ID", call.cloud.owner());
+  owner.add("DisplayName", call.cloud.owner());
+  out.root().add("AccessControlList").add("Grant", (*found)->acl);
+  Answer answer;
+  answer.text = out.to_string();
+  return answer;
+}
+
+Verdict<Answer> put_object_tagging(Call& call) {
+  XmlDocument body;
+  if (!body.parse(call.text, "Tagging"))
+    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+  std::vector<std::pair<std::string, std::string>> tags;
+  for (const XmlElement& set : body.root().children("TagSet"))
+    for (const XmlElement& tag : set.children("Tag"))
+      tags.emplace_back(tag.text("Key"), tag.text("Value"));
+  const bool good =
+      tags.size() <= kTagsMax && std::all_of(tags.begin(), tags.end(), [](const auto& tag) {
+        return !tag.first.empty() && tag.first.size() <= 128 && tag.second.size() <= 256;
+      });
+  if (!good) return refuse(400, "InvalidTag", "The tag is not valid.");
+  return amended(call, [&](Object& object) { object.tags = tags; });
+}
+
+Verdict<Answer> get_object_tagging(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  XmlDocument out("Tagging");
+  XmlElement set = out.root().add("TagSet");
+  for (const auto& [name, value] : (*found)->tags) {
+    XmlElement tag = set.add("Tag");
+    tag.add("Key", name);
+    tag.add("Value", value);
+  }
+  Answer answer;
+  answer.text = out.to_string();
+  return answer;
+}
+
+Verdict<Answer> delete_object_tagging(Call& call) {
+  return amended(
+      call, [](Object& object) { object.tags.clear(); }, 204);
+}
+
+Verdict<Answer> restore_object(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  const Object& object = **found;
+  if (object.storage_class.find("Archive") == std::string::npos)
+    return refuse(400, "OperationNotSupported", "The operation is not supported for this resource",
+                  "0016-00000702");
+  if (object.restore.ready_at && *object.restore.ready_at > call.now)
+    return refuse(409, "RestoreAlreadyInProgress", "The restore operation is in progress.");
+  std::uint64_t days = 1;
+  XmlDocument body;
+  if (!call.text.empty()) {
+    if (!body.parse(call.text, "RestoreRequest"))
+      return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+    if (const std::string text = body.root().text("Days"); !text.empty())
+      days = parse_u64(text).value_or(0);
+    if (days < 1 || days > 365)
+      return refuse(400, "MalformedXML", "Days must be between 1 and 365.");
+  }
+  const bool again = object.restore.ready_at.has_value();
+  const WallTime ready = again ? *object.restore.ready_at : call.now + kRestoreTime;
+  call.bucket->amend(call.key, call.query("versionId"), [&](Object& changed) {
+    changed.restore = {!again, ready, call.now + std::chrono::hours(24 * days)};
+  });
+  Answer answer;
+  answer.status = again ? 200 : 202;
+  return answer;
+}
+
+}  // namespace stsfs::sim

@@ -1,0 +1,278 @@
+#include <algorithm>
+
+#include "object_parts.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+#include "xml.h"
+
+namespace stsfs::sim {
+namespace {
+
+constexpr std::uint64_t kPutMax = std::uint64_t{5} << 30;
+constexpr std::size_t kDeleteManyMax = 1000;
+constexpr std::size_t kDeleteBodyMax = std::size_t{2} << 20;
+
+enum class RangeOutcome { kWhole, kPart, kUnsatisfiable };
+
+/// `bytes=a-b`, `bytes=a-`, `bytes=-n` on `size` bytes. OSS's own default gives the whole object
+/// for whatever does not fit; with `x-oss-range-behavior: standard` it behaves as RFC 9110 says.
+RangeOutcome parse_range(std::string_view text, std::uint64_t size, bool standard,
+                         bool long_suffix_is_whole, ByteRange& out) {
+  if (!text.starts_with("bytes=")) return RangeOutcome::kWhole;
+  text = trim(split(text.substr(6), ',')[0]);  // of a list only the first is served
+  const auto dash = text.find('-');
+  if (dash == std::string_view::npos) return RangeOutcome::kWhole;
+  const auto first = parse_u64(text.substr(0, dash));
+  const auto last = parse_u64(text.substr(dash + 1));
+  const bool open_end = dash + 1 == text.size();
+  const auto misfit = standard ? RangeOutcome::kUnsatisfiable : RangeOutcome::kWhole;
+  if (dash == 0) {
+    if (!last) return RangeOutcome::kWhole;
+    if (*last > size && (!standard || !long_suffix_is_whole)) return misfit;
+    if (*last == 0 || size == 0) return misfit;
+    out = {size - std::min(*last, size), std::min(*last, size)};
+    return RangeOutcome::kPart;
+  }
+  if (!first || (!last && !open_end) || (last && *last < *first)) return RangeOutcome::kWhole;
+  if (*first >= size) return misfit;
+  if (last && *last >= size && !standard) return RangeOutcome::kWhole;
+  const std::uint64_t end = last ? std::min(*last + 1, size) : size;
+  out = {*first, end - *first};
+  return RangeOutcome::kPart;
+}
+
+/// response-content-type and its kin stand above what is stored.
+void override_headers(const Call& call, sign::Pairs& headers) {
+  for (const auto& [name, value] : call.request.query) {
+    if (!name.starts_with("response-")) continue;
+    const std::string wanted = name.substr(9);
+    std::erase_if(headers,
+                  [&](const auto& header) { return equals_ignoring_case(header.first, wanted); });
+    headers.emplace_back(wanted, value);
+  }
+}
+
+std::optional<Refusal> check_put_conditions(const Call& call) {
+  for (const char* name : {"if-modified-since", "if-unmodified-since"})
+    if (call.request.has_header(name))
+      return refuse(400, "NotImplemented",
+                    "A header you provided implies functionality that is not implemented.", "",
+                    {{"Header", name}})
+          .value();
+  for (const char* name : {"if-match", "if-none-match"}) {
+    if (!call.request.has_header(name)) continue;
+    if (!call.switches.put_honours_if_match)
+      return refuse(400, "NotImplemented",
+                    "A header you provided implies functionality that is not implemented.", "",
+                    {{"Header", name}})
+          .value();
+    const ObjectPointer present = call.bucket->find(call.key);
+    const bool any_none = std::string_view(name) == "if-none-match" && call.header(name) == "*";
+    const bool holds = std::string_view(name) == "if-match"
+                           ? present && present->etag == call.header(name)
+                           : !present || (!any_none && present->etag != call.header(name));
+    if (!holds)
+      return refuse(412, "PreconditionFailed",
+                    "At least one of the pre-conditions you specified did not hold.")
+          .value();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Verdict<Answer> put_object(Call& call) {
+  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
+  if (call.content.size() > kPutMax)
+    return refuse(400, "EntityTooLarge",
+                  "Your proposed upload exceeds the maximum allowed object size.");
+  if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
+  if (auto refusal = check_put_conditions(call)) return tl::unexpected(*refusal);
+  auto object = attributes_of(call);
+  if (!object) return tl::unexpected(std::move(object.error()));
+  object->content = std::move(call.content);
+  object->content_md5 = call.content_md5;
+  object->etag = etag_of_md5(call.content_md5);
+  object->directory = call.bucket->options().hierarchical && call.key.ends_with('/');
+  auto stored = store(call, call.key, std::move(*object), wants_forbid_overwrite(call));
+  if (!stored) return tl::unexpected(std::move(stored.error()));
+  Answer answer;
+  answer.headers = {{"ETag", stored->object->etag},
+                    {"x-oss-hash-crc64ecma", std::to_string(stored->object->content.crc64())},
+                    {"Content-MD5", stored->object->content_md5}};
+  add_version(answer.headers, *stored);
+  return answer;
+}
+
+Verdict<Answer> get_object(Call& call) {
+  auto resolved = resolve(call, call.key);
+  if (!resolved) return tl::unexpected(std::move(resolved.error()));
+  const Object& object = *resolved->object;
+  const Object& shown = resolved->link ? *resolved->link : object;
+  if (auto refusal = check_readable(call, object)) return tl::unexpected(*refusal);
+  if (auto refusal = check_conditions(call, object, "")) return tl::unexpected(*refusal);
+  const std::uint64_t size = object.content.size();
+  const bool standard = call.header("x-oss-range-behavior") == "standard";
+  ByteRange range{0, size};
+  Answer answer;
+  answer.headers = headers_of(call, object, shown);
+  answer.headers.emplace_back("Accept-Ranges", "bytes");
+  override_headers(call, answer.headers);
+  switch (parse_range(call.header("range"), size, standard,
+                      call.switches.long_suffix_range_is_whole, range)) {
+    case RangeOutcome::kUnsatisfiable:
+      return refuse(416, "InvalidRange", "The requested range cannot be satisfied.", "",
+                    {{"ActualObjectSize", std::to_string(size)},
+                     {"RangeRequested", std::string(call.header("range"))}});
+    case RangeOutcome::kPart:
+      answer.status = 206;
+      answer.headers.emplace_back("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
+                                                       std::to_string(range.end() - 1) + "/" +
+                                                       std::to_string(size));
+      break;
+    case RangeOutcome::kWhole:
+      break;
+  }
+  answer.content = range.length == size ? object.content : object.content.slice(range);
+  return answer;
+}
+
+Verdict<Answer> head_object(Call& call) {
+  auto resolved = resolve(call, call.key);
+  if (!resolved) return tl::unexpected(std::move(resolved.error()));
+  const Object& object = *resolved->object;
+  if (auto refusal = check_conditions(call, object, "")) return tl::unexpected(*refusal);
+  Answer answer;
+  answer.headers = headers_of(call, object, resolved->link ? *resolved->link : object);
+  answer.headers.emplace_back("Accept-Ranges", "bytes");
+  answer.head_size = object.content.size();
+  return answer;
+}
+
+Verdict<Answer> get_object_meta(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  const Object& object = **found;
+  Answer answer;
+  answer.headers = {{"ETag", object.etag},
+                    {"Last-Modified", format_http_date(object.last_modified)}};
+  if (object.has_crc64)
+    answer.headers.emplace_back("x-oss-hash-crc64ecma", std::to_string(object.content.crc64()));
+  if (call.switches.brief_with_object_type)
+    answer.headers.emplace_back("x-oss-object-type", name_of(object.kind));
+  if (call.bucket->options().versioning != Versioning::kOff)
+    answer.headers.emplace_back("x-oss-version-id", object.version_id);
+  answer.head_size =
+      object.kind == ObjectKind::kSymlink ? object.symlink_target.size() : object.content.size();
+  return answer;
+}
+
+Verdict<Answer> append_object(Call& call) {
+  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
+  const auto position = parse_u64(call.query("position"));
+  if (!position)
+    return invalid_argument("position", call.query("position"), "The position is not valid.");
+  if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
+  const ObjectPointer present = call.bucket->find(call.key);
+  if (present && (present->kind != ObjectKind::kAppendable || present->sealed))
+    return refuse(409, "ObjectNotAppendable", "The object is not appendable");
+  const std::uint64_t size = present ? present->content.size() : 0;
+  if (*position != size) {
+    auto refusal = refuse(409, "PositionNotEqualToLength", "Position is not equal to file length",
+                          "0026-00000016");
+    refusal.value().headers.emplace_back("x-oss-next-append-position", std::to_string(size));
+    return refusal;
+  }
+  if (size + call.content.size() > kPutMax)
+    return refuse(400, "EntityTooLarge",
+                  "Your proposed upload exceeds the maximum allowed object size.");
+  Object object;
+  if (present) {
+    object = *present;
+  } else {
+    auto fresh = attributes_of(call);
+    if (!fresh) return tl::unexpected(std::move(fresh.error()));
+    object = std::move(*fresh);
+    object.kind = ObjectKind::kAppendable;
+  }
+  object.content.append(call.content);
+  object.etag = new_opaque_etag();
+  object.last_modified = call.now;
+  auto stored = store(call, call.key, std::move(object), false);
+  if (!stored) return tl::unexpected(std::move(stored.error()));
+  Answer answer;
+  answer.headers = {{"ETag", stored->object->etag},
+                    {"x-oss-next-append-position", std::to_string(stored->object->content.size())},
+                    {"x-oss-hash-crc64ecma", std::to_string(stored->object->content.crc64())}};
+  add_version(answer.headers, *stored);
+  return answer;
+}
+
+Verdict<Answer> seal_append_object(Call& call) {
+  auto found = find(call, call.key);
+  if (!found) return tl::unexpected(std::move(found.error()));
+  if ((*found)->kind != ObjectKind::kAppendable)
+    return refuse(409, "ObjectNotAppendable", "The object is not appendable");
+  if (parse_u64(call.query("position")) != (*found)->content.size())
+    return refuse(409, "PositionNotEqualToLength", "Position is not equal to file length",
+                  "0026-00000016");
+  call.bucket->amend(call.key, "", [](Object& object) { object.sealed = true; });
+  return Answer{};
+}
+
+Verdict<Answer> delete_object(Call& call) {
+  if (call.bucket->options().hierarchical &&
+      call.bucket->has_below(call.key.ends_with('/') ? call.key : call.key + "/"))
+    return refuse(409, "FileAlreadyExists", "The object is a directory that is not empty.");
+  const std::string version = call.query("versionId");
+  const ObjectPointer gone = call.bucket->remove(call.key, version, call.now);
+  Answer answer;
+  answer.status = 204;
+  if (gone && gone->delete_marker) answer.headers.emplace_back("x-oss-delete-marker", "true");
+  if (call.bucket->options().versioning != Versioning::kOff && gone)
+    answer.headers.emplace_back("x-oss-version-id", gone->version_id);
+  return answer;
+}
+
+Verdict<Answer> delete_multiple_objects(Call& call) {
+  if (!call.request.has_header("content-md5"))
+    return refuse(400, "MissingArgument", "Missing Some Required Arguments.", "",
+                  {{"ArgumentName", "Content-MD5"}});
+  if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
+  XmlDocument body;
+  if (call.text.size() > kDeleteBodyMax || !body.parse(call.text, "Delete"))
+    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+  struct Wanted {
+    std::string key;
+    std::string version;
+  };
+  std::vector<Wanted> wanted;
+  for (const XmlElement& object : body.root().children("Object"))
+    wanted.push_back({object.text("Key"), object.text("VersionId")});
+  if (wanted.empty() || wanted.size() > kDeleteManyMax)
+    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+  for (const Wanted& object : wanted)
+    if (auto refusal = authorize(call, "oss:DeleteObject", object.key))
+      return tl::unexpected(*refusal);
+  if (call.switches.delete_many_partial) wanted.resize((wanted.size() + 1) / 2);
+  const bool quiet = body.root().text("Quiet") == "true";
+  const bool encoded =
+      call.query("encoding-type") == "url" || body.root().text("EncodingType") == "url";
+  XmlDocument out("DeleteResult");
+  if (encoded) out.root().add("EncodingType", "url");
+  for (const Wanted& object : wanted) {
+    const ObjectPointer gone = call.bucket->remove(object.key, object.version, call.now);
+    XmlElement entry = out.root().add("Deleted");
+    entry.add("Key", encoded ? percent_encode(object.key) : object.key);
+    if (!object.version.empty()) entry.add("VersionId", object.version);
+    if (gone && gone->delete_marker) {
+      entry.add("DeleteMarker", "true");
+      entry.add("DeleteMarkerVersionId", gone->version_id);
+    }
+  }
+  Answer answer;
+  if (!quiet || call.switches.delete_many_partial) answer.text = out.to_string();
+  return answer;
+}
+
+}  // namespace stsfs::sim

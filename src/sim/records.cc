@@ -1,0 +1,37 @@
+#include "records.h"
+
+#include <algorithm>
+
+namespace stsfs::sim {
+
+void Records::add(RequestRecord record) {
+  MutexLock lock(mutex_);
+  record.number = ++last_;
+  OperationCount& count = counts_[record.operation];
+  ++count.requests;
+  if (record.status == 0 || record.status >= 400) ++count.errors;
+  count.bytes_in += record.bytes_in;
+  count.bytes_out += record.bytes_out;
+  log_.push_back(std::move(record));
+  if (log_.size() > kKept) log_.pop_front();
+}
+
+std::vector<RequestRecord> Records::log(std::uint64_t since) const {
+  MutexLock lock(mutex_);
+  const auto first = std::find_if(log_.begin(), log_.end(),
+                                  [&](const RequestRecord& r) { return r.number > since; });
+  return {first, log_.end()};
+}
+
+std::map<std::string, OperationCount> Records::counts() const {
+  MutexLock lock(mutex_);
+  return counts_;
+}
+
+void Records::clear() {
+  MutexLock lock(mutex_);
+  log_.clear();
+  counts_.clear();
+}
+
+}  // namespace stsfs::sim

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+
+#include "cloud.h"
+#include "faults.h"
+#include "http_server.h"
+#include "records.h"
+#include "stsfs/sim/simulator.h"
+
+namespace stsfs::sim {
+
+/// What the three ports share.
+struct Services {
+  Cloud& cloud;
+  FaultPlan& faults;
+  Records& records;
+  Mutex profile_mutex;
+  NetworkProfile profile STSFS_GUARDED_BY(profile_mutex);
+
+  NetworkProfile present_profile() {
+    MutexLock lock(profile_mutex);
+    return profile;
+  }
+};
+
+std::unique_ptr<Responder> answer_oss(Services& services, WireRequest request);
+std::unique_ptr<Responder> answer_sts(Services& services, WireRequest request);
+std::unique_ptr<Responder> answer_admin(Services& services, WireRequest request);
+
+/// Latency, bandwidth and damage of one answer.
+Delivery delivery_of(const NetworkProfile& profile, const std::optional<FaultRule>& fault);
+
+}  // namespace stsfs::sim

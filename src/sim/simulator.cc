@@ -1,0 +1,174 @@
+#include "stsfs/sim/simulator.h"
+
+#include "cloud.h"
+#include "faults.h"
+#include "http_server.h"
+#include "ram_default.h"
+#include "ram_directory.h"
+#include "records.h"
+#include "service.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/text.h"
+#include "switch_names.h"
+
+namespace stsfs::sim {
+namespace {
+
+/// Who may do what, and, when the document was made here, the keys that it was made with.
+struct Identities {
+  std::shared_ptr<const Directory> directory;
+  std::string role_arn;
+  SimulatorKey vending;
+  SimulatorKey admin;
+};
+
+Result<Identities> identities_of(const SimulatorOptions& options) {
+  Identities out;
+  if (!options.ram_file.empty()) {
+    auto directory = load_ram_document(options.ram_file);
+    if (!directory) return fail(std::move(directory.error()));
+    out.directory = std::move(*directory);
+    return out;
+  }
+  DefaultRamOptions wanted;
+  if (!options.buckets.empty()) wanted.bucket = options.buckets.front().name;
+  DefaultRam made = make_default_ram(wanted);
+  auto directory = read_ram_document(made.document.reveal(), "the document made at start");
+  if (!directory) return fail(std::move(directory.error()));
+  out.directory = std::move(*directory);
+  out.role_arn = made.role_arn;
+  out.vending = {made.vending_key_id, std::move(made.vending_key_secret)};
+  out.admin = {made.admin_key_id, std::move(made.admin_key_secret)};
+  return out;
+}
+
+Result<BucketOptions> bucket_options(const BucketSetup& setup) {
+  BucketOptions out{setup.name, setup.acl, setup.storage_class, Versioning::kOff,
+                    setup.hierarchical_namespace};
+  if (setup.versioning == "Enabled")
+    out.versioning = Versioning::kEnabled;
+  else if (setup.versioning == "Suspended")
+    out.versioning = Versioning::kSuspended;
+  else if (!setup.versioning.empty())
+    return fail(Errc::kInvalid, "bucket " + setup.name +
+                                    ": versioning is Enabled, Suspended or nothing, not " +
+                                    printable(setup.versioning));
+  if (out.hierarchical && out.versioning != Versioning::kOff)
+    return fail(Errc::kInvalid,
+                "bucket " + setup.name + ": a hierarchical namespace excludes versioning");
+  return out;
+}
+
+Result<Switches> switches_of(const std::vector<std::string>& settings) {
+  Switches out;
+  for (const std::string& setting : settings) {
+    const auto equals = setting.find('=');
+    const std::string value = equals == std::string::npos ? "on" : setting.substr(equals + 1);
+    if ((value != "on" && value != "off") ||
+        !set_switch(out, setting.substr(0, equals), value == "on"))
+      return fail(Errc::kInvalid, "no such switch, or not on or off: " + printable(setting));
+  }
+  return out;
+}
+
+class SimulatorImpl final : public Simulator {
+ public:
+  SimulatorImpl(const SimulatorOptions& options, Identities identities, const Clock& clock)
+      : identities_(std::move(identities)),
+        address_(options.address),
+        scheme_(options.tls_certificate_file.empty() ? "http" : "https"),
+        cloud_(
+            options.region, identities_.directory,
+            StsOptions{.region = options.region, .allow_short_tokens = options.allow_short_tokens},
+            clock) {
+    MutexLock lock(services_.profile_mutex);
+    services_.profile = options.profile;
+  }
+
+  Result<void> prepare(const SimulatorOptions& options);
+  Result<void> listen(const SimulatorOptions& options);
+
+  std::string oss_endpoint() const override {
+    return scheme_ + "://" + address_ + ":" + std::to_string(oss_->port());
+  }
+  std::string sts_endpoint() const override {
+    return scheme_ + "://" + address_ + ":" + std::to_string(sts_->port());
+  }
+  std::string admin_endpoint() const override {
+    return "http://127.0.0.1:" + std::to_string(admin_->port());
+  }
+  std::string role_arn() const override { return identities_.role_arn; }
+  const SimulatorKey& vending_key() const override { return identities_.vending; }
+  const SimulatorKey& admin_key() const override { return identities_.admin; }
+
+ private:
+  const Identities identities_;
+  const std::string address_;
+  const std::string scheme_;
+  Cloud cloud_;
+  FaultPlan faults_;
+  Records records_;
+  Services services_{cloud_, faults_, records_, {}, {}};
+  // Last: they use all of the above until they are gone.
+  std::unique_ptr<HttpServer> oss_;
+  std::unique_ptr<HttpServer> sts_;
+  std::unique_ptr<HttpServer> admin_;
+};
+
+Result<void> SimulatorImpl::prepare(const SimulatorOptions& options) {
+  for (const BucketSetup& setup : options.buckets) {
+    auto bucket = bucket_options(setup);
+    if (!bucket) return fail(std::move(bucket.error()));
+    if (!cloud_.add_bucket(std::move(*bucket)))
+      return fail(Errc::kInvalid,
+                  "not a name for a bucket, or given twice: " + printable(setup.name));
+  }
+  auto switches = switches_of(options.switches);
+  if (!switches) return fail(std::move(switches.error()));
+  cloud_.set_switches(*switches);
+  for (const std::string& fault : options.faults)
+    if (auto added = faults_.add(fault); !added) return fail(std::move(added.error()));
+  return {};
+}
+
+Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
+  HttpServerOptions server{.address = options.address, .threads = options.threads};
+  if (!options.tls_certificate_file.empty()) {
+    auto certificate = read_file(options.tls_certificate_file);
+    auto key = read_file(options.tls_key_file);
+    if (!certificate) return fail(std::move(certificate.error()), "TLS certificate");
+    if (!key) return fail(std::move(key.error()), "TLS key");
+    server.tls_certificate = std::move(*certificate);
+    server.tls_key = std::move(*key);
+  }
+  const auto open = [&](std::uint16_t port, auto answer,
+                        std::unique_ptr<HttpServer>& out) -> Result<void> {
+    server.port = port;
+    auto started = HttpServer::start(server, [this, answer](WireRequest request) {
+      return answer(services_, std::move(request));
+    });
+    if (!started) return fail(std::move(started.error()));
+    out = std::move(*started);
+    return {};
+  };
+  if (auto opened = open(options.oss_port, answer_oss, oss_); !opened) return opened;
+  server.threads = 1;
+  if (auto opened = open(options.sts_port, answer_sts, sts_); !opened) return opened;
+  server.address = "127.0.0.1";
+  server.tls_certificate.clear();
+  return open(options.admin_port, answer_admin, admin_);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Simulator>> Simulator::start(const SimulatorOptions& options,
+                                                    const Clock& clock) {
+  auto identities = identities_of(options);
+  if (!identities) return fail(std::move(identities.error()));
+  auto simulator = std::make_unique<SimulatorImpl>(options, std::move(*identities), clock);
+  if (auto ready = simulator->prepare(options); !ready) return fail(std::move(ready.error()));
+  if (auto ready = simulator->listen(options); !ready) return fail(std::move(ready.error()));
+  return simulator;
+}
+
+}  // namespace stsfs::sim

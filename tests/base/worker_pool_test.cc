@@ -18,8 +18,8 @@ TEST(WorkerPool, RunsEveryTaskBeforeItGoes) {
 }
 
 TEST(WorkerPool, RunsAsManyAtOnceAsItsBound) {
+  std::latch all_running(4);  // before the pool: its threads may still be leaving it at the end
   WorkerPool pool({.threads_max = 4});
-  std::latch all_running(4);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(pool.run([&] { all_running.arrive_and_wait(); }));
   all_running.wait();  // hangs, and so fails by its time-out, when they run one after another
   EXPECT_EQ(pool.thread_count(), 4U);

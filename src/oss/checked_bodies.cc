@@ -16,7 +16,7 @@ Result<std::size_t> CheckedSource::read(std::uint64_t offset, std::span<std::byt
     crc64_ = 0;
   }
   if (offset > position_) return fail(Errc::kIo, "a body is not read in order");
-  const auto given = inner_->read(offset, buffer);
+  auto given = inner_->read(offset, buffer);
   if (!given) return given;
   if (*given == 0 && offset < size_bytes_ && !buffer.empty())
     return fail(Errc::kIo, fmt::format("a body of {} bytes ended at {}", size_bytes_, offset));

@@ -41,21 +41,21 @@ class OssStore::Courier::Call : public std::enable_shared_from_this<Call> {
       return courier_.engine_.start(std::move(request),
                                     [self = shared_from_this(), credential = std::move(credential)](
                                         Result<http::Response> response) mutable {
-                                      self->answered(std::move(credential), std::move(response));
+                                      self->answered(*credential, std::move(response));
                                     });
     });
   }
 
-  void answered(CredentialSnapshot credential, Result<http::Response> response) {
+  void answered(const credentials::Credential& credential, Result<http::Response> response) {
     if (!response) {
       response.error().message = what_was_tried(spec_) + ": " + response.error().message;
       return finish(std::move(response));
     }
     if (response->status >= 200 && response->status < 300) return finish(std::move(response));
     ServiceError error = read_service_error(*response);
-    keep_secret(*credential, error);
+    keep_secret(credential, error);
     if (correct_clock(error)) return begin();
-    if (may_replace(*credential, error)) return replace(*credential, error);
+    if (may_replace(credential, error)) return replace(credential, error);
     finish(fail(to_error(error, spec_, courier_.clock_.wall())));
   }
 

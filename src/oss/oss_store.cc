@@ -101,7 +101,8 @@ class PartsLister : public std::enable_shared_from_this<PartsLister> {
 
 Result<std::unique_ptr<OssStore>> OssStore::create(http::Engine& engine,
                                                    credentials::Provider& provider,
-                                                   const Clock& clock, OssStoreOptions options) {
+                                                   const Clock& clock,
+                                                   const OssStoreOptions& options) {
   auto place = Place::of(options);
   if (!place) return fail(std::move(place.error()));
   return std::unique_ptr<OssStore>(

@@ -46,7 +46,8 @@ class OssStore final : public ObjectStore {
  public:
   static Result<std::unique_ptr<OssStore>> create(http::Engine& engine,
                                                   credentials::Provider& provider,
-                                                  const Clock& clock, OssStoreOptions options);
+                                                  const Clock& clock,
+                                                  const OssStoreOptions& options);
   ~OssStore() override;
 
   Transfer start_list(const ListRequest& request, Deadline deadline,

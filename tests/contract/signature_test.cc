@@ -116,7 +116,7 @@ class Signatures : public ::testing::TestWithParam<oss::SignatureVersion> {
   }
 
   const WallTime now_ = sim::vector_time();
-  sim::Cloud cloud_;
+  sim::Doors cloud_;
   Credential session_;
 };
 

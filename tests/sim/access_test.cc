@@ -7,7 +7,7 @@
 namespace stsfs::sim {
 namespace {
 
-Principal user_of(const Cloud& cloud, std::string_view key_id) {
+Principal user_of(const Doors& cloud, std::string_view key_id) {
   const AccessKey& key = *cloud.directory->find_key(key_id);
   return {key.owner->root ? Principal::Kind::kAccount : Principal::Kind::kUser,
           key.owner->account_id,
@@ -17,7 +17,7 @@ Principal user_of(const Cloud& cloud, std::string_view key_id) {
           nullptr};
 }
 
-Principal session_of(const Cloud& cloud, std::string_view policy = {},
+Principal session_of(const Doors& cloud, std::string_view policy = {},
                      std::string_view role = "adminrole") {
   std::shared_ptr<const Policy> parsed;
   if (!policy.empty())
@@ -30,7 +30,7 @@ Principal session_of(const Cloud& cloud, std::string_view policy = {},
 }
 
 /// "" when allowed, else the message and EC.
-std::string ask(const Cloud& cloud, const Principal& who, AccessQuestion question,
+std::string ask(const Doors& cloud, const Principal& who, AccessQuestion question,
                 const WireRequest& request = wire("GET", "/")) {
   const auto refusal = cloud.access.authorize(who, request, question);
   return refusal ? refusal->message + " " + refusal->ec : "";
@@ -43,7 +43,7 @@ const std::string kBySession = "Access denied by authorizer's policy. 0003-00000
 const std::string kByDeny = "Access denied by bucket policy. 0003-00000201";
 
 TEST(Access, UsersHaveWhatTheirPoliciesAndGroupsGrant) {
-  const Cloud cloud;
+  const Doors cloud;
   EXPECT_EQ(ask(cloud, user_of(cloud, "ak"), {"oss:PutObject", "b", "k"}), "");
   EXPECT_EQ(ask(cloud, user_of(cloud, "ak"), {"oss:PutBucketPolicy", "b", ""}), "");
   EXPECT_EQ(ask(cloud, user_of(cloud, "reader"), {"oss:GetObject", "b", "k"}), "");
@@ -53,7 +53,7 @@ TEST(Access, UsersHaveWhatTheirPoliciesAndGroupsGrant) {
 }
 
 TEST(Access, AnAccountMayDoAllWithItsOwnAndNothingWithOthers) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal root = user_of(cloud, "rootkey");
   EXPECT_EQ(ask(cloud, root, {"oss:DeleteBucket", "b", ""}), "");
   AccessQuestion foreign{"oss:GetObject", "b", "k"};
@@ -65,7 +65,7 @@ TEST(Access, AnAccountMayDoAllWithItsOwnAndNothingWithOthers) {
 
 // RAM guide: "upload only to exampledir/*".
 TEST(Access, ASessionMayUploadToTheDirectoryOfItsPolicyOnly) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal who = session_of(
       cloud,
       R"({"Version":"1","Statement":[{"Action":["oss:PutObject"],"Resource":["acs:oss:*:*:b/exampledir/*"],"Effect":"Allow"}]})");
@@ -85,7 +85,7 @@ name = "viewer"
 policies = "pictures"
 access_key = { id = "viewer", secret = "v" }
 )";
-  const Cloud cloud({}, {}, document);
+  const Doors cloud({}, {}, document);
   const Principal who = user_of(cloud, "viewer");
   EXPECT_EQ(ask(cloud, who, {"oss:GetObject", "sample-bucket", "2015/01/01/a.jpg"}), "");
   EXPECT_EQ(ask(cloud, who, {"oss:GetObject", "sample-bucket", "2015/01/01/a.png"}), kByAcl);
@@ -94,7 +94,7 @@ access_key = { id = "viewer", secret = "v" }
 }
 
 TEST(Access, ASessionWithoutAPolicyHasTheRolesRightsAndNoMore) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal who = session_of(cloud);
   EXPECT_EQ(ask(cloud, who, {"oss:GetObject", "b", "any/key"}), "");
   EXPECT_EQ(ask(cloud, who, {"oss:PutObject", "b", "any/key"}), "");
@@ -102,7 +102,7 @@ TEST(Access, ASessionWithoutAPolicyHasTheRolesRightsAndNoMore) {
 }
 
 TEST(Access, ASessionPolicyDoesNotWidenTheRole) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal who = session_of(
       cloud, R"({"Version":"1","Statement":[{"Action":"oss:*","Resource":"*","Effect":"Allow"}]})");
   EXPECT_EQ(ask(cloud, who, {"oss:GetObject", "b", "k"}), "");
@@ -112,7 +112,7 @@ TEST(Access, ASessionPolicyDoesNotWidenTheRole) {
 
 // The policy that confines one user to one folder (sts-and-ram, 4.5).
 TEST(Access, AFolderPolicyHoldsAPersonInTheirFolder) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal who = session_of(
       cloud,
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:GetObject","oss:PutObject"],"Resource":["acs:oss:*:*:b/users/alice/*"]},{"Effect":"Allow","Action":["oss:ListObjects"],"Resource":["acs:oss:*:*:b"],"Condition":{"StringLike":{"oss:Prefix":["users/alice/*"]}}}]})");
@@ -129,7 +129,7 @@ TEST(Access, AFolderPolicyHoldsAPersonInTheirFolder) {
 }
 
 TEST(Access, AclsGrantWhatPoliciesLeftOpen) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal anonymous;
   const auto with = [&](std::string_view action, std::string_view key, CannedAcl bucket,
                         CannedAcl object) {
@@ -151,7 +151,7 @@ TEST(Access, AclsGrantWhatPoliciesLeftOpen) {
 }
 
 TEST(Access, AnExplicitDenyIsNotPastByAnAcl) {
-  const Cloud cloud;
+  const Doors cloud;
   AccessQuestion question{"oss:GetObject", "b", "secret/k"};
   question.bucket_acl = CannedAcl::kPublicRead;
   EXPECT_EQ(ask(cloud, user_of(cloud, "reader"), question), kByDeny);
@@ -159,7 +159,7 @@ TEST(Access, AnExplicitDenyIsNotPastByAnAcl) {
 }
 
 TEST(Access, ASessionPolicysSilenceFallsThroughOnlyWhenSwitchedOn) {
-  Cloud cloud;
+  Doors cloud;
   const Principal who = session_of(
       cloud,
       R"({"Version":"1","Statement":[{"Action":"oss:PutObject","Resource":"acs:oss:*:*:b/x/*","Effect":"Allow"}]})");
@@ -173,7 +173,7 @@ TEST(Access, ASessionPolicysSilenceFallsThroughOnlyWhenSwitchedOn) {
 }
 
 TEST(Access, BucketPoliciesGrantToOthersAndDeny) {
-  Cloud cloud;
+  Doors cloud;
   EXPECT_EQ(
       cloud.access.set_bucket_policy(
           "b",
@@ -190,7 +190,7 @@ TEST(Access, BucketPoliciesGrantToOthersAndDeny) {
 }
 
 TEST(Access, ConditionsSeeTheRequest) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal who = session_of(
       cloud,
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:*","Resource":"*","Condition":{"IpAddress":{"acs:SourceIp":"10.0.0.0/8"},"Bool":{"acs:SecureTransport":"true"},"StringLike":{"acs:UserAgent":"stsfs/*"},"DateLessThan":{"acs:CurrentTime":"2026-02-01T00:00:00Z"}}}]})");
@@ -215,7 +215,7 @@ TEST(Access, ConditionsSeeTheRequest) {
 }
 
 TEST(Access, KeepsTheLastDenialsAndNoMore) {
-  const Cloud cloud;
+  const Doors cloud;
   const Principal nobody = user_of(cloud, "nobody");
   for (std::size_t i = 0; i < Access::kDenialsMax + 5; ++i)
     ask(cloud, nobody, {"oss:GetObject", "b", "k"});

@@ -72,8 +72,8 @@ trust_policy = '{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:Assu
 )";
 
 /// A service and its doors, over the document above.
-struct Cloud {
-  explicit Cloud(AccessOptions access_options = {}, StsOptions sts_options = {},
+struct Doors {
+  explicit Doors(AccessOptions access_options = {}, StsOptions sts_options = {},
                  std::string_view document = kRam)
       : directory(read_ram_document(document, "ram.toml").value()),
         access(directory, sessions, std::move(access_options)),

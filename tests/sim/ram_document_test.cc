@@ -88,7 +88,7 @@ TEST(RamDocument, AFileThatOthersMayReadIsRefused) {
 
 TEST(RamDocument, TheDefaultLetsTheVendingUserAssumeTheRoleAndNothingElse) {
   const DefaultRam ram = make_default_ram({});
-  Cloud cloud({}, {}, ram.document.reveal());
+  Doors cloud({}, {}, ram.document.reveal());
   const StsAnswer answer =
       cloud.sts.handle(rpc_call({{"RoleArn", ram.role_arn}, {"RoleSessionName", "alice"}},
                                 ram.vending_key_id, ram.vending_key_secret.reveal()),

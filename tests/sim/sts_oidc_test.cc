@@ -60,7 +60,7 @@ constexpr std::string_view kEs256 =
 
 std::string document() { return std::string(kRam) + std::string(kProvider); }
 
-StsAnswer assume(Cloud& cloud, std::string_view token, std::string role = "federated",
+StsAnswer assume(Doors& cloud, std::string_view token, std::string role = "federated",
                  WallTime now = vector_time(), std::string provider = "id") {
   WireRequest request = wire("POST", "/", now);
   request.query = {{"Action", "AssumeRoleWithOIDC"},
@@ -74,7 +74,7 @@ StsAnswer assume(Cloud& cloud, std::string_view token, std::string role = "feder
 }
 
 TEST(StsOidc, ATokenOfTheProviderOpensTheRole) {
-  Cloud cloud({}, {}, document());
+  Doors cloud({}, {}, document());
   for (const std::string_view token : {kRs256, kEs256}) {
     const StsAnswer answer = assume(cloud, token);
     ASSERT_EQ(answer.status, 200) << answer.body;
@@ -88,7 +88,7 @@ TEST(StsOidc, ATokenOfTheProviderOpensTheRole) {
 }
 
 TEST(StsOidc, WhatIsNotTheProvidersIsRefused) {
-  Cloud cloud({}, {}, document());
+  Doors cloud({}, {}, document());
   const std::string prefix = "AuthenticationFail.OIDCToken.";
   std::string forged(kRs256);
   forged[forged.find('.') + 20] ^= 1;  // in the claims
@@ -113,11 +113,11 @@ TEST(StsOidc, WhatIsNotTheProvidersIsRefused) {
 TEST(StsOidc, AnotherIssuerOrClientIsRefused) {
   std::string other = document();
   other.replace(other.find("issuer = \"https://id"), 19, "issuer = \"https://no");
-  Cloud issuer({}, {}, other);
+  Doors issuer({}, {}, other);
   EXPECT_EQ(assume(issuer, kRs256).code, "AuthenticationFail.OIDCToken.IssuerNotMatch");
   other = document();
   other.replace(other.find("[\"stsfs\"]"), 9, "[\"xtsfs\"]");
-  Cloud client({}, {}, other);
+  Doors client({}, {}, other);
   EXPECT_EQ(assume(client, kRs256).code, "AuthenticationFail.OIDCToken.ClientIdNotMatch");
 }
 

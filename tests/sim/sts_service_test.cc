@@ -21,7 +21,7 @@ sign::Pairs assume(std::string role = "adminrole", std::string name = "alice") {
 json answer_of(const StsAnswer& answer) { return json::parse(answer.body); }
 
 /// "" for success.
-std::string code_after(Cloud& cloud, sign::Pairs parameters, std::string_view id = "ak",
+std::string code_after(Doors& cloud, sign::Pairs parameters, std::string_view id = "ak",
                        std::string_view secret = "sk", std::string nonce = random_hex(8)) {
   return cloud.sts.handle(rpc_call(std::move(parameters), id, secret, vector_time(), nonce), "")
       .code;
@@ -51,7 +51,7 @@ sign::Pairs vector_parameters(std::string signature) {
 }
 
 TEST(Sts, AnswersTheVectorByGetInTheShapeOfTheDocumentation) {
-  Cloud cloud;
+  Doors cloud;
   WireRequest get = wire("GET", "/");
   get.query = vector_parameters("2S4nQqdX2rY/gB84dxTXJbO99NM=");
   const StsAnswer answer = cloud.sts.handle(get, "");
@@ -74,7 +74,7 @@ TEST(Sts, AnswersTheVectorByGetInTheShapeOfTheDocumentation) {
 TEST(Sts, TakesParametersInTheBodyOrInBoth) {
   const sign::Pairs all = vector_parameters("nSQFi+oYUhojnO+TrH1/yDa1bMI=");
   for (const std::size_t in_query : {std::size_t{0}, std::size_t{6}, all.size()}) {
-    Cloud cloud;
+    Doors cloud;
     WireRequest post = wire("POST", "/");
     post.headers = {{"content-type", "application/x-www-form-urlencoded; charset=UTF-8"}};
     std::string body;
@@ -110,7 +110,7 @@ WireRequest acs3_vector() {
 }
 
 TEST(Sts, AcceptsTheAcs3VectorAndRefusesItChanged) {
-  Cloud cloud;
+  Doors cloud;
   EXPECT_EQ(cloud.sts.handle(acs3_vector(), "").code, "");
   EXPECT_EQ(cloud.sts.handle(acs3_vector(), "").code, "SignatureNonceUsed");
   EXPECT_EQ(cloud.sts.handle(acs3_vector(), "body").code, "SignatureDoesNotMatch");
@@ -129,7 +129,7 @@ TEST(Sts, AcceptsTheAcs3VectorAndRefusesItChanged) {
 }
 
 TEST(Sts, ARepeatedNonceIsRefusedAndAnUnsignedRequestUsesNone) {
-  Cloud cloud;
+  Doors cloud;
   EXPECT_EQ(code_after(cloud, assume(), "ak", "wrong", "same"), "SignatureDoesNotMatch");
   EXPECT_EQ(code_after(cloud, assume(), "ak", "sk", "same"), "");
   EXPECT_EQ(code_after(cloud, assume(), "ak", "sk", "same"), "SignatureNonceUsed");
@@ -181,7 +181,7 @@ TEST(Sts, AnswersEachWrongRequestWithItsCode) {
       {"AccessKeyId", "off", "InvalidAccessKeyId.Inactive", 400},
   };
   for (const Row& row : rows) {
-    Cloud cloud;
+    Doors cloud;
     const StsAnswer answer =
         cloud.sts.handle(rpc_call(with(assume(), row.name, row.value), "ak", "sk"), "");
     EXPECT_EQ(answer.code, row.code) << row.name << "=" << row.value.substr(0, 60);
@@ -190,7 +190,7 @@ TEST(Sts, AnswersEachWrongRequestWithItsCode) {
 }
 
 TEST(Sts, AMismatchSaysWhatItWouldHaveSigned) {
-  Cloud cloud;
+  Doors cloud;
   const StsAnswer answer = cloud.sts.handle(rpc_call(assume(), "ak", "wrong"), "");
   const json body = answer_of(answer);
   EXPECT_EQ(body["Code"], "SignatureDoesNotMatch");
@@ -202,7 +202,7 @@ TEST(Sts, AMismatchSaysWhatItWouldHaveSigned) {
 }
 
 TEST(Sts, OnlyTrustedUsersWithThePermissionMayAssume) {
-  Cloud cloud;
+  Doors cloud;
   EXPECT_EQ(code_after(cloud, assume(), "nobody", "ns"), "NoPermission");    // trusted, no policy
   EXPECT_EQ(code_after(cloud, assume(), "stranger", "ss"), "NoPermission");  // policy, not trusted
   const StsAnswer root = cloud.sts.handle(rpc_call(assume("long"), "rootkey", "rootsecret"), "");
@@ -211,18 +211,18 @@ TEST(Sts, OnlyTrustedUsersWithThePermissionMayAssume) {
 }
 
 TEST(Sts, ARoleMayAllowLongerSessionsAndTestsMayAskForShortOnes) {
-  Cloud cloud;
+  Doors cloud;
   EXPECT_EQ(code_after(cloud, with(assume("long"), "DurationSeconds", "43200")), "");
   EXPECT_EQ(code_after(cloud, with(assume("long"), "DurationSeconds", "43201")),
             "InvalidParameter.DurationSeconds");
-  Cloud fast({}, {.allow_short_tokens = true});
+  Doors fast({}, {.allow_short_tokens = true});
   EXPECT_EQ(code_after(fast, with(assume(), "DurationSeconds", "3")), "");
   EXPECT_EQ(code_after(fast, with(assume(), "DurationSeconds", "0")),
             "InvalidParameter.DurationSeconds");
 }
 
 TEST(Sts, ASessionMayAssumeAnotherRoleForAnHourAtMost) {
-  Cloud cloud;
+  Doors cloud;
   const json first = answer_of(cloud.sts.handle(rpc_call(assume(), "ak", "sk"), ""))["Credentials"];
   const auto chained = [&](std::string duration, std::string nonce) {
     auto parameters = with(assume("long", "chained"), "DurationSeconds", std::move(duration));
@@ -240,7 +240,7 @@ TEST(Sts, ASessionMayAssumeAnotherRoleForAnHourAtMost) {
 }
 
 TEST(Sts, TellsWhoIsCalling) {
-  Cloud cloud;
+  Doors cloud;
   const auto who = [&](sign::Pairs more, std::string_view id, std::string_view secret,
                        std::string nonce) {
     more.emplace_back("Action", "GetCallerIdentity");
@@ -262,7 +262,7 @@ TEST(Sts, TellsWhoIsCalling) {
 }
 
 TEST(Sts, WritesXmlWhenAskedTo) {
-  Cloud cloud;
+  Doors cloud;
   const StsAnswer good =
       cloud.sts.handle(rpc_call(with(assume(), "Format", "XML"), "ak", "sk"), "");
   EXPECT_EQ(good.content_type, "text/xml;charset=utf-8");
@@ -277,7 +277,7 @@ TEST(Sts, WritesXmlWhenAskedTo) {
 }
 
 TEST(Sts, WhatItHandsOutOpensOss) {
-  Cloud cloud;
+  Doors cloud;
   const json got = answer_of(cloud.sts.handle(
       rpc_call(with(assume(), "Policy", std::string(kP0)), "ak", "sk"), ""))["Credentials"];
   const Target mine{"b", "u/1"};

@@ -63,7 +63,7 @@ void drop_parameter(WireRequest& request, std::string_view name) {
   std::erase_if(request.query, [&](const auto& p) { return p.first == name; });
 }
 
-Verdict<Verified> verify(const Cloud& cloud, const WireRequest& request,
+Verdict<Verified> verify(const Doors& cloud, const WireRequest& request,
                          std::vector<Target> candidates = {kVectorTarget}) {
   return cloud.access.verify(request, candidates);
 }
@@ -73,7 +73,7 @@ std::string ec_of(const Verdict<Verified>& verdict) {
 }
 
 TEST(VerifyV4, AcceptsTheHeaderVectors) {
-  const Cloud cloud;
+  const Doors cloud;
   const auto a = verify(cloud, vector_a());
   ASSERT_TRUE(a) << a.error().code;
   EXPECT_EQ(a->principal.arn, "acs:ram::123456789012:user/app");
@@ -93,7 +93,7 @@ TEST(VerifyV4, AcceptsTheHeaderVectors) {
 }
 
 TEST(VerifyV4, AcceptsTheUrlVectors) {
-  const Cloud cloud;
+  const Doors cloud;
   const auto e = verify(cloud, vector_e());
   ASSERT_TRUE(e) << e.error().code;
   EXPECT_TRUE(e->presigned);
@@ -184,7 +184,7 @@ TEST(VerifyV4, AnswersEachBrokenHeaderWithItsCode) {
       {"two signatures", [](WireRequest& r) { r.query.emplace_back("OSSAccessKeyId", "ak"); },
        "InvalidArgument "},
   };
-  const Cloud cloud;
+  const Doors cloud;
   for (const Row& row : rows) {
     WireRequest request = vector_a();
     row.change(request);
@@ -234,7 +234,7 @@ TEST(VerifyV4, AnswersEachBrokenUrlWithItsCode) {
        [](WireRequest& r) { set_parameter(r, "x-oss-credential", "ak/20231217/cn-hangzhou"); },
        "InvalidArgument "},
   };
-  const Cloud cloud;
+  const Doors cloud;
   for (const Row& row : rows) {
     WireRequest request = vector_e();
     row.change(request);
@@ -243,7 +243,7 @@ TEST(VerifyV4, AnswersEachBrokenUrlWithItsCode) {
 }
 
 TEST(VerifyV4, SaysWhatItWouldHaveSigned) {
-  const Cloud cloud;
+  const Doors cloud;
   WireRequest request = vector_a();
   set_header(request, "x-oss-head1", "other");
   const auto verdict = verify(cloud, request);
@@ -257,7 +257,7 @@ TEST(VerifyV4, SaysWhatItWouldHaveSigned) {
 }
 
 TEST(VerifyV4, TellsHowFarApartTheClocksAre) {
-  const Cloud cloud;
+  const Doors cloud;
   WireRequest request = vector_a();
   request.now += std::chrono::hours(1);
   const auto verdict = verify(cloud, request);
@@ -268,7 +268,7 @@ TEST(VerifyV4, TellsHowFarApartTheClocksAre) {
 }
 
 TEST(VerifyV4, TheReadingThatVerifiesWins) {
-  const Cloud cloud;
+  const Doors cloud;
   const auto verdict =
       verify(cloud, vector_a(), {{"1234+-", "123/1.txt"}, kVectorTarget, {"x", "y"}});
   ASSERT_TRUE(verdict);
@@ -276,7 +276,7 @@ TEST(VerifyV4, TheReadingThatVerifiesWins) {
 }
 
 TEST(VerifyV4, TakesEmptyValuesBareWithEqualsAndMixed) {
-  const Cloud cloud;
+  const Doors cloud;
   const Target bucket{"b", ""};
   WireRequest request = wire("GET", "/");
   request.query = {{"uploads", ""}, {"prefix", ""}};
@@ -300,7 +300,7 @@ TEST(VerifyV4, TakesEmptyValuesBareWithEqualsAndMixed) {
 }
 
 TEST(VerifyV1, AcceptsTheHeaderVectors) {
-  const Cloud cloud;
+  const Doors cloud;
   const std::string date = "Wed, 28 Dec 2022 10:27:41 GMT";
   WireRequest put = wire("PUT", "/nelson", *parse_http_date(date));
   put.headers = {{"Content-MD5", "eB5eJF1ptWaXm4bijSPyxw=="},
@@ -327,7 +327,7 @@ TEST(VerifyV1, AcceptsTheHeaderVectors) {
 }
 
 TEST(VerifyV1, AcceptsTheDocumentationsExample) {
-  const Cloud cloud;
+  const Doors cloud;
   WireRequest put = wire("PUT", "/nelson", *parse_http_date("Thu, 17 Nov 2005 18:49:58 GMT"));
   put.headers = {{"Content-MD5", "ODBGOERFMDMzQTczRUY3NUE3NzA5QzdFNUYzMDQxNEM="},
                  {"Content-Type", "text/html"},
@@ -339,7 +339,7 @@ TEST(VerifyV1, AcceptsTheDocumentationsExample) {
 }
 
 TEST(VerifyV1, AcceptsTheDateInEitherFormatAndRefusesNone) {
-  const Cloud cloud;
+  const Doors cloud;
   for (const std::string& date : {format_http_date(vector_time()), format_compact(vector_time())}) {
     WireRequest get = wire("GET", "/k");
     get.headers = {{"x-oss-date", date}};
@@ -353,7 +353,7 @@ TEST(VerifyV1, AcceptsTheDateInEitherFormatAndRefusesNone) {
 }
 
 TEST(VerifyV1, AcceptsTheUrlVectorUntilItExpires) {
-  const Cloud cloud;
+  const Doors cloud;
   WireRequest get = wire("GET", "/key", at(1699807420));
   get.query = {{"versionId", "versionId"},
                {"OSSAccessKeyId", "ak"},
@@ -372,7 +372,7 @@ TEST(VerifyV1, AcceptsTheUrlVectorUntilItExpires) {
 }
 
 TEST(VerifySession, KeyAndTokenHoldTogetherUntilTheyExpire) {
-  Cloud cloud;
+  Doors cloud;
   const auto role = cloud.directory->find_role("acs:ram::123456789012:role/adminrole");
   const auto one = cloud.sessions->create(
       {role, "alice", "", nullptr, vector_time() + std::chrono::seconds(900)});
@@ -401,7 +401,7 @@ TEST(VerifySession, KeyAndTokenHoldTogetherUntilTheyExpire) {
 }
 
 TEST(VerifySession, TheTableForgetsTheOldestWhenFull) {
-  const Cloud cloud;
+  const Doors cloud;
   const auto role = cloud.directory->find_role("acs:ram::123456789012:role/adminrole");
   SessionTable table(2);
   const auto a = table.create({role, "aa", "", nullptr, vector_time()});
@@ -413,7 +413,7 @@ TEST(VerifySession, TheTableForgetsTheOldestWhenFull) {
 }
 
 TEST(Verify, NoSignatureIsAnonymous) {
-  const Cloud cloud;
+  const Doors cloud;
   const auto verdict = verify(cloud, wire("GET", "/k"));
   ASSERT_TRUE(verdict);
   EXPECT_EQ(verdict->principal.kind, Principal::Kind::kAnonymous);
@@ -439,7 +439,7 @@ WireRequest aws_request(std::string payload_hash, std::string region = "cn-hangz
 }
 
 TEST(VerifyAws, AcceptsAHeaderAndTellsHowTheBodyIsProtected) {
-  const Cloud cloud;
+  const Doors cloud;
   EXPECT_TRUE(verify(cloud, aws_request("UNSIGNED-PAYLOAD")));
   const std::string hash(64, 'a');
   const auto hashed = verify(cloud, aws_request(hash));
@@ -453,7 +453,7 @@ TEST(VerifyAws, AcceptsAHeaderAndTellsHowTheBodyIsProtected) {
 }
 
 TEST(VerifyAws, RefusesInTheWordsOfS3) {
-  const Cloud cloud;
+  const Doors cloud;
   EXPECT_EQ(code_of(verify(cloud, aws_request("UNSIGNED-PAYLOAD", "us-east-1"))),
             "AuthorizationHeaderMalformed");
   EXPECT_EQ(code_of(verify(cloud, aws_request("nonsense"))), "InvalidArgument");

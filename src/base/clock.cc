@@ -2,8 +2,6 @@
 
 #include <time.h>
 
-#include <algorithm>
-
 namespace stsfs {
 namespace {
 
@@ -29,8 +27,10 @@ const Clock& system_clock() {
 }
 
 std::chrono::milliseconds Deadline::left(const Clock& clock) const {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(when_ - clock.steady());
-  return std::max(left, std::chrono::milliseconds(0));
+  const SteadyTime now = clock.steady();
+  // Compared first: a deadline far in the past is farther than a duration can say.
+  if (when_ <= now) return std::chrono::milliseconds(0);
+  return std::chrono::ceil<std::chrono::milliseconds>(when_ - now);
 }
 
 }  // namespace stsfs

@@ -45,6 +45,7 @@ Error RetryPlan::give_up(Error last) {
   if (last.code == Errc::kTimedOut && !before_.empty())
     message += "; the attempt before failed: " + before_;
   last.message = std::move(message);
+  if (deadline_.passed(clock_)) last.code = Errc::kTimedOut;
   return last;
 }
 

@@ -274,8 +274,9 @@ Transfer OssStore::start_copy_part(std::string_view key, std::string_view upload
 Transfer OssStore::start_complete(std::string_view key, std::string_view upload_id,
                                   std::vector<Part> parts, const PutOptions& options,
                                   Deadline deadline, Callback<Written> done) {
-  RequestSpec spec = complete_request(key, upload_id, parts, options.forbid_overwrite);
-  if (auto good = first_failure({check_key(key), check_parts(parts)}); !good)
+  RequestSpec spec = complete_request(key, upload_id, parts, options);
+  if (auto good = first_failure({check_key(key), check_parts(parts), check_options(options)});
+      !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
   return courier_->run(
       std::move(spec), deadline, std::move(done),

@@ -188,7 +188,9 @@ RequestSpec initiate_request(std::string_view key, const PutOptions& options) {
                    .method = http::Method::kPost,
                    .key = std::string(key),
                    .query = {{"uploads", ""}}};
-  add_put_options(spec.headers, options);
+  PutOptions now = options;
+  now.acl.clear();  // CompleteMultipartUpload takes it
+  add_put_options(spec.headers, now);
   return spec;
 }
 
@@ -214,7 +216,7 @@ RequestSpec copy_part_request(std::string_view bucket, std::string_view key,
 }
 
 RequestSpec complete_request(std::string_view key, std::string_view upload_id,
-                             const std::vector<Part>& parts, bool forbid_overwrite) {
+                             const std::vector<Part>& parts, const PutOptions& options) {
   std::string xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CompleteMultipartUpload>";
   for (const Part& part : parts) {
     xml += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>", part.number);
@@ -227,7 +229,8 @@ RequestSpec complete_request(std::string_view key, std::string_view upload_id,
                    .key = std::string(key),
                    .query = {{"uploadId", std::string(upload_id)}}};
   spec.headers = {{"Content-Type", std::string(kXml)}};
-  if (forbid_overwrite) spec.headers.emplace_back("x-oss-forbid-overwrite", "true");
+  add_if(spec.headers, "x-oss-object-acl", options.acl);
+  if (options.forbid_overwrite) spec.headers.emplace_back("x-oss-forbid-overwrite", "true");
   spec.body = http::memory_body(std::move(xml));
   return spec;
 }

@@ -40,7 +40,7 @@ RequestSpec copy_part_request(std::string_view bucket, std::string_view key,
                               std::string_view upload_id, int number, std::string_view source_key,
                               std::string_view source_etag, ByteRange range);
 RequestSpec complete_request(std::string_view key, std::string_view upload_id,
-                             const std::vector<Part>& parts, bool forbid_overwrite);
+                             const std::vector<Part>& parts, const PutOptions& options);
 RequestSpec abort_request(std::string_view key, std::string_view upload_id);
 RequestSpec list_parts_request(std::string_view key, std::string_view upload_id, int marker);
 RequestSpec put_symlink_request(std::string_view key, std::string_view target_key,

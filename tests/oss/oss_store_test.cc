@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "fakes/fake_clock.h"
-#include "fakes/fake_provider.h"
 #include "fakes/fake_engine.h"
+#include "fakes/fake_provider.h"
 #include "fakes/text_sink.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/crc64.h"

@@ -148,13 +148,20 @@ TEST(Requests, KnowsWhichKeysXmlCanHold) {
 }
 
 TEST(Requests, CompleteListsThePartsInOrder) {
+  PutOptions options;
+  options.acl = "private";
+  options.forbid_overwrite = true;
   const RequestSpec spec =
-      complete_request("k", "U", {{1, "\"A\"", 5, {}}, {3, "\"B\"", 5, {}}}, true);
+      complete_request("k", "U", {{1, "\"A\"", 5, {}}, {3, "\"B\"", 5, {}}}, options);
   EXPECT_EQ(body_of(spec),
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<CompleteMultipartUpload>"
             "<Part><PartNumber>1</PartNumber><ETag>\"A\"</ETag></Part>"
             "<Part><PartNumber>3</PartNumber><ETag>\"B\"</ETag></Part></CompleteMultipartUpload>");
   EXPECT_THAT(spec.headers, Contains(Pair("x-oss-forbid-overwrite", "true")));
+  // The ACL of an upload is set by Complete, not by Initiate.
+  EXPECT_THAT(spec.headers, Contains(Pair("x-oss-object-acl", "private")));
+  EXPECT_THAT(initiate_request("k", options).headers,
+              Not(Contains(Pair("x-oss-object-acl", "private"))));
 }
 
 TEST(Requests, SymlinkTargetsAreEncodedWhole) {

@@ -127,6 +127,15 @@ TEST_F(RetryingStoreTest, EndsBeforeTheDeadlineAndSaysHowItWent) {
   EXPECT_THAT(result.error().message, HasSubstr("503 ServiceUnavailable"));
 }
 
+TEST_F(RetryingStoreTest, CallsItATimeOutWhenTheDeadlineHasPassed) {
+  faulty_.fail({.operation = Operation::kHead}, kReset);
+  faulty_.before({.operation = Operation::kHead}, [&] { clock_.advance(seconds(31)); });
+  const auto result = head();
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().code, Errc::kTimedOut);
+  EXPECT_THAT(result.error().message, HasSubstr("connection reset"));
+}
+
 TEST_F(RetryingStoreTest, ReadsOnWhereTheBodyBrokeOff) {
   fake_.put("k", "0123456789");
   faulty_.break_off({.operation = Operation::kGet}, 4, kReset);

@@ -103,8 +103,9 @@ class ObjectStore {
   virtual Transfer start_copy_part(std::string_view key, std::string_view upload_id, int number,
                                    std::string_view source_key, std::string_view source_etag,
                                    ByteRange range, Deadline deadline, Callback<Part> done) = 0;
-  /// `parts` ascending by number. Errors: kExists (forbid_overwrite at Initiate or here). Source:
-  /// CompleteMultipartUpload.
+  /// `parts` ascending by number. `options` are those of Initiate: the ACL and forbid_overwrite
+  /// count here, the write id tells a lost answer. Errors: kExists (forbid_overwrite at either).
+  /// Source: CompleteMultipartUpload.
   virtual Transfer start_complete(std::string_view key, std::string_view upload_id,
                                   std::vector<Part> parts, const PutOptions& options,
                                   Deadline deadline, Callback<Written> done) = 0;

@@ -26,7 +26,8 @@ struct RetryOptions {
 /// A read goes on where it broke off, on the same version. A write whose answer was lost and that
 /// then meets its own result (kExists, kChanged, an upload that is gone) looks with HEAD whether
 /// that is its own, by `stsfs-write` in the metadata or, for Complete, also by size and CRC-64.
-/// An error that gives up says how often and how long was tried; its code is that of the last try.
+/// An error that gives up says how often and how long was tried; its code is that of the last try,
+/// kTimedOut when the deadline has passed.
 ///
 /// Threads:  as ObjectStore says; pauses end on the scheduler's thread.
 /// Lifetime: inner, scheduler and clock outlive it; it outlives every transfer.

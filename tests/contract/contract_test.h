@@ -23,6 +23,7 @@ class ObjectStoreContract : public ::testing::TestWithParam<WorldKind> {
     ASSERT_TRUE(world_) << "this world could not be made";
   }
 
+  World& world() { return *world_; }
   oss::ObjectStore& store() { return world_->store(); }
   std::string key(const std::string& name) const { return world_->prefix() + name; }
   Deadline deadline() const { return Deadline::in(world_->clock(), std::chrono::seconds(30)); }

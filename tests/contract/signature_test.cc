@@ -57,7 +57,7 @@ std::vector<RequestSpec> every_request(const std::string& key) {
       oss::initiate_request(key, put),
       oss::upload_part_request(key, "UPLOAD+/=ID", 1, body),
       oss::copy_part_request("examplebucket", key, "U", 2, key, "\"E\"", {0, 10}),
-      oss::complete_request(key, "U", {{1, "\"E\"", 5, {}}}, true),
+      oss::complete_request(key, "U", {{1, "\"E\"", 5, {}}}, put),
       oss::abort_request(key, "U"),
       oss::list_parts_request(key, "U", 7),
       oss::put_symlink_request(key, key, put),

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/result.h"
+
+/// The mounts of this machine, as the kernel lists them. Asking never touches a mounted file
+/// system, so that a dead one cannot hang us.
+namespace stsfs::fuse {
+
+struct MountEntry {
+  std::string mount_point;  ///< Absolute, without symbolic links.
+  std::string device;       ///< `0:45`, as under /sys/class/bdi.
+  std::string type;         ///< `fuse.stsfs`
+  std::string source;
+};
+
+/// In the order of mounting. Source: proc(5), /proc/[pid]/mountinfo.
+std::vector<MountEntry> parse_mounts(std::string_view mountinfo);
+Result<std::vector<MountEntry>> list_mounts();
+
+/// The topmost mount at exactly `mount_point` (as `resolve_mount_point` gives it); nullopt when
+/// there is none.
+Result<std::optional<MountEntry>> find_mount(const std::string& mount_point);
+
+/// Absolute and without symbolic links, without asking the file system that may be mounted there.
+Result<std::string> resolve_mount_point(const std::string& path);
+
+/// Takes the mount at `mount_point` out of the tree: with umount2(2) as root, through fusermount3
+/// otherwise. kBusy when files are open there and `lazy` is false.
+Result<void> unmount(const std::string& mount_point, bool lazy);
+
+}  // namespace stsfs::fuse

@@ -1,0 +1,346 @@
+// A real mount of a tree in memory. What the kernel does with it is half of what is tested.
+#include "stsfs/fuse/session.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "fakes/memory_file_system.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/fuse/mounts.h"
+#include "support/temporary_directory.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::fuse {
+namespace {
+
+using std::chrono::seconds;
+
+class Mounted : public ::testing::Test {
+ protected:
+  void SetUp() override { mount({}); }
+
+  void mount(SessionOptions options) {
+    options.mount_point = directory_.path();
+    options.source = "memory, with a comma";
+    auto session = Session::mount(options, files_, pool_, notifier_, system_clock(),
+                                  [this] { ended_ = true; });
+    ASSERT_TRUE(session) << session.error().message;
+    session_ = std::move(*session);
+  }
+
+  std::string at(const std::string& name) const { return directory_ / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(at(name)) << text;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(at(name));
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  Deadline soon() const { return Deadline::in(system_clock(), seconds(20)); }
+
+  testing::TemporaryDirectory directory_;  // removed last, when nothing is mounted there any more
+  fs::MemoryFileSystem files_;
+  Notifier notifier_;
+  WorkerPool pool_{{.threads_max = 8}};
+  std::atomic<bool> ended_{false};
+  std::unique_ptr<Session> session_;
+};
+
+TEST_F(Mounted, FilesAreWrittenAndReadBack) {
+  const std::string text(3'000'001, 'x');
+  write("a file", text);
+  EXPECT_EQ(read("a file"), text);
+  EXPECT_EQ(std::filesystem::file_size(at("a file")), text.size());
+}
+
+TEST_F(Mounted, WhatMustWaitIsCarriedOutInThePool) {
+  files_.waits_always = true;
+  write("a file", "text");
+  std::filesystem::create_directory(at("a directory"));
+  std::filesystem::rename(at("a file"), at("a directory/renamed"));
+  EXPECT_EQ(read("a directory/renamed"), "text");
+  EXPECT_GT(session_->counters().handed_over, 4U);
+}
+
+TEST_F(Mounted, WhatMemoryAnswersIsNeverHandedOver) {
+  write("a file", "text");
+  EXPECT_EQ(read("a file"), "text");
+  EXPECT_EQ(session_->counters().handed_over, 0U);
+  EXPECT_EQ(pool_.thread_count(), 0U);
+}
+
+TEST_F(Mounted, NamesOfEveryKindAreKept) {
+  const std::vector<std::string> names{"with space", "100%", "a+b", "\"quoted\" 'too'",
+                                       "new\nline",  "中文", "☕",   std::string(255, 'n')};
+  for (const auto& name : names) write(name, name);
+  std::set<std::string> seen;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+    seen.insert(entry.path().filename());
+  EXPECT_EQ(seen, std::set<std::string>(names.begin(), names.end()));
+  for (const auto& name : names) EXPECT_EQ(read(name), name);
+}
+
+TEST_F(Mounted, ALargeDirectoryIsListedWholeInSeveralRequests) {
+  for (int i = 0; i < 2'000; ++i) {
+    const std::string name = std::string(200, 'a') + std::to_string(i);
+    ASSERT_EQ(mknod(at(name).c_str(), S_IFREG | 0644, 0), 0);
+  }
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.path())) {
+    EXPECT_TRUE(entry.is_regular_file());
+    ++count;
+  }
+  EXPECT_EQ(count, 2'000U);
+}
+
+TEST_F(Mounted, LookupsAreForgottenAsTheyWereCounted) {
+  std::filesystem::create_directory(at("kept"));
+  for (int i = 0; i < 3; ++i)
+    for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+      (void)entry.status();
+  const fs::InodeNumber inode = files_.inode_named("kept");
+  EXPECT_GE(files_.lookups_of(inode), 1U);
+  ASSERT_TRUE(session_->unmount(false));
+  ASSERT_TRUE(session_->wait_ended(soon()));
+  // The kernel drops a mount without forgetting; but it never forgot more than it was given.
+  EXPECT_LT(files_.lookups_of(inode), 100U);
+}
+
+TEST_F(Mounted, LinksAttributesAndStatisticsPass) {
+  write("target", "text");
+  ASSERT_EQ(symlink("target", at("link").c_str()), 0);
+  EXPECT_EQ(std::filesystem::read_symlink(at("link")), "target");
+  EXPECT_EQ(read("link"), "text");
+  ASSERT_EQ(chmod(at("target").c_str(), 0640), 0);
+  const std::array<timespec, 2> times{timespec{1'000'000'000, 123'456'789},
+                                      timespec{1'100'000'000, 987'654'321}};
+  ASSERT_EQ(utimensat(AT_FDCWD, at("target").c_str(), times.data(), 0), 0);
+  struct stat stat {};
+  ASSERT_EQ(::stat(at("target").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mode & 07777, 0640U);
+  EXPECT_EQ(stat.st_mtim.tv_sec, 1'100'000'000);
+  EXPECT_EQ(stat.st_mtim.tv_nsec, 987'654'321);
+  EXPECT_EQ(stat.st_atim.tv_nsec, 123'456'789);
+  struct statvfs statistics {};
+  ASSERT_EQ(statvfs(at("").c_str(), &statistics), 0);
+  EXPECT_EQ(statistics.f_blocks * statistics.f_frsize, std::uint64_t{1} << 30);
+}
+
+TEST_F(Mounted, RenameFlagsAreHonoured) {
+  write("a", "a");
+  write("b", "b");
+  EXPECT_EQ(renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("b").c_str(), RENAME_NOREPLACE), -1);
+  EXPECT_EQ(errno, EEXIST);
+  EXPECT_EQ(renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("b").c_str(), RENAME_EXCHANGE), -1);
+  EXPECT_EQ(errno, EINVAL);
+  EXPECT_EQ(rename(at("a").c_str(), at("b").c_str()), 0);
+  EXPECT_EQ(read("b"), "a");
+}
+
+TEST_F(Mounted, ExtendedAttributesPassAndTheKernelsOwnAreNotAskedFor) {
+  write("file", "text");
+  const std::string path = at("file");
+  ASSERT_EQ(setxattr(path.c_str(), "user.color", "red", 3, 0), 0);
+  std::array<char, 16> value{};
+  EXPECT_EQ(getxattr(path.c_str(), "user.color", nullptr, 0), 3);
+  EXPECT_EQ(getxattr(path.c_str(), "user.color", value.data(), 2), -1);
+  EXPECT_EQ(errno, ERANGE);
+  EXPECT_EQ(getxattr(path.c_str(), "user.color", value.data(), value.size()), 3);
+  EXPECT_EQ(listxattr(path.c_str(), value.data(), value.size()), 11);
+  EXPECT_EQ(removexattr(path.c_str(), "user.color"), 0);
+  const auto asked = files_.xattr_questions();
+  EXPECT_EQ(getxattr(path.c_str(), "security.capability", value.data(), value.size()), -1);
+  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(getxattr(path.c_str(), "system.posix_acl_access", value.data(), value.size()), -1);
+  EXPECT_EQ(files_.xattr_questions(), asked);
+}
+
+TEST_F(Mounted, ErrorsArriveAsTheirErrno) {
+  write("file", "text");
+  struct stat stat {};
+  const std::vector<std::pair<Errc, int>> table{{Errc::kCredential, EACCES},
+                                                {Errc::kTimedOut, ETIMEDOUT},
+                                                {Errc::kThrottled, EIO},
+                                                {Errc::kMetadataFull, ENOSPC}};
+  for (const auto& [code, number] : table) {
+    files_.fail_next(code);
+    EXPECT_EQ(::stat(at("not yet known").c_str(), &stat), -1);
+    EXPECT_EQ(errno, number) << name_of(code);
+  }
+  EXPECT_EQ(session_->counters().errors, table.size());
+}
+
+TEST_F(Mounted, CloseReportsWhatFlushFoundOut) {
+  const UniqueFd file(open(at("file").c_str(), O_CREAT | O_WRONLY, 0600));
+  ASSERT_EQ(::write(file.get(), "x", 1), 1);
+  const int copy = dup(file.get());
+  files_.fail_next(Errc::kNoSpace);
+  EXPECT_EQ(close(copy), -1);
+  EXPECT_EQ(errno, ENOSPC);
+}
+
+TEST_F(Mounted, TheCallerIsWhoAsks) {
+  write("file", "text");
+  EXPECT_EQ(files_.last_caller().uid, getuid());
+}
+
+// --- reads that wait ---
+
+TEST_F(Mounted, ParkedReadsDoNotStopOtherWork) {
+  write("file", std::string(100, 'x'));
+  files_.hold_reads();
+  std::vector<std::thread> readers;
+  std::vector<std::string> got(6);
+  for (int i = 0; i < 6; ++i) {
+    write("file" + std::to_string(i), std::string(10, 'x'));
+    readers.emplace_back([&, i] { got[i] = read("file" + std::to_string(i)); });
+  }
+  files_.await_reads_held(6);
+  EXPECT_EQ(pool_.thread_count(), 0U);
+  EXPECT_TRUE(std::filesystem::create_directory(at("meanwhile")));
+  files_.release_reads();
+  for (auto& reader : readers) reader.join();
+  for (const auto& text : got) EXPECT_EQ(text, std::string(10, 'x'));
+}
+
+void do_nothing(int) {}
+
+TEST_F(Mounted, AnInterruptEndsTheWaitOfADirectRead) {
+  files_.direct_io = true;
+  write("file", std::string(4096, 'x'));
+  struct sigaction action {};
+  action.sa_handler = do_nothing;
+  sigaction(SIGUSR1, &action, nullptr);
+  const UniqueFd file(open(at("file").c_str(), O_RDONLY));
+  ASSERT_TRUE(file);
+  files_.hold_reads();
+  std::promise<std::pair<ssize_t, int>> result;
+  std::thread reader([&] {
+    std::array<char, 4096> buffer;
+    const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
+    result.set_value({size, errno});
+  });
+  files_.await_reads_held(1);
+  auto future = result.get_future();
+  // The reader may not yet sleep in the kernel when the first signal comes.
+  for (int i = 0;
+       i < 1'000 && future.wait_for(std::chrono::milliseconds(10)) == std::future_status::timeout;
+       ++i)
+    pthread_kill(reader.native_handle(), SIGUSR1);
+  const auto [size, error] = future.get();
+  reader.join();
+  EXPECT_EQ(size, -1);
+  EXPECT_EQ(error, EINTR);
+  files_.release_reads();
+}
+
+TEST_F(Mounted, EndingTheSessionEndsReadsThatNobodyAnswers) {
+  write("file", "ten bytes.");  // less than a page: the kernel must ask for it
+  files_.hold_reads();
+  ssize_t size = 0;
+  std::thread reader([&] {
+    const UniqueFd file(open(at("file").c_str(), O_RDONLY));
+    std::array<char, 16> buffer;
+    size = ::read(file.get(), buffer.data(), buffer.size());
+  });
+  files_.await_reads_held(1);
+  session_.reset();
+  reader.join();
+  EXPECT_EQ(size, -1);
+  files_.release_reads();
+  const auto mount = find_mount(directory_.path());
+  ASSERT_TRUE(mount);
+  EXPECT_FALSE(mount->has_value());
+}
+
+// --- what the kernel keeps ---
+
+TEST_F(Mounted, TheNotifierMakesTheKernelForgetPagesAndNames) {
+  write("file", "old text");
+  EXPECT_EQ(read("file"), "old text");
+  files_.replace_contents("file", "new text");
+  EXPECT_EQ(read("file"), "old text");  // kept: nobody said that it changed
+  notifier_.inode_changed(files_.inode_named("file"));
+  const auto deadline = soon();
+  while (read("file") != "new text" && !deadline.passed(system_clock())) std::this_thread::yield();
+  EXPECT_EQ(read("file"), "new text");
+}
+
+TEST_F(Mounted, SharedMappingsOfAFileAreWrittenBack) {
+  write("file", std::string(4096, 'x'));
+  const UniqueFd file(open(at("file").c_str(), O_RDWR));
+  void* mapping = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(mapping, MAP_FAILED);
+  static_cast<char*>(mapping)[7] = 'y';
+  ASSERT_EQ(msync(mapping, 4096, MS_SYNC), 0);
+  munmap(mapping, 4096);
+  EXPECT_EQ(read("file")[7], 'y');
+}
+
+// --- the mount itself ---
+
+TEST_F(Mounted, UnmountingEndsTheSession) {
+  const auto mount = find_mount(directory_.path());
+  ASSERT_TRUE(mount && mount->has_value());
+  EXPECT_EQ((*mount)->type, "fuse.stsfs");
+  EXPECT_EQ((*mount)->source, "memory, with a comma");
+  ASSERT_TRUE(session_->unmount(false));
+  EXPECT_TRUE(session_->wait_ended(soon()));
+  session_.reset();
+  EXPECT_TRUE(ended_);
+}
+
+TEST_F(Mounted, AMountInUseIsBusyAndGoesWhenTheLastFileIsClosed) {
+  write("file", "text");
+  UniqueFd file(open(at("file").c_str(), O_RDONLY));
+  auto refused = session_->unmount(false);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kBusy);
+  ASSERT_TRUE(session_->unmount(true));
+  EXPECT_FALSE(session_->wait_ended(Deadline::in(system_clock(), std::chrono::milliseconds(1))));
+  file.reset();
+  EXPECT_TRUE(session_->wait_ended(soon()));
+}
+
+TEST_F(Mounted, HandlesAreReleased) {
+  for (int i = 0; i < 20; ++i) write("file", "text");
+  ASSERT_TRUE(session_->unmount(false));
+  ASSERT_TRUE(session_->wait_ended(soon()));
+  EXPECT_EQ(files_.open_handles(), 0U);
+}
+
+TEST_F(Mounted, AWriteWithoutPrivilegeClearsSetUserId) {
+  if (geteuid() != 0) GTEST_FAIL() << "needs root: it gives up privileges for one write";
+  write("program", "text");
+  ASSERT_EQ(chmod(at("program").c_str(), 04777), 0);
+  session_.reset();
+  mount({.allow_other = true});
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65'534) != 0 || setuid(65'534) != 0) _exit(2);
+    const int file = open(at("program").c_str(), O_WRONLY);
+    _exit(file >= 0 && ::write(file, "x", 1) == 1 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  struct stat stat {};
+  ASSERT_EQ(::stat(at("program").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mode & 07777, 0777U);
+}
+
+}  // namespace
+}  // namespace stsfs::fuse

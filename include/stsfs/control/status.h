@@ -1,0 +1,71 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/clock.h"
+#include "stsfs/base/result.h"
+#include "stsfs/credentials/renewer.h"
+
+namespace stsfs::control {
+
+/// Data that was written and is not in OSS yet.
+struct PendingFile {
+  std::string path;  ///< Below the mount.
+  std::uint64_t size_bytes = 0;
+  int attempts = 0;
+  std::string last_error;  ///< Empty: it is only not its turn yet.
+};
+
+struct Pending {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;
+  std::vector<PendingFile> some;  ///< Those with errors first, at most kPendingShownMax.
+};
+inline constexpr std::size_t kPendingShownMax = 50;
+
+struct OperationCount {
+  std::uint64_t started = 0;
+  std::uint64_t failed = 0;
+};
+
+/// All that `stsfs status` shows of one mount. Nothing in it is secret.
+struct Status {
+  std::string version;
+  pid_t pid = 0;
+  WallTime started_at;
+  std::chrono::seconds uptime{0};
+  std::string log_level;
+
+  std::string mount_point;
+  std::string source;  ///< As it was given to `mount`.
+  std::string endpoint, region, bucket, prefix;
+  bool read_only = false;
+
+  credentials::RenewalStatus credential;
+  Pending pending;
+
+  std::map<std::string, OperationCount> operations;  ///< By OSS's name of it: "GetObject".
+  std::uint64_t bytes_read = 0, bytes_written = 0;   ///< Of object contents.
+  std::uint64_t http_requests = 0, http_bytes_sent = 0, http_bytes_received = 0;
+  std::uint64_t connections_opened = 0;
+  int http_in_flight = 0;
+  std::uint64_t kernel_requests = 0, kernel_errors = 0;
+  int kernel_under_way = 0;
+  std::uint64_t memory_bytes = 0;  ///< Resident.
+};
+
+/// One object, in one line.
+std::string to_json(const Status& status);
+/// What `to_json` gave; unknown members are ignored, absent ones have their defaults. kProtocol
+/// when it is no JSON object.
+Result<Status> parse_status(const std::string& json);
+
+}  // namespace stsfs::control

@@ -1,0 +1,152 @@
+#include "stsfs/control/status.h"
+
+#include <nlohmann/json.hpp>
+
+#include "json_line.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::control {
+namespace {
+
+Json time_or_null(const std::optional<WallTime>& time) {
+  return time ? Json(format_iso8601(*time)) : Json(nullptr);
+}
+
+Json credential_json(const credentials::RenewalStatus& status) {
+  return {{"source", status.source},
+          {"access_key_id", status.access_key_id},
+          {"expiration", time_or_null(status.expiration)},
+          {"last_renewal", time_or_null(status.last_renewal)},
+          {"next_renewal", time_or_null(status.next_renewal)},
+          {"last_error", status.last_error},
+          {"renewals", status.renewals},
+          {"failures", status.failures},
+          {"replacements", status.replacements}};
+}
+
+Json pending_json(const Pending& pending) {
+  Json some = Json::array();
+  for (const PendingFile& file : pending.some)
+    some.push_back({{"path", file.path},
+                    {"bytes", file.size_bytes},
+                    {"attempts", file.attempts},
+                    {"last_error", file.last_error}});
+  return {{"files", pending.files}, {"bytes", pending.bytes}, {"some", std::move(some)}};
+}
+
+Json operations_json(const std::map<std::string, OperationCount>& operations) {
+  Json out = Json::object();
+  for (const auto& [name, count] : operations)
+    out[name] = {{"started", count.started}, {"failed", count.failed}};
+  return out;
+}
+
+// --- and back ---
+
+std::optional<WallTime> time_member(const Json& object, const char* name) {
+  return parse_iso8601(text_member(object, name));
+}
+
+credentials::RenewalStatus parse_credential(const Json& object) {
+  return {.source = text_member(object, "source"),
+          .access_key_id = text_member(object, "access_key_id"),
+          .expiration = time_member(object, "expiration"),
+          .last_renewal = time_member(object, "last_renewal"),
+          .next_renewal = time_member(object, "next_renewal"),
+          .last_error = text_member(object, "last_error"),
+          .renewals = number_member(object, "renewals"),
+          .failures = number_member(object, "failures"),
+          .replacements = number_member(object, "replacements")};
+}
+
+Pending parse_pending(const Json& object) {
+  Pending out{.files = number_member(object, "files"), .bytes = number_member(object, "bytes")};
+  for (const Json& file : list_member(object, "some"))
+    out.some.push_back({.path = text_member(file, "path"),
+                        .size_bytes = number_member(file, "bytes"),
+                        .attempts = static_cast<int>(number_member(file, "attempts")),
+                        .last_error = text_member(file, "last_error")});
+  return out;
+}
+
+std::map<std::string, OperationCount> parse_operations(const Json& object) {
+  std::map<std::string, OperationCount> out;
+  for (const auto& [name, count] : object.items())
+    out[name] = {number_member(count, "started"), number_member(count, "failed")};
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Status& status) {
+  const Json object = {
+      {"version", status.version},
+      {"pid", status.pid},
+      {"started_at", format_iso8601(status.started_at)},
+      {"uptime_seconds", status.uptime.count()},
+      {"log_level", status.log_level},
+      {"mount_point", status.mount_point},
+      {"source", status.source},
+      {"folder",
+       {{"endpoint", status.endpoint},
+        {"region", status.region},
+        {"bucket", status.bucket},
+        {"prefix", status.prefix},
+        {"read_only", status.read_only}}},
+      {"credential", credential_json(status.credential)},
+      {"pending", pending_json(status.pending)},
+      {"operations", operations_json(status.operations)},
+      {"bytes_read", status.bytes_read},
+      {"bytes_written", status.bytes_written},
+      {"http",
+       {{"requests", status.http_requests},
+        {"bytes_sent", status.http_bytes_sent},
+        {"bytes_received", status.http_bytes_received},
+        {"connections_opened", status.connections_opened},
+        {"in_flight", status.http_in_flight}}},
+      {"kernel",
+       {{"requests", status.kernel_requests},
+        {"errors", status.kernel_errors},
+        {"under_way", status.kernel_under_way}}},
+      {"memory_bytes", status.memory_bytes},
+  };
+  return to_line(object);
+}
+
+Result<Status> parse_status(const std::string& json) {
+  const auto object = parse_object(json);
+  if (!object) return fail(Errc::kProtocol, "the daemon's status is no JSON object");
+  const Json folder = object_member(*object, "folder");
+  const Json http = object_member(*object, "http");
+  const Json kernel = object_member(*object, "kernel");
+  return Status{
+      .version = text_member(*object, "version"),
+      .pid = static_cast<pid_t>(number_member(*object, "pid")),
+      .started_at = time_member(*object, "started_at").value_or(WallTime{}),
+      .uptime = std::chrono::seconds(number_member(*object, "uptime_seconds")),
+      .log_level = text_member(*object, "log_level"),
+      .mount_point = text_member(*object, "mount_point"),
+      .source = text_member(*object, "source"),
+      .endpoint = text_member(folder, "endpoint"),
+      .region = text_member(folder, "region"),
+      .bucket = text_member(folder, "bucket"),
+      .prefix = text_member(folder, "prefix"),
+      .read_only = bool_member(folder, "read_only"),
+      .credential = parse_credential(object_member(*object, "credential")),
+      .pending = parse_pending(object_member(*object, "pending")),
+      .operations = parse_operations(object_member(*object, "operations")),
+      .bytes_read = number_member(*object, "bytes_read"),
+      .bytes_written = number_member(*object, "bytes_written"),
+      .http_requests = number_member(http, "requests"),
+      .http_bytes_sent = number_member(http, "bytes_sent"),
+      .http_bytes_received = number_member(http, "bytes_received"),
+      .connections_opened = number_member(http, "connections_opened"),
+      .http_in_flight = static_cast<int>(number_member(http, "in_flight")),
+      .kernel_requests = number_member(kernel, "requests"),
+      .kernel_errors = number_member(kernel, "errors"),
+      .kernel_under_way = static_cast<int>(number_member(kernel, "under_way")),
+      .memory_bytes = number_member(*object, "memory_bytes"),
+  };
+}
+
+}  // namespace stsfs::control

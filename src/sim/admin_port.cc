@@ -197,9 +197,9 @@ HttpAnswer list_all(const AdminCall& call) {
                        {"user_metadata", user}});
   }
   json uploads = json::array();
-  for (const Upload& upload : bucket->uploads())
-    uploads.push_back(
-        {{"key", upload.key}, {"upload_id", upload.id}, {"parts", upload.parts.size()}});
+  for (const UploadEntry& upload :
+       bucket->list_uploads({.prefix = call.query("prefix"), .keys_max = SIZE_MAX}, "").uploads)
+    uploads.push_back({{"key", upload.key}, {"upload_id", upload.id}, {"parts", upload.parts}});
   return json_answer({{"objects", objects}, {"uploads", uploads}});
 }
 
@@ -209,7 +209,7 @@ HttpAnswer put_behind(const AdminCall& call) {
   const std::string key = call.query("key");
   if (!bucket || check_key(key))
     return problem(400, "wanted: ?bucket=NAME&key=KEY with the content as body");
-  ContentWriter writer;
+  ContentWriter writer(call.services.cloud.storage());
   if (auto written = writer.write(call.body); !written)
     return problem(500, written.error().message);
   Object object;
@@ -221,17 +221,17 @@ HttpAnswer put_behind(const AdminCall& call) {
     const std::string lower = to_lower(name);
     if (lower.starts_with("x-oss-meta-")) object.user[lower.substr(11)] = value;
   }
-  object.content = writer.finish().value();
-  bucket->put(key, std::move(object));
-  return done();
+  object.content = writer.finish();
+  const auto stored = bucket->put(key, object);
+  return stored ? done() : problem(500, stored.error().message);
 }
 
 HttpAnswer delete_behind(const AdminCall& call) {
   const auto bucket = call.bucket();
   if (!bucket || call.query("key").empty()) return problem(400, "wanted: ?bucket=NAME&key=KEY");
-  return bucket->remove(call.query("key"), "", call.now())
-             ? done()
-             : problem(404, "there is no such object");
+  const auto gone = bucket->remove(call.query("key"), "", call.now());
+  if (!gone) return problem(409, gone.error().message);
+  return *gone ? done() : problem(404, "there is no such object");
 }
 
 struct AdminRoute {

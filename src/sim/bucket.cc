@@ -2,17 +2,16 @@
 
 #include <algorithm>
 
+#include "journal.h"
+#include "refusals.h"
 #include "stsfs/base/random.h"
 
 namespace stsfs::sim {
 namespace {
 
-/// The first key that does not begin with `prefix`, in byte order; empty when there is none.
-std::string after_all_with(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xFF) prefix.pop_back();
-  if (!prefix.empty())
-    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
+ObjectPointer current_of(const Versions& versions) {
+  if (versions.empty() || versions.back()->delete_marker) return nullptr;
+  return versions.back();
 }
 
 }  // namespace
@@ -31,16 +30,41 @@ const char* name_of(ObjectKind kind) {
   return "Normal";
 }
 
-ObjectPointer Bucket::current(const Versions& versions) const {
-  if (versions.empty() || versions.back()->delete_marker) return nullptr;
-  return versions.back();
+Bucket::Bucket(BucketOptions options, WallTime created, Journal* journal)
+    : created_(created), journal_(journal), options_(std::move(options)) {}
+Bucket::~Bucket() = default;
+
+BucketOptions Bucket::options() const {
+  MutexLock lock(mutex_);
+  return options_;
+}
+
+bool Bucket::close_if_empty() {
+  MutexLock lock(mutex_);
+  if (!objects_.empty() || !uploads_.empty()) return false;
+  closed_ = true;
+  return true;
+}
+
+Verdict<void> Bucket::set_options(const BucketOptions& options) {
+  MutexLock lock(mutex_);
+  if (journal_ != nullptr)
+    if (auto written = journal_->bucket(options, created_); !written)
+      return storage_failed(written.error().message);
+  options_ = options;
+  return {};
+}
+
+ObjectPointer Bucket::current(const std::string& key) const {
+  const auto found = objects_.find(key);
+  return found == objects_.end() ? nullptr : current_of(found->second);
 }
 
 ObjectPointer Bucket::find(const std::string& key, const std::string& version_id) const {
   MutexLock lock(mutex_);
+  if (version_id.empty()) return current(key);
   const auto found = objects_.find(key);
   if (found == objects_.end()) return nullptr;
-  if (version_id.empty()) return current(found->second);
   for (const ObjectPointer& object : found->second)
     if (object->version_id == version_id) return object;
   return nullptr;
@@ -49,11 +73,10 @@ ObjectPointer Bucket::find(const std::string& key, const std::string& version_id
 bool Bucket::is_deleted(const std::string& key) const {
   MutexLock lock(mutex_);
   const auto found = objects_.find(key);
-  return found != objects_.end() && !found->second.empty() && found->second.back()->delete_marker;
+  return found != objects_.end() && found->second.back()->delete_marker;
 }
 
-ObjectPointer Bucket::store(const std::string& key, Object object) {
-  Versions& versions = objects_[key];
+ObjectPointer Bucket::add_version(Versions& versions, Object object) const {
   if (options_.versioning == Versioning::kEnabled) {
     object.version_id = "CAEQ" + random_hex(20);
   } else {
@@ -64,184 +87,129 @@ ObjectPointer Bucket::store(const std::string& key, Object object) {
   return versions.back();
 }
 
-std::optional<Stored> Bucket::put(const std::string& key, Object object, bool only_if_absent) {
-  MutexLock lock(mutex_);
-  if (only_if_absent && options_.versioning == Versioning::kOff) {
-    const auto found = objects_.find(key);
-    if (found != objects_.end() && current(found->second)) return std::nullopt;
-  }
-  return Stored{store(key, std::move(object)), options_.versioning != Versioning::kOff};
+Verdict<Stored> Bucket::store(const std::string& key, Object object,
+                              std::optional<UploadPlace> ended_upload) {
+  Changes changes;
+  changes.ended_upload = std::move(ended_upload);
+  if (options_.hierarchical)
+    if (auto added = add_parents(key, object.last_modified, changes); !added)
+      return tl::unexpected(std::move(added.error()));
+  const auto found = objects_.find(key);
+  Versions versions = found == objects_.end() ? Versions{} : found->second;
+  Stored stored{add_version(versions, std::move(object)), options_.versioning != Versioning::kOff};
+  changes.keys.emplace_back(key, std::move(versions));
+  if (auto done = commit(std::move(changes)); !done) return tl::unexpected(std::move(done.error()));
+  return stored;
 }
 
-bool Bucket::amend(const std::string& key, const std::string& version_id,
-                   const std::function<void(Object&)>& change) {
+Verdict<Stored> Bucket::update(const std::string& key, const Make& make) {
+  MutexLock lock(mutex_);
+  auto object = make(current(key));
+  if (!object) return tl::unexpected(std::move(object.error()));
+  return store(key, std::move(*object), std::nullopt);
+}
+
+Verdict<Stored> Bucket::put(const std::string& key, const Object& object) {
+  return update(key, [&](const ObjectPointer&) { return object; });
+}
+
+Verdict<bool> Bucket::amend(const std::string& key, const std::string& version_id,
+                            const std::function<void(Object&)>& change) {
   MutexLock lock(mutex_);
   const auto found = objects_.find(key);
   if (found == objects_.end()) return false;
-  for (ObjectPointer& object : found->second) {
-    const bool wanted =
-        version_id.empty() ? object == found->second.back() : object->version_id == version_id;
-    if (!wanted || object->delete_marker) continue;
-    Object changed = *object;
-    change(changed);
-    object = std::make_shared<Object>(std::move(changed));
-    return true;
-  }
-  return false;
+  Versions versions = found->second;
+  const auto wanted =
+      std::find_if(versions.begin(), versions.end(), [&](const ObjectPointer& object) {
+        return version_id.empty() ? object == versions.back() : object->version_id == version_id;
+      });
+  if (wanted == versions.end() || (*wanted)->delete_marker) return false;
+  Object changed = **wanted;
+  change(changed);
+  *wanted = std::make_shared<Object>(std::move(changed));
+  if (auto done = commit({{{key, std::move(versions)}}, {}}); !done)
+    return tl::unexpected(std::move(done.error()));
+  return true;
 }
 
-ObjectPointer Bucket::remove(const std::string& key, const std::string& version_id, WallTime now) {
+Verdict<ObjectPointer> Bucket::remove(const std::string& key, const std::string& version_id,
+                                      WallTime now) {
   MutexLock lock(mutex_);
+  if (options_.hierarchical && has_below(key.ends_with('/') ? key : key + "/"))
+    return refuse(409, "FileAlreadyExists", "The object is a directory that is not empty.");
   const auto found = objects_.find(key);
+  Versions versions = found == objects_.end() ? Versions{} : found->second;
+  ObjectPointer out;
   if (options_.versioning != Versioning::kOff && version_id.empty()) {
     Object marker;
     marker.delete_marker = true;
     marker.last_modified = now;
-    return store(key, std::move(marker));
+    out = add_version(versions, std::move(marker));
+  } else {
+    const auto gone =
+        std::find_if(versions.begin(), versions.end(), [&](const ObjectPointer& object) {
+          return version_id.empty() || object->version_id == version_id;
+        });
+    if (gone == versions.end()) return nullptr;
+    out = *gone;
+    versions.erase(gone);
   }
-  if (found == objects_.end()) return nullptr;
-  Versions& versions = found->second;
-  const auto gone =
-      std::find_if(versions.begin(), versions.end(), [&](const ObjectPointer& object) {
-        return version_id.empty() || object->version_id == version_id;
-      });
-  if (gone == versions.end()) return nullptr;
-  const ObjectPointer object = *gone;
-  versions.erase(gone);
-  if (versions.empty()) objects_.erase(found);
-  return object;
-}
-
-Listing Bucket::list(const ListOptions& options) const {
-  Listing out;
-  std::string from = std::max(options.prefix, options.after);
-  const bool skip_group = options.after_common_prefix && !options.delimiter.empty() &&
-                          options.after.size() > options.prefix.size() &&
-                          options.after.ends_with(options.delimiter);
-  if (skip_group) from = std::max(options.prefix, after_all_with(options.after));
-  MutexLock lock(mutex_);
-  auto at = objects_.lower_bound(from);
-  if (!skip_group && at != objects_.end() && !options.after.empty() && at->first == options.after)
-    ++at;
-  while (at != objects_.end() && at->first.starts_with(options.prefix)) {
-    const ObjectPointer object = current(at->second);
-    if (!object) {
-      ++at;
-      continue;
-    }
-    if (out.objects.size() + out.common_prefixes.size() == options.keys_max) {
-      out.truncated = true;
-      break;
-    }
-    const auto cut = options.delimiter.empty()
-                         ? std::string::npos
-                         : at->first.find(options.delimiter, options.prefix.size());
-    if (cut == std::string::npos) {
-      out.objects.emplace_back(at->first, object);
-      out.last = at->first;
-      ++at;
-      continue;
-    }
-    out.last = at->first.substr(0, cut + options.delimiter.size());
-    out.common_prefixes.push_back(out.last);
-    const std::string next = after_all_with(out.last);
-    at = next.empty() ? objects_.end() : objects_.lower_bound(next);
-  }
+  if (auto done = commit({{{key, std::move(versions)}}, {}}); !done)
+    return tl::unexpected(std::move(done.error()));
   return out;
 }
 
-std::vector<VersionEntry> Bucket::list_versions(const std::string& prefix,
-                                                const std::string& key_marker,
-                                                const std::string& version_marker, std::size_t max,
-                                                bool& truncated) const {
-  std::vector<VersionEntry> out;
-  truncated = false;
-  MutexLock lock(mutex_);
-  for (auto at = objects_.lower_bound(std::max(prefix, key_marker));
-       at != objects_.end() && at->first.starts_with(prefix); ++at) {
-    bool skipping = at->first == key_marker;
-    for (auto version = at->second.rbegin(); version != at->second.rend(); ++version) {
-      if (skipping) {
-        // Without a version marker the whole key was given already.
-        if (!version_marker.empty() && (*version)->version_id == version_marker) skipping = false;
-        continue;
-      }
-      if (out.size() == max) {
-        truncated = true;
-        return out;
-      }
-      out.push_back({at->first, *version, version == at->second.rbegin()});
-    }
+Verdict<void> Bucket::commit(Changes changes) {
+  if (closed_) return no_such_bucket(options_.name);
+  if (journal_ != nullptr)
+    if (auto written = journal_->keys(options_.name, changes.keys, changes.ended_upload); !written)
+      return storage_failed(written.error().message);
+  for (auto& [key, versions] : changes.keys) apply(key, std::move(versions));
+  if (changes.ended_upload) uploads_.erase(*changes.ended_upload);
+  return {};
+}
+
+void Bucket::apply(const std::string& key, Versions versions) {
+  const auto found = objects_.find(key);
+  if (found != objects_.end()) count(found->second, -1);
+  count(versions, 1);
+  if (!versions.empty()) {
+    if (found != objects_.end())
+      found->second = std::move(versions);
+    else
+      objects_.emplace(key, std::move(versions));
+  } else if (found != objects_.end()) {
+    objects_.erase(found);
   }
-  return out;
 }
 
-std::pair<std::uint64_t, std::uint64_t> Bucket::totals() const {
-  MutexLock lock(mutex_);
-  std::pair<std::uint64_t, std::uint64_t> out{0, 0};
-  for (const auto& [key, versions] : objects_) {
-    const ObjectPointer object = current(versions);
-    if (!object) continue;
-    ++out.first;
-    out.second += object->content.size();
-  }
-  return out;
+void Bucket::count(const Versions& versions, std::int64_t sign) {
+  const ObjectPointer object = current_of(versions);
+  if (!object) return;
+  object_count_ += static_cast<std::uint64_t>(sign);
+  byte_count_ += static_cast<std::uint64_t>(sign) * object->content.size();
 }
 
-bool Bucket::has_below(const std::string& prefix) const {
+BucketTotals Bucket::totals() const {
   MutexLock lock(mutex_);
-  for (auto at = objects_.upper_bound(prefix);
-       at != objects_.end() && at->first.starts_with(prefix); ++at)
-    if (current(at->second)) return true;
-  return false;
+  return {object_count_, byte_count_, uploads_.size()};
 }
 
-void Bucket::move_tree(const std::string& from, const std::string& to) {
+void Bucket::restore(const std::string& key, Versions versions) {
   MutexLock lock(mutex_);
-  std::vector<std::pair<std::string, Versions>> moved;
-  auto at = objects_.lower_bound(from);
-  while (at != objects_.end() &&
-         (at->first == from || (from.ends_with('/') && at->first.starts_with(from)))) {
-    moved.emplace_back(to + at->first.substr(from.size()), std::move(at->second));
-    at = objects_.erase(at);
-  }
-  for (auto& [key, versions] : moved) objects_[key] = std::move(versions);
+  apply(key, std::move(versions));
 }
 
-std::string Bucket::start_upload(Upload upload) {
+void Bucket::restore(const BucketOptions& options) {
   MutexLock lock(mutex_);
-  upload.id = random_hex(16);
-  const std::string id = upload.id;
-  uploads_.emplace(std::pair(upload.key, id), std::move(upload));
-  return id;
+  options_ = options;
 }
 
-std::optional<Upload> Bucket::find_upload(const std::string& key, const std::string& id) const {
+void Bucket::visit(const std::function<void(const std::string&, const Versions&)>& keys,
+                   const std::function<void(const Upload&)>& uploads) const {
   MutexLock lock(mutex_);
-  const auto found = uploads_.find({key, id});
-  if (found == uploads_.end()) return std::nullopt;
-  return found->second;
-}
-
-bool Bucket::put_part(const std::string& key, const std::string& id, int number,
-                      UploadedPart part) {
-  MutexLock lock(mutex_);
-  const auto found = uploads_.find({key, id});
-  if (found == uploads_.end()) return false;
-  found->second.parts[number] = std::move(part);
-  return true;
-}
-
-bool Bucket::end_upload(const std::string& key, const std::string& id) {
-  MutexLock lock(mutex_);
-  return uploads_.erase({key, id}) != 0;
-}
-
-std::vector<Upload> Bucket::uploads() const {
-  MutexLock lock(mutex_);
-  std::vector<Upload> out;
-  for (const auto& [place, upload] : uploads_) out.push_back(upload);
-  return out;
+  for (const auto& [key, versions] : objects_) keys(key, versions);
+  for (const auto& [place, upload] : uploads_) uploads(upload);
 }
 
 }  // namespace stsfs::sim

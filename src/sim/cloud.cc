@@ -3,12 +3,10 @@
 #include <algorithm>
 
 #include "ram_directory.h"
+#include "refusals.h"
 #include "sts_sessions.h"
 
 namespace stsfs::sim {
-namespace {
-
-/// 3 to 63 of a-z, 0-9 and `-`, no `-` at either end. Source: OSS, "Bucket naming conventions".
 bool is_bucket_name(const std::string& name) {
   const auto good = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -17,22 +15,43 @@ bool is_bucket_name(const std::string& name) {
          std::all_of(name.begin(), name.end(), good);
 }
 
-}  // namespace
-
 Cloud::Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
-             const Clock& clock)
+             std::shared_ptr<Storage> storage, const Clock& clock)
     : region_(std::move(region)),
       owner_(directory->first_account()),
       clock_(clock),
       sessions_(std::make_shared<SessionTable>()),
       access_(directory, sessions_, AccessOptions{.region = region_}),
-      sts_(directory, sessions_, std::move(sts)) {}
+      sts_(directory, sessions_, std::move(sts)),
+      storage_(std::move(storage)) {}
 
-bool Cloud::add_bucket(BucketOptions options) {
-  if (!is_bucket_name(options.name)) return false;
+void Cloud::adopt(std::unique_ptr<Journal> journal, Journal::Buckets buckets) {
   MutexLock lock(mutex_);
+  journal_ = std::move(journal);
+  buckets_ = std::move(buckets);
+}
+
+Verdict<bool> Cloud::add_bucket(BucketOptions options) {
+  const WallTime created = now();
+  MutexLock lock(mutex_);
+  if (buckets_.count(options.name) != 0) return false;
+  if (journal_)
+    if (auto written = journal_->bucket(options, created); !written)
+      return storage_failed(written.error().message);
   const std::string name = options.name;
-  return buckets_.emplace(name, std::make_shared<Bucket>(std::move(options), now())).second;
+  buckets_.emplace(name, std::make_shared<Bucket>(std::move(options), created, journal_.get()));
+  return true;
+}
+
+Verdict<bool> Cloud::remove_bucket(const std::string& name) {
+  MutexLock lock(mutex_);
+  const auto found = buckets_.find(name);
+  if (found == buckets_.end() || !found->second->close_if_empty()) return false;
+  if (journal_)
+    if (auto written = journal_->bucket_gone(name); !written)
+      return storage_failed(written.error().message);
+  buckets_.erase(found);
+  return true;
 }
 
 std::shared_ptr<Bucket> Cloud::find_bucket(const std::string& name) const {

@@ -7,6 +7,8 @@
 
 #include "access.h"
 #include "bucket.h"
+#include "journal.h"
+#include "storage.h"
 #include "sts_service.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
@@ -14,13 +16,19 @@
 
 namespace stsfs::sim {
 
+/// 3 to 63 of a-z, 0-9 and `-`, no `-` at either end. Source: OSS, "Bucket naming conventions".
+bool is_bucket_name(const std::string& name);
+
 /// Everything that is simulated and outlives a request: the buckets, who may do what, and the time.
 ///
 /// Threads: every call may be made at once on any thread.
 class Cloud {
  public:
   Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
-        const Clock& clock);
+        std::shared_ptr<Storage> storage, const Clock& clock);
+
+  /// From now on everything is kept in `journal`, which has given these buckets.
+  void adopt(std::unique_ptr<Journal> journal, Journal::Buckets buckets) STSFS_EXCLUDES(mutex_);
 
   const std::string& region() const { return region_; }
   const std::string& owner() const { return owner_; }
@@ -31,8 +39,12 @@ class Cloud {
   WallTime now() const { return clock_.wall() + std::chrono::milliseconds(offset_ms_.load()); }
   void set_clock_offset(std::chrono::milliseconds offset) { offset_ms_ = offset.count(); }
 
-  /// False when the name is taken or is none.
-  bool add_bucket(BucketOptions options) STSFS_EXCLUDES(mutex_);
+  const std::shared_ptr<Storage>& storage() const { return storage_; }
+
+  /// False when the name is taken.
+  Verdict<bool> add_bucket(BucketOptions options) STSFS_EXCLUDES(mutex_);
+  /// False when there is none of that name, or it is not empty.
+  Verdict<bool> remove_bucket(const std::string& name) STSFS_EXCLUDES(mutex_);
   std::shared_ptr<Bucket> find_bucket(const std::string& name) const STSFS_EXCLUDES(mutex_);
   std::map<std::string, std::shared_ptr<Bucket>> buckets() const STSFS_EXCLUDES(mutex_);
 
@@ -47,7 +59,9 @@ class Cloud {
   Access access_;
   StsService sts_;
   std::atomic<std::int64_t> offset_ms_ = 0;
-  mutable Mutex mutex_;  // a leaf
+  const std::shared_ptr<Storage> storage_;
+  mutable Mutex mutex_;  // before the buckets'
+  std::unique_ptr<Journal> journal_ STSFS_GUARDED_BY(mutex_);
   std::map<std::string, std::shared_ptr<Bucket>> buckets_ STSFS_GUARDED_BY(mutex_);
   Switches switches_ STSFS_GUARDED_BY(mutex_);
 };

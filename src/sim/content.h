@@ -6,29 +6,22 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "storage.h"
 #include "stsfs/base/byte_range.h"
-#include "stsfs/base/fd.h"
 #include "stsfs/base/result.h"
 #include "stsfs/sign/digest.h"
 
 namespace stsfs::sim {
-
-/// Bytes that no longer change: a small piece in memory, or an anonymous file that sendfile(2) can
-/// read.
-struct Blob {
-  std::string bytes;  ///< When `fd` is not open.
-  UniqueFd fd;
-  std::uint64_t size = 0;
-};
 
 /// The content of an object: pieces of blobs one after the other. Copying shares them.
 class Content {
  public:
   struct Segment {
     std::shared_ptr<const Blob> blob;
-    std::uint64_t offset = 0;
+    std::uint64_t offset = 0;  ///< In the blob.
     std::uint64_t length = 0;
   };
 
@@ -38,16 +31,18 @@ class Content {
   std::uint64_t size() const { return size_; }
   std::uint64_t crc64() const { return crc64_; }
   void set_crc64(std::uint64_t crc) { crc64_ = crc; }
+  const std::vector<Segment>& segments() const { return segments_; }
 
   void append(const Content& other);
+  void append(Segment segment);
   /// Without a CRC: it is computed where one is needed (`with_crc64`).
   Content slice(ByteRange range) const;
-  Content with_crc64() const;
+  Result<Content> with_crc64() const;
 
   /// Fills `buffer` from `offset`; returns the bytes given.
   Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) const;
-  /// The one segment that holds all of `range` and lies in a file; nullopt when there is none.
-  std::optional<Segment> in_one_file(ByteRange range) const;
+  /// The whole content when it is one piece of one blob; null when it is none or several.
+  const Segment* only_segment() const { return segments_.size() == 1 ? &segments_[0] : nullptr; }
 
  private:
   std::vector<Segment> segments_;
@@ -55,24 +50,42 @@ class Content {
   std::uint64_t crc64_ = 0;
 };
 
-/// Takes a body as it arrives.
+/// Takes a body as it arrives. What was written and not finished is given back.
 class ContentWriter {
  public:
+  /// Below it contents stay beside their attributes, in memory.
+  static constexpr std::size_t kInMemoryMax = 64 * 1024;
+
+  explicit ContentWriter(std::shared_ptr<Storage> storage) : storage_(std::move(storage)) {}
+  ~ContentWriter() { end_piece(); }
+  ContentWriter(const ContentWriter&) = delete;
+  ContentWriter& operator=(const ContentWriter&) = delete;
+
+  /// How much will come, if that is known: it then lies in one piece.
+  void expect(std::uint64_t size_bytes) { expected_ = size_bytes; }
   Result<void> write(std::string_view bytes);
   /// What was written; the writer is used up.
-  Result<Content> finish();
+  Content finish();
 
-  std::uint64_t size() const { return size_; }
-  std::uint64_t crc64() const { return crc64_; }
-  sign::Md5 md5();
+  std::uint64_t size() const { return content_.size() + here_ + small_.size(); }
+  sign::Md5 md5() { return md5_.finish(); }
 
  private:
-  Result<void> spill();
+  static constexpr std::uint64_t kPieceMin = 1 << 20;
+  static constexpr std::uint64_t kPieceMax = 64 << 20;
 
-  static constexpr std::size_t kInMemoryMax = 64 * 1024;
+  Result<void> store(std::string_view bytes);
+  Result<void> begin_piece(std::uint64_t bytes_coming);
+  void end_piece();
+
+  const std::shared_ptr<Storage> storage_;
+  std::uint64_t expected_ = 0;
   std::string small_;
-  UniqueFd fd_;
-  std::uint64_t size_ = 0;
+  std::optional<Place> place_;  // of the piece being written
+  std::uint64_t here_ = 0;      // bytes in it
+  std::uint64_t stored_ = 0;    // of which take space
+  std::uint64_t next_piece_ = kPieceMin;
+  Content content_;
   std::uint64_t crc64_ = 0;
   sign::Md5Stream md5_;
 };

@@ -160,6 +160,20 @@ bool is_plain(const Delivery& delivery) {
          !delivery.stall_at;
 }
 
+/// Straight from where the bytes lie: by sendfile(2), or out of the blob's memory, which the
+/// exchange's answer keeps alive until the response has gone. Null when the system cannot.
+MHD_Response* response_of(const Content::Segment& segment) {
+  const Blob& blob = *segment.blob;
+  if (blob.storage() == nullptr)
+    return MHD_create_response_from_buffer(segment.length,
+                                           const_cast<char*>(blob.bytes().data() + segment.offset),
+                                           MHD_RESPMEM_PERSISTENT);
+  const int fd = fcntl(blob.storage()->fd(blob.place()), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) return nullptr;
+  return MHD_create_response_from_fd_at_offset64(segment.length, fd,
+                                                 blob.place().offset + segment.offset);
+}
+
 std::string decode_query_part(std::string_view text) {
   std::string spaced(text);
   std::replace(spaced.begin(), spaced.end(), '+', ' ');
@@ -330,11 +344,9 @@ MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connec
   const std::uint64_t size = answer.content ? answer.content->size() : answer.text.size();
   if (is_plain(answer.delivery)) {
     if (!answer.content)
-      return MHD_create_response_from_buffer(size, answer.text.data(), MHD_RESPMEM_MUST_COPY);
-    if (const auto segment = size > 0 ? answer.content->in_one_file({0, size}) : std::nullopt) {
-      const int fd = fcntl(segment->blob->fd.get(), F_DUPFD_CLOEXEC, 0);
-      if (fd >= 0) return MHD_create_response_from_fd_at_offset64(size, fd, segment->offset);
-    }
+      return MHD_create_response_from_buffer(size, answer.text.data(), MHD_RESPMEM_PERSISTENT);
+    if (const Content::Segment* segment = answer.content->only_segment())
+      if (MHD_Response* response = response_of(*segment)) return response;
   }
   auto* reader = new BodyReader;
   if (answer.content) reader->content = *answer.content;

@@ -69,6 +69,8 @@ void declare(CLI::App& app, CommandLine& line) {
                  "Write the made vending user's key to this file (0600)");
   app.add_option("--init-admin", line.admin_key_file,
                  "Write the made administrator's key to this file (0600)");
+  app.add_option("--storage", options.storage_directory,
+                 "Directory that keeps what is stored; absent: in memory, gone at the end");
   app.add_flag("--allow-short-tokens", options.allow_short_tokens,
                "AssumeRole gives lifetimes down to 1 s");
   app.add_option("--threads", options.threads, "That serve OSS")

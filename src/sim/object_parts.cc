@@ -67,17 +67,6 @@ std::optional<Refusal> take_tags(const Call& call, Object& object) {
 
 }  // namespace
 
-tl::unexpected<Refusal> no_such_key(const std::string& key) {
-  return refuse(404, "NoSuchKey", "The specified key does not exist.", "0026-00000001",
-                {{"Key", key}});
-}
-
-tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
-                                         const std::string& message) {
-  return refuse(400, "InvalidArgument", message, "",
-                {{"ArgumentName", name}, {"ArgumentValue", value}});
-}
-
 std::optional<Refusal> check_key(const std::string& key) {
   const bool good = !key.empty() && key.size() <= kKeyMax && key[0] != '/' && key[0] != '\\' &&
                     is_valid_utf8(key);
@@ -116,15 +105,20 @@ Verdict<Object> attributes_of(const Call& call) {
   return object;
 }
 
-Verdict<Stored> store(Call& call, const std::string& key, Object object, bool forbid_overwrite) {
-  if (call.bucket->options().hierarchical) {
-    if (auto refusal = make_parents(call, key)) return tl::unexpected(*refusal);
-  }
-  auto stored = call.bucket->put(key, std::move(object), forbid_overwrite);
-  if (!stored)
-    return refuse(409, "FileAlreadyExists",
-                  "The object you specified already exists and can not be overwritten.");
-  return *stored;
+std::optional<Refusal> check_overwrite(const BucketOptions& bucket, const ObjectPointer& present,
+                                       bool forbid_overwrite) {
+  if (!forbid_overwrite || !present || bucket.versioning != Versioning::kOff) return std::nullopt;
+  return already_exists().value();
+}
+
+Verdict<Stored> store(Call& call, const std::string& key, const Object& object,
+                      bool forbid_overwrite) {
+  const BucketOptions bucket = call.bucket->options();
+  return call.bucket->update(key, [&](const ObjectPointer& present) -> Verdict<Object> {
+    if (auto refusal = check_overwrite(bucket, present, forbid_overwrite))
+      return tl::unexpected(std::move(*refusal));
+    return object;
+  });
 }
 
 Verdict<ObjectPointer> find(const Call& call, const std::string& key) {
@@ -211,8 +205,7 @@ sign::Pairs headers_of(const Call& call, const Object& object, const Object& sto
                    format_http_date(std::max(object.last_modified, stored_in.last_modified)));
   out.emplace_back("x-oss-object-type", name_of(stored_in.kind));
   out.emplace_back("x-oss-storage-class", object.storage_class);
-  const bool copied = object.content_md5.empty() && object.kind != ObjectKind::kAppendable;
-  if (object.has_crc64 && !(copied && call.switches.copied_objects_without_crc))
+  if (object.has_crc64)
     out.emplace_back("x-oss-hash-crc64ecma", std::to_string(object.content.crc64()));
   if (!object.content_md5.empty()) out.emplace_back("Content-MD5", object.content_md5);
   if (object.kind == ObjectKind::kAppendable)

@@ -4,29 +4,24 @@
 #include <string>
 
 #include "operation.h"
+#include "refusals.h"
 
 /// What several operations on objects share: checking what a request says of an object, storing it,
 /// telling it.
 namespace stsfs::sim {
 
-inline tl::unexpected<Refusal> refuse(int status, std::string code, std::string message,
-                                      std::string ec = "", sign::Pairs extra = {}) {
-  return tl::unexpected(
-      Refusal{status, std::move(code), std::move(message), std::move(ec), std::move(extra)});
-}
-tl::unexpected<Refusal> no_such_key(const std::string& key);
-tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
-                                         const std::string& message);
-
 /// Headers, user metadata, class, ACL and tags of an object to be, as the request says; checked.
 Verdict<Object> attributes_of(const Call& call);
 /// 1 to 1,023 bytes of UTF-8, not beginning with `/` or `\`.
 std::optional<Refusal> check_key(const std::string& key);
-/// On a hierarchical bucket: makes the directories above `key`; refuses when one of them is a file.
-std::optional<Refusal> make_parents(Call& call, const std::string& key);
 bool wants_forbid_overwrite(const Call& call);
+/// Refuses when something stands there and may not be overwritten. Versioned buckets keep the old
+/// version, and so never refuse.
+std::optional<Refusal> check_overwrite(const BucketOptions& bucket, const ObjectPointer& present,
+                                       bool forbid_overwrite);
 /// Puts the object in, honouring x-oss-forbid-overwrite.
-Verdict<Stored> store(Call& call, const std::string& key, Object object, bool forbid_overwrite);
+Verdict<Stored> store(Call& call, const std::string& key, const Object& object,
+                      bool forbid_overwrite);
 
 /// The version that the request names (`versionId`), or the current one.
 Verdict<ObjectPointer> find(const Call& call, const std::string& key);

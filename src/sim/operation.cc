@@ -237,10 +237,16 @@ const Operation* find_operation(const WireRequest& request, const Target& target
 
 std::optional<Refusal> authorize(const Call& call, std::string_view action,
                                  const std::string& key) {
-  AccessQuestion question{.action = action, .bucket = call.bucket_name, .key = key};
-  if (call.bucket) question.bucket_acl = canned(call.bucket->options().acl);
-  const ObjectPointer object = call.bucket && !key.empty() ? call.bucket->find(key) : nullptr;
-  if (object) {
+  if (call.bucket) return authorize(call, action, *call.bucket, key);
+  return call.cloud.access().authorize(call.principal, call.request, {.action = action});
+}
+
+std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
+                                 const std::string& key) {
+  const BucketOptions options = bucket.options();
+  AccessQuestion question{.action = action, .bucket = options.name, .key = key};
+  question.bucket_acl = canned(options.acl);
+  if (const ObjectPointer object = key.empty() ? nullptr : bucket.find(key)) {
     question.object_acl = canned(object->acl);
     for (const auto& [name, value] : object->tags)
       question.conditions.emplace_back("oss:ExistingObjectTag/" + name, value);

@@ -58,6 +58,8 @@ const Operation* find_operation(const WireRequest& request, const Target& target
 
 /// Asks the policies about one more action than the operation's own, as a copy does for its source.
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const std::string& key);
+std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
+                                 const std::string& key);
 
 // --- the operations, by file ---
 

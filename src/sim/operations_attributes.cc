@@ -14,10 +14,12 @@ constexpr std::size_t kTagsMax = 10;
 /// How long each kind of restore takes here: long enough to be seen, short enough to wait for.
 constexpr std::chrono::seconds kRestoreTime{1};
 
-Verdict<Answer> amended(Call& call, const std::function<void(Object&)>& change, int status = 200) {
+Verdict<Answer> amend(Call& call, const std::function<void(Object&)>& change, int status = 200) {
   auto found = find(call, call.key);
   if (!found) return tl::unexpected(std::move(found.error()));
-  call.bucket->amend(call.key, call.query("versionId"), change);
+  auto amended = call.bucket->amend(call.key, call.query("versionId"), change);
+  if (!amended) return tl::unexpected(std::move(amended.error()));
+  if (!*amended) return no_such_key(call.key);  // gone since
   Answer answer;
   answer.status = status;
   if (call.bucket->options().versioning != Versioning::kOff)
@@ -28,7 +30,6 @@ Verdict<Answer> amended(Call& call, const std::function<void(Object&)>& change, 
 }  // namespace
 
 Verdict<Answer> put_symlink(Call& call) {
-  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
   if (call.bucket->options().hierarchical)
     return refuse(400, "OperationNotSupported",
                   "Symbolic links are not supported with a hierarchical namespace.");
@@ -75,7 +76,7 @@ Verdict<Answer> put_object_acl(Call& call) {
   const std::string acl(call.header("x-oss-object-acl"));
   if (std::find(kAcls.begin(), kAcls.end(), acl) == kAcls.end())
     return invalid_argument("x-oss-object-acl", acl, "no such object access control exists");
-  return amended(call, [&](Object& object) { object.acl = acl; });
+  return amend(call, [&](Object& object) { object.acl = acl; });
 }
 
 Verdict<Answer> get_object_acl(Call& call) {
@@ -104,7 +105,7 @@ Verdict<Answer> put_object_tagging(Call& call) {
         return !tag.first.empty() && tag.first.size() <= 128 && tag.second.size() <= 256;
       });
   if (!good) return refuse(400, "InvalidTag", "The tag is not valid.");
-  return amended(call, [&](Object& object) { object.tags = tags; });
+  return amend(call, [&](Object& object) { object.tags = tags; });
 }
 
 Verdict<Answer> get_object_tagging(Call& call) {
@@ -123,7 +124,7 @@ Verdict<Answer> get_object_tagging(Call& call) {
 }
 
 Verdict<Answer> delete_object_tagging(Call& call) {
-  return amended(
+  return amend(
       call, [](Object& object) { object.tags.clear(); }, 204);
 }
 
@@ -148,12 +149,12 @@ Verdict<Answer> restore_object(Call& call) {
   }
   const bool again = object.restore.ready_at.has_value();
   const WallTime ready = again ? *object.restore.ready_at : call.now + kRestoreTime;
-  call.bucket->amend(call.key, call.query("versionId"), [&](Object& changed) {
-    changed.restore = {!again, ready, call.now + std::chrono::hours(24 * days)};
-  });
-  Answer answer;
-  answer.status = again ? 200 : 202;
-  return answer;
+  return amend(
+      call,
+      [&](Object& changed) {
+        changed.restore = {ready, call.now + std::chrono::hours(24 * days)};
+      },
+      again ? 200 : 202);
 }
 
 }  // namespace stsfs::sim

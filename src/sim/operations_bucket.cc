@@ -37,13 +37,14 @@ class Names {
   const bool plus_;
 };
 
-/// The token of a listing that goes on after `last`: base64 of a protobuf field 1, `=` as `-`, as
-/// OSS's look.
+/// The token of a listing that goes on after `last`: base64 of a protobuf field 1 with `=` as `-`,
+/// as OSS's look.
 std::string token_after(const std::string& last) {
   std::string bytes = "\n";
-  bytes += static_cast<char>(last.size() & 0xFF);
-  bytes += last;
-  std::string out = base64_encode(as_bytes(bytes));
+  std::size_t size = last.size();
+  for (; size >= 0x80; size >>= 7) bytes += static_cast<char>((size & 0x7F) | 0x80);
+  bytes += static_cast<char>(size);
+  std::string out = base64_encode(as_bytes(bytes + last));
   std::replace(out.begin(), out.end(), '=', '-');
   return out;
 }
@@ -51,8 +52,11 @@ std::string token_after(const std::string& last) {
 std::optional<std::string> name_in_token(std::string token) {
   std::replace(token.begin(), token.end(), '-', '=');
   const auto bytes = base64_decode(token);
-  if (!bytes || bytes->size() < 2) return std::nullopt;
-  return std::string(as_text(*bytes).substr(2));
+  if (!bytes || bytes->size() < 2 || (*bytes)[0] != std::byte{'\n'}) return std::nullopt;
+  std::size_t at = 1;
+  while (at < bytes->size() && ((*bytes)[at] & std::byte{0x80}) != std::byte{0}) ++at;
+  if (at + 1 > bytes->size()) return std::nullopt;
+  return std::string(as_text(*bytes).substr(at + 1));
 }
 
 Verdict<ListOptions> list_options(const Call& call) {
@@ -94,6 +98,23 @@ void add_objects(const Call& call, XmlElement root, const Listing& listing, cons
   }
   for (const std::string& prefix : listing.common_prefixes)
     root.add("CommonPrefixes").add("Prefix", names(prefix));
+}
+
+void add_version_entry(const Call& call, XmlElement root, const VersionEntry& entry,
+                       const Names& names) {
+  const Object& object = *entry.object;
+  XmlElement element = root.add(object.delete_marker ? "DeleteMarker" : "Version");
+  element.add("Key", names(entry.key));
+  element.add("VersionId", object.version_id);
+  element.add("IsLatest", entry.latest ? "true" : "false");
+  element.add("LastModified", format_iso8601_millis(object.last_modified));
+  if (!object.delete_marker) {
+    element.add("ETag", object.etag);
+    element.add("Type", stsfs::sim::name_of(object.kind));
+    element.add("Size", std::to_string(object.content.size()));
+    element.add("StorageClass", object.storage_class);
+  }
+  add_owner(element, call.cloud);
 }
 
 Answer xml_answer(const XmlDocument& document) {
@@ -151,11 +172,11 @@ Verdict<Answer> get_bucket_location(Call& call) {
 }
 
 Verdict<Answer> get_bucket_stat(Call& call) {
-  const auto [objects, bytes] = call.bucket->totals();
+  const BucketTotals totals = call.bucket->totals();
   XmlDocument out("BucketStat");
-  out.root().add("Storage", std::to_string(bytes));
-  out.root().add("ObjectCount", std::to_string(objects));
-  out.root().add("MultipartUploadCount", std::to_string(call.bucket->uploads().size()));
+  out.root().add("Storage", std::to_string(totals.bytes));
+  out.root().add("ObjectCount", std::to_string(totals.objects));
+  out.root().add("MultipartUploadCount", std::to_string(totals.uploads));
   return xml_answer(out);
 }
 
@@ -228,49 +249,28 @@ Verdict<Answer> list_objects_v2(Call& call) {
 Verdict<Answer> list_object_versions(Call& call) {
   auto options = list_options(call);
   if (!options) return tl::unexpected(std::move(options.error()));
+  options->after = call.query("key-marker");
+  options->after_common_prefix = true;
+  const VersionListing listing =
+      call.bucket->list_versions(*options, call.query("version-id-marker"));
   const Names names(call);
-  bool truncated = false;
-  const auto versions =
-      call.bucket->list_versions(options->prefix, call.query("key-marker"),
-                                 call.query("version-id-marker"), options->keys_max, truncated);
   XmlDocument out("ListVersionsResult");
   XmlElement root = out.root();
   root.add("Name", call.bucket_name);
   root.add("Prefix", names(options->prefix));
-  root.add("KeyMarker", names(call.query("key-marker")));
+  root.add("KeyMarker", names(options->after));
   root.add("VersionIdMarker", call.query("version-id-marker"));
   root.add("MaxKeys", std::to_string(options->keys_max));
   root.add("Delimiter", names(options->delimiter));
   if (names.encoded()) root.add("EncodingType", "url");
-  root.add("IsTruncated", truncated ? "true" : "false");
-  if (truncated) {
-    root.add("NextKeyMarker", names(versions.back().key));
-    root.add("NextVersionIdMarker", versions.back().object->version_id);
+  root.add("IsTruncated", listing.truncated ? "true" : "false");
+  if (listing.truncated) {
+    root.add("NextKeyMarker", names(listing.last));
+    root.add("NextVersionIdMarker", listing.last_version);
   }
-  std::string last_group;
-  for (const VersionEntry& entry : versions) {
-    const auto cut = options->delimiter.empty()
-                         ? std::string::npos
-                         : entry.key.find(options->delimiter, options->prefix.size());
-    if (cut != std::string::npos) {
-      const std::string group = entry.key.substr(0, cut + options->delimiter.size());
-      if (group != last_group) root.add("CommonPrefixes").add("Prefix", names(group));
-      last_group = group;
-      continue;
-    }
-    XmlElement element = root.add(entry.object->delete_marker ? "DeleteMarker" : "Version");
-    element.add("Key", names(entry.key));
-    element.add("VersionId", entry.object->version_id);
-    element.add("IsLatest", entry.latest ? "true" : "false");
-    element.add("LastModified", format_iso8601_millis(entry.object->last_modified));
-    if (!entry.object->delete_marker) {
-      element.add("ETag", entry.object->etag);
-      element.add("Type", stsfs::sim::name_of(entry.object->kind));
-      element.add("Size", std::to_string(entry.object->content.size()));
-      element.add("StorageClass", entry.object->storage_class);
-    }
-    add_owner(element, call.cloud);
-  }
+  for (const VersionEntry& entry : listing.versions) add_version_entry(call, root, entry, names);
+  for (const std::string& prefix : listing.common_prefixes)
+    root.add("CommonPrefixes").add("Prefix", names(prefix));
   return xml_answer(out);
 }
 

@@ -34,14 +34,9 @@ Verdict<Source> source_of(Call& call) {
   Source source;
   source.bucket = call.cloud.find_bucket(std::string(path.substr(0, slash)));
   source.key = path.substr(slash + 1);
-  if (!source.bucket)
-    return refuse(404, "NoSuchBucket", "The specified bucket does not exist.", "0015-00000101");
-  if (source.bucket != call.bucket)
-    return refuse(
-        403, "AccessDenied",
-        "The source bucket is another one, which this simulator's policies do not cover.");
-  if (auto refusal =
-          authorize(call, version.empty() ? "oss:GetObject" : "oss:GetObjectVersion", source.key))
+  if (!source.bucket) return no_such_bucket(std::string(path.substr(0, slash)));
+  const char* action = version.empty() ? "oss:GetObject" : "oss:GetObjectVersion";
+  if (auto refusal = authorize(call, action, *source.bucket, source.key))
     return tl::unexpected(*refusal);
   source.object = source.bucket->find(source.key, version);
   if (!source.object || source.object->delete_marker) return no_such_key(source.key);
@@ -64,44 +59,69 @@ Answer copied_answer(const Call& call, const char* root, const std::string& etag
   return answer;
 }
 
+/// x-oss-copy-source-range. One that makes no sense copies the whole source, as the service does.
+ByteRange copied_range(const Call& call, std::uint64_t size) {
+  const std::string_view text = call.header("x-oss-copy-source-range");
+  const auto dash = text.find('-');
+  if (!text.starts_with("bytes=") || dash == std::string_view::npos) return {0, size};
+  const auto first = parse_u64(text.substr(6, dash - 6));
+  const auto last = parse_u64(text.substr(dash + 1));
+  if (!first || !last || *first > *last || *last >= size) return {0, size};
+  return {*first, *last - *first + 1};
+}
+
+/// The object that a copy of `from` is.
+Object copied(const Call& call, const Object& from, const Object& asked, bool onto_itself) {
+  Object out = from;
+  out.last_modified = call.now;
+  out.acl = asked.acl;
+  if (call.request.has_header("x-oss-storage-class") || !onto_itself)
+    out.storage_class = asked.storage_class;
+  out.restore = {};
+  if (!onto_itself && call.switches.copied_objects_without_crc) out.has_crc64 = false;
+  out.sealed = false;
+  if (out.kind != ObjectKind::kSymlink && !onto_itself) out.kind = ObjectKind::kNormal;
+  // Onto itself it is the request's metadata, whatever the directive.
+  if (onto_itself || equals_ignoring_case(call.header("x-oss-metadata-directive"), "REPLACE")) {
+    out.headers = asked.headers;
+    out.user = asked.user;
+  }
+  if (equals_ignoring_case(call.header("x-oss-tagging-directive"), "Replace"))
+    out.tags = asked.tags;
+  if (onto_itself && call.switches.self_copy_changes_etag) out.etag = new_opaque_etag();
+  return out;
+}
+
 }  // namespace
 
 Verdict<Answer> copy_object(Call& call) {
-  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
   auto source = source_of(call);
   if (!source) return tl::unexpected(std::move(source.error()));
-  const Object& from = *source->object;
-  if (from.content.size() >= kCopyMax)
+  if (source->object->content.size() >= kCopyMax)
     return refuse(400, "EntityTooLarge",
                   "The source object is 1 GB or larger: use UploadPartCopy.");
-  auto asked = attributes_of(call);
-  if (!asked) return tl::unexpected(std::move(asked.error()));
-  const bool onto_itself =
-      source->key == call.key && call.bucket->options().versioning == Versioning::kOff;
-  const bool replace =
-      onto_itself || equals_ignoring_case(call.header("x-oss-metadata-directive"), "REPLACE");
-  Object object = from;
-  object.last_modified = call.now;
-  object.acl = asked->acl;
-  if (call.request.has_header("x-oss-storage-class") || !onto_itself)
-    object.storage_class = asked->storage_class;
-  object.restore = {};
-  object.version_id.clear();
-  if (object.kind != ObjectKind::kSymlink && !onto_itself) object.kind = ObjectKind::kNormal;
-  if (replace) {
-    object.headers = asked->headers;
-    object.user = asked->user;
-  }
-  if (equals_ignoring_case(call.header("x-oss-tagging-directive"), "Replace"))
-    object.tags = asked->tags;
-  if (onto_itself && call.switches.self_copy_changes_etag) object.etag = new_opaque_etag();
-  auto stored = store(call, call.key, std::move(object), wants_forbid_overwrite(call));
+  const auto asked = attributes_of(call);
+  if (!asked) return tl::unexpected(asked.error());
+  const BucketOptions bucket = call.bucket->options();
+  const bool onto_itself = source->bucket == call.bucket && source->key == call.key &&
+                           bucket.versioning == Versioning::kOff;
+  const bool forbid = wants_forbid_overwrite(call);
+  auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
+    if (auto refusal = check_overwrite(bucket, present, forbid))
+      return tl::unexpected(std::move(*refusal));
+    if (!onto_itself) return copied(call, *source->object, *asked, false);
+    // What stands there now: a write that came in between keeps its content.
+    if (!present) return no_such_key(call.key);
+    if (auto refusal = check_conditions(call, *present, "x-oss-copy-source-"))
+      return tl::unexpected(std::move(*refusal));
+    return copied(call, *present, *asked, true);
+  });
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer =
       copied_answer(call, "CopyObjectResult", stored->object->etag, stored->object->content);
   add_version(answer.headers, *stored);
-  if (call.bucket->options().versioning != Versioning::kOff)
-    answer.headers.emplace_back("x-oss-copy-source-version-id", from.version_id);
+  if (source->bucket->options().versioning != Versioning::kOff)
+    answer.headers.emplace_back("x-oss-copy-source-version-id", source->object->version_id);
   return answer;
 }
 
@@ -110,34 +130,29 @@ Verdict<Answer> upload_part_copy(Call& call) {
   if (!number || *number < 1 || *number > 10'000)
     return invalid_argument("partNumber", call.query("partNumber"),
                             "Part number must be an integer between 1 and 10000.");
-  if (!call.bucket->find_upload(call.key, call.query("uploadId")))
-    return refuse(404, "NoSuchUpload", "The specified upload does not exist.", "",
-                  {{"UploadId", call.query("uploadId")}});
+  const std::string id = call.query("uploadId");
+  if (!call.bucket->has_upload(call.key, id)) return no_such_upload(id);
   auto source = source_of(call);
   if (!source) return tl::unexpected(std::move(source.error()));
   const Content& from = source->object->content;
+  const ByteRange range = copied_range(call, from.size());
   Content part = from;
-  Answer answer;
-  // A range that makes no sense copies the whole source, as the service does.
-  const std::string_view range = call.header("x-oss-copy-source-range");
-  const auto dash = range.find('-');
-  if (range.starts_with("bytes=") && dash != std::string_view::npos) {
-    const auto first = parse_u64(range.substr(6, dash - 6));
-    const auto last = parse_u64(range.substr(dash + 1));
-    if (first && last && *first <= *last && *last < from.size()) {
-      part = from.slice({*first, *last - *first + 1}).with_crc64();
-      answer.headers.emplace_back("Content-Range", "bytes " + std::to_string(*first) + "-" +
-                                                       std::to_string(*last) + "/" +
-                                                       std::to_string(from.size()));
-    }
+  if (range.length < from.size()) {
+    auto slice = from.slice(range).with_crc64();
+    if (!slice) return storage_failed(slice.error().message);
+    part = std::move(*slice);
   }
   const std::string etag = new_opaque_etag();
-  if (!call.bucket->put_part(call.key, call.query("uploadId"), static_cast<int>(*number),
-                             {etag, part, call.now}))
-    return refuse(404, "NoSuchUpload", "The specified upload does not exist.");
-  Answer copied = copied_answer(call, "CopyPartResult", etag, part);
-  copied.headers.insert(copied.headers.end(), answer.headers.begin(), answer.headers.end());
-  return copied;
+  if (auto done =
+          call.bucket->put_part(call.key, id, static_cast<int>(*number), {etag, part, call.now});
+      !done)
+    return tl::unexpected(std::move(done.error()));
+  Answer answer = copied_answer(call, "CopyPartResult", etag, part);
+  if (call.request.has_header("x-oss-copy-source-range"))
+    answer.headers.emplace_back("Content-Range", "bytes " + std::to_string(range.offset) + "-" +
+                                                     std::to_string(range.end() - 1) + "/" +
+                                                     std::to_string(from.size()));
+  return answer;
 }
 
 }  // namespace stsfs::sim

@@ -13,13 +13,6 @@ constexpr std::uint64_t kPartMax = std::uint64_t{5} << 30;
 constexpr std::size_t kPartsMax = 10'000;
 constexpr std::size_t kPageMax = 1000;
 
-tl::unexpected<Refusal> no_such_upload(const Call& call) {
-  return refuse(404, "NoSuchUpload",
-                "The specified upload does not exist. The upload ID may be invalid, or the upload "
-                "may have been aborted or completed.",
-                "", {{"UploadId", call.query("uploadId")}});
-}
-
 std::string name_for(const Call& call, const std::string& key) {
   return call.query("encoding-type") == "url" ? percent_encode(key) : key;
 }
@@ -61,10 +54,35 @@ Verdict<std::vector<UploadedPart>> chosen_parts(const Call& call, const Upload& 
   return out;
 }
 
+std::string etag_of_parts(const Call& call, std::size_t count) {
+  std::string etag = new_opaque_etag();
+  if (!call.switches.plain_multipart_etag)
+    etag.insert(etag.size() - 1, "-" + std::to_string(count));
+  return etag;
+}
+
+/// The object that an upload's parts make.
+Verdict<Object> completed(const Call& call, const Upload& upload) {
+  auto parts = chosen_parts(call, upload);
+  if (!parts) return tl::unexpected(std::move(parts.error()));
+  if (parts->empty()) return refuse(400, "MalformedXML", "No part was named.");
+  for (std::size_t i = 0; i + 1 < parts->size(); ++i)
+    if ((*parts)[i].content.size() < kPartMin)
+      return refuse(400, "EntityTooSmall",
+                    "Your proposed upload smaller than the minimum allowed size.", "0042-00000205");
+  Object object = upload.attributes;
+  object.kind = ObjectKind::kMultipart;
+  object.last_modified = call.now;
+  for (const UploadedPart& part : *parts) object.content.append(part.content);
+  object.etag = etag_of_parts(call, parts->size());
+  object.has_crc64 = !call.switches.copied_objects_without_crc;
+  if (const std::string acl(call.header("x-oss-object-acl")); !acl.empty()) object.acl = acl;
+  return object;
+}
+
 }  // namespace
 
 Verdict<Answer> initiate_multipart_upload(Call& call) {
-  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
   auto object = attributes_of(call);
   if (!object) return tl::unexpected(std::move(object.error()));
   Upload upload;
@@ -72,15 +90,16 @@ Verdict<Answer> initiate_multipart_upload(Call& call) {
   upload.initiated = call.now;
   upload.attributes = std::move(*object);
   upload.forbid_overwrite = wants_forbid_overwrite(call);
-  if (upload.forbid_overwrite && call.bucket->options().versioning == Versioning::kOff &&
-      call.bucket->find(call.key))
-    return refuse(409, "FileAlreadyExists",
-                  "The object you specified already exists and can not be overwritten.");
+  if (auto refusal = check_overwrite(call.bucket->options(), call.bucket->find(call.key),
+                                     upload.forbid_overwrite))
+    return tl::unexpected(*refusal);
+  auto id = call.bucket->start_upload(std::move(upload));
+  if (!id) return tl::unexpected(std::move(id.error()));
   XmlDocument out("InitiateMultipartUploadResult");
   if (call.query("encoding-type") == "url") out.root().add("EncodingType", "url");
   out.root().add("Bucket", call.bucket_name);
   out.root().add("Key", name_for(call, call.key));
-  out.root().add("UploadId", call.bucket->start_upload(std::move(upload)));
+  out.root().add("UploadId", *id);
   Answer answer;
   answer.text = out.to_string();
   return answer;
@@ -97,9 +116,11 @@ Verdict<Answer> upload_part(Call& call) {
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
   const std::string etag = etag_of_md5(call.content_md5);
   const std::uint64_t crc = call.content.crc64();
-  if (!call.bucket->put_part(call.key, call.query("uploadId"), static_cast<int>(*number),
-                             {etag, std::move(call.content), call.now}))
-    return no_such_upload(call);
+  const UploadedPart part{etag, std::move(call.content), call.now};
+  if (auto done =
+          call.bucket->put_part(call.key, call.query("uploadId"), static_cast<int>(*number), part);
+      !done)
+    return tl::unexpected(std::move(done.error()));
   Answer answer;
   answer.headers = {{"ETag", etag},
                     {"x-oss-hash-crc64ecma", std::to_string(crc)},
@@ -108,28 +129,16 @@ Verdict<Answer> upload_part(Call& call) {
 }
 
 Verdict<Answer> complete_multipart_upload(Call& call) {
-  const std::string id = call.query("uploadId");
-  const auto upload = call.bucket->find_upload(call.key, id);
-  if (!upload) return no_such_upload(call);
-  auto parts = chosen_parts(call, *upload);
-  if (!parts) return tl::unexpected(std::move(parts.error()));
-  if (parts->empty()) return refuse(400, "MalformedXML", "No part was named.");
-  for (std::size_t i = 0; i + 1 < parts->size(); ++i)
-    if ((*parts)[i].content.size() < kPartMin)
-      return refuse(400, "EntityTooSmall",
-                    "Your proposed upload smaller than the minimum allowed size.", "0042-00000205");
-  Object object = upload->attributes;
-  object.kind = ObjectKind::kMultipart;
-  object.last_modified = call.now;
-  for (const UploadedPart& part : *parts) object.content.append(part.content);
-  std::string etag = new_opaque_etag();
-  etag.insert(etag.size() - 1, "-" + std::to_string(parts->size()));
-  object.etag = etag;
-  if (const std::string acl(call.header("x-oss-object-acl")); !acl.empty()) object.acl = acl;
-  auto stored = store(call, call.key, std::move(object),
-                      upload->forbid_overwrite || wants_forbid_overwrite(call));
+  const bool forbid = wants_forbid_overwrite(call);
+  const BucketOptions bucket = call.bucket->options();
+  auto stored = call.bucket->complete_upload(
+      call.key, call.query("uploadId"),
+      [&](const Upload& upload, const ObjectPointer& present) -> Verdict<Object> {
+        if (auto refusal = check_overwrite(bucket, present, forbid || upload.forbid_overwrite))
+          return tl::unexpected(std::move(*refusal));
+        return completed(call, upload);
+      });
   if (!stored) return tl::unexpected(std::move(stored.error()));
-  call.bucket->end_upload(call.key, id);
   XmlDocument out("CompleteMultipartUploadResult");
   if (call.query("encoding-type") == "url") out.root().add("EncodingType", "url");
   out.root().add("Location",
@@ -146,7 +155,8 @@ Verdict<Answer> complete_multipart_upload(Call& call) {
 }
 
 Verdict<Answer> abort_multipart_upload(Call& call) {
-  if (!call.bucket->end_upload(call.key, call.query("uploadId"))) return no_such_upload(call);
+  if (auto done = call.bucket->abort_upload(call.key, call.query("uploadId")); !done)
+    return tl::unexpected(std::move(done.error()));
   Answer answer;
   answer.status = 204;
   return answer;
@@ -154,7 +164,7 @@ Verdict<Answer> abort_multipart_upload(Call& call) {
 
 Verdict<Answer> list_parts(Call& call) {
   const auto upload = call.bucket->find_upload(call.key, call.query("uploadId"));
-  if (!upload) return no_such_upload(call);
+  if (!upload) return no_such_upload(call.query("uploadId"));
   const std::string max_text = call.query("max-parts");
   const std::uint64_t max = max_text.empty() ? kPageMax : parse_u64(max_text).value_or(0);
   if (max == 0 || max > kPageMax)
@@ -194,54 +204,34 @@ Verdict<Answer> list_multipart_uploads(Call& call) {
   if (max == 0 || max > kPageMax)
     return invalid_argument("max-uploads", max_text,
                             "Argument max-uploads must be an integer between 1 and 1000.");
-  const std::string prefix = call.query("prefix");
-  const std::string delimiter = call.query("delimiter");
-  const std::string key_marker = call.query("key-marker");
+  const ListOptions options{.prefix = call.query("prefix"),
+                            .delimiter = call.query("delimiter"),
+                            .after = call.query("key-marker"),
+                            .after_common_prefix = true,
+                            .keys_max = max};
   const std::string id_marker = call.query("upload-id-marker");
+  const UploadListing listing = call.bucket->list_uploads(options, id_marker);
   XmlDocument out("ListMultipartUploadsResult");
   XmlElement root = out.root();
   root.add("Bucket", call.bucket_name);
   if (call.query("encoding-type") == "url") root.add("EncodingType", "url");
-  root.add("KeyMarker", name_for(call, key_marker));
+  root.add("KeyMarker", name_for(call, options.after));
   root.add("UploadIdMarker", id_marker);
-  root.add("Delimiter", name_for(call, delimiter));
-  root.add("Prefix", name_for(call, prefix));
+  root.add("NextKeyMarker", name_for(call, listing.truncated ? listing.last : ""));
+  root.add("NextUploadIdMarker", listing.truncated ? listing.last_id : "");
+  root.add("Delimiter", name_for(call, options.delimiter));
+  root.add("Prefix", name_for(call, options.prefix));
   root.add("MaxUploads", std::to_string(max));
-  std::size_t count = 0;
-  bool truncated = false;
-  std::string last_key;
-  std::string last_id;
-  std::string last_group;
-  for (const Upload& upload : call.bucket->uploads()) {
-    if (!upload.key.starts_with(prefix)) continue;
-    const bool before = upload.key < key_marker ||
-                        (upload.key == key_marker && (id_marker.empty() || upload.id <= id_marker));
-    if (before && !key_marker.empty()) continue;
-    const auto cut =
-        delimiter.empty() ? std::string::npos : upload.key.find(delimiter, prefix.size());
-    const std::string group =
-        cut == std::string::npos ? "" : upload.key.substr(0, cut + delimiter.size());
-    if (!group.empty() && group == last_group) continue;
-    if (count++ == max) {
-      truncated = true;
-      break;
-    }
-    last_key = upload.key;
-    last_id = upload.id;
-    if (!group.empty()) {
-      last_group = group;
-      root.add("CommonPrefixes").add("Prefix", name_for(call, group));
-      continue;
-    }
+  root.add("IsTruncated", listing.truncated ? "true" : "false");
+  for (const UploadEntry& upload : listing.uploads) {
     XmlElement element = root.add("Upload");
     element.add("Key", name_for(call, upload.key));
     element.add("UploadId", upload.id);
-    element.add("StorageClass", upload.attributes.storage_class);
+    element.add("StorageClass", upload.storage_class);
     element.add("Initiated", format_iso8601_millis(upload.initiated));
   }
-  root.add("NextKeyMarker", name_for(call, truncated ? last_key : ""));
-  root.add("NextUploadIdMarker", truncated ? last_id : "");
-  root.add("IsTruncated", truncated ? "true" : "false");
+  for (const std::string& group : listing.common_prefixes)
+    root.add("CommonPrefixes").add("Prefix", name_for(call, group));
   Answer answer;
   answer.text = out.to_string();
   return answer;

@@ -52,49 +52,89 @@ void override_headers(const Call& call, sign::Pairs& headers) {
   }
 }
 
-std::optional<Refusal> check_put_conditions(const Call& call) {
+std::optional<Refusal> not_implemented(const char* header) {
+  return refuse(400, "NotImplemented",
+                "A header you provided implies functionality that is not implemented.", "",
+                {{"Header", header}})
+      .value();
+}
+
+/// Conditions on a write: the service knows none, unless the switch says so.
+std::optional<Refusal> check_put_headers(const Call& call) {
   for (const char* name : {"if-modified-since", "if-unmodified-since"})
-    if (call.request.has_header(name))
-      return refuse(400, "NotImplemented",
-                    "A header you provided implies functionality that is not implemented.", "",
-                    {{"Header", name}})
-          .value();
-  for (const char* name : {"if-match", "if-none-match"}) {
-    if (!call.request.has_header(name)) continue;
-    if (!call.switches.put_honours_if_match)
-      return refuse(400, "NotImplemented",
-                    "A header you provided implies functionality that is not implemented.", "",
-                    {{"Header", name}})
-          .value();
-    const ObjectPointer present = call.bucket->find(call.key);
-    const bool any_none = std::string_view(name) == "if-none-match" && call.header(name) == "*";
-    const bool holds = std::string_view(name) == "if-match"
-                           ? present && present->etag == call.header(name)
-                           : !present || (!any_none && present->etag != call.header(name));
-    if (!holds)
-      return refuse(412, "PreconditionFailed",
-                    "At least one of the pre-conditions you specified did not hold.")
-          .value();
-  }
+    if (call.request.has_header(name)) return not_implemented(name);
+  for (const char* name : {"if-match", "if-none-match"})
+    if (call.request.has_header(name) && !call.switches.put_honours_if_match)
+      return not_implemented(name);
   return std::nullopt;
+}
+
+std::optional<Refusal> check_put_conditions(const Call& call, const ObjectPointer& present) {
+  const std::string_view match = call.header("if-match");
+  const std::string_view none_match = call.header("if-none-match");
+  const bool matches = match.empty() || (present && (match == "*" || match == present->etag));
+  const bool differs =
+      none_match.empty() || !present || (none_match != "*" && none_match != present->etag);
+  if (matches && differs) return std::nullopt;
+  return refuse(412, "PreconditionFailed",
+                "At least one of the pre-conditions you specified did not hold.")
+      .value();
+}
+
+std::optional<Refusal> not_appendable() {
+  return refuse(409, "ObjectNotAppendable", "The object is not appendable").value();
+}
+
+std::optional<Refusal> wrong_position(std::uint64_t size) {
+  Refusal refusal = refuse(409, "PositionNotEqualToLength", "Position is not equal to file length",
+                           "0026-00000016")
+                        .value();
+  refusal.headers.emplace_back("x-oss-next-append-position", std::to_string(size));
+  return refusal;
+}
+
+std::optional<Refusal> check_append(const ObjectPointer& present, std::uint64_t position,
+                                    std::uint64_t bytes) {
+  if (present && (present->kind != ObjectKind::kAppendable || present->sealed))
+    return not_appendable();
+  const std::uint64_t size = present ? present->content.size() : 0;
+  if (position != size) return wrong_position(size);
+  if (size + bytes > kPutMax)
+    return refuse(400, "EntityTooLarge",
+                  "Your proposed upload exceeds the maximum allowed object size.")
+        .value();
+  return std::nullopt;
+}
+
+Verdict<Object> object_to_put(Call& call) {
+  auto object = attributes_of(call);
+  if (!object) return object;
+  object->content = std::move(call.content);
+  object->content_md5 = call.content_md5;
+  object->etag = etag_of_md5(call.content_md5);
+  object->directory = call.bucket->options().hierarchical && call.key.ends_with('/');
+  return object;
 }
 
 }  // namespace
 
 Verdict<Answer> put_object(Call& call) {
-  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
   if (call.content.size() > kPutMax)
     return refuse(400, "EntityTooLarge",
                   "Your proposed upload exceeds the maximum allowed object size.");
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
-  if (auto refusal = check_put_conditions(call)) return tl::unexpected(*refusal);
-  auto object = attributes_of(call);
-  if (!object) return tl::unexpected(std::move(object.error()));
-  object->content = std::move(call.content);
-  object->content_md5 = call.content_md5;
-  object->etag = etag_of_md5(call.content_md5);
-  object->directory = call.bucket->options().hierarchical && call.key.ends_with('/');
-  auto stored = store(call, call.key, std::move(*object), wants_forbid_overwrite(call));
+  if (auto refusal = check_put_headers(call)) return tl::unexpected(*refusal);
+  const auto object = object_to_put(call);
+  if (!object) return tl::unexpected(object.error());
+  const BucketOptions bucket = call.bucket->options();
+  const bool forbid = wants_forbid_overwrite(call);
+  auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
+    if (auto refusal = check_overwrite(bucket, present, forbid))
+      return tl::unexpected(std::move(*refusal));
+    if (auto refusal = check_put_conditions(call, present))
+      return tl::unexpected(std::move(*refusal));
+    return *object;
+  });
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer;
   answer.headers = {{"ETag", stored->object->etag},
@@ -168,37 +208,25 @@ Verdict<Answer> get_object_meta(Call& call) {
 }
 
 Verdict<Answer> append_object(Call& call) {
-  if (auto refusal = check_key(call.key)) return tl::unexpected(*refusal);
   const auto position = parse_u64(call.query("position"));
   if (!position)
     return invalid_argument("position", call.query("position"), "The position is not valid.");
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
-  const ObjectPointer present = call.bucket->find(call.key);
-  if (present && (present->kind != ObjectKind::kAppendable || present->sealed))
-    return refuse(409, "ObjectNotAppendable", "The object is not appendable");
-  const std::uint64_t size = present ? present->content.size() : 0;
-  if (*position != size) {
-    auto refusal = refuse(409, "PositionNotEqualToLength", "Position is not equal to file length",
-                          "0026-00000016");
-    refusal.value().headers.emplace_back("x-oss-next-append-position", std::to_string(size));
-    return refusal;
-  }
-  if (size + call.content.size() > kPutMax)
-    return refuse(400, "EntityTooLarge",
-                  "Your proposed upload exceeds the maximum allowed object size.");
-  Object object;
-  if (present) {
-    object = *present;
-  } else {
-    auto fresh = attributes_of(call);
-    if (!fresh) return tl::unexpected(std::move(fresh.error()));
-    object = std::move(*fresh);
-    object.kind = ObjectKind::kAppendable;
-  }
-  object.content.append(call.content);
-  object.etag = new_opaque_etag();
-  object.last_modified = call.now;
-  auto stored = store(call, call.key, std::move(object), false);
+  if (call.bucket->options().hierarchical)
+    return refuse(400, "OperationNotSupported",
+                  "Appending is not supported with a hierarchical namespace.", "0016-00000702");
+  auto fresh = attributes_of(call);
+  if (!fresh) return tl::unexpected(std::move(fresh.error()));
+  fresh->kind = ObjectKind::kAppendable;
+  auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
+    if (auto refusal = check_append(present, *position, call.content.size()))
+      return tl::unexpected(std::move(*refusal));
+    Object object = present ? *present : *fresh;  // attributes count on the first append only
+    object.content.append(call.content);
+    object.etag = new_opaque_etag();
+    object.last_modified = call.now;
+    return object;
+  });
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer;
   answer.headers = {{"ETag", stored->object->etag},
@@ -209,23 +237,27 @@ Verdict<Answer> append_object(Call& call) {
 }
 
 Verdict<Answer> seal_append_object(Call& call) {
+  const auto position = parse_u64(call.query("position"));
+  if (!position)
+    return invalid_argument("position", call.query("position"), "The position is not valid.");
   auto found = find(call, call.key);
   if (!found) return tl::unexpected(std::move(found.error()));
-  if ((*found)->kind != ObjectKind::kAppendable)
-    return refuse(409, "ObjectNotAppendable", "The object is not appendable");
-  if (parse_u64(call.query("position")) != (*found)->content.size())
-    return refuse(409, "PositionNotEqualToLength", "Position is not equal to file length",
-                  "0026-00000016");
-  call.bucket->amend(call.key, "", [](Object& object) { object.sealed = true; });
+  std::optional<Refusal> refusal;
+  auto amended = call.bucket->amend(call.key, "", [&](Object& object) {
+    refusal = object.kind != ObjectKind::kAppendable ? not_appendable()
+              : *position != object.content.size()   ? wrong_position(object.content.size())
+                                                     : std::nullopt;
+    if (!refusal) object.sealed = true;
+  });
+  if (!amended) return tl::unexpected(std::move(amended.error()));
+  if (refusal) return tl::unexpected(std::move(*refusal));
   return Answer{};
 }
 
 Verdict<Answer> delete_object(Call& call) {
-  if (call.bucket->options().hierarchical &&
-      call.bucket->has_below(call.key.ends_with('/') ? call.key : call.key + "/"))
-    return refuse(409, "FileAlreadyExists", "The object is a directory that is not empty.");
-  const std::string version = call.query("versionId");
-  const ObjectPointer gone = call.bucket->remove(call.key, version, call.now);
+  auto removed = call.bucket->remove(call.key, call.query("versionId"), call.now);
+  if (!removed) return tl::unexpected(std::move(removed.error()));
+  const ObjectPointer& gone = *removed;
   Answer answer;
   answer.status = 204;
   if (gone && gone->delete_marker) answer.headers.emplace_back("x-oss-delete-marker", "true");
@@ -261,7 +293,9 @@ Verdict<Answer> delete_multiple_objects(Call& call) {
   XmlDocument out("DeleteResult");
   if (encoded) out.root().add("EncodingType", "url");
   for (const Wanted& object : wanted) {
-    const ObjectPointer gone = call.bucket->remove(object.key, object.version, call.now);
+    const auto removed = call.bucket->remove(object.key, object.version, call.now);
+    if (!removed) continue;  // not listed as deleted, as under load
+    const ObjectPointer& gone = *removed;
     XmlElement entry = out.root().add("Deleted");
     entry.add("Key", encoded ? percent_encode(object.key) : object.key);
     if (!object.version.empty()) entry.add("VersionId", object.version);

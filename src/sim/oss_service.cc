@@ -2,6 +2,7 @@
 // body, the operation, the answer. The order is the service's as far as it is known: key, token,
 // time, signature, bucket, policy, operation.
 
+#include <algorithm>
 #include <array>
 
 #include "object_parts.h"
@@ -16,6 +17,7 @@
 namespace stsfs::sim {
 namespace {
 
+constexpr std::uint64_t kContentMax = std::uint64_t{5} << 30;
 constexpr std::size_t kTextBodyMax = std::size_t{4} << 20;
 
 /// 24 hex digits, in upper case as OSS prints them.
@@ -89,6 +91,7 @@ class OssResponder final : public Responder {
     if (!refusal_) refusal_ = std::move(refusal);
   }
   void choose_operation();
+  std::uint64_t expected_size() const;
   std::optional<Refusal> injected() const;
   void keep_body(std::string_view bytes);
   Verdict<Answer> run();
@@ -111,7 +114,7 @@ class OssResponder final : public Responder {
   std::optional<FaultRule> fault_;
   std::optional<AwsPayload> payload_;
   std::string text_;
-  ContentWriter content_;
+  ContentWriter content_{services_.cloud.storage()};
   std::uint64_t received_ = 0;
   RequestRecord record_;
 };
@@ -139,6 +142,15 @@ void OssResponder::begin() {
     return;
   }
   choose_operation();
+  content_.expect(expected_size());
+}
+
+/// What the client says will come, as far as it may; 0 when it does not say.
+std::uint64_t OssResponder::expected_size() const {
+  const std::string_view length = request_.has_header("x-amz-decoded-content-length")
+                                      ? request_.header("x-amz-decoded-content-length")
+                                      : request_.header("content-length");
+  return std::min(parse_u64(length).value_or(0), kContentMax);
 }
 
 void OssResponder::choose_operation() {
@@ -150,14 +162,12 @@ void OssResponder::choose_operation() {
   if (!target_.bucket.empty()) {
     bucket_ = services_.cloud.find_bucket(target_.bucket);
     if (!bucket_) {
-      refuse_with({404,
-                   "NoSuchBucket",
-                   "The specified bucket does not exist.",
-                   "0015-00000101",
-                   {{"BucketName", target_.bucket}}});
+      refuse_with(no_such_bucket(target_.bucket).value());
       return;
     }
   }
+  if (!target_.key.empty())
+    if (auto refusal = check_key(target_.key)) refuse_with(std::move(*refusal));
   const bool versioned = request_.parameter("versionId") != nullptr;
   std::string action = operation_->action;
   if (action.empty()) return;  // it asks key by key
@@ -190,8 +200,13 @@ void OssResponder::keep_body(std::string_view bytes) {
       text_.append(bytes);
     return;
   }
+  if (content_.size() + bytes.size() > kContentMax) {
+    refuse_with({400, "EntityTooLarge",
+                 "Your proposed upload exceeds the maximum allowed object size.", ""});
+    return;
+  }
   if (auto written = content_.write(bytes); !written)
-    refuse_with({500, "InternalError", "The simulator's storage: " + written.error().message, ""});
+    refuse_with(storage_failed(written.error().message).value());
 }
 
 void OssResponder::take_body(std::string_view bytes) {
@@ -227,9 +242,7 @@ Verdict<Answer> OssResponder::run() {
       return refuse(411, "MissingContentLength",
                     "You must provide the Content-Length HTTP header.");
     call.content_md5 = base64_encode(content_.md5());
-    auto content = content_.finish();
-    if (!content) return refuse(500, "InternalError", "The simulator's storage failed.");
-    call.content = std::move(*content);
+    call.content = content_.finish();
   } else {
     call.content_md5 = base64_encode(sign::md5(call.text));
   }

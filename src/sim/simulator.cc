@@ -1,5 +1,7 @@
 #include "stsfs/sim/simulator.h"
 
+#include <set>
+
 #include "cloud.h"
 #include "faults.h"
 #include "http_server.h"
@@ -71,21 +73,30 @@ Result<Switches> switches_of(const std::vector<std::string>& settings) {
   return out;
 }
 
+Result<std::shared_ptr<Storage>> storage_of(const SimulatorOptions& options) {
+  if (options.storage_directory.empty()) return Storage::in_memory(options.memory_max_bytes);
+  if (auto made = make_directories(options.storage_directory); !made)
+    return fail(std::move(made.error()));
+  return Storage::in_directory(options.storage_directory);
+}
+
 class SimulatorImpl final : public Simulator {
  public:
-  SimulatorImpl(const SimulatorOptions& options, Identities identities, const Clock& clock)
+  SimulatorImpl(const SimulatorOptions& options, Identities identities,
+                std::shared_ptr<Storage> storage, const Clock& clock)
       : identities_(std::move(identities)),
         address_(options.address),
         scheme_(options.tls_certificate_file.empty() ? "http" : "https"),
         cloud_(
             options.region, identities_.directory,
             StsOptions{.region = options.region, .allow_short_tokens = options.allow_short_tokens},
-            clock) {
+            std::move(storage), clock) {
     MutexLock lock(services_.profile_mutex);
     services_.profile = options.profile;
   }
 
   Result<void> prepare(const SimulatorOptions& options);
+  Result<void> set_up(const BucketSetup& setup);
   Result<void> listen(const SimulatorOptions& options);
 
   std::string oss_endpoint() const override {
@@ -115,13 +126,37 @@ class SimulatorImpl final : public Simulator {
   std::unique_ptr<HttpServer> admin_;
 };
 
+/// A bucket that the directory holds already takes the options given now; what it is cannot change.
+Result<void> SimulatorImpl::set_up(const BucketSetup& setup) {
+  if (!is_bucket_name(setup.name))
+    return fail(Errc::kInvalid, "not a name for a bucket: " + printable(setup.name));
+  auto options = bucket_options(setup);
+  if (!options) return fail(std::move(options.error()));
+  const auto present = cloud_.find_bucket(setup.name);
+  if (!present) {
+    const auto added = cloud_.add_bucket(std::move(*options));
+    return added ? Result<void>() : fail(Errc::kIo, added.error().message);
+  }
+  if (present->options().hierarchical != options->hierarchical)
+    return fail(Errc::kInvalid, "bucket " + setup.name +
+                                    " is kept with another kind of namespace, which cannot change");
+  const auto changed = present->set_options(*options);
+  return changed ? Result<void>() : fail(Errc::kIo, changed.error().message);
+}
+
 Result<void> SimulatorImpl::prepare(const SimulatorOptions& options) {
+  if (!options.storage_directory.empty()) {
+    auto journal = Journal::open(options.storage_directory, cloud_.storage());
+    if (!journal) return fail(std::move(journal.error()));
+    auto buckets = (*journal)->read();
+    if (!buckets) return fail(std::move(buckets.error()));
+    cloud_.adopt(std::move(*journal), std::move(*buckets));
+  }
+  std::set<std::string> names;
   for (const BucketSetup& setup : options.buckets) {
-    auto bucket = bucket_options(setup);
-    if (!bucket) return fail(std::move(bucket.error()));
-    if (!cloud_.add_bucket(std::move(*bucket)))
-      return fail(Errc::kInvalid,
-                  "not a name for a bucket, or given twice: " + printable(setup.name));
+    if (!names.insert(setup.name).second)
+      return fail(Errc::kInvalid, "a bucket is given twice: " + printable(setup.name));
+    if (auto done = set_up(setup); !done) return done;
   }
   auto switches = switches_of(options.switches);
   if (!switches) return fail(std::move(switches.error()));
@@ -165,7 +200,10 @@ Result<std::unique_ptr<Simulator>> Simulator::start(const SimulatorOptions& opti
                                                     const Clock& clock) {
   auto identities = identities_of(options);
   if (!identities) return fail(std::move(identities.error()));
-  auto simulator = std::make_unique<SimulatorImpl>(options, std::move(*identities), clock);
+  auto storage = storage_of(options);
+  if (!storage) return fail(std::move(storage.error()));
+  auto simulator =
+      std::make_unique<SimulatorImpl>(options, std::move(*identities), std::move(*storage), clock);
   if (auto ready = simulator->prepare(options); !ready) return fail(std::move(ready.error()));
   if (auto ready = simulator->listen(options); !ready) return fail(std::move(ready.error()));
   return simulator;

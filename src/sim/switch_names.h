@@ -16,6 +16,7 @@ inline constexpr std::array kSwitchNames{
     SwitchName{"copy_without_crc", &Switches::copy_without_crc},
     SwitchName{"copied_objects_without_crc", &Switches::copied_objects_without_crc},
     SwitchName{"self_copy_changes_etag", &Switches::self_copy_changes_etag},
+    SwitchName{"plain_multipart_etag", &Switches::plain_multipart_etag},
     SwitchName{"brief_with_object_type", &Switches::brief_with_object_type},
     SwitchName{"put_honours_if_match", &Switches::put_honours_if_match},
     SwitchName{"symlink_target_encoded", &Switches::symlink_target_encoded},

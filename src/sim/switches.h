@@ -8,10 +8,13 @@ namespace stsfs::sim {
 struct Switches {
   /// CopyObject's answer carries no x-oss-hash-crc64ecma.
   bool copy_without_crc = false;
-  /// HEAD and GET of an object that was copied, or completed, carry no x-oss-hash-crc64ecma.
+  /// What is copied or completed while this is on has no x-oss-hash-crc64ecma on HEAD and GET.
   bool copied_objects_without_crc = false;
   /// A copy onto itself (a change of metadata) gives the object a new ETag.
   bool self_copy_changes_etag = false;
+  /// A completed upload's ETag is 32 hex digits; off: they are followed by `-` and the number of
+  /// parts.
+  bool plain_multipart_etag = false;
   /// GetObjectMeta's answer carries x-oss-object-type.
   bool brief_with_object_type = true;
   /// If-Match and If-None-Match on PutObject are honoured; off: 400 NotImplemented.

@@ -36,10 +36,13 @@ struct SimulatorOptions {
   std::string tls_key_file;
   std::string region = "cn-hangzhou";
   std::vector<BucketSetup> buckets = {BucketSetup{}};
-  std::string
-      ram_file;  ///< A RAM document; empty: one is made for the first bucket, with random keys.
-  bool allow_short_tokens = false;  ///< DurationSeconds down to 1 s.
-  int threads = 2;                  ///< That serve OSS.
+  /// A RAM document; empty: one is made for the first bucket, with random keys.
+  std::string ram_file;
+  /// What is stored is kept here over restarts; empty: in memory, and gone with the process.
+  std::string storage_directory;
+  std::uint64_t memory_max_bytes = 0;  ///< Of contents in memory; 0: three quarters of all.
+  bool allow_short_tokens = false;     ///< DurationSeconds down to 1 s.
+  int threads = 2;                     ///< That serve OSS.
   NetworkProfile profile;
   std::vector<std::string> faults;    ///< JSON objects, as POST /faults takes them.
   std::vector<std::string> switches;  ///< `name=on|off`

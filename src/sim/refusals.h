@@ -1,0 +1,50 @@
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "access.h"
+
+/// The refusals that several files give.
+namespace stsfs::sim {
+
+inline tl::unexpected<Refusal> refuse(int status, std::string code, std::string message,
+                                      std::string ec = "", sign::Pairs extra = {}) {
+  return tl::unexpected(
+      Refusal{status, std::move(code), std::move(message), std::move(ec), std::move(extra)});
+}
+
+inline tl::unexpected<Refusal> no_such_bucket(const std::string& bucket) {
+  return refuse(404, "NoSuchBucket", "The specified bucket does not exist.", "0015-00000101",
+                {{"BucketName", bucket}});
+}
+
+inline tl::unexpected<Refusal> no_such_key(const std::string& key) {
+  return refuse(404, "NoSuchKey", "The specified key does not exist.", "0026-00000001",
+                {{"Key", key}});
+}
+
+inline tl::unexpected<Refusal> already_exists() {
+  return refuse(409, "FileAlreadyExists",
+                "The object you specified already exists and can not be overwritten.");
+}
+
+inline tl::unexpected<Refusal> no_such_upload(const std::string& id) {
+  return refuse(404, "NoSuchUpload",
+                "The specified upload does not exist. The upload ID may be invalid, or the upload "
+                "may have been aborted or completed.",
+                "", {{"UploadId", id}});
+}
+
+inline tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
+                                                const std::string& message) {
+  return refuse(400, "InvalidArgument", message, "",
+                {{"ArgumentName", name}, {"ArgumentValue", value}});
+}
+
+/// Ours, not the service's: the machine could not do it.
+inline tl::unexpected<Refusal> storage_failed(const std::string& why) {
+  return refuse(500, "InternalError", "The simulator's storage: " + why);
+}
+
+}  // namespace stsfs::sim

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stsfs/fs/file_system.h"
+#include "stsfs/oss/object_store.h"
+
+namespace stsfs::fs {
+
+struct FolderOptions {
+  std::string prefix;  ///< Empty or ends in `/`.
+  bool read_only = false;
+  bool symlink_objects = true;    ///< False on buckets with a hierarchical namespace.
+  std::uint64_t quota_bytes = 0;  ///< 0: none.
+  std::uint64_t used_bytes = 0;
+
+  // What an object without attributes is shown with:
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t file_mode = 0644;
+  mode_t directory_mode = 0755;
+
+  std::chrono::milliseconds fresh{
+      30'000};  ///< How long names, attributes and listings are believed.
+  std::chrono::milliseconds open_fresh{1'000};  ///< `open` confirms what was confirmed longer ago.
+  std::chrono::milliseconds metadata_timeout{30'000};
+  std::chrono::seconds commit_timeout{60};  ///< Without progress.
+
+  std::string staging_directory;           ///< Local, private; made when absent.
+  std::uint64_t staging_budget_bytes = 0;  ///< 0: what the disk has.
+};
+
+/// One file that is not in OSS as it is here.
+struct PendingFile {
+  std::string path;
+  std::uint64_t bytes = 0;
+  std::string last_error;  ///< Empty while all goes well.
+};
+
+/// A prefix of a bucket as a file tree.
+///
+/// Lifetime: the store and the clock outlive it. `stop` before the kernel's session or the engine
+/// goes.
+class MountedFolder : public FileSystem {
+ public:
+  /// Errors: the staging directory cannot be used.
+  static Result<std::unique_ptr<MountedFolder>> make(oss::ObjectStore& store,
+                                                       Scheduler& scheduler, const Clock& clock,
+                                                       const FolderOptions& options);
+
+  /// One listing of the prefix: shows that the credential, the bucket and the network are good.
+  virtual Result<void> probe(Deadline deadline, Interrupt* interrupt) = 0;
+
+  /// Who is told when something changed behind the kernel's back; may be set once, before the first
+  /// request.
+  virtual void set_notifier(KernelNotifier* notifier) = 0;
+  virtual void set_read_only(bool read_only) = 0;
+
+  virtual std::vector<PendingFile> pending() const = 0;
+  /// Starts every commit that is owed and waits until nothing is pending, or until the deadline.
+  virtual Result<void> drain(Deadline deadline) = 0;
+  /// Forgets what is known of names and attributes, so that the next question goes to OSS.
+  virtual void refresh() = 0;
+  /// Ends everything under way. What is pending then is lost unless `drain` came before.
+  virtual void stop() = 0;
+};
+
+}  // namespace stsfs::fs

@@ -1,0 +1,314 @@
+#include "folder.h"
+
+#include <algorithm>
+
+#include "stsfs/base/await.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::fs {
+
+Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& store,
+                                                             Scheduler& scheduler,
+                                                             const Clock& clock,
+                                                             const FolderOptions& options) {
+  auto area = staging::StagingArea::open({options.staging_directory, options.staging_budget_bytes});
+  if (!area) return fail(std::move(area.error()));
+  return std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area));
+}
+
+Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
+               FolderOptions options, std::unique_ptr<staging::StagingArea> area)
+    : store_(store),
+      clock_(clock),
+      options_(std::move(options)),
+      defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
+      keys_(options_.prefix),
+      area_(std::move(area)),
+      surroundings_{store,
+                    scheduler,
+                    clock,
+                    *area_,
+                    *this,
+                    ContentOptions{.read_timeout = options_.metadata_timeout,
+                                   .upload = {.progress_timeout = options_.commit_timeout}}},
+      directories_({.fresh = options_.fresh}, clock),
+      read_only_(options_.read_only) {
+  MutexLock lock(tree_.mutex);
+  const InodePointer root = tree_.find(InodeNumber::kRoot);
+  root->attributes.mode = S_IFDIR | options_.directory_mode;
+  root->attributes.uid = options_.uid;
+  root->attributes.gid = options_.gid;
+  root->attributes.link_count = 2;
+  root->attributes.size_bytes = 4096;
+  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = now();
+}
+
+Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
+  const oss::ListRequest request{.prefix = keys_.prefix(), .delimiter = "/", .keys_max = 1};
+  auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
+    return store_.start_list(request, deadline, std::move(done));
+  });
+  if (!page) return fail(std::move(page.error()));
+  return {};
+}
+
+// --- what commits ask and tell ---
+
+CommitRequest Folder::begin_commit(InodeNumber number) {
+  CommitRequest out;
+  MutexLock lock(tree_.mutex);
+  const InodePointer inode = tree_.find(number);
+  if (!inode || inode->removed) {
+    out.gone = true;
+    return out;
+  }
+  const auto key = keys_.file_key(tree_.path_of(*inode));
+  out.key = key.value_or("");
+  out.conflict_key = out.key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  out.expected_etag = inode->expected_etag;
+  out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
+  return out;
+}
+
+void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
+  std::string directory_path;
+  std::string name;
+  {
+    MutexLock lock(tree_.mutex);
+    const InodePointer inode = tree_.find(number);
+    if (!inode || inode->removed) return;
+    const std::string whole = tree_.path_of(*inode);
+    const auto slash = whole.rfind('/');
+    directory_path = slash == std::string::npos ? "" : whole.substr(0, slash);
+    name = inode->name;
+    if (!outcome.conflict) {
+      inode->in_store = true;
+      inode->etag = inode->expected_etag = inode->pages_etag = outcome.written.etag;
+      inode->attributes.size_bytes = outcome.size;
+      inode->confirmed = clock_.steady();
+      note_entry(directory_path, name, *inode);
+    } else {
+      // The path shows theirs: whatever we know of it is old.
+      inode->confirmed = {};
+      inode->expected_etag.clear();
+      tree_.remove(inode);
+    }
+  }
+  if (outcome.conflict) {
+    directories_.forget(keys_.directory_key(directory_path).value_or(""));
+    log_warning("fs", "{}: another client wrote it too; our content was put beside it",
+                printable(join_path(directory_path, name)));
+    if (notifier_ != nullptr) notifier_->inode_changed(number);
+  }
+  sweep();
+}
+
+std::vector<PendingFile> Folder::pending() const {
+  std::vector<PendingFile> out;
+  MutexLock lock(tree_.mutex);
+  for (const InodePointer& inode : tree_.all()) {
+    if (!inode->content || inode->removed || !inode->content->dirty()) continue;
+    out.push_back(
+        {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
+  }
+  return out;
+}
+
+Result<void> Folder::drain(Deadline deadline) {
+  Interrupt at_deadline;
+  std::vector<std::shared_ptr<FileContent>> contents;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : tree_.all())
+      if (inode->content && !inode->removed && inode->content->dirty())
+        contents.push_back(inode->content);
+  }
+  Transfer timer =
+      surroundings_.scheduler.after(deadline.left(clock_), [&] { at_deadline.raise(); });
+  Result<void> result;
+  for (const auto& content : contents) {
+    auto committed = await<void>(&at_deadline, [&](Callback<void> done) {
+      content->commit(std::move(done));
+      return Transfer();
+    });
+    if (!committed && result) result = fail(std::move(committed.error()));
+  }
+  return result;
+}
+
+void Folder::refresh() {
+  directories_.forget("");
+  std::vector<InodeNumber> known;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : tree_.all()) {
+      inode->confirmed = {};
+      known.push_back(inode->number);
+    }
+  }
+  if (notifier_ != nullptr)
+    for (const InodeNumber number : known) notifier_->inode_changed(number);
+}
+
+void Folder::stop() {
+  if (stopped_.exchange(true)) return;
+  std::vector<std::shared_ptr<FileContent>> contents;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : tree_.all())
+      if (inode->content) contents.push_back(inode->content);
+  }
+  for (const auto& content : contents) content->stop();
+}
+
+// --- shared by the operations ---
+
+Result<void> Folder::may_wait(const Context& context) const {
+  if (context.wait == Wait::kNever) return fail(Errc::kWouldWait, "");
+  if (stopped_) return fail(Errc::kInterrupted, "the mount is ending");
+  return {};
+}
+
+Result<void> Folder::may_write() const {
+  if (read_only_) return fail(Errc::kReadOnly, "the folder is read-only");
+  return {};
+}
+
+Result<InodePointer> Folder::inode(InodeNumber number) {
+  MutexLock lock(tree_.mutex);
+  InodePointer found = tree_.find(number);
+  if (!found) return fail(Errc::kStale, "an inode that was forgotten");
+  return found;
+}
+
+Result<InodePointer> Folder::directory(InodeNumber number) {
+  auto found = inode(number);
+  if (!found) return found;
+  MutexLock lock(tree_.mutex);
+  if (!is_directory((*found)->attributes.mode)) return fail(Errc::kNotDirectory, "not a directory");
+  if ((*found)->removed) return fail(Errc::kNotFound, "the directory was removed");
+  return found;
+}
+
+std::string Folder::path(const InodePointer& inode) const {
+  MutexLock lock(tree_.mutex);
+  return tree_.path_of(*inode);
+}
+
+std::string Folder::path_below(const InodePointer& parent, std::string_view name) const {
+  return join_path(path(parent), name);
+}
+
+bool Folder::is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const {
+  return confirmed != SteadyTime{} && clock_.steady() - confirmed < time;
+}
+
+std::chrono::milliseconds Folder::freshness_left(SteadyTime confirmed) const {
+  const auto left =
+      std::chrono::floor<std::chrono::milliseconds>(confirmed + options_.fresh - clock_.steady());
+  return std::clamp(left, std::chrono::milliseconds(0), options_.fresh);
+}
+
+Entry Folder::entry_of(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  Entry out;
+  out.attributes = inode->attributes;
+  bool ours = inode->number == InodeNumber::kRoot;
+  if (inode->content) {
+    out.attributes.size_bytes = inode->content->size();
+    ours = ours || inode->content->dirty();
+  }
+  const auto left = ours ? options_.open_fresh : freshness_left(inode->confirmed);
+  out.entry_timeout = out.attribute_timeout = left;
+  return out;
+}
+
+Entry Folder::counted_entry(const InodePointer& inode) {
+  {
+    MutexLock lock(tree_.mutex);
+    ++inode->lookups;
+  }
+  return entry_of(inode);
+}
+
+void Folder::sweep() {
+  std::vector<std::shared_ptr<FileContent>> released;
+  {
+    MutexLock lock(tree_.mutex);
+    released = tree_.take_released_contents();
+  }
+}
+
+Attributes Folder::new_attributes(const Context& context, mode_t mode) const {
+  Attributes out;
+  out.mode = mode;
+  out.uid = context.caller.uid;
+  out.gid = context.caller.gid;
+  out.atime = out.mtime = out.ctime = now();
+  if (is_directory(mode)) {
+    out.link_count = 2;
+    out.size_bytes = 4096;
+  }
+  return out;
+}
+
+oss::PutOptions Folder::put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
+                                    const std::string& storage_class) const {
+  oss::PutOptions out;
+  out.headers = carried;
+  // What described the old bytes: rclone's checksum, our own write's number.
+  out.headers.user.erase("md5chksum");
+  out.headers.user.erase(oss::kWriteIdName);
+  store_attributes(attributes, out.headers.user);
+  if (storage_class != "Standard") out.storage_class = storage_class;
+  return out;
+}
+
+void Folder::note_entry(const std::string& directory_path, std::string_view name,
+                        const Inode& inode) {
+  cache::KnownEntry entry;
+  entry.is_directory = is_directory(inode.attributes.mode);
+  entry.has_marker = entry.is_directory && inode.in_store;
+  entry.size_bytes = inode.attributes.size_bytes;
+  entry.etag = inode.etag;
+  entry.storage_class = inode.storage_class;
+  if (const auto key = keys_.directory_key(directory_path))
+    directories_.set_entry(*key, name, std::move(entry));
+}
+
+void Folder::note_gone(const std::string& directory_path, std::string_view name) {
+  if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
+}
+
+std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  if (!inode->content) {
+    const auto key = keys_.file_key(tree_.path_of(*inode));
+    inode->content =
+        std::make_shared<FileContent>(surroundings_, inode->number, key.value_or(""), inode->etag,
+                                      inode->in_store ? inode->attributes.size_bytes : 0);
+  }
+  return inode->content;
+}
+
+Result<void> Folder::commit_and_wait(const Context& context,
+                                     const std::shared_ptr<FileContent>& content) {
+  return await<void>(context.interrupt, [&](Callback<void> done) {
+    content->commit(std::move(done));
+    return Transfer();
+  });
+}
+
+/// Not to be interrupted: who holds must release, and the commit under way has a bound of its own.
+Result<void> Folder::hold(const std::shared_ptr<FileContent>& content) {
+  return await<void>(nullptr, [&](Callback<void> done) {
+    content->hold(std::move(done));
+    return Transfer();
+  });
+}
+
+}  // namespace stsfs::fs

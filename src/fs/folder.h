@@ -1,0 +1,195 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "file_content.h"
+#include "key_space.h"
+#include "posix_metadata.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/cache/directory_cache.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "tree.h"
+
+namespace stsfs::fs {
+
+/// The FileSystem over an ObjectStore. The operations are in folder_*.cc by what they are about:
+/// lookup, names, attributes, files, directories.
+class Folder final : public MountedFolder, public CommitOwner {
+ public:
+  Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock, FolderOptions options,
+         std::unique_ptr<staging::StagingArea> area);
+  ~Folder() override { stop(); }
+
+  // --- MountedFolder (folder.cc) ---
+  Result<void> probe(Deadline deadline, Interrupt* interrupt) override;
+  void set_notifier(KernelNotifier* notifier) override { notifier_ = notifier; }
+  void set_read_only(bool read_only) override { read_only_ = read_only; }
+  std::vector<PendingFile> pending() const override;
+  Result<void> drain(Deadline deadline) override;
+  void refresh() override;
+  void stop() override;
+
+  // --- CommitOwner (folder.cc) ---
+  CommitRequest begin_commit(InodeNumber inode) override;
+  void committed(InodeNumber inode, const CommitOutcome& outcome) override;
+
+  // --- names: folder_names.cc, rename in folder_rename.cc ---
+  Result<Entry> lookup(const Context&, InodeNumber parent, std::string_view name) override;
+  void forget(InodeNumber inode, std::uint64_t count) override;
+  Result<Entry> mkdir(const Context&, InodeNumber parent, std::string_view name,
+                      mode_t mode) override;
+  Result<Entry> mknod(const Context&, InodeNumber parent, std::string_view name, mode_t mode,
+                      dev_t rdev) override;
+  Result<Entry> symlink(const Context&, InodeNumber parent, std::string_view name,
+                        std::string_view target) override;
+  Result<Entry> link(const Context&, InodeNumber inode, InodeNumber new_parent,
+                     std::string_view new_name) override;
+  Result<void> unlink(const Context&, InodeNumber parent, std::string_view name) override;
+  Result<void> rmdir(const Context&, InodeNumber parent, std::string_view name) override;
+  Result<void> rename(const Context&, InodeNumber parent, std::string_view name,
+                      InodeNumber new_parent, std::string_view new_name, RenameMode mode) override;
+  Result<std::string> readlink(const Context&, InodeNumber inode) override;
+
+  // --- attributes: folder_attributes.cc ---
+  Result<Entry> getattr(const Context&, InodeNumber inode) override;
+  Result<Entry> setattr(const Context&, InodeNumber inode, std::optional<HandleNumber> handle,
+                        const AttributeChange& change) override;
+  Result<Statistics> statfs(const Context&) override;
+  Result<std::string> getxattr(const Context&, InodeNumber inode, std::string_view name) override;
+  Result<std::string> listxattr(const Context&, InodeNumber inode) override;
+  Result<void> setxattr(const Context&, InodeNumber inode, std::string_view name,
+                        std::string_view value, int flags) override;
+  Result<void> removexattr(const Context&, InodeNumber inode, std::string_view name) override;
+
+  // --- files: folder_files.cc ---
+  Result<Opened> open(const Context&, InodeNumber inode, int flags) override;
+  Result<std::pair<Entry, Opened>> create(const Context&, InodeNumber parent, std::string_view name,
+                                          mode_t mode, int flags) override;
+  void read(const Context&, HandleNumber handle, ByteRange range,
+            Callback<std::span<const std::byte>> done) override;
+  Result<std::size_t> write(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
+                            std::uint64_t offset) override;
+  void flush(const Context&, HandleNumber handle, Callback<void> done) override;
+  void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) override;
+  void release(HandleNumber handle) override;
+
+  // --- directories: folder_directories.cc ---
+  Result<HandleNumber> opendir(const Context&, InodeNumber inode) override;
+  Result<void> readdir(const Context&, HandleNumber handle, std::uint64_t cookie,
+                       const DirectorySink& sink) override;
+  Result<void> readdir_plus(
+      const Context&, HandleNumber handle, std::uint64_t cookie,
+      const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) override;
+  void releasedir(HandleNumber handle) override;
+
+ private:
+  struct FileHandle {
+    InodePointer inode;
+    std::shared_ptr<FileContent> content;
+    int flags = 0;
+    bool wrote = false;
+    pid_t writer = 0;
+  };
+  struct DirectoryHandle {
+    InodePointer inode;
+    std::vector<std::pair<std::string, cache::KnownEntry>> entries;
+    bool filled = false;
+  };
+  using FileHandlePointer = std::shared_ptr<FileHandle>;
+  using DirectoryHandlePointer = std::shared_ptr<DirectoryHandle>;
+
+  /// What OSS knows of one name, and the attributes that go with it.
+  struct Found {
+    cache::KnownEntry entry;
+    oss::ObjectMeta meta;  ///< Of the file, or of the directory's marker.
+    std::string link_target;
+    Attributes attributes;
+  };
+
+  // --- shared by the operations (folder.cc) ---
+  Result<void> may_wait(const Context& context) const;
+  Result<void> may_write() const;
+  Result<InodePointer> directory(InodeNumber number);
+  Result<InodePointer> inode(InodeNumber number);
+  std::string path(const InodePointer& inode) const;
+  std::string path_below(const InodePointer& parent, std::string_view name) const;
+  Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
+  Entry counted_entry(const InodePointer& inode);
+  std::chrono::milliseconds freshness_left(SteadyTime confirmed) const;
+  bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
+  void sweep();
+  Attributes new_attributes(const Context& context, mode_t mode) const;
+  oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
+                              const std::string& storage_class) const;
+  void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
+  void note_gone(const std::string& directory_path, std::string_view name);
+  std::shared_ptr<FileContent> content_of(const InodePointer& inode);
+  Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  Result<void> hold(const std::shared_ptr<FileContent>& content);
+  WallTime now() const { return clock_.wall(); }
+
+  // --- asking OSS (folder_lookup.cc) ---
+  Result<cache::KnownDirectoryPointer> list_directory(const Context& context,
+                                                      const std::string& directory_path,
+                                                      bool first_page_only);
+  Result<std::optional<cache::KnownEntry>> find_entry(const Context& context,
+                                                      const std::string& directory_path,
+                                                      std::string_view name);
+  Result<Found> find_object(const Context& context, const std::string& object_path,
+                            const cache::KnownEntry& entry);
+  Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
+  InodePointer adopt(const InodePointer& parent, std::string_view name, const Found& found);
+  Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
+                               std::string_view name);
+  Result<void> confirm(const Context& context, const InodePointer& inode,
+                       std::chrono::milliseconds fresh);
+
+  // --- changing OSS ---
+  Result<void> store_metadata(const Context& context, const InodePointer& inode,
+                              const Attributes& attributes);
+  Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
+  Result<void> rename_file(const Context& context, const InodePointer& inode,
+                           const InodePointer& target, const std::string& new_path);
+  Result<void> rename_directory(const Context& context, const InodePointer& inode,
+                                const std::string& new_path);
+  Result<void> copy_tree(const Context& context, const std::string& from, const std::string& to,
+                         std::vector<std::string>& copied);
+  Result<void> check_replaceable(const Context& context, const InodePointer& source,
+                                 const InodePointer& target, RenameMode mode);
+  Result<void> fill(const Context& context, const DirectoryHandlePointer& handle);
+  std::vector<InodePointer> resolve_all(const Context& context,
+                                        const DirectoryHandlePointer& handle, std::size_t from,
+                                        std::size_t count);
+
+  FileHandlePointer file_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
+  DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
+  HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
+  Opened opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags);
+
+  oss::ObjectStore& store_;
+  const Clock& clock_;
+  const FolderOptions options_;
+  const AttributeDefaults defaults_;
+  const KeySpace keys_;
+  const std::unique_ptr<staging::StagingArea> area_;
+  KernelNotifier* notifier_ = nullptr;  // set once, before the first request
+  ContentSurroundings surroundings_;
+  cache::DirectoryCache directories_;
+  cache::MetaCache metas_;
+  std::atomic<bool> read_only_;
+  std::atomic<bool> stopped_ = false;
+
+  mutable Tree tree_;
+  mutable Mutex handles_mutex_;  // a leaf
+  std::unordered_map<std::uint64_t, FileHandlePointer> files_ STSFS_GUARDED_BY(handles_mutex_);
+  std::unordered_map<std::uint64_t, DirectoryHandlePointer> open_directories_
+      STSFS_GUARDED_BY(handles_mutex_);
+  std::uint64_t next_handle_ STSFS_GUARDED_BY(handles_mutex_) = 1;
+};
+
+}  // namespace stsfs::fs

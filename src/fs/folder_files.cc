@@ -1,0 +1,181 @@
+#include <fcntl.h>
+
+#include "folder.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+namespace {
+
+bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+}  // namespace
+
+Folder::FileHandlePointer Folder::file_handle(HandleNumber handle) const {
+  MutexLock lock(handles_mutex_);
+  const auto found = files_.find(static_cast<std::uint64_t>(handle));
+  return found == files_.end() ? nullptr : found->second;
+}
+
+HandleNumber Folder::add_handle(FileHandlePointer handle) {
+  MutexLock lock(handles_mutex_);
+  const std::uint64_t number = next_handle_++;
+  files_.emplace(number, std::move(handle));
+  return static_cast<HandleNumber>(number);
+}
+
+Opened Folder::opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags) {
+  Opened out;
+  {
+    MutexLock lock(tree_.mutex);
+    ++inode->opens;
+    // Pages are per inode: those of another version must go before this handle reads.
+    const bool clean = !content->dirty();
+    out.keep_cache = clean && !inode->etag.empty() && inode->pages_etag == inode->etag;
+    if (clean) inode->pages_etag = inode->etag;
+  }
+  out.no_flush = !writes(flags);
+  out.handle =
+      add_handle(std::make_shared<FileHandle>(FileHandle{inode, std::move(content), flags}));
+  return out;
+}
+
+Result<Opened> Folder::open(const Context& context, InodeNumber number, int flags) {
+  if (writes(flags) || (flags & O_TRUNC) != 0)
+    if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  auto found = inode(number);
+  if (!found) return fail(std::move(found.error()));
+  if (auto confirmed = confirm(context, *found, options_.open_fresh); !confirmed)
+    return fail(std::move(confirmed.error()));
+  {
+    MutexLock lock(tree_.mutex);
+    if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
+  }
+  auto content = content_of(*found);
+  if ((flags & O_TRUNC) != 0) {
+    if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
+    MutexLock lock(tree_.mutex);
+    (*found)->attributes.mtime = (*found)->attributes.ctime = now();
+  }
+  Opened out = opened(*found, content, flags);
+  if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
+  return out;
+}
+
+Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNumber parent_number,
+                                                std::string_view name, mode_t mode, int flags) {
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  const std::string whole = path_below(*parent, name);
+  if (auto key = keys_.directory_key(whole); !key)
+    return fail(std::move(key.error()));  // room for children's slash
+  // The kernel looked the name up, but perhaps some time ago: from memory this costs nothing.
+  auto present = resolve(context, *parent, name);
+  if (!present && present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  if (present && (flags & O_EXCL) != 0) return fail(Errc::kExists, printable(whole) + " exists");
+  if (present) {
+    auto out = open(context, (*present)->number, flags);
+    if (!out) return fail(std::move(out.error()));
+    return std::pair(counted_entry(*present), *out);
+  }
+  InodePointer inode;
+  {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.add((*parent)->number, name, new_attributes(context, S_IFREG | (mode & 07777)));
+    inode->headers.content_type = "application/octet-stream";
+  }
+  auto content = content_of(inode);
+  const Opened out = opened(inode, content, flags);
+  file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
+  file_handle(out.handle)->writer = context.caller.pid;
+  return std::pair(counted_entry(inode), out);
+}
+
+void Folder::read(const Context&, HandleNumber number, ByteRange range,
+                  Callback<std::span<const std::byte>> done) {
+  const FileHandlePointer handle = file_handle(number);
+  if (!handle) {
+    done(fail(Errc::kBadHandle, "read of a handle that is not open"));
+    return;
+  }
+  handle->content->read(range, std::move(done));
+}
+
+Result<std::size_t> Folder::write(const Context& context, HandleNumber number,
+                                  std::span<const std::byte> bytes, std::uint64_t offset) {
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  const FileHandlePointer handle = file_handle(number);
+  if (!handle || !writes(handle->flags)) return fail(Errc::kBadHandle, "not open for writing");
+  if ((handle->flags & O_APPEND) != 0) {
+    if (auto at = handle->content->append(bytes); !at) return fail(std::move(at.error()));
+  } else if (auto written = handle->content->write(bytes, offset); !written) {
+    return fail(std::move(written.error()));
+  }
+  MutexLock lock(tree_.mutex);
+  handle->wrote = true;
+  handle->writer = context.caller.pid;
+  handle->inode->attributes.mtime = handle->inode->attributes.ctime = now();
+  return bytes.size();
+}
+
+void Folder::flush(const Context&, HandleNumber number, Callback<void> done) {
+  const FileHandlePointer handle = file_handle(number);
+  bool owed = false;
+  if (handle) {
+    MutexLock lock(tree_.mutex);
+    owed = handle->wrote && !handle->inode->removed;
+  }
+  if (owed)
+    handle->content->commit(std::move(done));
+  else
+    done({});
+}
+
+void Folder::fsync(const Context&, HandleNumber number, bool, Callback<void> done) {
+  const FileHandlePointer handle = file_handle(number);
+  if (!handle) {
+    done(fail(Errc::kBadHandle, "fsync of a handle that is not open"));
+    return;
+  }
+  bool removed = false;
+  {
+    MutexLock lock(tree_.mutex);
+    removed = handle->inode->removed;
+  }
+  if (removed)
+    done({});
+  else
+    handle->content->commit(std::move(done));
+}
+
+void Folder::release(HandleNumber number) {
+  FileHandlePointer handle;
+  {
+    MutexLock lock(handles_mutex_);
+    const auto found = files_.find(static_cast<std::uint64_t>(number));
+    if (found == files_.end()) return;
+    handle = std::move(found->second);
+    files_.erase(found);
+  }
+  bool commit = false;
+  {
+    MutexLock lock(tree_.mutex);
+    --handle->inode->opens;
+    commit = !handle->inode->removed && handle->content->dirty() && !stopped_;
+  }
+  // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
+  // if it fails.
+  if (commit) handle->content->commit([](Result<void>) {});
+  {
+    MutexLock lock(tree_.mutex);
+    // The next open asks OSS again; what the blocks hold need not stay.
+    if (handle->inode->opens == 0 && handle->inode->content == handle->content &&
+        !handle->content->dirty() && !handle->content->busy())
+      handle->inode->content = nullptr;
+    tree_.release(handle->inode);
+  }
+  sweep();
+}
+
+}  // namespace stsfs::fs

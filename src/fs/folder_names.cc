@@ -1,0 +1,270 @@
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "folder.h"
+#include "stsfs/base/await.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+
+Result<Entry> Folder::lookup(const Context& context, InodeNumber parent_number,
+                             std::string_view name) {
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  auto found = resolve(context, *parent, name);
+  if (!found) return fail(std::move(found.error()));
+  return counted_entry(*found);
+}
+
+void Folder::forget(InodeNumber number, std::uint64_t count) {
+  {
+    MutexLock lock(tree_.mutex);
+    const InodePointer inode = tree_.find(number);
+    if (!inode || number == InodeNumber::kRoot) return;
+    inode->lookups -= std::min(inode->lookups, count);
+    tree_.release(inode);
+  }
+  sweep();
+}
+
+Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
+                            std::string_view name, mode_t mode) {
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  auto key = keys_.directory_key(path_below(*parent, name));
+  if (!key) return fail(std::move(key.error()));
+  auto present = resolve(context, *parent, name);
+  if (present) return fail(Errc::kExists, printable(*key) + " exists");
+  if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  const Attributes attributes = new_attributes(context, S_IFDIR | (mode & 07777));
+  oss::ObjectHeaders headers;
+  headers.content_type = "application/x-directory";
+  oss::PutOptions put = put_options(attributes, headers, "");
+  put.forbid_overwrite = true;
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  cache::KnownDirectory empty;
+  empty.asked = clock_.steady();
+  directories_.put(*key, std::move(empty));  // we made it: nothing is in it
+  InodePointer inode;
+  {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.add((*parent)->number, name, attributes);
+    inode->in_store = true;
+    inode->etag = written->etag;
+    inode->headers = put.headers;
+    inode->confirmed = clock_.steady();
+    note_entry(tree_.path_of(**parent), name, *inode);
+  }
+  return counted_entry(inode);
+}
+
+Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
+                            std::string_view name, mode_t mode, dev_t rdev) {
+  if (is_regular(mode) || (mode & S_IFMT) == 0) {
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+    auto made = create(context, parent_number, name, mode, O_WRONLY | O_EXCL | O_CREAT);
+    if (!made) return fail(std::move(made.error()));
+    const auto content = file_handle(made->second.handle)->content;
+    auto committed = commit_and_wait(context, content);
+    release(made->second.handle);
+    if (!committed) {
+      forget(made->first.attributes.inode, 1);
+      return fail(std::move(committed.error()));
+    }
+    return made->first;
+  }
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  auto key = keys_.file_key(path_below(*parent, name));
+  if (!key) return fail(std::move(key.error()));
+  Attributes attributes = new_attributes(context, mode);
+  attributes.rdev = rdev;
+  oss::PutOptions put = put_options(attributes, {}, "");
+  put.headers.content_type = "application/octet-stream";
+  put.forbid_overwrite = true;
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  InodePointer inode;
+  {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.add((*parent)->number, name, attributes);
+    inode->in_store = true;
+    inode->etag = inode->expected_etag = written->etag;
+    inode->headers = put.headers;
+    inode->confirmed = clock_.steady();
+    note_entry(tree_.path_of(**parent), name, *inode);
+  }
+  return counted_entry(inode);
+}
+
+/// In the form of s3fs: a small object whose body is the target. It holds any target: absolute,
+/// dangling, outside.
+Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
+                              std::string_view name, std::string_view target) {
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  auto key = keys_.file_key(path_below(*parent, name));
+  if (!key) return fail(std::move(key.error()));
+  auto present = resolve(context, *parent, name);
+  if (present) return fail(Errc::kExists, printable(*key) + " exists");
+  if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  Attributes attributes = new_attributes(context, S_IFLNK | 0777);
+  oss::ObjectHeaders headers;
+  headers.content_type = "application/octet-stream";
+  oss::PutOptions put = put_options(attributes, headers, "");
+  put.forbid_overwrite = true;
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(*key, http::memory_body(std::string(target)), put, context.deadline,
+                            std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  attributes.size_bytes = target.size();
+  InodePointer inode;
+  {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.add((*parent)->number, name, attributes);
+    inode->in_store = true;
+    inode->etag = inode->expected_etag = written->etag;
+    inode->headers = put.headers;
+    inode->link_target = target;
+    inode->confirmed = clock_.steady();
+    note_entry(tree_.path_of(**parent), name, *inode);
+  }
+  return counted_entry(inode);
+}
+
+Result<Entry> Folder::link(const Context&, InodeNumber, InodeNumber, std::string_view) {
+  return fail(Errc::kNotSupported, "hard links are not supported");
+}
+
+Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {
+  auto found = inode(number);
+  if (!found) return fail(std::move(found.error()));
+  if (auto confirmed = confirm(context, *found, options_.fresh); !confirmed)
+    return fail(std::move(confirmed.error()));
+  MutexLock lock(tree_.mutex);
+  if (!is_link((*found)->attributes.mode)) return fail(Errc::kInvalid, "not a symbolic link");
+  return (*found)->link_target;
+}
+
+Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
+                            std::string_view name) {
+  // What is open stays readable: up to here its bytes are fetched before the object goes.
+  constexpr std::uint64_t kFetchedMax = std::uint64_t{64} << 20;
+  if (auto may = may_write(); !may) return may;
+  if (auto may = may_wait(context); !may) return may;
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  auto found = resolve(context, *parent, name);
+  if (!found) return fail(std::move(found.error()));
+  std::shared_ptr<FileContent> content;
+  std::string directory_path;
+  bool in_store = false;
+  bool is_open = false;
+  {
+    MutexLock lock(tree_.mutex);
+    if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
+    directory_path = tree_.path_of(**parent);
+    content = (*found)->content;
+    is_open = (*found)->opens > 0;
+  }
+  auto key = keys_.file_key(join_path(directory_path, name));
+  if (!key) return fail(std::move(key.error()));
+  if (content)
+    if (auto held = hold(content); !held) return held;
+  {
+    MutexLock lock(tree_.mutex);
+    in_store = (*found)->in_store;
+  }
+  Result<void> result;
+  if (content && is_open && in_store && content->size() <= kFetchedMax)
+    result = await<void>(context.interrupt, [&](Callback<void> done) {
+      content->detach(std::move(done));
+      return Transfer();
+    });
+  if (result && in_store)
+    result = await<void>(context.interrupt, [&](Callback<void> done) {
+      return store_.start_delete(*key, context.deadline, std::move(done));
+    });
+  std::string etag;
+  if (result) {
+    note_gone(directory_path, name);
+    metas_.forget(*key);
+    MutexLock lock(tree_.mutex);
+    tree_.remove(*found);
+  } else {
+    MutexLock lock(tree_.mutex);
+    etag = (*found)->etag;
+  }
+  if (content && result) content->forget_changes();
+  if (content) content->release_hold(*key, etag);
+  sweep();
+  return result;
+}
+
+Result<bool> Folder::directory_is_empty(const Context& context, const InodePointer& inode) {
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& child : tree_.children_of(inode->number))
+      if (child->content && child->content->dirty()) return false;
+  }
+  auto key = keys_.directory_key(path(inode));
+  if (!key) return fail(std::move(key.error()));
+  const oss::ListRequest request{.prefix = *key, .keys_max = 2};
+  auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
+    return store_.start_list(request, context.deadline, std::move(done));
+  });
+  if (!page) return fail(std::move(page.error()));
+  return std::all_of(page->objects.begin(), page->objects.end(),
+                     [&](const auto& object) { return object.key == *key; });
+}
+
+Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
+                           std::string_view name) {
+  if (auto may = may_write(); !may) return may;
+  if (auto may = may_wait(context); !may) return may;
+  auto parent = directory(parent_number);
+  if (!parent) return fail(std::move(parent.error()));
+  auto found = resolve(context, *parent, name);
+  if (!found) return fail(std::move(found.error()));
+  const std::string whole = path_below(*parent, name);
+  {
+    MutexLock lock(tree_.mutex);
+    if (!is_directory((*found)->attributes.mode))
+      return fail(Errc::kNotDirectory, "not a directory");
+  }
+  auto empty = directory_is_empty(
+      context, *found);  // always asked: another client may have put something in
+  if (!empty) return fail(std::move(empty.error()));
+  if (!*empty) return fail(Errc::kNotEmpty, printable(whole) + " is not empty");
+  auto key = keys_.directory_key(whole);
+  auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
+    return store_.start_delete(*key, context.deadline, std::move(done));
+  });
+  if (!gone) return gone;
+  directories_.forget(*key);
+  note_gone(path(*parent), name);
+  {
+    MutexLock lock(tree_.mutex);
+    tree_.remove(*found);
+  }
+  sweep();
+  return {};
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,273 @@
+// OSS has no rename. A file is copied on the server, then the old key deleted: killed between the
+// two, both names are there, never none. A directory: every object below it is copied before the
+// first is deleted.
+
+#include <algorithm>
+
+#include "fan_out.h"
+#include "folder.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+namespace {
+
+constexpr std::size_t kCopiesAtOnce = 16;
+
+}  // namespace
+
+Result<void> Folder::check_replaceable(const Context& context, const InodePointer& source,
+                                       const InodePointer& target, RenameMode mode) {
+  if (mode == RenameMode::kNoReplace) return fail(Errc::kExists, "the new name is taken");
+  bool source_is_directory = false;
+  bool target_is_directory = false;
+  {
+    MutexLock lock(tree_.mutex);
+    source_is_directory = is_directory(source->attributes.mode);
+    target_is_directory = is_directory(target->attributes.mode);
+    if (source_is_directory && tree_.is_below(*target, source->number))
+      return fail(Errc::kInvalid, "a directory cannot go below itself");
+  }
+  if (source_is_directory && !target_is_directory)
+    return fail(Errc::kNotDirectory, "the new name is no directory");
+  if (!source_is_directory && target_is_directory)
+    return fail(Errc::kIsDirectory, "the new name is a directory");
+  if (!target_is_directory) return {};
+  auto empty = directory_is_empty(context, target);
+  if (!empty) return fail(std::move(empty.error()));
+  if (!*empty) return fail(Errc::kNotEmpty, "the new name is a directory with entries");
+  return {};
+}
+
+Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
+                            std::string_view name, InodeNumber new_parent_number,
+                            std::string_view new_name, RenameMode mode) {
+  if (auto may = may_write(); !may) return may;
+  if (auto may = may_wait(context); !may) return may;
+  if (mode == RenameMode::kExchange) return fail(Errc::kInvalid, "two names cannot be exchanged");
+  auto parent = directory(parent_number);
+  auto new_parent = directory(new_parent_number);
+  if (!parent || !new_parent) return fail(parent ? new_parent.error() : parent.error());
+  if (auto good = KeySpace::check_name(new_name); !good) return good;
+  auto source = resolve(context, *parent, name);
+  if (!source) return fail(std::move(source.error()));
+  const std::string old_path = path_below(*parent, name);
+  const std::string new_path = path_below(*new_parent, new_name);
+  if (old_path == new_path) return {};
+  bool is_dir = false;
+  {
+    MutexLock lock(tree_.mutex);
+    is_dir = is_directory((*source)->attributes.mode);
+    if (is_dir && tree_.is_below(**new_parent, (*source)->number))
+      return fail(Errc::kInvalid, "a directory cannot go below itself");
+  }
+  if (auto key = is_dir ? keys_.directory_key(new_path) : keys_.file_key(new_path); !key)
+    return fail(std::move(key.error()));
+  InodePointer target;
+  auto present = resolve(context, *new_parent, new_name);
+  if (!present && present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  if (present) {
+    if (auto may = check_replaceable(context, *source, *present, mode); !may) return may;
+    target = *present;
+  }
+  auto moved = is_dir ? rename_directory(context, *source, new_path)
+                      : rename_file(context, *source, target, new_path);
+  if (!moved) return moved;
+  note_gone(path(*parent), name);
+  {
+    MutexLock lock(tree_.mutex);
+    if (target) tree_.remove(target);
+    tree_.move(*source, (*new_parent)->number, new_name);
+    (*source)->attributes.ctime = now();
+    note_entry(tree_.path_of(**new_parent), new_name, **source);
+  }
+  sweep();
+  return {};
+}
+
+Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
+                                 const InodePointer& target, const std::string& new_path) {
+  auto new_key = keys_.file_key(new_path);
+  auto old_key = keys_.file_key(path(inode));
+  if (!new_key || !old_key) return fail(new_key ? old_key.error() : new_key.error());
+  std::shared_ptr<FileContent> content;
+  std::shared_ptr<FileContent> target_content;
+  {
+    MutexLock lock(tree_.mutex);
+    content = inode->content;
+    if (target) target_content = target->content;
+  }
+  if (content)
+    if (auto held = hold(content); !held) return held;
+  if (target_content)
+    if (auto held = hold(target_content); !held) {
+      if (content) content->release_hold(*old_key, inode->etag);
+      return held;
+    }
+  bool in_store = false;
+  std::uint64_t size = 0;
+  std::string etag;
+  std::string target_etag;
+  oss::CopyOptions copy;
+  {
+    MutexLock lock(tree_.mutex);
+    in_store = inode->in_store;
+    etag = inode->etag;
+    size = inode->attributes.size_bytes;
+    copy.source_key = *old_key;
+    copy.source_etag = is_link(inode->attributes.mode) ? "" : etag;
+    copy.replace_metadata = false;
+    copy.put = put_options(inode->attributes, inode->headers,
+                           inode->storage_class);  // for a multipart copy
+    if (target && target->in_store) target_etag = target->etag;
+  }
+  copy.put.forbid_overwrite = !target;
+  Result<oss::Written> written;
+  if (in_store) {
+    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+      return staging::start_copy(store_, clock_, *new_key, copy, size, surroundings_.options.upload,
+                                 std::move(done));
+    });
+    if (written) {
+      auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
+        return store_.start_delete(*old_key, context.deadline, std::move(done));
+      });
+      if (!gone)
+        written = fail(std::move(gone.error()),
+                       "the copy is there, but the old name could not be deleted");
+    }
+  }
+  std::string key_now = *old_key;
+  if (written) {
+    key_now = *new_key;
+    MutexLock lock(tree_.mutex);
+    if (in_store) {
+      const std::string copied = written->etag.empty() ? etag : written->etag;
+      if (inode->pages_etag == inode->etag) inode->pages_etag = copied;  // the bytes are the same
+      etag = inode->etag = inode->expected_etag = copied;
+      inode->confirmed = clock_.steady();
+    } else {
+      inode->expected_etag = target_etag;  // its commit replaces what was there, knowingly
+    }
+  }
+  if (target_content && written) target_content->forget_changes();
+  if (target_content) target_content->release_hold(*new_key, target_etag);
+  if (content) content->release_hold(key_now, etag);
+  if (!written) return fail(std::move(written.error()));
+  metas_.forget(*old_key);
+  return {};
+}
+
+/// Copies every object whose key begins with `from`; `copied` are the old keys.
+Result<void> Folder::copy_tree(const Context& context, const std::string& from,
+                               const std::string& to, std::vector<std::string>& copied) {
+  oss::ListRequest request{.prefix = from};
+  do {
+    auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
+      return store_.start_list(request, context.deadline, std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    for (const oss::ListEntry& object : page->objects)
+      if (object.key.size() - from.size() + to.size() > oss::kKeySizeMax)
+        return fail(Errc::kNameTooLong, "below the new name the key of " + printable(object.key) +
+                                            " would be too long");
+    // An object of 1 GiB or more is copied in parts, and those inherit nothing: its metadata goes
+    // along.
+    const auto& objects = page->objects;
+    auto written = fan_out<oss::Written>(
+        context.interrupt, objects.size(), kCopiesAtOnce,
+        [&](std::size_t i, Callback<oss::Written> done) -> Transfer {
+          const oss::ListEntry& object = objects[i];
+          oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
+          if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
+          if (object.size_bytes >= oss::kCopySizeMax) {
+            auto meta = head(context, object.key);
+            if (!meta) {
+              done(fail(std::move(meta.error())));
+              return Transfer();
+            }
+            copy.put.headers = meta->headers;
+          }
+          return staging::start_copy(store_, clock_, to + object.key.substr(from.size()), copy,
+                                     object.size_bytes, surroundings_.options.upload,
+                                     std::move(done));
+        });
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      if (!written[i])
+        return fail(std::move(written[i].error()), "copy of " + printable(objects[i].key));
+      copied.push_back(objects[i].key);
+    }
+    request.continuation_token = page->next_token;
+  } while (!request.continuation_token.empty());
+  return {};
+}
+
+Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
+                                      const std::string& new_path) {
+  auto from = keys_.directory_key(path(inode));
+  auto to = keys_.directory_key(new_path);
+  if (!from || !to) return fail(from ? to.error() : from.error());
+  // What is being uploaded below must land before it is listed; what is only staged follows by
+  // itself.
+  std::vector<InodePointer> below;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& one : tree_.all())
+      if (one->content && !one->removed && tree_.is_below(*one, inode->number))
+        below.push_back(one);
+  }
+  std::vector<std::shared_ptr<FileContent>> held;
+  for (const InodePointer& one : below) {
+    std::shared_ptr<FileContent> content;
+    {
+      MutexLock lock(tree_.mutex);
+      content = one->content;
+    }
+    if (!content) continue;
+    static_cast<void>(hold(content));
+    held.push_back(content);
+  }
+  std::vector<std::string> copied;
+  auto result = copy_tree(context, *from, *to, copied);
+  if (result) {
+    for (std::size_t at = 0; at < copied.size() && result; at += oss::kDeleteManyMax) {
+      std::vector<std::string> keys(copied.begin() + static_cast<std::ptrdiff_t>(at),
+                                    copied.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                         at + oss::kDeleteManyMax, copied.size())));
+      auto left = await<std::vector<std::string>>(
+          context.interrupt, [&](Callback<std::vector<std::string>> done) {
+            return store_.start_delete_many(std::move(keys), context.deadline, std::move(done));
+          });
+      if (!left) {
+        result = fail(std::move(left.error()));
+        break;
+      }
+      for (const std::string& key : *left) {
+        auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
+          return store_.start_delete(key, context.deadline, std::move(done));
+        });
+        if (!gone) result = fail(std::move(gone.error()));
+      }
+    }
+    if (!result)
+      log_warning("fs", "{} was copied to {}, but not all of the old one could be deleted: {}",
+                  printable(*from), printable(*to), result.error().message);
+  }
+  directories_.forget_below(*from);
+  directories_.forget_below(*to);
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    std::string key;
+    std::string etag;
+    {
+      MutexLock lock(tree_.mutex);
+      key = keys_.file_key(tree_.path_of(*below[i])).value_or("");
+      etag = below[i]->etag;
+      below[i]->confirmed = {};
+    }
+    if (result && key.starts_with(*from)) key = *to + key.substr(from->size());
+    held[i]->release_hold(key, etag);
+  }
+  return result;
+}
+
+}  // namespace stsfs::fs

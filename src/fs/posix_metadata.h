@@ -1,0 +1,46 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "stsfs/fs/file_system.h"
+#include "stsfs/oss/object.h"
+
+namespace stsfs::fs {
+
+/// What an object without attributes is shown with.
+struct AttributeDefaults {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  mode_t file_mode = 0644;
+  mode_t directory_mode = 0755;
+  mode_t link_mode = 0777;
+};
+
+/// POSIX attributes in object metadata, in the names and formats of ossfs 1.x and s3fs (mode, uid,
+/// gid, mtime, ctime, atime); reads the variants of rclone and of the Google tools as well. What
+/// cannot be read counts as absent.
+///
+/// `meta` is of the object; `is_directory` when its key ends in `/`.
+Attributes attributes_of(const oss::ObjectMeta& meta, bool is_directory,
+                         const AttributeDefaults& defaults);
+
+/// Puts mode, owner and times of `attributes` into `user`, where other metadata stays.
+void store_attributes(const Attributes& attributes, oss::UserMetadata& user);
+
+/// `1700000000` or `1700000000.123456789`; also fewer digits behind the dot, as a fraction.
+std::optional<WallTime> parse_metadata_time(const std::string& text);
+std::string format_metadata_time(WallTime time);
+
+/// Decimal, as ossfs and s3fs write; or octal text, as rclone does, where the decimal makes no
+/// sense.
+std::optional<mode_t> parse_metadata_mode(const std::string& text);
+
+/// The target of a link kept in a header, as ossfs 1.x (`symlink-target`) and geesefs
+/// (`--symlink-target`) do.
+std::optional<std::string> link_target_in(const oss::UserMetadata& user);
+
+}  // namespace stsfs::fs

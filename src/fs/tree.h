@@ -1,0 +1,91 @@
+#pragma once
+
+#include <sys/stat.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "file_content.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/fs/file_system.h"
+#include "stsfs/oss/object.h"
+
+namespace stsfs::fs {
+
+/// What is known of one file or directory. Guarded by the tree's mutex.
+struct Inode {
+  InodeNumber number = InodeNumber::kRoot;
+  InodeNumber parent = InodeNumber::kRoot;
+  std::string name;
+  Attributes attributes;  ///< The size is the content's while there is one.
+  bool in_store = false;  ///< The object exists (for a directory: its marker).
+  std::string etag;       ///< Of the version in OSS.
+  std::string storage_class;
+  oss::ObjectHeaders headers;  ///< As stored, for carrying along what is not ours.
+  std::string link_target;
+  SteadyTime confirmed{};     ///< When OSS last said so.
+  std::string expected_etag;  ///< What a commit must find at the key; empty: nothing.
+  std::string pages_etag;     ///< The version whose pages the kernel may hold.
+  std::uint64_t lookups = 0;
+  int opens = 0;
+  int children = 0;
+  bool removed = false;  ///< Without a name, but still open.
+  std::shared_ptr<FileContent> content;
+};
+using InodePointer = std::shared_ptr<Inode>;
+
+inline bool is_directory(mode_t mode) { return (mode & S_IFMT) == S_IFDIR; }
+inline bool is_regular(mode_t mode) { return (mode & S_IFMT) == S_IFREG; }
+inline bool is_link(mode_t mode) { return (mode & S_IFMT) == S_IFLNK; }
+
+/// Inodes by number and by (parent, name). A rename changes one inode; what lies below follows,
+/// because paths are formed from the chain of parents.
+///
+/// Threads: the caller holds `mutex` for every call and for every look at an Inode. Below it
+/// only a FileContent's own mutex may be taken, and no transfer starts or goes while it is held.
+class Tree {
+ public:
+  Tree();
+
+  Mutex mutex;
+
+  InodePointer find(InodeNumber number) const STSFS_REQUIRES(mutex);
+  InodePointer child(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
+  InodePointer add(InodeNumber parent, std::string_view name, const Attributes& attributes)
+      STSFS_REQUIRES(mutex);
+  /// Takes the name away; the inode goes with its last use.
+  void remove(const InodePointer& inode) STSFS_REQUIRES(mutex);
+  void move(const InodePointer& inode, InodeNumber parent, std::string_view name)
+      STSFS_REQUIRES(mutex);
+  /// Erases it when nobody uses it any more.
+  void release(const InodePointer& inode) STSFS_REQUIRES(mutex);
+
+  /// The contents of erased inodes: to be destroyed once the mutex is free, since they may have to
+  /// call a timer off.
+  std::vector<std::shared_ptr<FileContent>> take_released_contents() STSFS_REQUIRES(mutex) {
+    return std::exchange(released_contents_, {});
+  }
+
+  /// "" for the root.
+  std::string path_of(const Inode& inode) const STSFS_REQUIRES(mutex);
+  std::vector<InodePointer> children_of(InodeNumber parent) const STSFS_REQUIRES(mutex);
+  std::vector<InodePointer> all() const STSFS_REQUIRES(mutex);
+  /// True when `inode` is `ancestor` or lies below it.
+  bool is_below(const Inode& inode, InodeNumber ancestor) const STSFS_REQUIRES(mutex);
+
+ private:
+  std::unordered_map<std::uint64_t, InodePointer> inodes_ STSFS_GUARDED_BY(mutex);
+  std::map<std::pair<std::uint64_t, std::string>, InodePointer, std::less<>> names_
+      STSFS_GUARDED_BY(mutex);
+  std::vector<std::shared_ptr<FileContent>> released_contents_ STSFS_GUARDED_BY(mutex);
+  std::uint64_t next_ STSFS_GUARDED_BY(mutex) = 2;
+};
+
+}  // namespace stsfs::fs

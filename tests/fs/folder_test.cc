@@ -1,0 +1,340 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_executor.h"
+#include "fakes/fake_object_store.h"
+#include "fakes/fake_scheduler.h"
+#include "fakes/faulty_store.h"
+#include "stsfs/base/text.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "support/temporary_directory.h"
+
+namespace stsfs::fs {
+namespace {
+
+class FolderTest : public ::testing::Test {
+ protected:
+  FolderTest() : store_(clock_, executor_), scheduler_(clock_) {
+    FolderOptions options;
+    options.prefix = "users/alice/";
+    options.staging_directory = directory_.path() + "/staging";
+    folder_ = MountedFolder::make(store_, scheduler_, clock_, options).value();
+  }
+  ~FolderTest() override { folder_->stop(); }
+
+  Context context() {
+    return {.caller = {.uid = 7, .gid = 8, .pid = 9},
+            .deadline = Deadline::in(clock_, std::chrono::seconds(30))};
+  }
+  Result<Entry> lookup(InodeNumber parent, std::string_view name) {
+    return folder_->lookup(context(), parent, name);
+  }
+  Result<Entry> lookup(std::string_view name) { return lookup(InodeNumber::kRoot, name); }
+
+  Result<void> wait(const std::function<void(Callback<void>)>& start) {
+    std::promise<Result<void>> promise;
+    start([&](Result<void> result) { promise.set_value(std::move(result)); });
+    return promise.get_future().get();
+  }
+  Result<void> flush(HandleNumber handle) {
+    return wait([&](Callback<void> done) { folder_->flush(context(), handle, std::move(done)); });
+  }
+  Result<void> write_file(InodeNumber parent, std::string_view name, std::string_view text) {
+    auto made = folder_->create(context(), parent, name, 0644, O_WRONLY | O_CREAT);
+    if (!made) return fail(made.error());
+    if (auto written = folder_->write(context(), made->second.handle, as_bytes(text), 0); !written)
+      return fail(written.error());
+    auto flushed = flush(made->second.handle);
+    folder_->release(made->second.handle);
+    return flushed;
+  }
+  Result<std::string> read_handle(HandleNumber handle, ByteRange range) {
+    std::promise<Result<std::string>> promise;
+    folder_->read(context(), handle, range, [&](Result<std::span<const std::byte>> got) {
+      if (got)
+        promise.set_value(std::string(as_text(*got)));
+      else
+        promise.set_value(fail(got.error()));
+    });
+    return promise.get_future().get();
+  }
+  Result<std::string> read_file(InodeNumber parent, std::string_view name) {
+    auto entry = lookup(parent, name);
+    if (!entry) return fail(entry.error());
+    auto opened = folder_->open(context(), entry->attributes.inode, O_RDONLY);
+    if (!opened) return fail(opened.error());
+    auto text = read_handle(opened->handle, {0, 1 << 24});
+    folder_->release(opened->handle);
+    return text;
+  }
+  Result<std::string> read_file(std::string_view name) {
+    return read_file(InodeNumber::kRoot, name);
+  }
+  std::vector<std::string> names(InodeNumber inode) {
+    std::vector<std::string> out;
+    auto handle = folder_->opendir(context(), inode).value();
+    EXPECT_TRUE(folder_->readdir(context(), handle, 0, [&](const DirectoryEntry& entry) {
+      out.emplace_back(entry.name);
+      return true;
+    }));
+    folder_->releasedir(handle);
+    return out;
+  }
+
+  stsfs::testing::TemporaryDirectory directory_;
+  fakes::FakeClock clock_;
+  fakes::InlineExecutor executor_;
+  fakes::FakeObjectStore store_;
+  fakes::FakeScheduler scheduler_;
+  std::unique_ptr<MountedFolder> folder_;
+};
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+
+TEST_F(FolderTest, PutsAFileAtCloseAndReadsItBack) {
+  ASSERT_TRUE(write_file(kRoot, "a b+%\n数.txt", "hello"));
+  EXPECT_EQ(store_.content("users/alice/a b+%\n数.txt"), "hello");
+  EXPECT_EQ(read_file("a b+%\n数.txt"), "hello");
+}
+
+TEST_F(FolderTest, PutsAnEmptyFile) {
+  ASSERT_TRUE(write_file(kRoot, "empty", ""));
+  EXPECT_EQ(store_.content("users/alice/empty"), "");
+}
+
+TEST_F(FolderTest, ShowsForeignObjectsAndImpliedDirectories) {
+  store_.put("users/alice/dir/file", "x");
+  store_.put("users/bob/secret", "x");
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "dir"}));
+  const auto dir = lookup("dir");
+  ASSERT_TRUE(dir);
+  EXPECT_TRUE(S_ISDIR(dir->attributes.mode));
+  EXPECT_EQ(read_file(dir->attributes.inode, "file"), "x");
+  EXPECT_EQ(lookup("bob").error().code, Errc::kNotFound);
+}
+
+TEST_F(FolderTest, RefusesNamesThatCouldLeaveThePrefix) {
+  for (const char* name : {"..", ".", "", "a/b"}) EXPECT_FALSE(lookup(name)) << name;
+  EXPECT_EQ(lookup(std::string(256, 'x')).error().code, Errc::kNameTooLong);
+}
+
+TEST_F(FolderTest, DoesNotShowKeysThatAreNoNames) {
+  store_.put("users/alice/ok", "x");
+  store_.put("users/alice//double", "x");
+  store_.put("users/alice/../up", "x");
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "ok"}));
+}
+
+TEST_F(FolderTest, ChangesAPartOfAFile) {
+  store_.put("users/alice/f", "0123456789");
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), 3));
+  EXPECT_EQ(read_handle(opened->handle, {0, 100}), "012XY56789");
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "012XY56789");
+}
+
+TEST_F(FolderTest, AppendsTruncatesAndLeavesHoles) {
+  store_.put("users/alice/f", "0123456789");
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_RDWR | O_APPEND);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("ab"), 0));
+  ASSERT_TRUE(flush(opened->handle));
+  EXPECT_EQ(store_.content("users/alice/f"), "0123456789ab");
+  ASSERT_TRUE(
+      folder_->setattr(context(), entry->attributes.inode, opened->handle, {.size_bytes = 2}));
+  ASSERT_TRUE(
+      folder_->setattr(context(), entry->attributes.inode, opened->handle, {.size_bytes = 4}));
+  folder_->release(opened->handle);
+  EXPECT_EQ(store_.content("users/alice/f"), std::string("01\0\0", 4));
+}
+
+TEST_F(FolderTest, TruncatesByPathAtOnce) {
+  store_.put("users/alice/f", "0123456789");
+  ASSERT_TRUE(
+      folder_->setattr(context(), lookup("f")->attributes.inode, std::nullopt, {.size_bytes = 3}));
+  EXPECT_EQ(store_.content("users/alice/f"), "012");
+}
+
+TEST_F(FolderTest, KeepsModesOwnersAndTimesInMetadata) {
+  ASSERT_TRUE(write_file(kRoot, "f", "x"));
+  const auto inode = lookup("f")->attributes.inode;
+  const WallTime mtime(std::chrono::seconds(1700000000) + std::chrono::nanoseconds(5));
+  ASSERT_TRUE(folder_->setattr(context(), inode, std::nullopt,
+                               {.mode = 0751, .uid = 3, .gid = 4, .mtime = mtime}));
+  const auto meta = store_.meta("users/alice/f");
+  ASSERT_TRUE(meta);
+  EXPECT_EQ(meta->headers.user.at("mode"), std::to_string(S_IFREG | 0751));
+  EXPECT_EQ(meta->headers.user.at("uid"), "3");
+  EXPECT_EQ(meta->headers.user.at("mtime"), "1700000000.000000005");
+  EXPECT_EQ(store_.content("users/alice/f"), "x");
+}
+
+TEST_F(FolderTest, MakesAndRemovesDirectories) {
+  const auto made = folder_->mkdir(context(), kRoot, "d", 0700);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(store_.content("users/alice/d/"), "");
+  EXPECT_EQ(folder_->mkdir(context(), kRoot, "d", 0700).error().code, Errc::kExists);
+  ASSERT_TRUE(write_file(made->attributes.inode, "f", "x"));
+  EXPECT_EQ(folder_->rmdir(context(), kRoot, "d").error().code, Errc::kNotEmpty);
+  ASSERT_TRUE(folder_->unlink(context(), made->attributes.inode, "f"));
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(FolderTest, DoesNotRemoveADirectoryThatAnotherClientFilled) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0700));
+  store_.put("users/alice/d/theirs", "x");
+  EXPECT_EQ(folder_->rmdir(context(), kRoot, "d").error().code, Errc::kNotEmpty);
+}
+
+TEST_F(FolderTest, RenamesFilesAndReplacesThem) {
+  ASSERT_TRUE(write_file(kRoot, "a", "new"));
+  ASSERT_TRUE(write_file(kRoot, "b", "old"));
+  EXPECT_EQ(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kNoReplace).error().code,
+            Errc::kExists);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/b"});
+  EXPECT_EQ(read_file("b"), "new");
+  EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
+}
+
+TEST_F(FolderTest, RenamesAFileThatIsBeingWritten) {
+  auto made = folder_->create(context(), kRoot, "tmp", 0644, O_WRONLY | O_CREAT | O_EXCL);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "tmp", kRoot, "final", RenameMode::kReplace));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/final"});
+  EXPECT_EQ(store_.content("users/alice/final"), "text");
+}
+
+TEST_F(FolderTest, RenamesADirectoryWithAllBelowIt) {
+  store_.put("users/alice/d/1", "one");
+  store_.put("users/alice/d/e/2", "two");
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "n", RenameMode::kReplace));
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/1", "users/alice/n/e/2"}));
+  EXPECT_EQ(
+      folder_
+          ->rename(context(), kRoot, "n", lookup("n")->attributes.inode, "x", RenameMode::kReplace)
+          .error()
+          .code,
+      Errc::kInvalid);
+}
+
+TEST_F(FolderTest, KeepsASymbolicLinksTarget) {
+  ASSERT_TRUE(folder_->symlink(context(), kRoot, "l", "/etc/motd"));
+  const auto entry = lookup("l");
+  EXPECT_TRUE(S_ISLNK(entry->attributes.mode));
+  EXPECT_EQ(folder_->readlink(context(), entry->attributes.inode), "/etc/motd");
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(folder_->readlink(context(), lookup("l")->attributes.inode), "/etc/motd");
+}
+
+TEST_F(FolderTest, KeepsRemovedFilesReadableWhileTheyAreOpen) {
+  ASSERT_TRUE(write_file(kRoot, "f", "still here"));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  EXPECT_TRUE(store_.keys().empty());
+  EXPECT_EQ(read_handle(opened->handle, {0, 100}), "still here");
+  folder_->release(opened->handle);
+}
+
+TEST_F(FolderTest, NeverUploadsAFileThatWasRemovedBeforeItsClose) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("x"), 0));
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(FolderTest, SeesAnotherClientsVersionAtTheNextOpen) {
+  store_.put("users/alice/f", "one");
+  EXPECT_EQ(read_file("f"), "one");
+  store_.put("users/alice/f", "two, longer");
+  clock_.advance(std::chrono::seconds(2));
+  EXPECT_EQ(read_file("f"), "two, longer");
+}
+
+TEST_F(FolderTest, KeepsAnOpenFileOnItsVersionOrSaysThatItIsStale) {
+  store_.put("users/alice/f", std::string(3 << 20, '1'));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY);
+  store_.put("users/alice/f", std::string(3 << 20, '2'));
+  const auto got = read_handle(opened->handle, {2 << 20, 10});
+  EXPECT_TRUE(!got && got.error().code == Errc::kStale) << (got ? *got : got.error().message);
+  folder_->release(opened->handle);
+}
+
+TEST_F(FolderTest, NeverOverwritesAnotherClientsVersion) {
+  store_.put("users/alice/f", "base");
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("ours"), 0));
+  store_.put("users/alice/f", "theirs");
+  const auto flushed = flush(opened->handle);
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, Errc::kStale);
+  folder_->release(opened->handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  EXPECT_EQ(read_file("f"), "theirs");
+  ASSERT_EQ(store_.keys().size(), 2U);
+  EXPECT_EQ(store_.content(store_.keys()[1]), "ours");
+}
+
+TEST_F(FolderTest, ALostRaceToCreateIsToldAtClose) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT | O_EXCL);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("ours"), 0));
+  store_.put("users/alice/f", "theirs");
+  const auto flushed = flush(made->second.handle);
+  ASSERT_FALSE(flushed);
+  EXPECT_EQ(flushed.error().code, Errc::kExists);
+  folder_->release(made->second.handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  EXPECT_EQ(store_.keys().size(), 2U);
+}
+
+TEST_F(FolderTest, AnswersFromMemoryOrSaysThatItWouldWait) {
+  store_.put("users/alice/f", "x");
+  Context never = context();
+  never.wait = Wait::kNever;
+  EXPECT_EQ(folder_->lookup(never, kRoot, "f").error().code, Errc::kWouldWait);
+  ASSERT_TRUE(lookup("f"));
+  EXPECT_TRUE(folder_->lookup(never, kRoot, "f"));
+  EXPECT_EQ(folder_->lookup(never, kRoot, "absent").error().code, Errc::kNotFound);
+}
+
+TEST_F(FolderTest, ChangesNothingWhenReadOnly) {
+  store_.put("users/alice/f", "x");
+  folder_->set_read_only(true);
+  EXPECT_EQ(write_file(kRoot, "g", "x").error().code, Errc::kReadOnly);
+  EXPECT_EQ(folder_->unlink(context(), kRoot, "f").error().code, Errc::kReadOnly);
+  EXPECT_EQ(folder_->mkdir(context(), kRoot, "d", 0700).error().code, Errc::kReadOnly);
+  EXPECT_EQ(read_file("f"), "x");
+}
+
+TEST_F(FolderTest, GivesListedEntriesWithTheirAttributes) {
+  for (int i = 0; i < 100; ++i)
+    store_.put("users/alice/f" + std::to_string(i), std::string(static_cast<std::size_t>(i), 'x'));
+  auto handle = folder_->opendir(context(), kRoot).value();
+  std::size_t files = 0;
+  ASSERT_TRUE(folder_->readdir_plus(
+      context(), handle, 0, [&](const DirectoryEntry& entry, const Entry& full) {
+        if (S_ISREG(full.attributes.mode)) {
+          ++files;
+          EXPECT_EQ(full.attributes.size_bytes, parse_u64(entry.name.substr(1)).value());
+        }
+        return true;
+      }));
+  EXPECT_EQ(files, 100U);
+  folder_->releasedir(handle);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -1,0 +1,95 @@
+#include "stsfs/staging/extent_map.h"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace stsfs::staging {
+namespace {
+
+using Extents = std::vector<Extent>;
+
+TEST(ExtentMap, StartsWithItsBase) {
+  EXPECT_EQ(ExtentMap(10).all(), (Extents{{{0, 10}, Origin::kBase}}));
+  EXPECT_TRUE(ExtentMap(0).all().empty());
+}
+
+TEST(ExtentMap, LaysAWriteOverTheBase) {
+  ExtentMap map(10);
+  map.write({3, 4});
+  EXPECT_EQ(map.all(),
+            (Extents{{{0, 3}, Origin::kBase}, {{3, 4}, Origin::kStaged}, {{7, 3}, Origin::kBase}}));
+  EXPECT_EQ(map.within({2, 2}), (Extents{{{2, 1}, Origin::kBase}, {{3, 1}, Origin::kStaged}}));
+}
+
+TEST(ExtentMap, FillsAGapBehindTheEndWithZeros) {
+  ExtentMap map(4);
+  map.write({10, 2});
+  EXPECT_EQ(map.size(), 12U);
+  EXPECT_EQ(
+      map.all(),
+      (Extents{{{0, 4}, Origin::kBase}, {{4, 6}, Origin::kZero}, {{10, 2}, Origin::kStaged}}));
+}
+
+TEST(ExtentMap, ForgetsWhatWasCutOff) {
+  ExtentMap map(10);
+  map.truncate(4);
+  map.truncate(8);
+  EXPECT_EQ(map.all(), (Extents{{{0, 4}, Origin::kBase}, {{4, 4}, Origin::kZero}}));
+}
+
+TEST(ExtentMap, TakesOnlyBaseRunsAsFetched) {
+  ExtentMap map(10);
+  map.truncate(5);
+  map.truncate(10);
+  map.fetched({0, 10});
+  EXPECT_EQ(map.all(), (Extents{{{0, 5}, Origin::kStaged}, {{5, 5}, Origin::kZero}}));
+  EXPECT_FALSE(map.needs_base());
+}
+
+/// Byte by byte, against a plain array.
+TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const auto below = [&](std::uint64_t n) {
+    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random);
+  };
+  for (int round = 0; round < 200; ++round) {
+    const std::uint64_t base = below(50);
+    ExtentMap map(base);
+    std::vector<Origin> plain(base, Origin::kBase);
+    for (int step = 0; step < 30; ++step) {
+      const ByteRange range{below(60), below(20)};
+      switch (below(3)) {
+        case 0:
+          map.write(range);
+          if (range.empty()) break;
+          if (plain.size() < range.end()) plain.resize(range.end(), Origin::kZero);
+          for (auto i = range.offset; i < range.end(); ++i) plain[i] = Origin::kStaged;
+          break;
+        case 1:
+          map.truncate(range.offset);
+          plain.resize(range.offset, Origin::kZero);
+          break;
+        default:
+          map.fetched(range);
+          for (auto i = range.offset; i < range.end() && i < plain.size(); ++i)
+            if (plain[i] == Origin::kBase) plain[i] = Origin::kStaged;
+      }
+      std::vector<Origin> got;
+      std::uint64_t expected_offset = 0;
+      for (const Extent& extent : map.all()) {
+        ASSERT_EQ(extent.range.offset, expected_offset);
+        ASSERT_GT(extent.range.length, 0U);
+        got.insert(got.end(), extent.range.length, extent.origin);
+        expected_offset = extent.range.end();
+      }
+      ASSERT_EQ(got, plain);
+      ASSERT_EQ(map.size(), plain.size());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace stsfs::staging

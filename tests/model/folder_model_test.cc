@@ -1,0 +1,388 @@
+// Random operations on a mounted folder against a plain map of files. The store completes on a
+// thread of its own, in a shaken order; in half of the runs requests fail. STSFS_MODEL_SEED repeats
+// a run.
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <future>
+#include <map>
+#include <random>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "fakes/fake_clock.h"
+#include "fakes/fake_executor.h"
+#include "fakes/fake_object_store.h"
+#include "fakes/fake_scheduler.h"
+#include "fakes/faulty_store.h"
+#include "stsfs/base/text.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "support/temporary_directory.h"
+
+namespace stsfs::fs {
+namespace {
+
+constexpr std::string_view kPrefix = "users/alice/";
+constexpr int kSteps = 400;
+
+class Model {
+ public:
+  Model(std::uint64_t seed, bool faults)
+      : random_(seed),
+        faults_(faults),
+        executor_(seed),
+        store_(clock_, executor_),
+        faulty_(store_),
+        scheduler_(clock_) {
+    FolderOptions options;
+    options.prefix = kPrefix;
+    options.staging_directory = directory_.path() + "/staging";
+    folder_ = MountedFolder::make(faulty_, scheduler_, clock_, options).value();
+  }
+  ~Model() { folder_->stop(); }
+
+  void run() {
+    for (int i = 0; i < kSteps && !::testing::Test::HasFatalFailure(); ++i) {
+      if (below(20) == 0) clock_.advance(std::chrono::seconds(below(40)));
+      if (faults_ && below(10) == 0) break_something();
+      step();
+      faulty_.heal();
+    }
+    settle();
+    compare_store();
+    compare_tree();
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t n) {
+    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
+  }
+  Context context() { return {.deadline = Deadline::in(clock_, std::chrono::hours(1))}; }
+
+  void break_something() {
+    constexpr oss::Operation kKinds[] = {oss::Operation::kPut,    oss::Operation::kHead,
+                                         oss::Operation::kDelete, oss::Operation::kCopy,
+                                         oss::Operation::kList,   oss::Operation::kGet};
+    faulty_.fail({.operation = kKinds[below(std::size(kKinds))]},
+                 Error{Errc::kUnavailable, "injected", {}});
+  }
+
+  std::string any_directory() {
+    auto at = directories_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(below(directories_.size())));
+    return *at;
+  }
+  std::string any_path() {
+    const std::string directory = any_directory();
+    const std::string name(1, static_cast<char>('a' + below(5)));
+    return directory.empty() ? name : directory + "/" + name;
+  }
+  static std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? "" : path.substr(0, slash);
+  }
+  static std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+  /// The inode of a directory that the reference has.
+  std::optional<InodeNumber> walk(const std::string& path) {
+    InodeNumber at = InodeNumber::kRoot;
+    if (path.empty()) return at;
+    for (const std::string_view name : split(path, '/')) {
+      const auto entry = folder_->lookup(context(), at, name);
+      if (!entry) return std::nullopt;
+      at = entry->attributes.inode;
+    }
+    return at;
+  }
+
+  Result<void> wait(const std::function<void(Callback<void>)>& start) {
+    std::promise<Result<void>> promise;
+    auto future = promise.get_future();
+    start([&](Result<void> result) { promise.set_value(std::move(result)); });
+    return future.get();
+  }
+  Result<std::string> read_all(HandleNumber handle) {
+    std::promise<Result<std::string>> promise;
+    auto future = promise.get_future();
+    folder_->read(context(), handle, {0, 1 << 20}, [&](Result<std::span<const std::byte>> got) {
+      promise.set_value(got ? Result<std::string>(std::string(as_text(*got))) : fail(got.error()));
+    });
+    return future.get();
+  }
+
+  bool is_file(const std::string& path) const { return files_.contains(path); }
+  bool is_directory(const std::string& path) const { return directories_.contains(path); }
+  bool has_children(const std::string& path) const {
+    const std::string below_it = path + "/";
+    const auto file = files_.lower_bound(below_it);
+    const auto directory = directories_.lower_bound(below_it);
+    return (file != files_.end() && file->first.starts_with(below_it)) ||
+           (directory != directories_.end() && directory->starts_with(below_it));
+  }
+
+  void step() {
+    switch (below(9)) {
+      case 0:
+      case 1:
+        write();
+        break;
+      case 2:
+        read();
+        break;
+      case 3:
+        remove();
+        break;
+      case 4:
+        make_directory();
+        break;
+      case 5:
+        remove_directory();
+        break;
+      case 6:
+        rename();
+        break;
+      case 7:
+        truncate();
+        break;
+      default:
+        list();
+    }
+  }
+
+  /// Where faults are injected an operation may fail with them, and then says so.
+  bool failed_by_fault(const Error& error) const {
+    return faults_ && error.code == Errc::kUnavailable;
+  }
+
+  void write() {
+    const std::string path = any_path();
+    const auto parent = walk(parent_of(path));
+    if (!parent) {
+      ASSERT_TRUE(faults_) << parent_of(path);
+      return;
+    }
+    const bool append = below(2) == 0;
+    const std::uint64_t offset = below(30);
+    const std::string text(1 + below(40), static_cast<char>('A' + below(26)));
+    const int flags = O_RDWR | O_CREAT | (append ? O_APPEND : 0) | (below(4) == 0 ? O_TRUNC : 0);
+    auto made = folder_->create(context(), *parent, name_of(path), 0644, flags);
+    if (!made && failed_by_fault(made.error())) return;
+    if (is_directory(path)) {
+      ASSERT_FALSE(made) << path;
+      return;
+    }
+    ASSERT_TRUE(made) << path << ": " << made.error().message;
+    std::string& content = files_[path];
+    if ((flags & O_TRUNC) != 0) content.clear();
+    const auto written = folder_->write(context(), made->second.handle, as_bytes(text), offset);
+    ASSERT_TRUE(written) << written.error().message;
+    const std::uint64_t at = append ? content.size() : offset;
+    if (content.size() < at + text.size()) content.resize(at + text.size(), '\0');
+    content.replace(at, text.size(), text);
+    if (below(3) == 0) {
+      const auto read_back = read_all(made->second.handle);
+      if (read_back) {
+        ASSERT_EQ(*read_back, content);
+      } else {
+        ASSERT_TRUE(faults_) << read_back.error().message;
+      }
+    }
+    const auto flushed = wait([&](Callback<void> done) {
+      folder_->flush(context(), made->second.handle, std::move(done));
+    });
+    if (!flushed) {
+      ASSERT_TRUE(failed_by_fault(flushed.error())) << flushed.error().message;
+    }
+    folder_->release(made->second.handle);
+  }
+
+  void read() {
+    const std::string path = any_path();
+    const auto parent = walk(parent_of(path));
+    if (!parent) {
+      ASSERT_TRUE(faults_);
+      return;
+    }
+    const auto entry = folder_->lookup(context(), *parent, name_of(path));
+    if (!entry && failed_by_fault(entry.error())) return;
+    ASSERT_EQ(entry.has_value(), is_file(path) || is_directory(path)) << path;
+    if (!is_file(path)) return;
+    ASSERT_EQ(entry->attributes.size_bytes, files_[path].size()) << path;
+    const auto opened = folder_->open(context(), entry->attributes.inode, O_RDONLY);
+    if (!opened && failed_by_fault(opened.error())) return;
+    ASSERT_TRUE(opened) << opened.error().message;
+    const auto text = read_all(opened->handle);
+    folder_->release(opened->handle);
+    if (!text && failed_by_fault(text.error())) return;
+    ASSERT_TRUE(text) << text.error().message;
+    ASSERT_EQ(*text, files_[path]) << path;
+  }
+
+  void truncate() {
+    const std::string path = any_path();
+    const auto inode = walk(path);
+    if (!inode || !is_file(path)) return;
+    const std::uint64_t size = below(60);
+    const auto cut = folder_->setattr(context(), *inode, std::nullopt, {.size_bytes = size});
+    if (!cut) {
+      ASSERT_TRUE(failed_by_fault(cut.error())) << cut.error().message;
+    }
+    // The size is ours from the first moment; only its way to OSS may have failed, and is tried
+    // again.
+    files_[path].resize(size, '\0');
+  }
+
+  void remove() {
+    const std::string path = any_path();
+    const auto parent = walk(parent_of(path));
+    if (!parent) return;
+    const auto gone = folder_->unlink(context(), *parent, name_of(path));
+    if (!gone && failed_by_fault(gone.error())) return;
+    ASSERT_EQ(gone.has_value(), is_file(path)) << path << (gone ? "" : gone.error().message);
+    files_.erase(path);
+  }
+
+  void make_directory() {
+    const std::string path = any_path();
+    const auto parent = walk(parent_of(path));
+    if (!parent) return;
+    const auto made = folder_->mkdir(context(), *parent, name_of(path), 0755);
+    if (!made && failed_by_fault(made.error())) return;
+    ASSERT_EQ(made.has_value(), !is_file(path) && !is_directory(path))
+        << path << (made ? "" : made.error().message);
+    if (made) directories_.insert(path);
+  }
+
+  void remove_directory() {
+    const std::string path = any_path();
+    const auto parent = walk(parent_of(path));
+    if (!parent) return;
+    const auto gone = folder_->rmdir(context(), *parent, name_of(path));
+    if (!gone && failed_by_fault(gone.error())) return;
+    ASSERT_EQ(gone.has_value(), is_directory(path) && !has_children(path))
+        << path << (gone ? "" : gone.error().message);
+    if (gone) directories_.erase(path);
+  }
+
+  void rename() {
+    const std::string from = any_path();
+    const std::string to = any_path();
+    const auto from_parent = walk(parent_of(from));
+    const auto to_parent = walk(parent_of(to));
+    if (!from_parent || !to_parent || (!is_file(from) && !is_directory(from))) return;
+    const bool into_itself = is_directory(from) && (to + "/").starts_with(from + "/") && from != to;
+    const bool good =
+        !into_itself &&
+        (from == to || (is_file(from) ? !is_directory(to) : !is_file(to) && !has_children(to)));
+    if (faults_)
+      faulty_.heal();  // a rename that failed half-way leaves both names: not what is compared here
+    const auto moved = folder_->rename(context(), *from_parent, name_of(from), *to_parent,
+                                       name_of(to), RenameMode::kReplace);
+    ASSERT_EQ(moved.has_value(), good)
+        << from << " -> " << to << (moved ? "" : ": " + moved.error().message);
+    if (!good || from == to) return;
+    if (is_file(from)) {
+      files_[to] = files_[from];
+      files_.erase(from);
+      return;
+    }
+    std::map<std::string, std::string> files;
+    std::set<std::string> directories;
+    const auto moved_path = [&](const std::string& path) {
+      return path == from || path.starts_with(from + "/") ? to + path.substr(from.size()) : path;
+    };
+    for (const auto& [path, content] : files_) files[moved_path(path)] = content;
+    for (const std::string& path : directories_) directories.insert(moved_path(path));
+    files_ = std::move(files);
+    directories_ = std::move(directories);
+  }
+
+  void list() {
+    const std::string path = any_directory();
+    const auto inode = walk(path);
+    if (!inode) {
+      ASSERT_TRUE(faults_) << path;
+      return;
+    }
+    auto handle = folder_->opendir(context(), *inode);
+    ASSERT_TRUE(handle);
+    std::set<std::string> got;
+    const auto read = folder_->readdir(context(), *handle, 0, [&](const DirectoryEntry& entry) {
+      if (entry.name != "." && entry.name != "..") got.emplace(entry.name);
+      return true;
+    });
+    folder_->releasedir(*handle);
+    if (!read && failed_by_fault(read.error())) return;
+    ASSERT_TRUE(read) << read.error().message;
+    std::set<std::string> wanted;
+    for (const auto& [file, content] : files_)
+      if (parent_of(file) == path) wanted.insert(name_of(file));
+    for (const std::string& directory : directories_)
+      if (!directory.empty() && parent_of(directory) == path) wanted.insert(name_of(directory));
+    ASSERT_EQ(got, wanted) << path;
+  }
+
+  /// Lets retries run until everything that was written is in the store.
+  void settle() {
+    ASSERT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::hours(1))));
+    ASSERT_TRUE(folder_->pending().empty());
+  }
+
+  void compare_store() {
+    std::map<std::string, std::string> stored;
+    for (const std::string& key : store_.keys())
+      if (!key.ends_with('/')) stored[key.substr(kPrefix.size())] = *store_.content(key);
+    ASSERT_EQ(stored, files_);
+  }
+
+  void compare_tree() {
+    clock_.advance(std::chrono::minutes(5));
+    for (const auto& [path, content] : files_) {
+      const auto inode = walk(path);
+      ASSERT_TRUE(inode) << path;
+      ASSERT_EQ(folder_->getattr(context(), *inode)->attributes.size_bytes, content.size());
+    }
+  }
+
+  std::mt19937_64 random_;
+  const bool faults_;
+  stsfs::testing::TemporaryDirectory directory_;
+  fakes::FakeClock clock_;
+  fakes::LoopExecutor executor_;
+  fakes::FakeObjectStore store_;
+  fakes::FaultyStore faulty_;
+  fakes::FakeScheduler scheduler_;
+  std::unique_ptr<MountedFolder> folder_;
+
+  std::map<std::string, std::string> files_;
+  std::set<std::string> directories_{""};
+};
+
+std::uint64_t first_seed() {
+  const char* text = std::getenv("STSFS_MODEL_SEED");
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
+}
+
+int runs() {
+  if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
+  return std::getenv("STSFS_TEST_FULL") != nullptr ? 1000 : 40;
+}
+
+class FolderModel : public ::testing::TestWithParam<bool> {};
+
+TEST_P(FolderModel, AgreesWithAPlainMapOfFiles) {
+  const std::uint64_t seed = first_seed();
+  for (int i = 0; i < runs() && !HasFatalFailure(); ++i) {
+    SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(i)));
+    Model(seed + static_cast<std::uint64_t>(i), GetParam()).run();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, FolderModel, ::testing::Bool(),
+                         [](const auto& with) { return with.param ? "WithFaults" : "Without"; });
+
+}  // namespace
+}  // namespace stsfs::fs

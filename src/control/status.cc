@@ -27,10 +27,8 @@ Json credential_json(const credentials::RenewalStatus& status) {
 Json pending_json(const Pending& pending) {
   Json some = Json::array();
   for (const PendingFile& file : pending.some)
-    some.push_back({{"path", file.path},
-                    {"bytes", file.size_bytes},
-                    {"attempts", file.attempts},
-                    {"last_error", file.last_error}});
+    some.push_back(
+        {{"path", file.path}, {"bytes", file.size_bytes}, {"last_error", file.last_error}});
   return {{"files", pending.files}, {"bytes", pending.bytes}, {"some", std::move(some)}};
 }
 
@@ -64,7 +62,6 @@ Pending parse_pending(const Json& object) {
   for (const Json& file : list_member(object, "some"))
     out.some.push_back({.path = text_member(file, "path"),
                         .size_bytes = number_member(file, "bytes"),
-                        .attempts = static_cast<int>(number_member(file, "attempts")),
                         .last_error = text_member(file, "last_error")});
   return out;
 }

@@ -20,7 +20,6 @@ namespace stsfs::control {
 struct PendingFile {
   std::string path;  ///< Below the mount.
   std::uint64_t size_bytes = 0;
-  int attempts = 0;
   std::string last_error;  ///< Empty: it is only not its turn yet.
 };
 

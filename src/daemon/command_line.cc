@@ -1,0 +1,205 @@
+#include "command_line.h"
+
+#include <cstdio>
+#include <deque>
+
+#include <CLI/CLI.hpp>
+
+#include "exit_codes.h"
+
+namespace stsfs::daemon {
+namespace {
+
+/// The options of the table, as flags of one subcommand. What was given, with `-o` lists, in its
+/// order.
+class TableFlags {
+ public:
+  /// `names`: only these; empty: all.
+  TableFlags(CLI::App& command, const std::vector<std::string_view>& names = {}) {
+    for (const OptionRow& row : option_table()) {
+      if (!names.empty() && std::find(names.begin(), names.end(), row.name) == names.end())
+        continue;
+      add(command, row);
+    }
+  }
+
+  Settings& settings() { return settings_; }
+  const std::string& problem() const { return problem_; }
+
+  void add_option_lists(CLI::App& command) {
+    command
+        .add_option_function<std::vector<std::string>>(
+            "-o",
+            [this](const std::vector<std::string>& lists) {
+              for (const std::string& list : lists) take(list);
+            },
+            "options as in fstab, separated by commas")
+        ->type_name("OPTIONS")
+        ->trigger_on_parse()
+        ->allow_extra_args(false);
+  }
+
+ private:
+  void add(CLI::App& command, const OptionRow& row) {
+    const std::string origin = row.flag();
+    const auto keep = [this, &row, origin](const std::string& value) {
+      settings_.push_back({row.name, value, origin});
+    };
+    if (row.is_flag()) {
+      command
+          .add_flag_function(
+              origin + "{yes},!--no-" + origin.substr(2),
+              [keep](std::int64_t count) { keep(count >= 0 ? "yes" : "no"); }, row.help)
+          ->trigger_on_parse()
+          ->group("");
+      return;
+    }
+    command.add_option_function<std::string>(origin, keep, row.help)
+        ->type_name(row.value)
+        ->trigger_on_parse()
+        ->group("");
+  }
+
+  void take(const std::string& list) {
+    auto parsed = parse_option_list(list);
+    if (!parsed) {
+      problem_ = parsed.error().message;
+      return;
+    }
+    settings_.insert(settings_.end(), parsed->begin(), parsed->end());
+  }
+
+  Settings settings_;
+  std::string problem_;
+};
+
+Done usage(const std::string& problem) {
+  std::fprintf(stderr, "stsfs: %s\n", problem.c_str());
+  return {kExitUsage};
+}
+
+/// One parse: the application, its subcommands and what they fill in.
+class Parser {
+ public:
+  Parser() {
+    app_.require_subcommand(1);
+    app_.set_version_flag("-V,--version", "stsfs " STSFS_VERSION);
+    app_.set_help_flag("-h,--help", "show this and end");
+    add_login();
+    add_mount();
+    add_umount();
+    add_status();
+    add_the_rest();
+  }
+
+  Command parse(int argc, const char* const* argv) try {
+    app_.parse(argc, argv);
+    return command();
+  } catch (const CLI::ParseError& error) {
+    const int code = app_.exit(error);
+    return Done{code == 0 ? kExitOk : kExitUsage};
+  }
+
+ private:
+  CLI::App* add(const std::string& name, const std::string& description) {
+    return app_.add_subcommand(name, description)->fallthrough(false);
+  }
+
+  void add_login() {
+    login_command_ = add("login", "log in at a vending server");
+    login_command_->add_option("URL", login_.url, "the vending server")->required();
+    login_command_->add_option("-u,--user", login_.user, "who you are there (your name here)");
+    login_command_->add_flag("--password-stdin", login_.password_from_stdin,
+                             "read the password from standard input instead of asking");
+    login_flags_.emplace(*login_command_,
+                         std::vector<std::string_view>{"cacert", "proxy", "insecure_http",
+                                                       "connect_timeout", "stall_timeout"});
+  }
+
+  void add_mount() {
+    mount_command_ = add("mount", "mount a folder");
+    mount_command_
+        ->add_option("SOURCE", mount_.source, "https://VENDING-SERVER or oss://BUCKET/PREFIX")
+        ->required();
+    mount_command_->add_option("DIRECTORY", mount_.mount_point, "where it is to be seen")
+        ->required();
+    mount_command_->add_flag("-f,--foreground", mount_.foreground,
+                             "stay in the foreground, log to stderr");
+    mount_command_->add_flag("-d,--debug", mount_.debug,
+                             "like -f, and show every request of the kernel");
+    mount_command_->add_flag("-s,--single-threaded", mount_.single_threaded,
+                             "take the kernel's requests on one thread");
+    mount_flags_.emplace(*mount_command_);
+    mount_flags_->add_option_lists(*mount_command_);
+    mount_command_->footer(options_help);
+  }
+
+  void add_umount() {
+    umount_command_ = add("umount", "unmount, and wait until everything is in OSS");
+    umount_command_->add_option("DIRECTORY", umount_.mount_point, "where it is mounted")
+        ->required();
+    umount_command_->add_flag("--no-wait", umount_.no_wait,
+                              "do not wait; the daemon goes on by itself");
+    umount_command_->add_flag("-z,--lazy", umount_.lazy, "also while files are open there");
+  }
+
+  void add_status() {
+    status_command_ = add("status", "show how mounts are doing");
+    status_command_->add_option("DIRECTORY", status_.mount_point,
+                                "where it is mounted (all mounts)");
+    status_command_->add_flag("--json", status_.json, "for programs");
+  }
+
+  void add_the_rest() {
+    refresh_command_ = add("refresh", "obtain a new credential now");
+    refresh_command_->add_option("DIRECTORY", refresh_.mount_point, "where it is mounted")
+        ->required();
+    drain_command_ = add("drain", "wait until everything is in OSS");
+    drain_command_->add_option("DIRECTORY", drain_.mount_point, "where it is mounted")->required();
+    log_level_command_ = add("log-level", "change what a daemon logs");
+    log_level_command_->add_option("DIRECTORY", log_level_.mount_point, "where it is mounted")
+        ->required();
+    log_level_command_
+        ->add_option("LEVEL", log_level_.level, "trace, debug, info, warning, error or off")
+        ->required();
+    version_command_ = add("version", "show the version");
+  }
+
+  Command command() {
+    if (login_command_->parsed()) {
+      login_.settings = login_flags_->settings();
+      return login_;
+    }
+    if (mount_command_->parsed()) {
+      if (!mount_flags_->problem().empty()) return usage(mount_flags_->problem());
+      mount_.settings = mount_flags_->settings();
+      return mount_;
+    }
+    if (umount_command_->parsed()) return umount_;
+    if (status_command_->parsed()) return status_;
+    if (refresh_command_->parsed()) return refresh_;
+    if (drain_command_->parsed()) return drain_;
+    if (log_level_command_->parsed()) return log_level_;
+    std::puts("stsfs " STSFS_VERSION);
+    return Done{kExitOk};
+  }
+
+  CLI::App app_{"stsfs: a folder in Alibaba Cloud OSS as a directory of this machine", "stsfs"};
+  LoginArguments login_;
+  MountArguments mount_;
+  UmountArguments umount_;
+  StatusArguments status_;
+  RefreshArguments refresh_;
+  DrainArguments drain_;
+  LogLevelArguments log_level_;
+  std::optional<TableFlags> login_flags_, mount_flags_;
+  CLI::App *login_command_ = nullptr, *mount_command_ = nullptr, *umount_command_ = nullptr,
+           *status_command_ = nullptr, *refresh_command_ = nullptr, *drain_command_ = nullptr,
+           *log_level_command_ = nullptr, *version_command_ = nullptr;
+};
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
+
+}  // namespace stsfs::daemon

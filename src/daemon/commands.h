@@ -1,0 +1,53 @@
+#pragma once
+
+#include <string>
+
+#include "paths.h"
+#include "settings.h"
+
+/// What each subcommand does, apart from how its command line looks. Each returns the exit code and
+/// has said on stderr what went wrong.
+namespace stsfs::daemon {
+
+struct LoginArguments {
+  std::string url;
+  std::string user;  ///< Empty: who runs it.
+  bool password_from_stdin = false;
+  Settings settings;  ///< cacert, proxy, insecure_http and the like.
+};
+int login_command(const LoginArguments& arguments);
+
+struct MountArguments {
+  std::string source;
+  std::string mount_point;
+  Settings settings;  ///< From `-o` and flags, in their order.
+  bool foreground = false;
+  bool debug = false;
+  bool single_threaded = false;
+  bool sloppy = false;  ///< mount(8)'s -s: unknown options are no error.
+  bool fake = false;    ///< mount(8)'s -f: everything but the mount.
+};
+int mount_command(const MountArguments& arguments);
+
+struct UmountArguments {
+  std::string mount_point;
+  bool no_wait = false;
+  bool lazy = false;
+};
+int umount_command(const UmountArguments& arguments);
+
+struct StatusArguments {
+  std::string mount_point;  ///< Empty: all of this user's.
+  bool json = false;
+};
+int status_command(const StatusArguments& arguments);
+
+int refresh_command(const std::string& mount_point);
+int drain_command(const std::string& mount_point);
+int log_level_command(const std::string& mount_point, const std::string& level);
+
+/// Configuration files, then the environment, then `given`: everything that was set, the later
+/// first in rank.
+Result<Settings> all_settings(const Paths& paths, const Settings& given);
+
+}  // namespace stsfs::daemon

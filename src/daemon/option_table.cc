@@ -1,0 +1,185 @@
+// The one table of what can be set for a mount. Flags, -o, the environment, configuration files,
+// --help and (by a test) the man page all follow from it.
+#include <array>
+#include <cctype>
+
+#include "mount_options.h"
+#include "option_values.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::daemon {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using Options = MountOptions;
+using Value = const std::string&;
+
+constexpr std::uint64_t kTiB = std::uint64_t{1} << 40;
+
+Result<void> set_log_level_option(Options& options, Value value) {
+  const auto level = parse_log_level(value);
+  if (!level) return fail(Errc::kInvalid, "must be one of trace, debug, info, warning, error, off");
+  options.log_level = *level;
+  return {};
+}
+
+Result<void> set_log(Options& options, Value value) {
+  for (const char* name : {"auto", "stderr", "syslog", "journal"})
+    if (value == name) return set_text(options.log, value);
+  if (value.starts_with('/')) return set_path(options.log, value);
+  return fail(Errc::kInvalid,
+              "must be auto, stderr, syslog, journal or the absolute path of a file");
+}
+
+Result<void> set_state_name(Options& options, Value value) {
+  constexpr std::size_t kNameMax = 64;
+  for (const char c : value)
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0 && c != '-' && c != '_')
+      return fail(Errc::kInvalid, "must be letters, digits, - and _");
+  if (value.size() > kNameMax) return fail(Errc::kInvalid, "must be at most 64 characters");
+  options.state = value;
+  return {};
+}
+
+Result<void> set_umask(Options& options, Value value) {
+  std::optional<unsigned> mode;
+  if (auto set = set_mode(mode, value); !set) return set;
+  options.umask = *mode;
+  return {};
+}
+
+// clang-format off
+const std::array kTable{
+  // --- where the folder is ---
+  OptionRow{"endpoint", "URL", "",
+            "OSS endpoint, such as https://oss-cn-hangzhou.aliyuncs.com; needed with oss://, otherwise the vending server says it",
+            [](Options& o, Value v) { return set_text(o.endpoint, v); }},
+  OptionRow{"region", "REGION", "",
+            "region of the bucket, such as cn-hangzhou; taken from the endpoint where that names it",
+            [](Options& o, Value v) { return set_text(o.region, v); }},
+  OptionRow{"credentials", "KIND", "vending",
+            "where credentials come from: vending, env (OSS_ACCESS_KEY_ID, … in the environment) or static (credentials_file)",
+            [](Options& o, Value v) {
+              return set_choice<CredentialKind>(o.credentials, v, {{"vending", CredentialKind::kVending},
+                                                                   {"env", CredentialKind::kEnvironment},
+                                                                   {"static", CredentialKind::kStatic}});
+            }},
+  OptionRow{"vend", "URL", "",
+            "vending server that gives the credentials, where the source is oss://bucket/prefix",
+            [](Options& o, Value v) { return set_text(o.vend, v); }},
+  OptionRow{"credentials_file", "FILE", "",
+            "JSON file, mode 0600, with AccessKeyId, AccessKeySecret and SecurityToken; read again at each renewal",
+            [](Options& o, Value v) { return set_path(o.credentials_file, v); }},
+  // --- how to get there ---
+  OptionRow{"cacert", "FILE", "", "PEM file with the certificate authorities to trust, instead of the system's",
+            [](Options& o, Value v) { return set_path(o.cacert, v); }},
+  OptionRow{"proxy", "URL", "", "HTTP proxy; not set: as the environment says (https_proxy, no_proxy)",
+            [](Options& o, Value v) { return set_text(o.proxy, v); }},
+  OptionRow{"insecure_http", "", "no", "allow http:// to a vending server on another machine, where anybody on the way can read the token",
+            [](Options& o, Value v) { return set_bool(o.insecure_http, v); }},
+  OptionRow{"sigv", "VERSION", "4", "signature version of OSS: 4 or 1",
+            [](Options& o, Value v) { return set_choice<int>(o.signature_version, v, {{"4", 4}, {"1", 1}}); }},
+  OptionRow{"path_style", "WHEN", "auto", "put the bucket into the path of URLs: yes, no or auto (for IP addresses and localhost)",
+            [](Options& o, Value v) {
+              return set_choice<UrlStyleChoice>(o.url_style, v.empty() ? "yes" : v,
+                                                {{"auto", UrlStyleChoice::kAutomatic},
+                                                 {"yes", UrlStyleChoice::kPath},
+                                                 {"no", UrlStyleChoice::kVirtualHosted}});
+            }},
+  OptionRow{"connections", "COUNT", "64", "connections to OSS at once, at most",
+            [](Options& o, Value v) { return set_int(o.connections_max, v, 1, 1'024); }},
+  // --- whose the files are ---
+  OptionRow{"uid", "NUMBER", "", "owner of objects that carry none; not set: who mounts",
+            [](Options& o, Value v) { return set_id(o.uid, v); }},
+  OptionRow{"gid", "NUMBER", "", "group of objects that carry none; not set: that of who mounts",
+            [](Options& o, Value v) { return set_id(o.gid, v); }},
+  OptionRow{"umask", "MODE", "077", "permissions taken from objects that carry none",
+            [](Options& o, Value v) { return set_umask(o, v); }},
+  OptionRow{"file_mode", "MODE", "", "permissions of files whose objects carry none, instead of 0666 less umask",
+            [](Options& o, Value v) { return set_mode(o.file_mode, v); }},
+  OptionRow{"dir_mode", "MODE", "", "permissions of directories whose objects carry none, instead of 0777 less umask",
+            [](Options& o, Value v) { return set_mode(o.dir_mode, v); }},
+  OptionRow{"allow_other", "", "no", "let other users into the mount, as far as the permissions allow",
+            [](Options& o, Value v) { return set_bool(o.allow_other, v); }},
+  OptionRow{"ro", "", "no", "read-only",
+            [](Options& o, Value v) { return set_bool(o.read_only, v); }},
+  // --- what may be known and kept, and where ---
+  OptionRow{"consistency", "KIND", "cached",
+            "cached (names and attributes for as long as freshness says), strict (always ask) or private (nobody else writes here)",
+            [](Options& o, Value v) {
+              return set_choice<Consistency>(o.consistency, v, {{"cached", Consistency::kCached},
+                                                                {"strict", Consistency::kStrict},
+                                                                {"private", Consistency::kPrivate}});
+            }},
+  OptionRow{"freshness", "TIME", "30s", "how long names, attributes and listings are relied on",
+            [](Options& o, Value v) { return set_duration(o.freshness, v, milliseconds(0), hours(24)); }},
+  OptionRow{"staging_size", "SIZE", "0", "disk space for what is written and not in OSS yet; 0: what the disk has, less a reserve",
+            [](Options& o, Value v) { return set_size(o.staging_bytes, v, 0, 1024 * kTiB); }},
+  OptionRow{"state_dir", "DIRECTORY", "", "where staged data lies; not set: $XDG_STATE_HOME/stsfs, for root /var/lib/stsfs",
+            [](Options& o, Value v) { return set_path(o.state_dir, v); }},
+  OptionRow{"state", "NAME", "", "a state of its own, so that one folder can be mounted a second time",
+            [](Options& o, Value v) { return set_state_name(o, v); }},
+  // --- how long to wait ---
+  OptionRow{"connect_timeout", "TIME", "5s", "for a connection to a server",
+            [](Options& o, Value v) { return set_duration(o.connect_timeout, v, milliseconds(100), minutes(10)); }},
+  OptionRow{"stall_timeout", "TIME", "15s", "without a byte moving before a transfer is given up and tried again",
+            [](Options& o, Value v) { return set_duration(o.stall_timeout, v, milliseconds(500), minutes(10)); }},
+  OptionRow{"metadata_timeout", "TIME", "30s", "until an operation on names or attributes fails",
+            [](Options& o, Value v) { return set_duration(o.metadata_timeout, v, seconds(1), hours(1)); }},
+  OptionRow{"read_timeout", "TIME", "30s", "until a read fails",
+            [](Options& o, Value v) { return set_duration(o.read_timeout, v, seconds(1), hours(1)); }},
+  OptionRow{"commit_timeout", "TIME", "60s", "without progress until close or fsync fails; the data is kept and tried again",
+            [](Options& o, Value v) { return set_duration(o.commit_timeout, v, seconds(1), hours(1)); }},
+  OptionRow{"mount_timeout", "TIME", "30s", "for the first credential and the probe of the folder",
+            [](Options& o, Value v) { return set_duration(o.mount_timeout, v, seconds(1), hours(1)); }},
+  OptionRow{"drain_timeout", "TIME", "5m", "for what is pending when the mount ends",
+            [](Options& o, Value v) { return set_duration(o.drain_timeout, v, seconds(0), hours(24 * 7)); }},
+  // --- the process ---
+  OptionRow{"log", "WHERE", "auto", "auto (journal, else syslog, else a file in the state directory), stderr, syslog, journal or a file",
+            [](Options& o, Value v) { return set_log(o, v); }},
+  OptionRow{"log_level", "LEVEL", "info", "trace, debug, info, warning, error or off",
+            [](Options& o, Value v) { return set_log_level_option(o, v); }},
+  OptionRow{"allow_core", "", "no", "leave core files and debuggers possible; they show keys and tokens",
+            [](Options& o, Value v) { return set_bool(o.allow_core, v); }},
+  OptionRow{"receivers", "COUNT", "0", "threads that take requests from the kernel; 0: one a CPU, at most 4",
+            [](Options& o, Value v) { return set_int(o.receivers, v, 0, 64); }},
+  OptionRow{"read_ahead", "KIB", "1024", "read-ahead of the kernel; more than 128 takes root",
+            [](Options& o, Value v) { return set_int(o.read_ahead_kib, v, 0, 65'536); }},
+};
+// clang-format on
+
+}  // namespace
+
+std::string OptionRow::flag() const {
+  std::string out = "--" + std::string(name);
+  for (char& c : out)
+    if (c == '_') c = '-';
+  return out;
+}
+
+std::string OptionRow::environment() const {
+  std::string out = "STSFS_";
+  for (const char* c = name; *c != '\0'; ++c)
+    out += static_cast<char>(std::toupper(static_cast<unsigned char>(*c)));
+  return out;
+}
+
+std::span<const OptionRow> option_table() { return kTable; }
+
+const OptionRow* find_option(std::string_view name) {
+  for (const OptionRow& row : kTable)
+    if (name == row.name) return &row;
+  return nullptr;
+}
+
+MountOptions default_options() {
+  MountOptions options;
+  for (const OptionRow& row : kTable)
+    if (*row.default_text != '\0') (void)row.set(options, row.default_text);  // a test sets each
+  return options;
+}
+
+}  // namespace stsfs::daemon

@@ -1,0 +1,98 @@
+#include "option_values.h"
+
+#include <array>
+#include <filesystem>
+
+#include "stsfs/base/text.h"
+
+namespace stsfs::daemon {
+
+Result<void> set_bool(bool& target, const std::string& value) {
+  for (const char* yes : {"", "yes", "true", "on", "1"})
+    if (value == yes) {
+      target = true;
+      return {};
+    }
+  for (const char* no : {"no", "false", "off", "0"})
+    if (value == no) {
+      target = false;
+      return {};
+    }
+  return fail(Errc::kInvalid, "must be yes or no");
+}
+
+Result<void> set_text(std::string& target, const std::string& value) {
+  if (value.find_first_of(std::string("\0\n\r", 3)) != std::string::npos)
+    return fail(Errc::kInvalid, "must be one line");
+  target = value;
+  return {};
+}
+
+Result<void> set_path(std::string& target, const std::string& value) {
+  std::string path;
+  if (auto one_line = set_text(path, value); !one_line) return one_line;
+  if (!path.empty()) {
+    std::error_code error;
+    path = std::filesystem::absolute(path, error).lexically_normal();
+    if (error) return fail(Errc::kInvalid, "must be a path: " + error.message());
+  }
+  target = std::move(path);
+  return {};
+}
+
+Result<void> set_int(int& target, const std::string& value, int min, int max) {
+  const auto number = parse_u64(value);
+  if (!number || *number < static_cast<std::uint64_t>(min) ||
+      *number > static_cast<std::uint64_t>(max))
+    return fail(Errc::kInvalid,
+                "must be a number between " + std::to_string(min) + " and " + std::to_string(max));
+  target = static_cast<int>(*number);
+  return {};
+}
+
+Result<void> set_id(std::optional<unsigned>& target, const std::string& value) {
+  constexpr std::uint64_t kNobodyAtAll = 0xffff'ffff;  // (uid_t)-1: "do not change"
+  const auto number = parse_u64(value);
+  if (!number || *number >= kNobodyAtAll)
+    return fail(Errc::kInvalid, "must be a user or group number");
+  target = static_cast<unsigned>(*number);
+  return {};
+}
+
+Result<void> set_mode(std::optional<unsigned>& target, const std::string& value) {
+  const auto number = parse_u64(value, 8);
+  if (!number || *number > 0777)
+    return fail(Errc::kInvalid, "must be permissions in octal, at most 0777");
+  target = static_cast<unsigned>(*number);
+  return {};
+}
+
+Result<void> set_size(std::uint64_t& target, const std::string& value, std::uint64_t min,
+                      std::uint64_t max) {
+  const auto size = parse_size(value);
+  if (!size || *size < min || *size > max)
+    return fail(Errc::kInvalid, "must be a size between " + human_bytes(min) + " and " +
+                                    human_bytes(max) + ", such as 64M or 2G");
+  target = *size;
+  return {};
+}
+
+Result<void> set_duration(std::chrono::milliseconds& target, const std::string& value,
+                          std::chrono::milliseconds min, std::chrono::milliseconds max) {
+  constexpr std::array<std::pair<std::string_view, std::int64_t>, 5> kUnits{
+      {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}, {"", 1'000}}};
+  constexpr std::uint64_t kNumberMax = 1'000'000'000;  // keeps the product far from overflow
+  for (const auto& [unit, factor] : kUnits) {
+    if (!value.ends_with(unit)) continue;
+    const auto number = parse_u64(std::string_view(value).substr(0, value.size() - unit.size()));
+    if (!number || *number > kNumberMax) continue;
+    const std::chrono::milliseconds time(static_cast<std::int64_t>(*number) * factor);
+    if (time < min || time > max) break;
+    target = time;
+    return {};
+  }
+  return fail(Errc::kInvalid, "must be a time between " + std::to_string(min.count()) + "ms and " +
+                                  std::to_string(max.count() / 1'000) + "s, such as 30s or 5m");
+}
+
+}  // namespace stsfs::daemon

@@ -1,0 +1,64 @@
+#include "stsfs/daemon/program.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "command_line.h"
+#include "commands.h"
+#include "exit_codes.h"
+#include "option_values.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/process.h"
+
+namespace stsfs::daemon {
+namespace {
+
+/// `allow_core`, before options are read in earnest: hardening comes first.
+bool wants_core(int argc, char** argv) {
+  bool wanted = false;
+  if (const char* value = getenv("STSFS_ALLOW_CORE")) (void)set_bool(wanted, value);
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--allow-core") wanted = true;
+    const auto settings = parse_option_list(argument, "");
+    if (!settings) continue;
+    for (const Setting& setting : *settings)
+      if (setting.name == "allow_core" || setting.name == "-oallow_core")
+        (void)set_bool(wanted, setting.value);
+  }
+  return wanted;
+}
+
+struct Run {
+  int operator()(const LoginArguments& arguments) const { return login_command(arguments); }
+  int operator()(const MountArguments& arguments) const { return mount_command(arguments); }
+  int operator()(const UmountArguments& arguments) const { return umount_command(arguments); }
+  int operator()(const StatusArguments& arguments) const { return status_command(arguments); }
+  int operator()(const RefreshArguments& arguments) const {
+    return refresh_command(arguments.mount_point);
+  }
+  int operator()(const DrainArguments& arguments) const {
+    return drain_command(arguments.mount_point);
+  }
+  int operator()(const LogLevelArguments& arguments) const {
+    return log_level_command(arguments.mount_point, arguments.level);
+  }
+  int operator()(const Done& done) const { return done.exit_code; }
+};
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+  if (!wants_core(argc, argv)) {
+    if (auto hardened = harden_process(); !hardened)
+      std::fprintf(stderr, "stsfs: secrets may show in a core file: %s\n",
+                   hardened.error().message.c_str());
+  }
+  start_log({.level = LogLevel::kWarning, .target = LogTarget::kStderr, .program = "stsfs"});
+  const Command command =
+      is_mount_helper(argc, argv) ? parse_mount_helper(argc, argv) : parse_command_line(argc, argv);
+  return std::visit(Run{}, command);
+}
+
+}  // namespace stsfs::daemon

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "stsfs/base/fd.h"
+#include "stsfs/base/result.h"
+
+namespace stsfs::daemon {
+
+/// One folder's state directory, held by one daemon at a time. Released when it goes, also by a
+/// kill.
+class StateLock {
+ public:
+  /// Makes `<directory>` (0700) and locks `<directory>/lock`, which names the holder for messages.
+  ///
+  /// Errors: kBusy: another daemon has this folder mounted (the message says where, and about
+  /// state=).
+  static Result<StateLock> take(const std::string& directory, const std::string& mount_point);
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  StateLock(std::string directory, UniqueFd lock)
+      : directory_(std::move(directory)), lock_(std::move(lock)) {}
+
+  std::string directory_;
+  UniqueFd lock_;
+};
+
+}  // namespace stsfs::daemon

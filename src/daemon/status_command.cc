@@ -1,0 +1,131 @@
+// What asks a running daemon: status, refresh, drain, log level.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "paths.h"
+#include "status_text.h"
+#include "stsfs/base/text.h"
+#include "stsfs/control/client.h"
+#include "stsfs/fuse/mounts.h"
+
+namespace stsfs::daemon {
+namespace {
+
+constexpr std::chrono::seconds kAskTimeout{10};
+constexpr std::chrono::seconds kRefreshTimeout{30};
+constexpr std::chrono::hours kDrainTimeout{24 * 7};  // Ctrl-C ends it sooner; the daemon goes on
+
+Deadline in(std::chrono::seconds delay) { return Deadline::in(system_clock(), delay); }
+
+/// Why nobody answers for `mount_point`, with what to do.
+Error explain_silence(const std::string& mount_point, Error error) {
+  if (error.code != Errc::kNotFound) return error;
+  const auto mount = fuse::find_mount(mount_point);
+  if (mount && *mount && (*mount)->type == "fuse.stsfs") {
+    error.message =
+        mount_point +
+        " is mounted, but its daemon does not answer. If it was killed, mount again: the "
+        "dead mount is detached first. If another user mounted it, ask as that user or root";
+  } else {
+    error.message = mount_point + " is not mounted";
+  }
+  return error;
+}
+
+/// Calls `ask` with the socket of `mount_point`'s daemon.
+template <class Ask>
+auto with_daemon(const std::string& path, Ask ask) -> decltype(ask(std::string())) {
+  auto paths = our_paths();
+  if (!paths) return fail(std::move(paths.error()));
+  auto mount_point = fuse::resolve_mount_point(path);
+  if (!mount_point) return fail(std::move(mount_point.error()));
+  auto answer = ask(control_socket_path(*paths, *mount_point));
+  if (!answer) return fail(explain_silence(*mount_point, std::move(answer.error())));
+  return answer;
+}
+
+int code_of(const Result<void>& done) { return done ? kExitOk : report(done.error()); }
+
+Result<void> show_one(const StatusArguments& arguments) {
+  auto json = with_daemon(arguments.mount_point, [](const std::string& socket) {
+    return control::ask_status_json(socket, system_clock(), in(kAskTimeout));
+  });
+  if (!json) return fail(std::move(json.error()));
+  if (arguments.json) {
+    std::printf("%s\n", json->c_str());
+    return {};
+  }
+  auto status = control::parse_status(*json);
+  if (!status) return fail(std::move(status.error()));
+  std::fputs(status_text(*status, system_clock().wall()).c_str(), stdout);
+  return {};
+}
+
+/// Those that answer. What a killed daemon left is cleared away.
+Result<std::vector<std::string>> all_statuses() {
+  auto paths = our_paths();
+  if (!paths) return fail(std::move(paths.error()));
+  std::vector<std::string> out;
+  for (const std::string& socket : control_sockets(*paths)) {
+    auto json = control::ask_status_json(socket, system_clock(), in(kAskTimeout));
+    if (json) {
+      out.push_back(std::move(*json));
+    } else if (json.error().code == Errc::kNotFound) {
+      unlink(socket.c_str());
+    } else {
+      std::fprintf(stderr, "stsfs: %s: %s\n", socket.c_str(), json.error().message.c_str());
+    }
+  }
+  return out;
+}
+
+Result<void> show_all(bool as_json) {
+  auto all = all_statuses();
+  if (!all) return fail(std::move(all.error()));
+  if (as_json) {
+    std::string list;
+    for (const std::string& json : *all) list += (list.empty() ? "" : ",") + json;
+    std::printf("[%s]\n", list.c_str());
+    return {};
+  }
+  if (all->empty()) std::puts("nothing is mounted");
+  for (const std::string& json : *all)
+    if (auto status = control::parse_status(json))
+      std::fputs((status_text(*status, system_clock().wall()) + "\n").c_str(), stdout);
+  return {};
+}
+
+}  // namespace
+
+int status_command(const StatusArguments& arguments) {
+  return code_of(arguments.mount_point.empty() ? show_all(arguments.json) : show_one(arguments));
+}
+
+int refresh_command(const std::string& mount_point) {
+  return code_of(with_daemon(mount_point, [](const std::string& socket) {
+    return control::ask_refresh(socket, system_clock(), in(kRefreshTimeout));
+  }));
+}
+
+int drain_command(const std::string& mount_point) {
+  return code_of(with_daemon(mount_point, [](const std::string& socket) {
+    return control::ask_drain(socket, system_clock(),
+                              in(std::chrono::duration_cast<std::chrono::seconds>(kDrainTimeout)),
+                              [](const control::Progress& progress) {
+                                std::fprintf(stderr, "%llu files, %s to go\n",
+                                             static_cast<unsigned long long>(progress.files),
+                                             human_bytes(progress.bytes).c_str());
+                              });
+  }));
+}
+
+int log_level_command(const std::string& mount_point, const std::string& level) {
+  return code_of(with_daemon(mount_point, [&](const std::string& socket) {
+    return control::ask_log_level(socket, level, system_clock(), in(kAskTimeout));
+  }));
+}
+
+}  // namespace stsfs::daemon

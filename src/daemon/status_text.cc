@@ -1,0 +1,101 @@
+#include "status_text.h"
+
+#include <fmt/core.h>
+
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::daemon {
+namespace {
+
+std::string duration_text(std::chrono::seconds duration) {
+  const auto total = duration.count();
+  if (total < 120) return fmt::format("{} s", total);
+  if (total < 7'200) return fmt::format("{} min", total / 60);
+  if (total < 172'800) return fmt::format("{} h {} min", total / 3'600, total / 60 % 60);
+  return fmt::format("{} days", total / 86'400);
+}
+
+std::string relative(WallTime time, WallTime now) {
+  const auto seconds = std::chrono::round<std::chrono::seconds>(time - now);
+  if (seconds.count() >= 0) return "in " + duration_text(seconds);
+  return duration_text(-seconds) + " ago";
+}
+
+std::string line(const char* name, const std::string& value) {
+  return fmt::format("  {:<12}{}\n", name, value);
+}
+
+std::string credential_text(const control::Status& status, WallTime now) {
+  const auto& credential = status.credential;
+  std::string out = line("from", printable(credential.source));
+  if (!credential.access_key_id.empty()) out += line("key", printable(credential.access_key_id));
+  if (credential.expiration)
+    out += line("expires", format_iso8601(*credential.expiration) + ", " +
+                               relative(*credential.expiration, now));
+  std::string renewed = fmt::format("{} times", credential.renewals);
+  if (credential.renewals == 1) renewed = "once";
+  if (credential.last_renewal) renewed += ", last " + relative(*credential.last_renewal, now);
+  if (credential.next_renewal) renewed += ", next " + relative(*credential.next_renewal, now);
+  out += line("obtained", renewed);
+  if (!credential.last_error.empty()) {
+    out += line("PROBLEM", printable(credential.last_error, 1'000));
+    const bool alive = credential.expiration && *credential.expiration > now;
+    out += line("", alive ? "The present credential is used until it expires; renewal goes on."
+                          : "Nothing can be read or written until this is mended; renewal goes on. "
+                            "If the login has ended: stsfs login");
+  }
+  return out;
+}
+
+std::string pending_text(const control::Pending& pending) {
+  if (pending.files == 0) return line("pending", "nothing: all that was written is in OSS");
+  std::string out = line("PENDING", fmt::format("{} files, {}, not in OSS yet", pending.files,
+                                                human_bytes(pending.bytes)));
+  bool failed = false;
+  for (const auto& file : pending.some) {
+    out += fmt::format("    {} ({})\n", printable(file.path), human_bytes(file.size_bytes));
+    if (file.last_error.empty()) continue;
+    failed = true;
+    out += fmt::format("      {}\n", printable(file.last_error, 1'000));
+  }
+  if (failed)
+    out +=
+        line("", "It is kept and tried again; stsfs drain tries at once. Do not shut down before.");
+  return out;
+}
+
+std::string traffic_text(const control::Status& status) {
+  std::uint64_t started = 0, failed = 0;
+  std::string each;
+  for (const auto& [name, count] : status.operations) {
+    started += count.started;
+    failed += count.failed;
+    if (count.started == 0) continue;
+    each += fmt::format("    {:<24}{:>10}", name, count.started);
+    if (count.failed != 0) each += fmt::format(", {} failed", count.failed);
+    each += "\n";
+  }
+  std::string out = line("requests", fmt::format("{} ({} failed)", started, failed)) + each;
+  out += line("data", fmt::format("{} read, {} written", human_bytes(status.bytes_read),
+                                  human_bytes(status.bytes_written)));
+  return out;
+}
+
+}  // namespace
+
+std::string status_text(const control::Status& status, WallTime now) {
+  std::string out = printable(status.mount_point, 4'096) + "\n";
+  out += line("source", printable(status.source));
+  out += line("folder", fmt::format("oss://{}/{} at {}{}", printable(status.bucket),
+                                    printable(status.prefix, 1'100), printable(status.endpoint),
+                                    status.read_only ? ", read-only" : ""));
+  out += line("daemon",
+              fmt::format("stsfs {}, pid {}, up {}, {} of memory", status.version, status.pid,
+                          duration_text(status.uptime), human_bytes(status.memory_bytes)));
+  out += " credential\n" + credential_text(status, now);
+  out += " data\n" + pending_text(status.pending) + traffic_text(status);
+  return out;
+}
+
+}  // namespace stsfs::daemon

@@ -1,0 +1,98 @@
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "paths.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/text.h"
+#include "stsfs/control/client.h"
+#include "stsfs/fuse/mounts.h"
+
+namespace stsfs::daemon {
+namespace {
+
+constexpr std::chrono::seconds kAskTimeout{10};
+constexpr int kLookMilliseconds = 200;
+
+Deadline soon() { return Deadline::in(system_clock(), kAskTimeout); }
+
+/// The daemon of a mount, to be waited for.
+struct Daemon {
+  UniqueFd process;  ///< A pidfd: readable when it has ended.
+  std::string socket;
+};
+
+/// nullopt when none answers: it was killed, or belongs to another user.
+std::optional<Daemon> find_daemon(const Paths& paths, const std::string& mount_point) {
+  std::string socket = control_socket_path(paths, mount_point);
+  const auto status = control::ask_status(socket, system_clock(), soon());
+  if (!status || status->pid <= 0) return std::nullopt;
+  UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, status->pid, 0)));
+  if (!process) return std::nullopt;
+  return Daemon{std::move(process), std::move(socket)};
+}
+
+bool has_ended(const Daemon& daemon, int wait_milliseconds) {
+  pollfd process{daemon.process.get(), POLLIN, 0};
+  return poll(&process, 1, wait_milliseconds) > 0;
+}
+
+/// Until the daemon has ended; tells what it waits for. Returns what was pending last.
+control::Pending wait_for(const Daemon& daemon) {
+  control::Pending last;
+  std::uint64_t told = 0;
+  while (!has_ended(daemon, kLookMilliseconds)) {
+    const auto status = control::ask_status(daemon.socket, system_clock(), soon());
+    if (!status) continue;  // it is about to end
+    last = status->pending;
+    if (last.files == told) continue;
+    told = last.files;
+    std::fprintf(stderr, "waiting for %llu files, %s, that are not in OSS yet\n",
+                 static_cast<unsigned long long>(last.files), human_bytes(last.bytes).c_str());
+  }
+  return last;
+}
+
+Result<int> umount(const UmountArguments& arguments) {
+  auto paths = our_paths();
+  if (!paths) return fail(std::move(paths.error()));
+  auto mount_point = fuse::resolve_mount_point(arguments.mount_point);
+  if (!mount_point) return fail(std::move(mount_point.error()));
+  auto mount = fuse::find_mount(*mount_point);
+  if (!mount) return fail(std::move(mount.error()));
+  const auto daemon = find_daemon(*paths, *mount_point);
+  if (*mount && (*mount)->type != "fuse.stsfs")
+    return fail(Errc::kInvalid,
+                *mount_point + " is a mount of type " + (*mount)->type + ", not ours");
+  if (*mount) {
+    // With its daemon gone nothing can be lost by detaching, and nothing else works.
+    auto gone = fuse::unmount(*mount_point, arguments.lazy || !daemon);
+    if (!gone) return fail(std::move(gone.error()));
+  } else if (!daemon) {
+    return fail(Errc::kNotFound, *mount_point + " is not mounted");
+  }
+  if (!daemon || arguments.no_wait) return kExitOk;
+  const control::Pending left = wait_for(*daemon);
+  if (left.files == 0) return kExitOk;
+  // What it last said may have been finished in its last moments; then the next mount finds
+  // nothing.
+  std::fprintf(
+      stderr,
+      "stsfs: the daemon ended; when it was last asked, %llu files were not in OSS. Its log "
+      "says which are left\n",
+      static_cast<unsigned long long>(left.files));
+  return kExitFailed;
+}
+
+}  // namespace
+
+int umount_command(const UmountArguments& arguments) {
+  auto code = umount(arguments);
+  return code ? *code : report(code.error());
+}
+
+}  // namespace stsfs::daemon

@@ -25,6 +25,10 @@ Cloud::Cloud(std::string region, std::shared_ptr<const Directory> directory, Sts
       sts_(directory, sessions_, std::move(sts)),
       storage_(std::move(storage)) {}
 
+Cloud::~Cloud() {
+  if (storage_->persistent()) storage_->freeze();
+}
+
 void Cloud::adopt(std::unique_ptr<Journal> journal, Journal::Buckets buckets) {
   MutexLock lock(mutex_);
   journal_ = std::move(journal);

@@ -27,6 +27,10 @@ class Cloud {
   Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
         std::shared_ptr<Storage> storage, const Clock& clock);
 
+  ~Cloud();
+  Cloud(const Cloud&) = delete;
+  Cloud& operator=(const Cloud&) = delete;
+
   /// From now on everything is kept in `journal`, which has given these buckets.
   void adopt(std::unique_ptr<Journal> journal, Journal::Buckets buckets) STSFS_EXCLUDES(mutex_);
 

@@ -114,6 +114,7 @@ Result<void> Storage::read(const Place& place, std::uint64_t at,
 }
 
 void Storage::free(const Place& place, std::uint64_t stored) {
+  if (frozen_) return;
   punch(fd(place), place.offset, page_up(place.offset + place.length));
   stored_ -= stored;
 }

@@ -46,6 +46,8 @@ class Storage {
   void free(const Place& place, std::uint64_t stored);
   /// True when `place` lies within what was reserved.
   bool holds(const Place& place) const;
+  /// At the end: what goes from now on goes with the process, and stays in the directory.
+  void freeze() { frozen_ = true; }
   int fd(const Place& place) const { return files_[place.file]->fd.get(); }
 
   /// After a start: everything but these is given back, and new places lie behind them.
@@ -67,6 +69,7 @@ class Storage {
   const bool persistent_;
   const std::uint64_t bytes_max_;
   std::array<std::unique_ptr<File>, kFiles> files_;
+  std::atomic<bool> frozen_ = false;
   std::atomic<std::uint32_t> turn_ = 0;
   std::atomic<std::uint64_t> stored_ = 0;
 };

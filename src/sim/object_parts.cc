@@ -69,7 +69,7 @@ std::optional<Refusal> take_tags(const Call& call, Object& object) {
 
 std::optional<Refusal> check_key(const std::string& key) {
   const bool good = !key.empty() && key.size() <= kKeyMax && key[0] != '/' && key[0] != '\\' &&
-                    is_valid_utf8(key);
+                    key.find('\0') == std::string::npos && is_valid_utf8(key);
   if (good) return std::nullopt;
   return refuse(400, "InvalidObjectName",
                 key.size() > kKeyMax ? "The Length of Object name must be less than 1024."

@@ -31,7 +31,7 @@ struct Call {
   const Principal& principal;
   std::string bucket_name;
   std::string key;
-  std::shared_ptr<Bucket> bucket;  ///< Null only for service-level operations.
+  std::shared_ptr<Bucket> bucket;  ///< Null for service-level operations and a bucket to be made.
   std::string text;                ///< The body, for kText.
   Content content;                 ///< The body, for kContent.
   std::string content_md5;         ///< Base64, of the body.
@@ -92,6 +92,14 @@ Verdict<Answer> get_bucket_versioning(Call& call);
 Verdict<Answer> list_objects(Call& call);
 Verdict<Answer> list_objects_v2(Call& call);
 Verdict<Answer> list_object_versions(Call& call);
+// operations_bucket_setup.cc
+Verdict<Answer> put_bucket(Call& call);
+Verdict<Answer> delete_bucket(Call& call);
+Verdict<Answer> put_bucket_acl(Call& call);
+Verdict<Answer> put_bucket_versioning(Call& call);
+Verdict<Answer> put_bucket_policy(Call& call);
+Verdict<Answer> get_bucket_policy(Call& call);
+Verdict<Answer> delete_bucket_policy(Call& call);
 // operations_attributes.cc
 Verdict<Answer> put_symlink(Call& call);
 Verdict<Answer> get_symlink(Call& call);

@@ -147,7 +147,7 @@ Verdict<Answer> restore_object(Call& call) {
     if (days < 1 || days > 365)
       return refuse(400, "MalformedXML", "Days must be between 1 and 365.");
   }
-  const bool again = object.restore.ready_at.has_value();
+  const bool again = !check_readable(call, object);  // it is restored: the time is prolonged
   const WallTime ready = again ? *object.restore.ready_at : call.now + kRestoreTime;
   return amend(
       call,

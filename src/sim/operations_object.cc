@@ -41,7 +41,18 @@ RangeOutcome parse_range(std::string_view text, std::uint64_t size, bool standar
   return RangeOutcome::kPart;
 }
 
-/// response-content-type and its kin stand above what is stored.
+/// response-content-type and its kin: not for the anonymous.
+std::optional<Refusal> check_overrides(const Call& call) {
+  if (call.principal.kind != Principal::Kind::kAnonymous) return std::nullopt;
+  for (const auto& [name, value] : call.request.query)
+    if (name.starts_with("response-"))
+      return refuse(400, "InvalidRequest",
+                    "Request specific response headers cannot be used for anonymous GET requests.")
+          .value();
+  return std::nullopt;
+}
+
+/// They stand above what is stored.
 void override_headers(const Call& call, sign::Pairs& headers) {
   for (const auto& [name, value] : call.request.query) {
     if (!name.starts_with("response-")) continue;
@@ -149,6 +160,7 @@ Verdict<Answer> get_object(Call& call) {
   if (!resolved) return tl::unexpected(std::move(resolved.error()));
   const Object& object = *resolved->object;
   const Object& shown = resolved->link ? *resolved->link : object;
+  if (auto refusal = check_overrides(call)) return tl::unexpected(*refusal);
   if (auto refusal = check_readable(call, object)) return tl::unexpected(*refusal);
   if (auto refusal = check_conditions(call, object, "")) return tl::unexpected(*refusal);
   const std::uint64_t size = object.content.size();

@@ -161,7 +161,7 @@ void OssResponder::choose_operation() {
   }
   if (!target_.bucket.empty()) {
     bucket_ = services_.cloud.find_bucket(target_.bucket);
-    if (!bucket_) {
+    if (!bucket_ && operation_->run != put_bucket) {
       refuse_with(no_such_bucket(target_.bucket).value());
       return;
     }
@@ -294,7 +294,10 @@ HttpAnswer OssResponder::finished(Verdict<Answer> result) {
   out.content = std::move(result->content);
   out.head_size = result->head_size;
   out.text = std::move(result->text);
-  if (!out.text.empty()) out.headers.emplace_back("Content-Type", "application/xml");
+  const bool typed = std::any_of(out.headers.begin(), out.headers.end(), [](const auto& header) {
+    return equals_ignoring_case(header.first, "content-type");
+  });
+  if (!out.text.empty() && !typed) out.headers.emplace_back("Content-Type", "application/xml");
   return out;
 }
 

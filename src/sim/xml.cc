@@ -6,7 +6,9 @@ namespace {
 class StringWriter final : public pugi::xml_writer {
  public:
   void write(const void* data, std::size_t size) override {
-    text.append(static_cast<const char*>(data), size);
+    // Raw, a parser would read it as a line feed. pugixml escapes the other control characters.
+    for (const char c : std::string_view(static_cast<const char*>(data), size))
+      c == '\r' ? text.append("&#13;") : text.append(1, c);
   }
   std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 };

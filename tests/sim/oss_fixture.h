@@ -46,6 +46,11 @@ struct Seen {
   std::string code() const { return element("Code"); }
 };
 
+inline std::string unquoted(std::string text) {
+  std::erase(text, '"');
+  return text;
+}
+
 /// One request, before it is signed.
 struct Ask {
   std::string method = "GET";

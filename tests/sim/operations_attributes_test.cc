@@ -1,0 +1,172 @@
+#include <gmock/gmock.h>
+
+#include "sim/oss_fixture.h"
+
+namespace stsfs::sim {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class Attributes : public OssTest {
+ protected:
+  void SetUp() override { make(); }
+  Seen link(const std::string& key, const std::string& target, sign::Pairs headers = {}) {
+    headers.emplace_back("x-oss-symlink-target", target);
+    return ask(
+        {.method = "PUT", .key = key, .query = {{"symlink", ""}}, .headers = std::move(headers)});
+  }
+  Seen target_of(const std::string& key) { return ask({.key = key, .query = {{"symlink", ""}}}); }
+};
+
+// --- symbolic links ---
+
+TEST_F(Attributes, LinkIsReadThroughToItsTarget) {
+  put("dir/target \xE4\xB8\xAD", "content", {{"Content-Type", "text/css"}});
+  clock_.advance(std::chrono::seconds(5));
+  EXPECT_EQ(link("l", "dir%2Ftarget%20%E4%B8%AD", {{"x-oss-meta-mode", "41471"}}).status, 200);
+  const Seen read = get("l");
+  EXPECT_EQ(read.body, "content");
+  EXPECT_EQ(read.header("x-oss-object-type"), "Symlink");
+  EXPECT_EQ(read.header("ETag"), head("dir/target \xE4\xB8\xAD").header("ETag"));
+  EXPECT_EQ(read.header("Last-Modified"), "Fri, 02 Jan 2026 03:04:10 GMT");  // the later one
+  EXPECT_EQ(read.header("x-oss-meta-mode"), "41471");
+  EXPECT_EQ(head("l").head_size, 7U);
+}
+
+TEST_F(Attributes, LinkTellsItsTargetAsItWasSentOrEncoded) {
+  link("l", "a/b", {{"x-oss-meta-mode", "41471"}});
+  const Seen answer = target_of("l");
+  EXPECT_EQ(answer.header("x-oss-symlink-target"), "a/b");
+  EXPECT_EQ(answer.header("x-oss-meta-mode"), "41471");
+  EXPECT_NE(answer.header("ETag"), "");
+  turn("symlink_target_encoded");
+  EXPECT_EQ(target_of("l").header("x-oss-symlink-target"), "a%2Fb");
+}
+
+TEST_F(Attributes, DanglingLinksAndLinksToLinksAreErrorsOfReading) {
+  link("dangling", "nothing");
+  link("l2", "dangling");
+  EXPECT_EQ(get("dangling").code(), "SymlinkTargetNotExist");
+  EXPECT_EQ(get("dangling").status, 404);
+  EXPECT_EQ(get("l2").code(), "InvalidTargetType");
+  EXPECT_EQ(target_of("dangling").status, 200);
+}
+
+TEST_F(Attributes, BriefHeadDescribesTheLinkItself) {
+  put("target", "content");
+  link("l", "target");
+  const Seen meta = ask({.method = "HEAD", .key = "l", .query = {{"objectMeta", ""}}});
+  EXPECT_EQ(meta.header("x-oss-object-type"), "Symlink");
+  EXPECT_NE(meta.header("ETag"), head("target").header("ETag"));
+}
+
+TEST_F(Attributes, LinksHonourForbidOverwriteAndOverwriteOtherwise) {
+  put("k", "x");
+  EXPECT_EQ(link("k", "t", {{"x-oss-forbid-overwrite", "true"}}).code(), "FileAlreadyExists");
+  EXPECT_EQ(link("k", "t").status, 200);
+  EXPECT_EQ(link("k", "").code(), "InvalidArgument");
+  EXPECT_EQ(target_of("none").code(), "NoSuchKey");
+  put("plain", "x");
+  EXPECT_EQ(target_of("plain").code(), "NotSymlink");
+}
+
+TEST_F(Attributes, HierarchicalBucketsHaveNoLinks) {
+  make({.name = "tree", .hierarchical = true});
+  EXPECT_EQ(ask({.method = "PUT",
+                 .key = "l",
+                 .query = {{"symlink", ""}},
+                 .headers = {{"x-oss-symlink-target", "t"}},
+                 .bucket = "tree"})
+                .code(),
+            "OperationNotSupported");
+}
+
+// --- ACL and tags ---
+
+TEST_F(Attributes, AclOfAnObjectOpensIt) {
+  put("k", "x");
+  EXPECT_EQ(ask({.key = "k", .query = {{"acl", ""}}}).element("Grant"), "default");
+  const auto set = [&](const std::string& acl) {
+    return ask({.method = "PUT",
+                .key = "k",
+                .query = {{"acl", ""}},
+                .headers = {{"x-oss-object-acl", acl}}});
+  };
+  EXPECT_EQ(set("public-read").status, 200);
+  EXPECT_EQ(ask({.key = "k", .query = {{"acl", ""}}}).element("Grant"), "public-read");
+  EXPECT_EQ(ask({.key = "k", .id = ""}).status, 200);
+  EXPECT_EQ(set("nobody").code(), "InvalidArgument");
+}
+
+TEST_F(Attributes, TagsAreSetReadAndRemovedWithoutTouchingTheObject) {
+  put("k", "x", {{"x-oss-tagging", "a=1&b=%20"}});
+  EXPECT_EQ(head("k").header("x-oss-tagging-count"), "2");
+  clock_.advance(std::chrono::seconds(5));
+  const auto set = [&](const std::string& tags) {
+    return ask({.method = "PUT",
+                .key = "k",
+                .query = {{"tagging", ""}},
+                .body = "<Tagging><TagSet>" + tags + "</TagSet></Tagging>"});
+  };
+  EXPECT_EQ(set("<Tag><Key>c</Key><Value>3</Value></Tag>").status, 200);
+  const Seen tags = ask({.key = "k", .query = {{"tagging", ""}}});
+  EXPECT_THAT(tags.body,
+              HasSubstr("<Tagging><TagSet><Tag><Key>c</Key><Value>3</Value></Tag></TagSet>"));
+  EXPECT_EQ(head("k").header("Last-Modified"), "Fri, 02 Jan 2026 03:04:05 GMT");
+  std::string many;
+  for (int i = 0; i < 11; ++i)
+    many += "<Tag><Key>" + std::to_string(i) + "</Key><Value></Value></Tag>";
+  EXPECT_EQ(set(many).status, 400);
+  EXPECT_EQ(set("<Tag><Key>" + std::string(129, 'k') + "</Key></Tag>").status, 400);
+  EXPECT_EQ(ask({.method = "DELETE", .key = "k", .query = {{"tagging", ""}}}).status, 204);
+  EXPECT_EQ(head("k").header("x-oss-tagging-count"), "");
+}
+
+// --- archives ---
+
+class Archives : public Attributes {
+ protected:
+  Seen restore(const std::string& days = "1") {
+    return ask({.method = "POST",
+                .key = "k",
+                .query = {{"restore", ""}},
+                .body = "<RestoreRequest><Days>" + days + "</Days></RestoreRequest>"});
+  }
+};
+
+TEST_F(Archives, AreReadOnlyAfterTheyWereRestored) {
+  put("k", "content", {{"x-oss-storage-class", "Archive"}});
+  EXPECT_EQ(get("k").status, 403);
+  EXPECT_EQ(get("k").code(), "InvalidObjectState");
+  EXPECT_EQ(head("k").status, 200);
+  EXPECT_EQ(restore().status, 202);
+  EXPECT_EQ(head("k").header("x-oss-restore"), "ongoing-request=\"true\"");
+  EXPECT_EQ(restore().code(), "RestoreAlreadyInProgress");
+  EXPECT_EQ(get("k").code(), "InvalidObjectState");
+  clock_.advance(std::chrono::minutes(2));
+  EXPECT_EQ(get("k").body, "content");
+  EXPECT_THAT(head("k").header("x-oss-restore"),
+              HasSubstr("ongoing-request=\"false\", expiry-date=\"Sat, 03 Jan 2026"));
+  EXPECT_EQ(restore("2").status, 200);
+  clock_.advance(std::chrono::hours(24 * 3));
+  EXPECT_EQ(get("k").code(), "InvalidObjectState");
+  EXPECT_EQ(restore().status, 202);  // once more
+}
+
+TEST_F(Archives, AreNotCopiedUntilRestored) {
+  put("k", "content", {{"x-oss-storage-class", "ColdArchive"}});
+  const Ask copy{.method = "PUT", .key = "b", .headers = {{"x-oss-copy-source", "/bucket/k"}}};
+  EXPECT_EQ(ask(copy).code(), "InvalidObjectState");
+}
+
+TEST_F(Archives, OnlyArchivesAreRestored) {
+  put("k", "content");
+  EXPECT_EQ(restore().code(), "OperationNotSupported");
+  put("k", "content", {{"x-oss-storage-class", "Archive"}});
+  EXPECT_EQ(restore("0").status, 400);
+  EXPECT_EQ(restore("x").status, 400);
+}
+
+}  // namespace
+}  // namespace stsfs::sim

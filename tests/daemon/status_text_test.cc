@@ -1,0 +1,64 @@
+#include "status_text.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::daemon {
+namespace {
+
+using std::chrono::seconds;
+
+const WallTime kNow(seconds(1'800'000'000));
+
+control::Status healthy() {
+  control::Status status;
+  status.mount_point = "/home/alice/cloud";
+  status.bucket = "examplebucket";
+  status.prefix = "users/alice/";
+  status.endpoint = "https://e";
+  status.credential.source = "vending server https://vend.example.com";
+  status.credential.access_key_id = "STS.abc";
+  status.credential.expiration = kNow + seconds(1'800);
+  status.credential.last_renewal = kNow - seconds(60);
+  status.credential.renewals = 3;
+  return status;
+}
+
+bool mentions(const control::Status& status, const std::string& part) {
+  return status_text(status, kNow).find(part) != std::string::npos;
+}
+
+TEST(StatusText, SaysThatAllIsWell) {
+  EXPECT_TRUE(mentions(healthy(), "all that was written is in OSS"));
+  EXPECT_TRUE(mentions(healthy(), "in 30 min"));
+  EXPECT_TRUE(mentions(healthy(), "3 times, last 60 s ago"));
+  EXPECT_FALSE(mentions(healthy(), "PROBLEM"));
+}
+
+TEST(StatusText, AFailedRenewalComesWithWhatFollows) {
+  control::Status status = healthy();
+  status.credential.last_error = "vending server: refused";
+  EXPECT_TRUE(mentions(status, "PROBLEM"));
+  EXPECT_TRUE(mentions(status, "used until it expires"));
+  status.credential.expiration = kNow - seconds(1);
+  EXPECT_TRUE(mentions(status, "Nothing can be read or written"));
+  EXPECT_TRUE(mentions(status, "stsfs login"));
+}
+
+TEST(StatusText, PendingFilesAreShownWithTheirReasons) {
+  control::Status status = healthy();
+  status.pending = {
+      .files = 1, .bytes = 2048, .some = {{"a\nfile", 2048, "no space in the quota"}}};
+  EXPECT_TRUE(mentions(status, "PENDING"));
+  EXPECT_TRUE(mentions(status, "a\\x0Afile (2.0 KiB)"));
+  EXPECT_TRUE(mentions(status, "no space in the quota"));
+  EXPECT_TRUE(mentions(status, "stsfs drain"));
+}
+
+TEST(StatusText, NamesCannotSpeakToTheTerminal) {
+  control::Status status = healthy();
+  status.mount_point = "/m\x1b[31m";
+  EXPECT_FALSE(mentions(status, "\x1b"));
+}
+
+}  // namespace
+}  // namespace stsfs::daemon

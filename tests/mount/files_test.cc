@@ -1,0 +1,254 @@
+// Files through a real mount of a real (simulated) cloud. Statements of stsfs(7) stand above the
+// tests that hold them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "mount/cloud.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+
+class Files : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
+  static void TearDownTestSuite() { cloud_.reset(); }
+  void SetUp() override {
+    user_ = std::make_unique<MountedUser>(*cloud_, std::string("u") + random_hex(4));
+    ASSERT_TRUE(user_->is_mounted());
+  }
+  void TearDown() override {
+    if (!user_->is_mounted()) return;
+    const Outcome gone = user_->umount();
+    EXPECT_EQ(gone.code, 0) << gone.said;
+  }
+
+  std::string at(const std::string& name) const { return *user_ / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream out(at(name), std::ios::binary);
+    out << text;
+    out.close();
+    EXPECT_TRUE(out) << name;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(at(name), std::ios::binary);
+    EXPECT_TRUE(in) << name;
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::string bytes(std::size_t size) const {
+    std::string out(size, '\0');
+    fill_random(std::as_writable_bytes(std::span(out)));
+    return out;
+  }
+  /// Everything that is known here is forgotten, and asked of OSS again.
+  void remount() {
+    const Outcome gone = user_->umount();
+    ASSERT_EQ(gone.code, 0) << gone.said;
+    const Outcome back = user_->mount();
+    ASSERT_EQ(back.code, 0) << back.said;
+  }
+
+  static std::unique_ptr<Cloud> cloud_;
+  std::unique_ptr<MountedUser> user_;
+};
+std::unique_ptr<Cloud> Files::cloud_;
+
+// "When close(2) or fsync(2) returns 0, the whole file is in OSS and its CRC-64 agrees."
+TEST_F(Files, OfEverySizeComeBackAsTheyWent) {
+  for (const std::size_t size : {0, 1, 4095, 4096, 131'073, 3'000'000, 20'000'000}) {
+    const std::string wanted = bytes(size);
+    const std::string name = "size " + std::to_string(size);
+    std::ofstream(user_->outside("source"), std::ios::binary) << wanted;
+    ASSERT_EQ(run({"cp", user_->outside("source"), at(name)}).code, 0);
+    EXPECT_EQ(read(name) == wanted, true) << size;
+  }
+  remount();
+  for (const std::size_t size : {0, 1, 131'073, 20'000'000})
+    EXPECT_EQ(file::file_size(at("size " + std::to_string(size))), size);
+  ASSERT_EQ(run({"cp", at("size 20000000"), user_->outside("back")}).code, 0);
+}
+
+TEST_F(Files, ContentsSurviveARemountByteForByte) {
+  const std::string wanted = bytes(9'000'001);
+  write("file", wanted);
+  remount();
+  EXPECT_TRUE(read("file") == wanted);
+}
+
+TEST_F(Files, NamesOfEveryKindAreKept) {
+  const std::vector<std::string> names{
+      "with space", "100%", "a+b",  "\"quoted\" 'too'", "new\nline",
+      "中文",       "☕",    "?#&=", "back\\slash",      std::string(255, 'n')};
+  for (const auto& name : names) write(name, name);
+  remount();
+  std::set<std::string> seen;
+  for (const auto& entry : file::directory_iterator(user_->path()))
+    seen.insert(entry.path().filename());
+  EXPECT_EQ(seen, std::set<std::string>(names.begin(), names.end()));
+  for (const auto& name : names) EXPECT_EQ(read(name), name);
+}
+
+TEST_F(Files, ANameThatIsTooLongIsRefused) {
+  EXPECT_EQ(open(at(std::string(256, 'n')).c_str(), O_CREAT | O_WRONLY, 0600), -1);
+  EXPECT_EQ(errno, ENAMETOOLONG);
+}
+
+// "A directory that is not empty cannot be removed."
+TEST_F(Files, DirectoriesAreMadeAndRemoved) {
+  ASSERT_TRUE(file::create_directories(at("a/b/c")));
+  write("a/b/c/file", "x");
+  EXPECT_EQ(rmdir(at("a/b/c").c_str()), -1);
+  EXPECT_EQ(errno, ENOTEMPTY);
+  ASSERT_TRUE(file::remove(at("a/b/c/file")));
+  ASSERT_TRUE(file::remove(at("a/b/c")));
+  remount();
+  EXPECT_TRUE(file::is_directory(at("a/b")));
+  EXPECT_FALSE(file::exists(at("a/b/c")));
+}
+
+TEST_F(Files, AreRenamedWithTheirContents) {
+  write("one", "text");
+  file::create_directory(at("directory"));
+  file::rename(at("one"), at("directory/two"));
+  EXPECT_FALSE(file::exists(at("one")));
+  EXPECT_EQ(read("directory/two"), "text");
+  file::rename(at("directory"), at("moved"));
+  remount();
+  EXPECT_EQ(read("moved/two"), "text");
+  EXPECT_FALSE(file::exists(at("directory")));
+}
+
+TEST_F(Files, ARenameReplacesItsTarget) {
+  write("new", "new text");
+  write("old", "old text");
+  file::rename(at("new"), at("old"));
+  EXPECT_EQ(read("old"), "new text");
+  remount();
+  EXPECT_EQ(read("old"), "new text");
+}
+
+TEST_F(Files, SymbolicLinksAreKept) {
+  write("target", "text");
+  file::create_symlink("target", at("inside"));
+  file::create_symlink("/etc/hostname", at("outside"));
+  remount();
+  EXPECT_EQ(file::read_symlink(at("inside")), "target");
+  EXPECT_EQ(read("inside"), "text");
+  EXPECT_EQ(file::read_symlink(at("outside")), "/etc/hostname");
+}
+
+// "Mode, owner, group and times are kept in the object's metadata."
+TEST_F(Files, AttributesSurviveARemount) {
+  write("file", "text");
+  ASSERT_EQ(chmod(at("file").c_str(), 0640), 0);
+  if (geteuid() == 0) {
+    ASSERT_EQ(chown(at("file").c_str(), 1234, 5678), 0);
+  }
+  const std::array<timespec, 2> times{timespec{1'000'000'000, 0},
+                                      timespec{1'100'000'000, 123'456'789}};
+  ASSERT_EQ(utimensat(AT_FDCWD, at("file").c_str(), times.data(), 0), 0);
+  remount();
+  struct stat stat {};
+  ASSERT_EQ(::stat(at("file").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mode & 07777, 0640U);
+  if (geteuid() == 0) {
+    EXPECT_EQ(stat.st_uid, 1234U);
+  }
+  EXPECT_EQ(stat.st_mtim.tv_sec, 1'100'000'000);
+  EXPECT_EQ(stat.st_mtim.tv_nsec, 123'456'789);
+  EXPECT_EQ(read("file"), "text");
+}
+
+// "Any offset may be written, files may be truncated and extended, holes read as zeros."
+TEST_F(Files, AreWrittenInTheMiddleTruncatedAndExtended) {
+  std::string wanted = bytes(1'000'000);
+  write("file", wanted);
+  remount();
+  {
+    const UniqueFd fd(open(at("file").c_str(), O_RDWR));
+    ASSERT_TRUE(fd);
+    ASSERT_EQ(pwrite(fd.get(), "hello", 5, 500'000), 5);
+    wanted.replace(500'000, 5, "hello");
+    ASSERT_EQ(ftruncate(fd.get(), 900'000), 0);
+    wanted.resize(900'000);
+    ASSERT_EQ(pwrite(fd.get(), "end", 3, 1'200'000), 3);
+    wanted.resize(1'200'000);
+    wanted += "end";
+  }
+  EXPECT_TRUE(read("file") == wanted);
+  remount();
+  EXPECT_TRUE(read("file") == wanted);
+}
+
+TEST_F(Files, AreAppendedTo) {
+  write("log", "one\n");
+  for (const char* line : {"two\n", "three\n"}) std::ofstream(at("log"), std::ios::app) << line;
+  remount();
+  std::ofstream(at("log"), std::ios::app) << "four\n";
+  EXPECT_EQ(read("log"), "one\ntwo\nthree\nfour\n");
+}
+
+// "What was written by a process is at once visible to every other process on the same mount."
+TEST_F(Files, ShowWhatIsWrittenBeforeTheyAreClosed) {
+  const UniqueFd fd(open(at("file").c_str(), O_CREAT | O_WRONLY, 0644));
+  ASSERT_EQ(::write(fd.get(), "text", 4), 4);
+  EXPECT_EQ(run({"cat", at("file")}).said, "text");
+  EXPECT_EQ(file::file_size(at("file")), 4U);
+}
+
+// "A file that is removed while it is open can still be read through that descriptor."
+TEST_F(Files, CanBeReadAfterTheirRemoval) {
+  write("file", "text");
+  const UniqueFd fd(open(at("file").c_str(), O_RDONLY));
+  ASSERT_TRUE(file::remove(at("file")));
+  std::array<char, 8> buffer{};
+  EXPECT_EQ(::read(fd.get(), buffer.data(), buffer.size()), 4);
+  EXPECT_FALSE(file::exists(at("file")));
+}
+
+TEST_F(Files, WhatIsNotThereIsNotFound) {
+  EXPECT_EQ(open(at("none").c_str(), O_RDONLY), -1);
+  EXPECT_EQ(errno, ENOENT);
+  EXPECT_EQ(unlink(at("none").c_str()), -1);
+  EXPECT_EQ(errno, ENOENT);
+  write("file", "x");
+  EXPECT_EQ(open(at("file/below").c_str(), O_RDONLY), -1);
+  EXPECT_EQ(errno, ENOTDIR);
+  EXPECT_EQ(open(at("file").c_str(), O_CREAT | O_EXCL | O_WRONLY, 0600), -1);
+  EXPECT_EQ(errno, EEXIST);
+}
+
+TEST_F(Files, TreesAreCopiedInAndOut) {
+  file::create_directories(user_->outside("tree/x/y"));
+  for (int i = 0; i < 60; ++i)
+    std::ofstream(user_->outside("tree/x/y/" + std::to_string(i))) << bytes(i * 997);
+  ASSERT_EQ(run({"cp", "-a", user_->outside("tree"), at("tree")}).code, 0);
+  remount();
+  ASSERT_EQ(run({"cp", "-a", at("tree"), user_->outside("back")}).code, 0);
+  const Outcome same = run({"diff", "-r", user_->outside("tree"), user_->outside("back")});
+  EXPECT_EQ(same.code, 0) << same.said;
+  EXPECT_GT(file::remove_all(at("tree")), 60U);
+}
+
+TEST_F(Files, SpaceIsShown) {
+  struct statvfs statistics {};
+  ASSERT_EQ(statvfs(user_->path().c_str(), &statistics), 0);
+  EXPECT_GT(statistics.f_blocks, 0U);
+  EXPECT_EQ(statistics.f_namemax, 255U);
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

@@ -1,0 +1,242 @@
+// The program around the files: logging in, mounting, ending, crashing, renewing.
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "mount/cloud.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+class Program : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
+  static void TearDownTestSuite() { cloud_.reset(); }
+  static std::string new_name() { return "u" + random_hex(4); }
+
+  static void write(const std::string& path, const std::string& text) {
+    std::ofstream(path) << text;
+  }
+  static std::string read(const std::string& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static bool mentions(const Outcome& outcome, const std::string& part) {
+    return outcome.said.find(part) != std::string::npos;
+  }
+
+  static std::unique_ptr<Cloud> cloud_;
+};
+std::unique_ptr<Cloud> Program::cloud_;
+
+// --- ending ---
+
+TEST_F(Program, UmountWaitsUntilTheDaemonHasEnded) {
+  MountedUser user(*cloud_, new_name());
+  const pid_t pid = user.daemon_pid();
+  write(user / "file", "text");
+  const Outcome gone = user.umount();
+  EXPECT_EQ(gone.code, 0) << gone.said;
+  EXPECT_FALSE(user.is_mounted());
+  EXPECT_TRUE(wait_gone(pid, seconds(0)));
+  const Outcome again = user.umount();
+  EXPECT_EQ(again.code, 32);
+  EXPECT_TRUE(mentions(again, "is not mounted")) << again.said;
+}
+
+TEST_F(Program, UmountFromOutsideEndsTheDaemon) {
+  MountedUser user(*cloud_, new_name());
+  const pid_t pid = user.daemon_pid();
+  ASSERT_EQ(run({"fusermount3", "-u", user.path()}).code, 0);
+  EXPECT_TRUE(wait_gone(pid, seconds(20)));
+}
+
+TEST_F(Program, AMountInUseIsNotUnmountedUnlessAskedTo) {
+  MountedUser user(*cloud_, new_name());
+  const pid_t pid = user.daemon_pid();
+  {
+    std::ofstream open_file(user / "file");
+    const Outcome busy = user.umount();
+    EXPECT_EQ(busy.code, 32);
+    EXPECT_TRUE(mentions(busy, "in use")) << busy.said;
+    EXPECT_EQ(user.stsfs({"umount", "--lazy", "--no-wait", user.path()}).code, 0);
+    open_file << "text";
+  }
+  EXPECT_TRUE(wait_gone(pid, seconds(20)));
+  ASSERT_EQ(user.mount().code, 0);
+  EXPECT_EQ(read(user / "file"), "text");
+}
+
+TEST_F(Program, TermUnmountsAndEnds) {
+  MountedUser user(*cloud_, new_name());
+  const pid_t pid = user.daemon_pid();
+  kill(pid, SIGTERM);
+  EXPECT_TRUE(wait_gone(pid, seconds(20)));
+  EXPECT_FALSE(user.is_mounted());
+}
+
+TEST_F(Program, AKilledDaemonIsReplacedByMountingAgain) {
+  MountedUser user(*cloud_, new_name());
+  write(user / "file", "text");
+  user.kill_daemon();
+  EXPECT_TRUE(user.is_mounted());
+  const Outcome silent = user.stsfs({"status", user.path()});
+  EXPECT_EQ(silent.code, 32);
+  EXPECT_TRUE(mentions(silent, "mount again")) << silent.said;
+  const Outcome back = user.mount();
+  ASSERT_EQ(back.code, 0) << back.said;
+  EXPECT_EQ(read(user / "file"), "text");
+}
+
+TEST_F(Program, ADeadMountCanAlsoBeUnmounted) {
+  MountedUser user(*cloud_, new_name());
+  user.kill_daemon();
+  const Outcome gone = user.umount();
+  EXPECT_EQ(gone.code, 0) << gone.said;
+  EXPECT_FALSE(user.is_mounted());
+}
+
+// --- not mounting ---
+
+TEST_F(Program, OneFolderIsMountedOnceUnlessTheSecondHasAStateOfItsOwn) {
+  MountedUser user(*cloud_, new_name());
+  const Outcome here_again = user.mount();
+  EXPECT_EQ(here_again.code, 32);
+  EXPECT_TRUE(mentions(here_again, "mounted already")) << here_again.said;
+  const std::string second = user.outside("second");
+  file::create_directory(second);
+  const Outcome refused = user.stsfs({"mount", cloud_->vending_url(), second});
+  EXPECT_EQ(refused.code, 32);
+  EXPECT_TRUE(mentions(refused, "state=NAME")) << refused.said;
+  const Outcome taken =
+      user.stsfs({"mount", cloud_->vending_url(), second, "-o", "state=second,freshness=0"});
+  ASSERT_EQ(taken.code, 0) << taken.said;
+  write(user / "file", "text");
+  EXPECT_EQ(read(second + "/file"), "text");
+  const Outcome all = user.stsfs({"status"});
+  EXPECT_TRUE(mentions(all, second)) << all.said;
+  EXPECT_TRUE(mentions(all, user.path())) << all.said;
+  EXPECT_EQ(user.stsfs({"umount", second}).code, 0);
+}
+
+TEST_F(Program, TheReasonForNotMountingIsSaidWithTheExitCodeOfMount) {
+  MountedUser user(*cloud_, new_name(), "", /*mount=*/false);
+  const auto mount = [&](const std::string& source, const std::string& place,
+                         const std::string& options) {
+    return user.stsfs({"mount", source, place, "-o", options});
+  };
+  const std::string& url = cloud_->vending_url();
+  const Outcome nowhere = mount(url, user / "none", "rw");
+  EXPECT_EQ(nowhere.code, 32);
+  EXPECT_TRUE(mentions(nowhere, "mkdir -p")) << nowhere.said;
+  const Outcome wrong = mount(url, user.path(), "alow_other");
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_TRUE(mentions(wrong, "allow_other")) << wrong.said;
+  const Outcome stranger = mount("http://127.0.0.1:1", user.path(), "mount_timeout=2s");
+  EXPECT_EQ(stranger.code, 32);
+  EXPECT_TRUE(mentions(stranger, "stsfs login")) << stranger.said;
+  const Outcome inside = mount(url, user.path(), "state_dir=" + user.path() + "/state");
+  EXPECT_EQ(inside.code, 1);
+  EXPECT_TRUE(mentions(inside, "under the mount point")) << inside.said;
+  EXPECT_FALSE(user.is_mounted());
+}
+
+TEST_F(Program, AWrongPasswordIsRefused) {
+  MountedUser user(*cloud_, new_name(), "", /*mount=*/false);
+  const Outcome refused = user.stsfs(
+      {"login", cloud_->vending_url(), "--user", "nobody", "--password-stdin"}, "hunter22\n");
+  EXPECT_EQ(refused.code, 32);
+  EXPECT_FALSE(mentions(refused, "hunter22")) << refused.said;
+}
+
+// --- the other ways to mount ---
+
+TEST_F(Program, MountStsfsTakesFstabsOptions) {
+  MountedUser user(*cloud_, new_name(), "", /*mount=*/false);
+  const std::string helper = user.outside("mount.stsfs");
+  file::create_symlink(STSFS_PROGRAMS "/stsfs", helper);
+  const Outcome mounted = run({helper, cloud_->vending_url(), user.path(), "-n", "-o",
+                               "ro,noauto,_netdev,nofail,x-systemd.automount,nosuid,noatime"},
+                              user.variables());
+  ASSERT_EQ(mounted.code, 0) << mounted.said;
+  EXPECT_EQ(mkdir((user / "directory").c_str(), 0700), -1);
+  EXPECT_EQ(errno, EROFS);
+}
+
+TEST_F(Program, TheForegroundLogsToStderrAndEndsOnTerm) {
+  MountedUser user(*cloud_, new_name(), "", /*mount=*/false);
+  for (const auto& [name, value] : user.variables()) setenv(name.c_str(), value.c_str(), 1);
+  const std::string output = user.outside("out");
+  Process daemon({STSFS_PROGRAMS "/stsfs", "mount", "-f", cloud_->vending_url(), user.path()},
+                 output);
+  const auto end = steady_clock::now() + seconds(20);
+  while (!mentions({0, read(output)}, "mounted ") && steady_clock::now() < end)
+    std::this_thread::yield();
+  EXPECT_TRUE(user.is_mounted()) << read(output);
+  kill(daemon.pid(), SIGTERM);
+  EXPECT_TRUE(wait_gone(daemon.pid(), seconds(20)));
+  EXPECT_FALSE(user.is_mounted());
+  for (const auto& [name, value] : user.variables()) unsetenv(name.c_str());
+}
+
+// --- status ---
+
+TEST_F(Program, StatusShowsTheMountForPeopleAndPrograms) {
+  MountedUser user(*cloud_, new_name());
+  write(user / "file", "text");
+  const Outcome people = user.stsfs({"status", user.path()});
+  EXPECT_EQ(people.code, 0);
+  EXPECT_TRUE(mentions(people, "oss://examplebucket/users/")) << people.said;
+  EXPECT_TRUE(mentions(people, "all that was written is in OSS")) << people.said;
+  EXPECT_EQ(user.status("/mount_point"), user.path());
+  EXPECT_EQ(user.status("/pending/files"), "0");
+  EXPECT_EQ(user.status("/operations/PutObject/started"), "1");
+  EXPECT_EQ(user.status("/bytes_written"), "4");
+}
+
+TEST_F(Program, RefreshObtainsAnotherCredential) {
+  MountedUser user(*cloud_, new_name());
+  EXPECT_EQ(user.status("/credential/renewals"), "1");
+  const Outcome done = user.stsfs({"refresh", user.path()});
+  EXPECT_EQ(done.code, 0) << done.said;
+  EXPECT_EQ(user.status("/credential/renewals"), "2");
+}
+
+TEST_F(Program, TheLogLevelCanBeChanged) {
+  MountedUser user(*cloud_, new_name());
+  EXPECT_EQ(user.stsfs({"log-level", user.path(), "debug"}).code, 0);
+  EXPECT_EQ(user.status("/log_level"), "debug");
+  kill(user.daemon_pid(), SIGHUP);  // back to what the options say
+  const auto end = steady_clock::now() + seconds(20);
+  while (user.status("/log_level") != "info" && steady_clock::now() < end) {
+  }
+  EXPECT_EQ(user.status("/log_level"), "info");
+}
+
+TEST(Renewal, GoesOnInTheBackgroundAndShowsInStatus) {
+  Cloud cloud(3);
+  MountedUser user(cloud, "alice");
+  const std::string first = user.status("/credential/access_key_id");
+  const auto end = steady_clock::now() + seconds(30);
+  while (user.status("/credential/access_key_id") == first && steady_clock::now() < end) {
+    std::ofstream(user / "file") << "text";
+    EXPECT_TRUE(file::exists(user / "file"));
+  }
+  EXPECT_NE(user.status("/credential/access_key_id"), first);
+  EXPECT_EQ(user.umount().code, 0);
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

@@ -174,6 +174,13 @@ MHD_Response* response_of(const Content::Segment& segment) {
                                                  blob.place().offset + segment.offset);
 }
 
+/// RST. Closing with SO_LINGER would not do: MHD shuts the connection down in order first.
+void reset(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+  if (info != nullptr) static_cast<void>(connect(info->connect_fd, &nobody, sizeof nobody));
+}
+
 std::string decode_query_part(std::string_view text) {
   std::string spaced(text);
   std::replace(spaced.begin(), spaced.end(), '+', ' ');
@@ -361,9 +368,7 @@ MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connec
 
 MHD_Result MhdServer::send(Exchange& exchange, MHD_Connection* connection, bool is_head) {
   if (exchange.answer->delivery.reset) {
-    const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const linger now{1, 0};
-    if (info != nullptr) setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    reset(connection);
     return MHD_NO;
   }
   MHD_Response* response = response_for(exchange, connection, is_head);

@@ -137,6 +137,8 @@ void OssResponder::begin() {
   fault_ = services_.faults.match(record_.operation, target_.key, record_.access_key_id);
   if (fault_) record_.fault = fault_->id;
   if (auto refusal = injected()) refuse_with(std::move(*refusal));
+  if (!percent_decode(request_.path))
+    refuse_with({400, "InvalidURI", "Couldn't parse the specified URI.", ""});
   if (!verified) {
     refuse_with(std::move(verified.error()));
     return;

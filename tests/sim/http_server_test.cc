@@ -1,0 +1,258 @@
+#include "http_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <list>
+
+#include "sim/raw_client.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+constexpr std::size_t kMiB = 1 << 20;
+
+std::string noise(std::size_t size) {
+  std::string out(size, '\0');
+  unsigned seed = 1;
+  for (char& c : out) c = static_cast<char>((seed = seed * 1664525 + 1013904223) >> 24);
+  return out;
+}
+
+/// Answers what the test says; `/echo` gives back the body.
+class HttpServerTest : public ::testing::Test {
+ protected:
+  class Echo final : public Responder {
+   public:
+    Echo(HttpServerTest& test, WireRequest request) : test_(test), request_(std::move(request)) {}
+    void take_body(std::string_view bytes) override { body_ += bytes; }
+    HttpAnswer answer() override {
+      test_.last_ = request_;
+      HttpAnswer out = request_.path == "/echo" ? HttpAnswer{} : test_.answer_;
+      if (request_.path == "/echo") out.text = std::to_string(body_.size()) + ":" + body_;
+      return out;
+    }
+
+   private:
+    HttpServerTest& test_;
+    WireRequest request_;
+    std::string body_;
+  };
+
+  void SetUp() override {
+    auto server = HttpServer::start({.threads = 2}, [this](WireRequest request) {
+      return std::make_unique<Echo>(*this, std::move(request));
+    });
+    ASSERT_TRUE(server) << server.error().message;
+    server_ = std::move(*server);
+  }
+
+  RawClient connect() { return RawClient(server_->port()); }
+  std::string get(const std::string& rest = "") {
+    RawClient client = connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + rest + "\r\n");
+    return client.read_all();
+  }
+  Content store(const std::string& bytes) {
+    ContentWriter writer(storage_);
+    EXPECT_TRUE(writer.write(bytes));
+    return writer.finish();
+  }
+  static std::string body_of(const std::string& answer) {
+    return answer.substr(answer.find("\r\n\r\n") + 4);
+  }
+
+  std::shared_ptr<Storage> storage_ = Storage::in_memory().value();
+  HttpAnswer answer_;
+  WireRequest last_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpServerTest, GivesTheRequestAsItCame) {
+  answer_.text = "fine";
+  answer_.headers = {{"ETag", "\"x\""}};
+  RawClient client = connect();
+  client.send(
+      "GET /a%2Fb/c+d?list-type=2&prefix=a%20b+c&empty=&bare&=x HTTP/1.1\r\nHost: b.h:80\r\n"
+      "X-Oss-Meta-A: v\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.read_all();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(answer, HasSubstr("ETag: \"x\"\r\n"));
+  EXPECT_EQ(body_of(answer), "fine");
+  EXPECT_EQ(last_.path, "/a%2Fb/c+d");
+  EXPECT_EQ(last_.query,
+            (sign::Pairs{
+                {"list-type", "2"}, {"prefix", "a b c"}, {"empty", ""}, {"bare", ""}, {"", "x"}}));
+  EXPECT_EQ(last_.host, "b.h:80");
+  EXPECT_EQ(last_.header("x-oss-meta-a"), "v");
+  EXPECT_EQ(last_.remote_address, "127.0.0.1");
+  EXPECT_FALSE(last_.secure);
+}
+
+TEST_F(HttpServerTest, SendsContentsWhereverTheyLie) {
+  const std::string bytes = noise(3 * kMiB + 7);
+  answer_.content = store("small");
+  EXPECT_EQ(body_of(get()), "small");
+  answer_.content = store(bytes);  // in one file or several
+  EXPECT_TRUE(body_of(get()) == bytes);
+  Content joined = store(bytes);
+  joined.append(store("tail"));
+  answer_.content = joined.slice({kMiB, 2 * kMiB + 11});
+  EXPECT_TRUE(body_of(get()) == (bytes + "tail").substr(kMiB));
+  answer_.content = Content();
+  EXPECT_EQ(body_of(get()), "");
+}
+
+TEST_F(HttpServerTest, ContentsThatGoWhileTheyAreSentArriveWhole) {
+  const std::string bytes = noise(32 * kMiB);
+  answer_.content = store(bytes);
+  RawClient client = connect();
+  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  client.read_head();
+  answer_.content.reset();  // deleted: only the answer under way has it now
+  EXPECT_TRUE(client.read_body(bytes.size()) == bytes);
+}
+
+TEST_F(HttpServerTest, HeadTellsALengthAndSendsNoBody) {
+  answer_.head_size = std::uint64_t{5} << 40;
+  RawClient client = connect();
+  client.send("HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  const std::string answer = client.read_all();
+  EXPECT_THAT(answer, HasSubstr("Content-Length: 5497558138880\r\n"));
+  EXPECT_EQ(body_of(answer), "");
+}
+
+TEST_F(HttpServerTest, TakesBodiesOfKnownLengthAndInChunks) {
+  const std::string body = noise(kMiB);
+  RawClient client = connect();
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n" + body);
+  EXPECT_THAT(client.read_head(), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(client.read_body(8 + body.size()) == "1048576:" + body);
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.send("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  client.read_head();
+  EXPECT_EQ(client.read_body(7), "5:abcde");
+}
+
+TEST_F(HttpServerTest, AsksForTheBodyWhereTheClientWaitsForThat) {
+  RawClient client = connect();
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(client.read_head(), StartsWith("HTTP/1.1 100"));
+  client.send("ab");
+  client.read_head();
+  EXPECT_EQ(client.read_body(4), "2:ab");
+}
+
+// --- nobody stops anybody else ---
+
+TEST_F(HttpServerTest, SlowSendersDoNotStopOthers) {
+  std::list<RawClient> slow;
+  for (int i = 0; i < 64; ++i) {
+    slow.emplace_back(server_->port());
+    slow.back().send(i % 2 == 0 ? "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"
+                                : "GET / HTT");
+  }
+  answer_.text = "fine";
+  const auto began = steady_clock::now();
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(body_of(get()), "fine");
+  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(5));
+  slow.front().send("12345678");  // and they are served in the end
+  slow.front().read_head();
+  EXPECT_EQ(slow.front().read_body(11), "9:x12345678");
+}
+
+TEST_F(HttpServerTest, StalledAnswersDoNotStopOthers) {
+  answer_.content = store(noise(2 * kMiB));
+  answer_.delivery.stall_at = 10;
+  answer_.delivery.stall = std::chrono::hours(1);
+  std::list<RawClient> stalled;
+  for (int i = 0; i < 200; ++i) {
+    stalled.emplace_back(server_->port());
+    stalled.back().send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    stalled.back().read_head();
+  }
+  RawClient client = connect();
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab");
+  client.read_head();
+  EXPECT_EQ(client.read_body(4), "2:ab");
+  EXPECT_EQ(stalled.front().read_body(10).size(), 10U);
+  const auto began = steady_clock::now();
+  server_.reset();  // nor do they keep it from ending
+  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(10));
+}
+
+TEST_F(HttpServerTest, ClientsThatLeaveAreForgotten) {
+  answer_.content = store(noise(8 * kMiB));
+  for (int i = 0; i < 50; ++i) {
+    RawClient client = connect();
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    client.leave();
+    RawClient sender = connect();
+    sender.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
+    sender.leave();
+  }
+  EXPECT_EQ(body_of(get()).size(), 8 * kMiB);
+}
+
+// --- deliveries that are spoilt or slowed ---
+
+TEST_F(HttpServerTest, DelaysTheAnswer) {
+  answer_.text = "late";
+  answer_.delivery.delay = milliseconds(80);
+  const auto began = steady_clock::now();
+  EXPECT_EQ(body_of(get()), "late");
+  EXPECT_GE(steady_clock::now() - began, milliseconds(80));
+}
+
+TEST_F(HttpServerTest, ResetsInsteadOfAnswering) {
+  answer_.delivery.reset = true;
+  RawClient client = connect();
+  client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(client.read_all(), "");
+  EXPECT_EQ(client.error(), ECONNRESET);
+}
+
+TEST_F(HttpServerTest, TruncatesAndCorruptsWhereItIsTold) {
+  const std::string bytes = noise(kMiB);
+  answer_.content = store(bytes);
+  answer_.delivery.truncate_at = 700'001;
+  EXPECT_TRUE(body_of(get()) == bytes.substr(0, 700'001));
+  answer_.delivery = {};
+  answer_.delivery.corrupt_at = 600'000;
+  const std::string got = body_of(get());
+  ASSERT_EQ(got.size(), bytes.size());
+  std::vector<std::size_t> different;
+  for (std::size_t i = 0; i < got.size(); ++i)
+    if (got[i] != bytes[i]) different.push_back(i);
+  EXPECT_EQ(different, std::vector<std::size_t>{600'000});
+}
+
+TEST_F(HttpServerTest, PausesInTheMiddle) {
+  const std::string bytes = noise(kMiB);
+  answer_.content = store(bytes);
+  answer_.delivery.stall_at = 300'000;
+  answer_.delivery.stall = milliseconds(80);
+  const auto began = steady_clock::now();
+  EXPECT_TRUE(body_of(get()) == bytes);
+  EXPECT_GE(steady_clock::now() - began, milliseconds(80));
+}
+
+TEST_F(HttpServerTest, KeepsToItsPace) {
+  const std::string bytes = noise(kMiB);
+  answer_.content = store(bytes);
+  answer_.delivery.bytes_per_second = 8 * kMiB;
+  const auto began = steady_clock::now();
+  EXPECT_TRUE(body_of(get()) == bytes);
+  const auto took = steady_clock::now() - began;
+  EXPECT_GE(took, milliseconds(100));  // 125 ms less the last piece
+}
+
+}  // namespace
+}  // namespace stsfs::sim

@@ -228,6 +228,9 @@ void FileContent::start_commit() {
   {
     MutexLock lock(mutex_);
     old_retry = std::move(retry_);
+    expected_etag_ =
+        etag_;  // of the version this content is based on, whatever is known of the path by now
+    if (detached_) request_.key = key_;
   }
   fetch_base([self = shared_from_this()](Result<void> result) {
     if (result)
@@ -293,7 +296,7 @@ void FileContent::check_target() {
     commit_size_ = map_.size();
     commit_file_ = staged_;
   }
-  if (request_.expected_etag.empty()) {
+  if (expected_etag_.empty()) {
     upload(false);
     return;
   }
@@ -301,7 +304,7 @@ void FileContent::check_target() {
     return around_.store.start_head(request_.key,
                                     Deadline::in(around_.clock, around_.options.read_timeout),
                                     [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
-                                      if (meta && meta->etag == self->request_.expected_etag)
+                                      if (meta && meta->etag == self->expected_etag_)
                                         self->upload(false);
                                       else if (meta || meta.error().code == Errc::kNotFound)
                                         self->upload(true);
@@ -314,7 +317,7 @@ void FileContent::check_target() {
 void FileContent::upload(bool to_conflict_key) {
   oss::PutOptions put = request_.put;
   put.headers.user[oss::kWriteIdName] = random_hex(8);
-  put.forbid_overwrite = to_conflict_key || request_.expected_etag.empty();
+  put.forbid_overwrite = to_conflict_key || expected_etag_.empty();
   const std::string& key = to_conflict_key ? request_.conflict_key : request_.key;
   chain_.step([&] {
     return staging::start_upload(
@@ -347,6 +350,7 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
   std::vector<Callback<void>> idle;
   bool again = false;
   bool retry = false;
+  std::string content_key;
   commit_file_.reset();
   {
     MutexLock lock(mutex_);
@@ -355,11 +359,10 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
       last_error_.clear();
       committed_ = commit_generation_;
       outcome->clean = generation_ == committed_;
-      if (!outcome->conflict) {
-        key_ = request_.key;
-        etag_ = outcome->written.etag;
-      }
-      if (outcome->conflict) committed_ = generation_;  // the path shows theirs from now on
+      key_ = outcome->conflict ? request_.conflict_key : request_.key;
+      etag_ = outcome->written.etag;
+      detached_ = detached_ || outcome->conflict;
+      outcome->conflict = detached_;
     } else {
       ++failures_;
       last_error_ = outcome.error().message;
@@ -370,6 +373,7 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     std::move(ready, waiters_.end(), std::back_inserter(told));
     waiters_.erase(ready, waiters_.end());
     committing_ = false;
+    content_key = key_;
     again = !waiters_.empty() && holds_ == 0 && !stopped_;
     if (again) committing_ = true;
     wanted_ = wanted_ || (!waiters_.empty() && !again);
@@ -383,9 +387,9 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     if (!outcome)
       waiter.done(fail(outcome.error()));
     else if (outcome->conflict)
-      waiter.done(fail(request_.expected_etag.empty() ? Errc::kExists : Errc::kStale,
-                       "another client wrote " + printable(request_.key) + "; our content is " +
-                           printable(request_.conflict_key)));
+      waiter.done(fail(
+          expected_etag_.empty() ? Errc::kExists : Errc::kStale,
+          "another client wrote the file meanwhile; our content is " + printable(content_key)));
     else
       waiter.done({});
   }
@@ -404,9 +408,8 @@ void FileContent::retry_later() {
     wait = most / 2 + std::chrono::milliseconds(
                           random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
   }
-  Transfer timer = around_.scheduler.after(wait, [weak = weak_from_this()] {
-    if (auto self = weak.lock()) self->commit([](Result<void>) {});
-  });
+  Transfer timer = around_.scheduler.after(
+      wait, [self = shared_from_this()] { self->commit([](Result<void>) {}); });
   MutexLock lock(mutex_);
   if (stopped_) return;  // `timer` goes when the lock is free again
   std::swap(retry_, timer);

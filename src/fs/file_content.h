@@ -22,8 +22,7 @@ namespace stsfs::fs {
 /// changed since the write.
 struct CommitRequest {
   std::string key;
-  std::string conflict_key;   ///< Where our content goes when another's is found at `key`.
-  std::string expected_etag;  ///< What must be there; empty: nothing.
+  std::string conflict_key;  ///< Where our content goes when another's is found at `key`.
   oss::PutOptions put;
   bool gone = false;  ///< The file was removed: there is nothing to commit any more.
 };
@@ -63,6 +62,9 @@ struct ContentSurroundings {
 
 /// The content of one file while somebody has it open or it is not in OSS yet: the version it is
 /// based on, and what was written since.
+///
+/// After a conflict the file at the path is the other's; whoever still has ours open goes on at the
+/// conflict key, and is told so at every commit.
 ///
 /// One commit at a time. A commit uploads what is there when it starts; what is written meanwhile
 /// is committed by the next one. A failed commit keeps everything and is tried again with growing
@@ -139,6 +141,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while held
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+  bool detached_ STSFS_GUARDED_BY(mutex_) =
+      false;  // the path shows another's content; ours lies at key_
   int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::string last_error_ STSFS_GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
@@ -147,6 +151,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // Of the commit under way, touched only by its steps, one after the other:
   CommitRequest request_;
+  std::string expected_etag_;  // what must be at the key; empty: nothing
   std::uint64_t commit_generation_ = 0;
   std::uint64_t commit_size_ = 0;
   std::shared_ptr<staging::StagedFile> commit_file_;

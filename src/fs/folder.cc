@@ -6,15 +6,14 @@
 #include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/oss/retrying_store.h"
 #include "stsfs/base/time_format.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 
 Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& store,
-                                                             Scheduler& scheduler,
-                                                             const Clock& clock,
-                                                             const FolderOptions& options) {
+                                                           Scheduler& scheduler, const Clock& clock,
+                                                           const FolderOptions& options) {
   auto area = staging::StagingArea::open({options.staging_directory, options.staging_budget_bytes});
   if (!area) return fail(std::move(area.error()));
   return std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area));
@@ -69,7 +68,6 @@ CommitRequest Folder::begin_commit(InodeNumber number) {
   const auto key = keys_.file_key(tree_.path_of(*inode));
   out.key = key.value_or("");
   out.conflict_key = out.key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
-  out.expected_etag = inode->expected_etag;
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
   return out;
 }
@@ -87,15 +85,14 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     name = inode->name;
     if (!outcome.conflict) {
       inode->in_store = true;
-      inode->etag = inode->expected_etag = inode->pages_etag = outcome.written.etag;
+      inode->etag = inode->pages_etag = outcome.written.etag;
       inode->attributes.size_bytes = outcome.size;
       inode->confirmed = clock_.steady();
       note_entry(directory_path, name, *inode);
     } else {
       // The path shows theirs: whatever we know of it is old.
       inode->confirmed = {};
-      inode->expected_etag.clear();
-      tree_.remove(inode);
+      inode->content = nullptr;
     }
   }
   if (outcome.conflict) {

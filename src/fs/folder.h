@@ -93,7 +93,6 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::shared_ptr<FileContent> content;
     int flags = 0;
     bool wrote = false;
-    pid_t writer = 0;
   };
   struct DirectoryHandle {
     InodePointer inode;

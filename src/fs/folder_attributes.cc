@@ -125,7 +125,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     new_etag = written->etag.empty() ? etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
-    inode->etag = inode->expected_etag = new_etag;
+    inode->etag = new_etag;
     inode->headers.user = put.headers.user;
     inode->in_store = true;
     inode->confirmed = clock_.steady();

@@ -88,7 +88,6 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   auto content = content_of(inode);
   const Opened out = opened(inode, content, flags);
   file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
-  file_handle(out.handle)->writer = context.caller.pid;
   return std::pair(counted_entry(inode), out);
 }
 
@@ -102,7 +101,7 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
   handle->content->read(range, std::move(done));
 }
 
-Result<std::size_t> Folder::write(const Context& context, HandleNumber number,
+Result<std::size_t> Folder::write(const Context&, HandleNumber number,
                                   std::span<const std::byte> bytes, std::uint64_t offset) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   const FileHandlePointer handle = file_handle(number);
@@ -114,7 +113,6 @@ Result<std::size_t> Folder::write(const Context& context, HandleNumber number,
   }
   MutexLock lock(tree_.mutex);
   handle->wrote = true;
-  handle->writer = context.caller.pid;
   handle->inode->attributes.mtime = handle->inode->attributes.ctime = now();
   return bytes.size();
 }

@@ -234,7 +234,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     if (pages_changed) inode->pages_etag.clear();
     // Handles that are open stay on their version; the next open gets a content of its own.
     if (inode->content && inode->etag != found.meta.etag) inode->content = nullptr;
-    inode->etag = inode->expected_etag = found.meta.etag;
+    inode->etag = found.meta.etag;
     inode->confirmed = clock_.steady();
   }
   if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);

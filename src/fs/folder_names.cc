@@ -101,7 +101,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     MutexLock lock(tree_.mutex);
     inode = tree_.add((*parent)->number, name, attributes);
     inode->in_store = true;
-    inode->etag = inode->expected_etag = written->etag;
+    inode->etag = written->etag;
     inode->headers = put.headers;
     inode->confirmed = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
@@ -139,7 +139,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
     MutexLock lock(tree_.mutex);
     inode = tree_.add((*parent)->number, name, attributes);
     inode->in_store = true;
-    inode->etag = inode->expected_etag = written->etag;
+    inode->etag = written->etag;
     inode->headers = put.headers;
     inode->link_target = target;
     inode->confirmed = clock_.steady();

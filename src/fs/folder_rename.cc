@@ -144,10 +144,10 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     if (in_store) {
       const std::string copied = written->etag.empty() ? etag : written->etag;
       if (inode->pages_etag == inode->etag) inode->pages_etag = copied;  // the bytes are the same
-      etag = inode->etag = inode->expected_etag = copied;
+      etag = inode->etag = copied;
       inode->confirmed = clock_.steady();
     } else {
-      inode->expected_etag = target_etag;  // its commit replaces what was there, knowingly
+      etag = target_etag;  // its commit replaces what was there, knowingly
     }
   }
   if (target_content && written) target_content->forget_changes();

@@ -30,9 +30,8 @@ struct Inode {
   std::string storage_class;
   oss::ObjectHeaders headers;  ///< As stored, for carrying along what is not ours.
   std::string link_target;
-  SteadyTime confirmed{};     ///< When OSS last said so.
-  std::string expected_etag;  ///< What a commit must find at the key; empty: nothing.
-  std::string pages_etag;     ///< The version whose pages the kernel may hold.
+  SteadyTime confirmed{};  ///< When OSS last said so.
+  std::string pages_etag;  ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;
   int opens = 0;
   int children = 0;

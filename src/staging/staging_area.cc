@@ -12,6 +12,8 @@
 namespace stsfs::staging {
 namespace {
 
+constexpr std::uint64_t kReserveStep = std::uint64_t{8} << 20;
+
 class StagedBody final : public http::BodySource {
  public:
   StagedBody(std::shared_ptr<const StagedFile> file, std::uint64_t offset, std::uint64_t size)
@@ -66,22 +68,32 @@ void StagedFile::charge() {
   area_.used_ += blocks - before;  // wraps and comes out right when it shrank
 }
 
+/// So that a full disk shows before a byte is accepted. A growing file gets steps ahead of it, a
+/// small one only what it needs.
+Result<void> StagedFile::reserve(ByteRange range) {
+  if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
+  const std::uint64_t length =
+      range.offset < kReserveStep ? range.length : std::max(range.length, kReserveStep);
+  if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
+                static_cast<off_t>(length)) != 0) {
+    if (errno == EOPNOTSUPP)
+      return {};  // a filesystem that cannot reserve: the write itself will tell
+    return fail_errno("reserve space in the staging area");
+  }
+  reserved_from_ = range.offset;
+  reserved_end_ = range.offset + length;
+  charge();
+  return {};
+}
+
 Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
   const std::uint64_t budget = area_.options_.budget_bytes;
   if (budget != 0 && area_.used_ + bytes.size() > budget)
     return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(area_.used_) +
                                     " that are not in OSS yet, its budget is " +
                                     human_bytes(budget));
-  // Reserved first, so that a full disk shows before a byte is accepted.
-  const int reserved =
-      posix_fallocate(fd_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes.size()));
-  if (reserved != 0) {
-    errno = reserved;
-    return fail_errno("reserve space in the staging area");
-  }
-  auto written = pwrite_full(fd_.get(), bytes, offset);
-  charge();
-  return written;
+  if (auto ready = reserve({offset, bytes.size()}); !ready) return ready;
+  return pwrite_full(fd_.get(), bytes, offset);
 }
 
 Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset) const {

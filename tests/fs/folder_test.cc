@@ -288,6 +288,26 @@ TEST_F(FolderTest, NeverOverwritesAnotherClientsVersion) {
   EXPECT_EQ(store_.content(store_.keys()[1]), "ours");
 }
 
+TEST_F(FolderTest, KnowsWhatAHandleWasOpenedOnEvenWhenThePathShowsANewerVersion) {
+  store_.put("users/alice/f", "base");
+  const auto inode = lookup("f")->attributes.inode;
+  const auto opened = folder_->open(context(), inode, O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(flush(opened->handle));
+  store_.put("users/alice/f", "theirs");
+  clock_.advance(std::chrono::minutes(1));
+  ASSERT_EQ(read_file("f"), "theirs");  // the path is known to be another version now
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("ours"), 0));
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  // What is written after that is not lost either: it goes on beside theirs, and is told each time.
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(" and more"), 4));
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  folder_->release(opened->handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  ASSERT_EQ(store_.keys().size(), 2U);
+  EXPECT_EQ(store_.content(store_.keys()[1]), "ours and more");
+}
+
 TEST_F(FolderTest, ALostRaceToCreateIsToldAtClose) {
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT | O_EXCL);
   ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("ours"), 0));

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "stsfs/base/byte_range.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/result.h"
 #include "stsfs/http/body.h"
@@ -37,6 +38,9 @@ class StagedFile {
   StagingArea& area_;
   const UniqueFd fd_;
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
+  std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
+
+  Result<void> reserve(ByteRange range);
   void charge();
 };
 

@@ -367,9 +367,10 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
       ++failures_;
       last_error_ = outcome.error().message;
     }
-    const auto ready = std::stable_partition(
-        waiters_.begin(), waiters_.end(),
-        [&](const Waiter& waiter) { return outcome && waiter.generation > committed_; });
+    const auto ready = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                             [&, committed = committed_](const Waiter& waiter) {
+                                               return outcome && waiter.generation > committed;
+                                             });
     std::move(ready, waiters_.end(), std::back_inserter(told));
     waiters_.erase(ready, waiters_.end());
     committing_ = false;

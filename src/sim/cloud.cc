@@ -1,6 +1,7 @@
 #include "cloud.h"
 
 #include <algorithm>
+#include <array>
 
 #include "ram_directory.h"
 #include "refusals.h"
@@ -13,6 +14,16 @@ bool is_bucket_name(const std::string& name) {
   };
   return name.size() >= 3 && name.size() <= 63 && name.front() != '-' && name.back() != '-' &&
          std::all_of(name.begin(), name.end(), good);
+}
+
+bool is_bucket_acl(std::string_view acl) {
+  return acl == "private" || acl == "public-read" || acl == "public-read-write";
+}
+
+bool is_storage_class(std::string_view name) {
+  constexpr std::array<std::string_view, 5> kClasses{"Standard", "IA", "Archive", "ColdArchive",
+                                                     "DeepColdArchive"};
+  return std::find(kClasses.begin(), kClasses.end(), name) != kClasses.end();
 }
 
 Cloud::Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "access.h"
 #include "bucket.h"
@@ -18,6 +19,8 @@ namespace stsfs::sim {
 
 /// 3 to 63 of a-z, 0-9 and `-`, no `-` at either end. Source: OSS, "Bucket naming conventions".
 bool is_bucket_name(const std::string& name);
+bool is_bucket_acl(std::string_view acl);
+bool is_storage_class(std::string_view name);
 
 /// Everything that is simulated and outlives a request: the buckets, who may do what, and the time.
 ///

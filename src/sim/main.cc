@@ -1,6 +1,7 @@
 // stsfs-sim: options in, endpoints out, until it is told to end.
 
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <cstdio>
 #include <iostream>
@@ -21,11 +22,13 @@ using stsfs::sim::SimulatorOptions;
 struct CommandLine {
   SimulatorOptions options;
   std::vector<std::string> buckets;
+  std::string config_file;
   std::string vending_key_file;
   std::string admin_key_file;
   std::string profile;
   std::uint64_t latency_ms = 0;
   std::string bandwidth;
+  std::string memory_max;
 };
 
 /// `NAME[,versioning=Enabled][,hns][,acl=…][,class=…]`
@@ -53,6 +56,8 @@ std::optional<BucketSetup> parse_bucket(const std::string& text) {
 void declare(CLI::App& app, CommandLine& line) {
   SimulatorOptions& options = line.options;
   app.set_version_flag("-V,--version", "stsfs-sim " STSFS_VERSION);
+  app.add_option("--config", line.config_file,
+                 "TOML file with these options; flags stand above it");
   app.add_option("--address", options.address, "Where OSS and STS listen")->capture_default_str();
   app.add_option("--oss-port", options.oss_port, "0: any free one");
   app.add_option("--sts-port", options.sts_port, "0: any free one");
@@ -71,10 +76,12 @@ void declare(CLI::App& app, CommandLine& line) {
                  "Write the made administrator's key to this file (0600)");
   app.add_option("--storage", options.storage_directory,
                  "Directory that keeps what is stored; absent: in memory, gone at the end");
+  app.add_option("--memory-max", line.memory_max,
+                 "Contents in memory, as 8G; absent: three quarters of the machine's");
   app.add_flag("--allow-short-tokens", options.allow_short_tokens,
                "AssumeRole gives lifetimes down to 1 s");
   app.add_option("--threads", options.threads, "That serve OSS")
-      ->check(CLI::Range(1, 64))
+      ->check(CLI::Range(1, stsfs::sim::kThreadsMax))
       ->capture_default_str();
   app.add_option("--profile", line.profile, "wan: 20 ms a request and 100 MB/s a connection")
       ->check(CLI::IsMember({"wan"}));
@@ -82,6 +89,18 @@ void declare(CLI::App& app, CommandLine& line) {
   app.add_option("--bandwidth", line.bandwidth, "Bytes a second and connection, as 100M");
   app.add_option("--fault", options.faults, "A fault as POST /faults takes it; may be repeated");
   app.add_option("--switch", options.switches, "NAME=on|off; may be repeated");
+}
+
+/// The file that --config names, before the flags are read: what they name they replace. Empty when
+/// there is none; what else is wrong with the line is found when all of it is read.
+std::string config_file_in(int argc, char** argv) {
+  constexpr std::string_view kFlag = "--config";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc) return argv[i + 1];
+    if (word.starts_with("--config=")) return std::string(word.substr(kFlag.size() + 1));
+  }
+  return "";
 }
 
 /// What CLI11 cannot read by itself; a message when it makes no sense.
@@ -99,6 +118,11 @@ std::string finish(CommandLine& line) {
     const auto bytes = stsfs::parse_size(line.bandwidth);
     if (!bytes) return "--bandwidth: not a size: " + stsfs::printable(line.bandwidth);
     line.options.profile.bytes_per_second = *bytes;
+  }
+  if (!line.memory_max.empty()) {
+    const auto bytes = stsfs::parse_size(line.memory_max);
+    if (!bytes) return "--memory-max: not a size: " + stsfs::printable(line.memory_max);
+    line.options.memory_max_bytes = *bytes;
   }
   if (!line.options.ram_file.empty() && !(line.vending_key_file + line.admin_key_file).empty())
     return "--init-vending and --init-admin are for the document that is made when --ram is absent";
@@ -123,6 +147,14 @@ void announce(const Simulator& simulator, const SimulatorOptions& options) {
   std::cout << "\nREADY=1" << std::endl;
 }
 
+/// As many descriptors as the system lets us have.
+void allow_many_connections() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
 int fail_with(const std::string& message) {
   std::cerr << "stsfs-sim: " << message << '\n';
   return 1;
@@ -138,8 +170,14 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &ends, nullptr);
   signal(SIGPIPE, SIG_IGN);
   static_cast<void>(stsfs::harden_process());
+  allow_many_connections();
 
   CommandLine line;
+  if (const std::string file = config_file_in(argc, argv); !file.empty()) {
+    auto options = stsfs::sim::load_options(file);
+    if (!options) return fail_with(options.error().message);
+    line.options = std::move(*options);
+  }
   CLI::App app("OSS, STS and RAM on one machine");
   declare(app, line);
   CLI11_PARSE(app, argc, argv);

@@ -17,8 +17,6 @@ constexpr std::array<std::string_view, 6> kStoredHeaders{"content-type",        
                                                          "content-language",    "expires"};
 constexpr std::array<std::string_view, 4> kAcls{"default", "private", "public-read",
                                                 "public-read-write"};
-constexpr std::array<std::string_view, 5> kClasses{"Standard", "IA", "Archive", "ColdArchive",
-                                                   "DeepColdArchive"};
 constexpr std::size_t kTagsMax = 10;
 
 /// Letters, digits and `-`: underscores are refused (EC 0011-00000004).
@@ -98,7 +96,7 @@ Verdict<Object> attributes_of(const Call& call) {
     object.acl = acl;
   }
   if (const std::string wanted(call.header("x-oss-storage-class")); !wanted.empty()) {
-    if (std::find(kClasses.begin(), kClasses.end(), wanted) == kClasses.end())
+    if (!is_storage_class(wanted))
       return invalid_argument("x-oss-storage-class", wanted, "The storage class is not valid.");
     object.storage_class = wanted;
   }

@@ -1,23 +1,10 @@
 // Making buckets and changing what they are.
 
-#include <algorithm>
-#include <array>
-
 #include "object_parts.h"
 #include "xml.h"
 
 namespace stsfs::sim {
 namespace {
-
-constexpr std::array<std::string_view, 3> kBucketAcls{"private", "public-read",
-                                                      "public-read-write"};
-constexpr std::array<std::string_view, 5> kClasses{"Standard", "IA", "Archive", "ColdArchive",
-                                                   "DeepColdArchive"};
-
-template <class Known>
-bool is_one_of(const Known& known, std::string_view value) {
-  return std::find(known.begin(), known.end(), value) != known.end();
-}
 
 tl::unexpected<Refusal> malformed_xml() {
   return refuse(400, "MalformedXML",
@@ -29,7 +16,7 @@ tl::unexpected<Refusal> malformed_xml() {
 Verdict<std::string> acl_of(const Call& call, const std::string& otherwise) {
   const std::string acl(call.header("x-oss-acl"));
   if (acl.empty()) return otherwise;
-  if (!is_one_of(kBucketAcls, acl))
+  if (!is_bucket_acl(acl))
     return invalid_argument("x-oss-acl", acl, "no such bucket access control exists");
   return acl;
 }
@@ -52,7 +39,7 @@ Verdict<Answer> put_bucket(Call& call) {
     if (!body.parse(call.text, "CreateBucketConfiguration")) return malformed_xml();
     if (const std::string wanted = body.root().text("StorageClass"); !wanted.empty())
       options.storage_class = wanted;
-    if (!is_one_of(kClasses, options.storage_class)) return malformed_xml();
+    if (!is_storage_class(options.storage_class)) return malformed_xml();
   }
   auto acl = acl_of(call, options.acl);
   if (!acl) return tl::unexpected(std::move(acl.error()));

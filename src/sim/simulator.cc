@@ -55,6 +55,13 @@ Result<BucketOptions> bucket_options(const BucketSetup& setup) {
     return fail(Errc::kInvalid, "bucket " + setup.name +
                                     ": versioning is Enabled, Suspended or nothing, not " +
                                     printable(setup.versioning));
+  if (!is_bucket_acl(out.acl))
+    return fail(Errc::kInvalid, "bucket " + setup.name +
+                                    ": the ACL is private, public-read or public-read-write, not " +
+                                    printable(out.acl));
+  if (!is_storage_class(out.storage_class))
+    return fail(Errc::kInvalid, "bucket " + setup.name + ": there is no storage class " +
+                                    printable(out.storage_class));
   if (out.hierarchical && out.versioning != Versioning::kOff)
     return fail(Errc::kInvalid,
                 "bucket " + setup.name + ": a hierarchical namespace excludes versioning");
@@ -168,6 +175,8 @@ Result<void> SimulatorImpl::prepare(const SimulatorOptions& options) {
 
 Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
   HttpServerOptions server{.address = options.address, .threads = options.threads};
+  if (options.tls_certificate_file.empty() != options.tls_key_file.empty())
+    return fail(Errc::kInvalid, "TLS needs both a certificate and its key");
   if (!options.tls_certificate_file.empty()) {
     auto certificate = read_file(options.tls_certificate_file);
     auto key = read_file(options.tls_key_file);

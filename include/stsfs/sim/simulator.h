@@ -12,6 +12,8 @@
 
 namespace stsfs::sim {
 
+inline constexpr int kThreadsMax = 64;
+
 /// A bucket that is there from the start.
 struct BucketSetup {
   std::string name = "examplebucket";
@@ -47,6 +49,10 @@ struct SimulatorOptions {
   std::vector<std::string> faults;    ///< JSON objects, as POST /faults takes them.
   std::vector<std::string> switches;  ///< `name=on|off`
 };
+
+/// Options from a TOML (or JSON) file; see stsfs-sim(8) for its keys.
+/// Errors: kInvalid with `file:line`, the key and what it takes; those of reading a file.
+Result<SimulatorOptions> load_options(const std::string& file);
 
 /// A long-term key of the RAM document that was made.
 struct SimulatorKey {

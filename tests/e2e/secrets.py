@@ -39,8 +39,8 @@ def secrets_of(folder):
     out += strings_in(json.loads((state / "vending-key.json").read_text()))
     tokens = []
     for path in pathlib.Path(folder.env["XDG_STATE_HOME"]).rglob("*"):
-        if path.is_file() and "token" in path.name:
-            tokens += strings_in(json.loads(path.read_text()))
+        if path.is_file() and path.parent.name == "tokens" and path.suffix == ".json":
+            tokens.append(json.loads(path.read_text())["token"])
     check(tokens, "found no login token: this test would search for nothing")
     out += tokens
     out += credential_secrets(folder, max(tokens, key=len))

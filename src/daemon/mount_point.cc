@@ -12,14 +12,8 @@ namespace {
 
 constexpr int kDeadMountsMax = 16;  // stacked at one place
 
-/// "Transport endpoint is not connected": whoever served it is gone.
-bool is_dead(const std::string& mount_point) {
-  struct stat stat {};
-  return ::stat(mount_point.c_str(), &stat) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
-}
-
 Result<void> detach_dead_mounts(const std::string& mount_point) {
-  for (int i = 0; i < kDeadMountsMax && is_dead(mount_point); ++i) {
+  for (int i = 0; i < kDeadMountsMax && is_dead_mount(mount_point); ++i) {
     log_info("daemon", "detaching the dead mount at {}", mount_point);
     if (auto gone = fuse::unmount(mount_point, true); !gone)
       return fail(std::move(gone.error()),
@@ -29,6 +23,11 @@ Result<void> detach_dead_mounts(const std::string& mount_point) {
 }
 
 }  // namespace
+
+bool is_dead_mount(const std::string& mount_point) {
+  struct stat stat {};
+  return ::stat(mount_point.c_str(), &stat) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+}
 
 Result<std::string> prepare_mount_point(const std::string& path) {
   auto mount_point = fuse::resolve_mount_point(path);

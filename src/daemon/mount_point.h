@@ -13,4 +13,7 @@ namespace stsfs::daemon {
 /// Errors:  kNotFound, kNotDirectory, kBusy, each with what to do.
 Result<std::string> prepare_mount_point(const std::string& path);
 
+/// "Transport endpoint is not connected": whoever served the mount at `mount_point` is gone.
+bool is_dead_mount(const std::string& mount_point);
+
 }  // namespace stsfs::daemon

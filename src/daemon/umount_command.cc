@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "exit_codes.h"
+#include "mount_point.h"
 #include "paths.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
@@ -70,8 +71,12 @@ Result<int> umount(const UmountArguments& arguments) {
                 *mount_point + " is a mount of type " + (*mount)->type + ", not ours");
   if (*mount) {
     // With its daemon gone nothing can be lost by detaching, and nothing else works.
-    auto gone = fuse::unmount(*mount_point, arguments.lazy || !daemon);
+    const bool dead = !daemon && is_dead_mount(*mount_point);
+    auto gone = fuse::unmount(*mount_point, arguments.lazy || dead);
     if (!gone) return fail(std::move(gone.error()));
+    if (!daemon && !dead)
+      std::fprintf(stderr,
+                   "stsfs: unmounted; its daemon belongs to another user and is not waited for\n");
   } else if (!daemon) {
     return fail(Errc::kNotFound, *mount_point + " is not mounted");
   }

@@ -130,7 +130,9 @@ HttpAnswer set_clock(const AdminCall& call) {
 
 HttpAnswer revoke(const AdminCall& call) {
   const json body = json::parse(call.body, nullptr, false);
-  const std::string id = body.is_object() ? body.value("access_key_id", "") : "";
+  const auto wanted = body.is_object() ? body.find("access_key_id") : body.end();
+  const std::string id =
+      wanted != body.end() && wanted->is_string() ? wanted->get<std::string>() : "";
   if (id.empty()) return problem(400, R"(wanted: {"access_key_id": "…"})");
   return call.services.cloud.access().revoke(id) ? done() : problem(404, "there is no such key");
 }

@@ -26,7 +26,7 @@ bool is_storage_class(std::string_view name) {
   return std::find(kClasses.begin(), kClasses.end(), name) != kClasses.end();
 }
 
-Cloud::Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
+Cloud::Cloud(std::string region, const std::shared_ptr<const Directory>& directory, StsOptions sts,
              std::shared_ptr<Storage> storage, const Clock& clock)
     : region_(std::move(region)),
       owner_(directory->first_account()),

@@ -27,7 +27,7 @@ bool is_storage_class(std::string_view name);
 /// Threads: every call may be made at once on any thread.
 class Cloud {
  public:
-  Cloud(std::string region, std::shared_ptr<const Directory> directory, StsOptions sts,
+  Cloud(std::string region, const std::shared_ptr<const Directory>& directory, StsOptions sts,
         std::shared_ptr<Storage> storage, const Clock& clock);
 
   ~Cloud();

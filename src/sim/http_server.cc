@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <exception>
+#include <new>
 #include <queue>
 #include <thread>
 
@@ -30,25 +32,27 @@ constexpr std::size_t kBlockSize = 256 * 1024;
 /// Resumes suspended connections when their time has come.
 class Resumer {
  public:
-  Resumer() : thread_([this](std::stop_token stop) { run(stop); }) {}
-  ~Resumer() {
+  Resumer() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  ~Resumer() { stop(); }
+
+  /// Resumes everybody; from now on nobody is suspended, which MHD wants before it is stopped.
+  void stop() STSFS_EXCLUDES(mutex_) {
     thread_.request_stop();
-    {
-      MutexLock lock(mutex_);
-      changed_.notify_all();
-    }
-    thread_.join();
-    // Nobody may stay suspended when the daemon is stopped.
     MutexLock lock(mutex_);
+    stopped_ = true;
+    changed_.notify_all();
     for (; !waiting_.empty(); waiting_.pop()) MHD_resume_connection(waiting_.top().connection);
   }
 
-  /// Suspends `connection` (from a callback of it) and resumes it after `time`.
-  void suspend(MHD_Connection* connection, std::chrono::nanoseconds time) STSFS_EXCLUDES(mutex_) {
-    MHD_suspend_connection(connection);
+  /// Suspends `connection` (from a callback of it) and resumes it after `time`. False, and nothing
+  /// is suspended, when the server is ending: whoever asked gives up its connection.
+  bool suspend(MHD_Connection* connection, std::chrono::nanoseconds time) STSFS_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
+    if (stopped_) return false;
+    MHD_suspend_connection(connection);
     waiting_.push({steady_clock::now() + time, connection});
     changed_.notify_all();
+    return true;
   }
 
  private:
@@ -75,6 +79,7 @@ class Resumer {
   Mutex mutex_;
   Condition changed_;
   std::priority_queue<Entry> waiting_ STSFS_GUARDED_BY(mutex_);
+  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 
@@ -119,19 +124,18 @@ struct BodyReader {
   Resumer* resumer = nullptr;
 
   std::uint64_t size() const { return is_text ? text.size() : content.size(); }
+  ssize_t pause(std::chrono::nanoseconds time) {
+    return resumer->suspend(connection, time) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
+  }
 
   ssize_t read(std::uint64_t at, char* buffer, std::size_t max) {
     if (delivery.truncate_at && at >= *delivery.truncate_at)
       return MHD_CONTENT_READER_END_WITH_ERROR;
     if (delivery.stall_at && at >= *delivery.stall_at && !stalled) {
       stalled = true;
-      resumer->suspend(connection, delivery.stall);
-      return 0;
+      return pause(delivery.stall);
     }
-    if (const auto wait = pace.wait(); wait.count() > 0) {
-      resumer->suspend(connection, wait);
-      return 0;
-    }
+    if (const auto wait = pace.wait(); wait.count() > 0) return pause(wait);
     if (delivery.truncate_at) max = std::min<std::size_t>(max, *delivery.truncate_at - at);
     if (delivery.stall_at && at < *delivery.stall_at)
       max = std::min<std::size_t>(max, *delivery.stall_at - at);
@@ -224,16 +228,14 @@ MHD_Result take_header(void* headers, MHD_ValueKind, const char* name, const cha
 
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
 void* begin_exchange(void*, const char* uri, MHD_Connection*) noexcept {
-  auto* exchange = new Exchange;
-  exchange->target = uri;
-  return exchange;
+  return new (std::nothrow) Exchange{.target = uri};
 }
 
 class MhdServer final : public HttpServer {
  public:
   MhdServer(Handler handler, bool secure) : handler_(std::move(handler)), secure_(secure) {}
   ~MhdServer() override {
-    resumer_.reset();
+    resumer_.stop();
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
   }
 
@@ -258,7 +260,7 @@ class MhdServer final : public HttpServer {
 
   const Handler handler_;
   const bool secure_;
-  std::unique_ptr<Resumer> resumer_ = std::make_unique<Resumer>();
+  Resumer resumer_;
   MHD_Daemon* daemon_ = nullptr;
 };
 
@@ -296,8 +298,13 @@ Result<void> MhdServer::open(const HttpServerOptions& options) {
 MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const char*,
                                  const char* method, const char*, const char* data,
                                  std::size_t* size, void** state) noexcept {
-  return static_cast<MhdServer*>(self)->serve(*static_cast<Exchange*>(*state), connection, method,
-                                              data, size);
+  if (*state == nullptr) return MHD_NO;  // no memory for it
+  try {
+    return static_cast<MhdServer*>(self)->serve(*static_cast<Exchange*>(*state), connection, method,
+                                                data, size);
+  } catch (const std::exception&) {
+    return MHD_NO;  // no memory: the connection ends, the others go on
+  }
 }
 
 void MhdServer::on_end(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) noexcept {
@@ -325,8 +332,8 @@ MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, cons
   }
   if (*size > 0) {
     if (const auto wait = exchange.upload->wait(); wait.count() > 0) {
-      resumer_->suspend(connection, wait);
-      return MHD_YES;  // the same bytes come again
+      // The same bytes come again.
+      return resumer_.suspend(connection, wait) ? MHD_YES : MHD_NO;
     }
     exchange.responder->take_body({data, *size});
     exchange.upload->passed(*size);
@@ -336,8 +343,7 @@ MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, cons
   if (!exchange.answer) exchange.answer = exchange.responder->answer();
   if (exchange.answer->delivery.delay.count() > 0 && !exchange.delayed) {
     exchange.delayed = true;
-    resumer_->suspend(connection, exchange.answer->delivery.delay);
-    return MHD_YES;
+    return resumer_.suspend(connection, exchange.answer->delivery.delay) ? MHD_YES : MHD_NO;
   }
   return send(exchange, connection, std::string_view(method) == "HEAD");
 }
@@ -362,7 +368,7 @@ MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connec
   reader->delivery = answer.delivery;
   reader->pace = Pace(answer.delivery.bytes_per_second);
   reader->connection = connection;
-  reader->resumer = resumer_.get();
+  reader->resumer = &resumer_;
   return MHD_create_response_from_callback(size, kBlockSize, &read_body, reader, &free_body);
 }
 

@@ -43,7 +43,7 @@ Verdict<Answer> put_symlink(Call& call) {
   object->symlink_target = sent;
   object->has_crc64 = false;
   object->etag = etag_of_md5(base64_encode(sign::md5(*target)));
-  auto stored = store(call, call.key, std::move(*object), wants_forbid_overwrite(call));
+  auto stored = store(call, call.key, *object, wants_forbid_overwrite(call));
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer;
   answer.headers = {{"ETag", stored->object->etag}};

@@ -7,6 +7,7 @@
 #include <list>
 
 #include "sim/raw_client.h"
+#include "stsfs/base/mutex.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::sim {
@@ -34,6 +35,7 @@ class HttpServerTest : public ::testing::Test {
     Echo(HttpServerTest& test, WireRequest request) : test_(test), request_(std::move(request)) {}
     void take_body(std::string_view bytes) override { body_ += bytes; }
     HttpAnswer answer() override {
+      MutexLock lock(test_.mutex_);
       test_.last_ = request_;
       HttpAnswer out = request_.path == "/echo" ? HttpAnswer{} : test_.answer_;
       if (request_.path == "/echo") out.text = std::to_string(body_.size()) + ":" + body_;
@@ -69,15 +71,28 @@ class HttpServerTest : public ::testing::Test {
     return answer.substr(answer.find("\r\n\r\n") + 4);
   }
 
+  /// What is answered from now on.
+  void answer_with(HttpAnswer answer) {
+    MutexLock lock(mutex_);
+    answer_ = std::move(answer);
+  }
+  void answer_with(Content content, Delivery delivery = {}) {
+    answer_with(HttpAnswer{.content = std::move(content), .delivery = delivery});
+  }
+  WireRequest last() {
+    MutexLock lock(mutex_);
+    return last_;
+  }
+
   std::shared_ptr<Storage> storage_ = Storage::in_memory().value();
-  HttpAnswer answer_;
-  WireRequest last_;
+  Mutex mutex_;
+  HttpAnswer answer_ STSFS_GUARDED_BY(mutex_);
+  WireRequest last_ STSFS_GUARDED_BY(mutex_);
   std::unique_ptr<HttpServer> server_;
 };
 
 TEST_F(HttpServerTest, GivesTheRequestAsItCame) {
-  answer_.text = "fine";
-  answer_.headers = {{"ETag", "\"x\""}};
+  answer_with({.headers = {{"ETag", "\"x\""}}, .text = "fine"});
   RawClient client = connect();
   client.send(
       "GET /a%2Fb/c+d?list-type=2&prefix=a%20b+c&empty=&bare&=x HTTP/1.1\r\nHost: b.h:80\r\n"
@@ -86,42 +101,43 @@ TEST_F(HttpServerTest, GivesTheRequestAsItCame) {
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(answer, HasSubstr("ETag: \"x\"\r\n"));
   EXPECT_EQ(body_of(answer), "fine");
-  EXPECT_EQ(last_.path, "/a%2Fb/c+d");
-  EXPECT_EQ(last_.query,
+  const WireRequest request = last();
+  EXPECT_EQ(request.path, "/a%2Fb/c+d");
+  EXPECT_EQ(request.query,
             (sign::Pairs{
                 {"list-type", "2"}, {"prefix", "a b c"}, {"empty", ""}, {"bare", ""}, {"", "x"}}));
-  EXPECT_EQ(last_.host, "b.h:80");
-  EXPECT_EQ(last_.header("x-oss-meta-a"), "v");
-  EXPECT_EQ(last_.remote_address, "127.0.0.1");
-  EXPECT_FALSE(last_.secure);
+  EXPECT_EQ(request.host, "b.h:80");
+  EXPECT_EQ(request.header("x-oss-meta-a"), "v");
+  EXPECT_EQ(request.remote_address, "127.0.0.1");
+  EXPECT_FALSE(request.secure);
 }
 
 TEST_F(HttpServerTest, SendsContentsWhereverTheyLie) {
   const std::string bytes = noise(3 * kMiB + 7);
-  answer_.content = store("small");
+  answer_with(store("small"));
   EXPECT_EQ(body_of(get()), "small");
-  answer_.content = store(bytes);  // in one file or several
+  answer_with(store(bytes));  // in one file or several
   EXPECT_TRUE(body_of(get()) == bytes);
   Content joined = store(bytes);
   joined.append(store("tail"));
-  answer_.content = joined.slice({kMiB, 2 * kMiB + 11});
+  answer_with(joined.slice({kMiB, 2 * kMiB + 11}));
   EXPECT_TRUE(body_of(get()) == (bytes + "tail").substr(kMiB));
-  answer_.content = Content();
+  answer_with(Content());
   EXPECT_EQ(body_of(get()), "");
 }
 
 TEST_F(HttpServerTest, ContentsThatGoWhileTheyAreSentArriveWhole) {
   const std::string bytes = noise(32 * kMiB);
-  answer_.content = store(bytes);
+  answer_with(store(bytes));
   RawClient client = connect();
   client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   client.read_head();
-  answer_.content.reset();  // deleted: only the answer under way has it now
+  answer_with(HttpAnswer{});  // deleted: only the answer under way has it now
   EXPECT_TRUE(client.read_body(bytes.size()) == bytes);
 }
 
 TEST_F(HttpServerTest, HeadTellsALengthAndSendsNoBody) {
-  answer_.head_size = std::uint64_t{5} << 40;
+  answer_with({.head_size = std::uint64_t{5} << 40});
   RawClient client = connect();
   client.send("HEAD / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   const std::string answer = client.read_all();
@@ -159,7 +175,7 @@ TEST_F(HttpServerTest, SlowSendersDoNotStopOthers) {
     slow.back().send(i % 2 == 0 ? "PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx"
                                 : "GET / HTT");
   }
-  answer_.text = "fine";
+  answer_with({.text = "fine"});
   const auto began = steady_clock::now();
   for (int i = 0; i < 20; ++i) EXPECT_EQ(body_of(get()), "fine");
   EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(5));
@@ -169,9 +185,7 @@ TEST_F(HttpServerTest, SlowSendersDoNotStopOthers) {
 }
 
 TEST_F(HttpServerTest, StalledAnswersDoNotStopOthers) {
-  answer_.content = store(noise(2 * kMiB));
-  answer_.delivery.stall_at = 10;
-  answer_.delivery.stall = std::chrono::hours(1);
+  answer_with(store(noise(2 * kMiB)), {.stall_at = 10, .stall = std::chrono::hours(1)});
   std::list<RawClient> stalled;
   for (int i = 0; i < 200; ++i) {
     stalled.emplace_back(server_->port());
@@ -188,8 +202,22 @@ TEST_F(HttpServerTest, StalledAnswersDoNotStopOthers) {
   EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(10));
 }
 
+TEST_F(HttpServerTest, EndsWhileAnswersAreSlow) {
+  answer_with(store(noise(2 * kMiB)), {.bytes_per_second = 100'000});
+  std::list<RawClient> slow;
+  for (int i = 0; i < 50; ++i) {
+    slow.emplace_back(server_->port());
+    slow.back().send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    slow.back().read_head();
+  }
+  const auto began = steady_clock::now();
+  server_.reset();
+  EXPECT_LT(steady_clock::now() - began, std::chrono::seconds(5));
+  EXPECT_LT(slow.front().read_all().size(), 2 * kMiB);
+}
+
 TEST_F(HttpServerTest, ClientsThatLeaveAreForgotten) {
-  answer_.content = store(noise(8 * kMiB));
+  answer_with(store(noise(8 * kMiB)));
   for (int i = 0; i < 50; ++i) {
     RawClient client = connect();
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -204,15 +232,14 @@ TEST_F(HttpServerTest, ClientsThatLeaveAreForgotten) {
 // --- deliveries that are spoilt or slowed ---
 
 TEST_F(HttpServerTest, DelaysTheAnswer) {
-  answer_.text = "late";
-  answer_.delivery.delay = milliseconds(80);
+  answer_with({.text = "late", .delivery = {.delay = milliseconds(80)}});
   const auto began = steady_clock::now();
   EXPECT_EQ(body_of(get()), "late");
   EXPECT_GE(steady_clock::now() - began, milliseconds(80));
 }
 
 TEST_F(HttpServerTest, ResetsInsteadOfAnswering) {
-  answer_.delivery.reset = true;
+  answer_with({.delivery = {.reset = true}});
   RawClient client = connect();
   client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(client.read_all(), "");
@@ -221,11 +248,9 @@ TEST_F(HttpServerTest, ResetsInsteadOfAnswering) {
 
 TEST_F(HttpServerTest, TruncatesAndCorruptsWhereItIsTold) {
   const std::string bytes = noise(kMiB);
-  answer_.content = store(bytes);
-  answer_.delivery.truncate_at = 700'001;
+  answer_with(store(bytes), {.truncate_at = 700'001});
   EXPECT_TRUE(body_of(get()) == bytes.substr(0, 700'001));
-  answer_.delivery = {};
-  answer_.delivery.corrupt_at = 600'000;
+  answer_with(store(bytes), {.corrupt_at = 600'000});
   const std::string got = body_of(get());
   ASSERT_EQ(got.size(), bytes.size());
   std::vector<std::size_t> different;
@@ -236,9 +261,7 @@ TEST_F(HttpServerTest, TruncatesAndCorruptsWhereItIsTold) {
 
 TEST_F(HttpServerTest, PausesInTheMiddle) {
   const std::string bytes = noise(kMiB);
-  answer_.content = store(bytes);
-  answer_.delivery.stall_at = 300'000;
-  answer_.delivery.stall = milliseconds(80);
+  answer_with(store(bytes), {.stall_at = 300'000, .stall = milliseconds(80)});
   const auto began = steady_clock::now();
   EXPECT_TRUE(body_of(get()) == bytes);
   EXPECT_GE(steady_clock::now() - began, milliseconds(80));
@@ -246,8 +269,7 @@ TEST_F(HttpServerTest, PausesInTheMiddle) {
 
 TEST_F(HttpServerTest, KeepsToItsPace) {
   const std::string bytes = noise(kMiB);
-  answer_.content = store(bytes);
-  answer_.delivery.bytes_per_second = 8 * kMiB;
+  answer_with(store(bytes), {.bytes_per_second = 8 * kMiB});
   const auto began = steady_clock::now();
   EXPECT_TRUE(body_of(get()) == bytes);
   const auto took = steady_clock::now() - began;

@@ -25,15 +25,40 @@ void DirectoryCache::drop(std::map<std::string, Slot>::iterator slot) {
   slots_.erase(slot);
 }
 
-void DirectoryCache::put(const std::string& directory_key, KnownDirectory directory) {
+void DirectoryCache::begin(Listing& listing) {
   MutexLock lock(mutex_);
+  under_way_.emplace(listing.directory_key_, &listing);
+}
+
+void DirectoryCache::end(Listing& listing) {
+  MutexLock lock(mutex_);
+  std::erase_if(under_way_, [&](const auto& one) { return one.second == &listing; });
+}
+
+void DirectoryCache::note_change(const std::string& directory_key, std::string_view name,
+                                 const std::optional<KnownEntry>& entry) {
+  const auto [from, to] = under_way_.equal_range(directory_key);
+  for (auto at = from; at != to; ++at) at->second->changes_[std::string(name)] = entry;
+}
+
+KnownDirectoryPointer DirectoryCache::put(Listing& listing, KnownDirectory directory) {
+  auto shared = std::make_shared<KnownDirectory>(std::move(directory));
+  MutexLock lock(mutex_);
+  for (const auto& [name, entry] : listing.changes_) {
+    if (entry)
+      shared->entries[name] = *entry;
+    else
+      shared->entries.erase(name);
+  }
+  if (listing.forgotten_) return shared;  // good for who asked, but not to be kept
+  const std::string& directory_key = listing.directory_key_;
   if (const auto old = slots_.find(directory_key); old != slots_.end()) drop(old);
-  entries_ += directory.entries.size();
+  entries_ += shared->entries.size();
   recently_used_.push_front(directory_key);
-  slots_[directory_key] = {std::make_shared<KnownDirectory>(std::move(directory)),
-                           recently_used_.begin()};
+  slots_[directory_key] = {shared, recently_used_.begin()};
   while (entries_ > options_.entries_max && slots_.size() > 1)
     drop(slots_.find(recently_used_.back()));
+  return shared;
 }
 
 /// The directory to change: a copy of its own when a reader holds the present one.
@@ -48,6 +73,7 @@ KnownDirectory* DirectoryCache::writable(const std::string& directory_key) {
 void DirectoryCache::set_entry(const std::string& directory_key, std::string_view name,
                                KnownEntry entry) {
   MutexLock lock(mutex_);
+  note_change(directory_key, name, entry);
   KnownDirectory* directory = writable(directory_key);
   if (directory == nullptr) return;
   const std::size_t before = directory->entries.size();
@@ -57,6 +83,7 @@ void DirectoryCache::set_entry(const std::string& directory_key, std::string_vie
 
 void DirectoryCache::erase_entry(const std::string& directory_key, std::string_view name) {
   MutexLock lock(mutex_);
+  note_change(directory_key, name, std::nullopt);
   KnownDirectory* directory = writable(directory_key);
   if (directory != nullptr) entries_ -= directory->entries.erase(std::string(name));
 }
@@ -67,11 +94,15 @@ void DirectoryCache::forget(const std::string& directory_key) {
     return;
   }
   MutexLock lock(mutex_);
+  const auto [from, to] = under_way_.equal_range(directory_key);
+  for (auto at = from; at != to; ++at) at->second->forgotten_ = true;
   if (const auto slot = slots_.find(directory_key); slot != slots_.end()) drop(slot);
 }
 
 void DirectoryCache::forget_below(const std::string& prefix) {
   MutexLock lock(mutex_);
+  for (auto& [key, listing] : under_way_)
+    if (key.starts_with(prefix)) listing->forgotten_ = true;
   for (auto slot = slots_.lower_bound(prefix);
        slot != slots_.end() && slot->first.starts_with(prefix);)
     drop(slot++);

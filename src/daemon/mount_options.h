@@ -41,6 +41,8 @@ struct MountOptions {
   // what may be known and kept, and where
   Consistency consistency = Consistency::kCached;
   std::chrono::milliseconds freshness{0};
+  bool commit_in_background = false;
+  bool sync_close = false;
   std::uint64_t staging_bytes = 0;
   std::string state_dir, state;
   // how long to wait

@@ -1,6 +1,7 @@
 #include "mount_point.h"
 
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include <cerrno>
 
@@ -24,9 +25,12 @@ Result<void> detach_dead_mounts(const std::string& mount_point) {
 
 }  // namespace
 
+// statfs, since the kernel answers stat from what it remembers, a while longer than the daemon
+// lives.
 bool is_dead_mount(const std::string& mount_point) {
-  struct stat stat {};
-  return ::stat(mount_point.c_str(), &stat) != 0 && (errno == ENOTCONN || errno == ECONNABORTED);
+  struct statfs answer {};
+  return ::statfs(mount_point.c_str(), &answer) != 0 &&
+         (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
 Result<std::string> prepare_mount_point(const std::string& path) {

@@ -116,6 +116,16 @@ const std::array kTable{
             }},
   OptionRow{"freshness", "TIME", "30s", "how long names, attributes and listings are relied on",
             [](Options& o, Value v) { return set_duration(o.freshness, v, milliseconds(0), hours(24)); }},
+  OptionRow{"commit", "WHEN", "close",
+            "what close waits for: close (the file is in OSS) or background (it is in the journal, and goes to OSS by itself)",
+            [](Options& o, Value v) {
+              return set_choice<bool>(o.commit_in_background, v, {{"close", false}, {"background", true}});
+            }},
+  OptionRow{"sync", "WHEN", "second",
+            "what a loss of power may take of what the journal has: second (the last one) or close (nothing; each close waits for the disk)",
+            [](Options& o, Value v) {
+              return set_choice<bool>(o.sync_close, v, {{"second", false}, {"close", true}});
+            }},
   OptionRow{"staging_size", "SIZE", "0", "disk space for what is written and not in OSS yet; 0: what the disk has, less a reserve",
             [](Options& o, Value v) { return set_size(o.staging_bytes, v, 0, 1024 * kTiB); }},
   OptionRow{"state_dir", "DIRECTORY", "", "where staged data lies; not set: $XDG_STATE_HOME/stsfs, for root /var/lib/stsfs",

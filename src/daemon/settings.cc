@@ -77,7 +77,8 @@ std::string shown(const Setting& setting) {
 bool take_general(MountOptions& options, const Setting& setting) {
   if (setting.name == "rw") {
     options.read_only = false;
-  } else if (is_one_of(setting.name, kForTheKernel)) {
+  } else if (setting.value.empty() && is_one_of(setting.name, kForTheKernel)) {
+    // (`sync=…` with a value is ours.)
     options.kernel_options.push_back(setting.name);
   } else {
     return is_neutral(setting.name);

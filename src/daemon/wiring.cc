@@ -144,6 +144,8 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   if (options.consistency == Consistency::kPrivate) out.fresh = out.open_fresh = kForEver;
   out.metadata_timeout = options.metadata_timeout;
   out.commit_timeout = std::chrono::duration_cast<std::chrono::seconds>(options.commit_timeout);
+  out.commit = options.commit_in_background ? fs::CommitMode::kBackground : fs::CommitMode::kClose;
+  out.sync_close = options.sync_close;
   out.staging_directory = std::move(staging_directory);
   out.staging_budget_bytes = options.staging_bytes;
   return out;
@@ -309,6 +311,7 @@ Result<void> Stack::mount(std::function<void()> ended) {
                                       clock_, std::move(ended));
   if (!session) return fail(std::move(session.error()));
   session_ = std::move(*session);
+  folder_->resume();
   renewer_->on_folder([this](const credentials::Folder& folder) {
     folder_->set_read_only(request_.options.read_only ||
                            folder.permissions == credentials::Permissions::kReadOnly);

@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "base_reader.h"
+#include "commit_slots.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
 #include "stsfs/oss/object_store.h"
+#include "stsfs/staging/commit_plan.h"
 #include "stsfs/staging/extent_map.h"
+#include "stsfs/staging/journal.h"
 #include "stsfs/staging/staging_area.h"
 #include "stsfs/staging/upload.h"
 
@@ -21,25 +24,29 @@ namespace stsfs::fs {
 /// How a commit is to be made, asked for at the moment it starts: names and attributes may have
 /// changed since the write.
 struct CommitRequest {
+  std::string path;  ///< Relative to the folder.
   std::string key;
-  std::string conflict_key;  ///< Where our content goes when another's is found at `key`.
+  std::string conflict_path;  ///< Where our content goes when another's is found at `key`.
+  std::string conflict_key;
   oss::PutOptions put;
-  bool gone = false;  ///< The file was removed: there is nothing to commit any more.
+  bool times_given = false;  ///< The times in `put` were set, not those of the last write.
+  bool gone = false;         ///< The file was removed: there is nothing to commit any more.
 };
 
 /// What became of it.
 struct CommitOutcome {
   oss::Written written;
   std::uint64_t size = 0;
-  bool conflict = false;  ///< Another's content is at the key; ours is at the conflict key.
-  bool clean = false;     ///< Nothing was written while it ran.
+  bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
+  bool clean = false;         ///< Nothing was written while it ran.
+  bool times_differ = false;  ///< The object's modification time is the server's, not ours.
 };
 
 /// The inode's side of a commit. Called on the HTTP loop, with no lock of FileContent held.
 class CommitOwner {
  public:
   virtual ~CommitOwner() = default;
-  virtual CommitRequest begin_commit(InodeNumber inode) = 0;
+  virtual CommitRequest describe(InodeNumber inode) = 0;
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
 };
 
@@ -47,6 +54,9 @@ struct ContentOptions {
   std::chrono::milliseconds read_timeout{30'000};
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
+  bool sync_each = false;  ///< What is staged is on the disk before the journal notes it.
+  /// With commit=background: how long a closed file waits for what may follow (a rename, a chmod).
+  std::chrono::milliseconds commit_delay{300};
   staging::UploadOptions upload;
 };
 
@@ -56,6 +66,8 @@ struct ContentSurroundings {
   Scheduler& scheduler;
   const Clock& clock;
   staging::StagingArea& area;
+  staging::Journal& journal;
+  CommitSlots& slots;
   CommitOwner& owner;
   ContentOptions options;
 };
@@ -68,7 +80,11 @@ struct ContentSurroundings {
 ///
 /// One commit at a time. A commit uploads what is there when it starts; what is written meanwhile
 /// is committed by the next one. A failed commit keeps everything and is tried again with growing
-/// pauses.
+/// pauses. Before anything is sent the journal knows of it, so that a kill loses nothing and what
+/// is found in OSS afterwards is known to be ours.
+///
+/// Reading and writing stand in file_content.cc, the journal's side in file_journal.cc, commits in
+/// file_commit.cc, uploads that begin while a file is being written in file_stream.cc.
 ///
 /// Threads: every call on any thread; callbacks on the HTTP loop or at once on the caller's.
 class FileContent : public std::enable_shared_from_this<FileContent> {
@@ -76,6 +92,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// `etag` empty: the file is not in OSS yet, and dirty from the start.
   FileContent(ContentSurroundings& around, InodeNumber inode, std::string key, std::string etag,
               std::uint64_t size);
+  /// What an earlier daemon left; `staged` may be null when no byte is staged.
+  FileContent(ContentSurroundings& around, InodeNumber inode, const staging::JournalEntry& entry,
+              std::shared_ptr<staging::StagedFile> staged);
 
   std::uint64_t size() const STSFS_EXCLUDES(mutex_);
   bool dirty() const STSFS_EXCLUDES(mutex_);
@@ -89,9 +108,20 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// Writes at the end; returns where that was.
   Result<std::uint64_t> append(std::span<const std::byte> bytes) STSFS_EXCLUDES(mutex_);
   Result<void> truncate(std::uint64_t size) STSFS_EXCLUDES(mutex_);
+  /// The attributes that go with a commit changed, or its path: a commit under way, or a note in
+  /// the journal, has the old ones.
+  void attributes_changed() STSFS_EXCLUDES(mutex_);
 
+  /// `done` when the journal knows all that is written now, or could not note it. At once when
+  /// clean.
+  void save(Callback<void> done);
+  /// Whether the journal has a note of an older state, so that an acknowledged change must be
+  /// saved.
+  bool needs_save() const STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.
   void commit(Callback<void> done);
+  /// A commit a moment from now, unless somebody is writing again then.
+  void commit_soon();
   /// Fetches what still comes from the base, so that the content no longer depends on OSS. Only
   /// while held.
   void detach(Callback<void> done);
@@ -104,7 +134,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   /// The file was removed: nothing is to be committed any more; waiters are told that all is well.
   void forget_changes();
-  /// Ends what is under way and every retry. Nothing is called back after it.
+  /// Ends what is under way and every retry. Nothing is called back after it. What the journal
+  /// knows stays for the next daemon.
   void stop();
 
  private:
@@ -112,50 +143,108 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
     std::uint64_t generation;
     Callback<void> done;
   };
+  /// A write to OSS that was begun: if an object with this number is found, it is ours.
+  struct Attempt {
+    std::string write_id;
+    std::uint64_t generation;  // what it was to write; 0: some earlier state
+  };
 
+  // --- file_content.cc ---
   Result<void> stage() STSFS_REQUIRES(mutex_);
-  void changed() STSFS_REQUIRES(mutex_);
+  void changed() STSFS_REQUIRES(mutex_) {
+    ++generation_;
+    ++state_;
+  }
   Result<void> write_locked(std::span<const std::byte> bytes, std::uint64_t offset)
       STSFS_REQUIRES(mutex_);
+  bool staged_in_use() const STSFS_REQUIRES(mutex_);
+  void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
+                  const std::string& etag_read);
+
+  // --- file_stream.cc ---
+  void stream();
+  bool may_stream() const STSFS_REQUIRES(mutex_);
+  std::shared_ptr<staging::MultipartUpload> begin_stream(const CommitRequest& now)
+      STSFS_REQUIRES(mutex_);
+  std::shared_ptr<staging::MultipartUpload> take_stream() STSFS_REQUIRES(mutex_);
+
+  // --- file_journal.cc ---
+  void save_now();
+  void saved(std::uint64_t state, const std::shared_ptr<staging::StagedFile>& file,
+             Result<void> result);
+  staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
+  void forget_note() STSFS_EXCLUDES(mutex_);
+
+  // --- file_commit.cc ---
   void start_commit();
-  void fetch_base(UniqueFunction<void(Result<void>)> next);
+  void prepare();
+  void fetch(std::vector<ByteRange> ranges, Callback<void> next);
+  void stage_fetched(std::span<const std::byte> bytes, std::uint64_t offset);
+  void note_attempt();
   void check_target();
+  void found_at_target(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
+  void stamp(oss::Written written, const oss::UserMetadata& present);
   void finish(Result<CommitOutcome> outcome);
   void retry_later();
+  void arm(std::chrono::milliseconds wait, UniqueFunction<void()> what);
 
   ContentSurroundings& around_;
   const InodeNumber inode_;
-  const std::uint64_t base_size_;
 
   mutable Mutex mutex_;  // never held while a transfer starts or goes, or an owner or callback runs
-  std::string key_ STSFS_GUARDED_BY(mutex_);
-  std::string etag_ STSFS_GUARDED_BY(mutex_);
+  std::string key_ STSFS_GUARDED_BY(mutex_);   // where the base lies
+  std::string etag_ STSFS_GUARDED_BY(mutex_);  // its version; empty: there is none
+  std::uint64_t base_size_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<BaseReader> base_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<staging::StagedFile> staged_ STSFS_GUARDED_BY(mutex_);
   staging::ExtentMap map_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t generation_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes
   std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;   // the generation that is in OSS
   bool committing_ STSFS_GUARDED_BY(mutex_) = false;
-  bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while held
+  bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  bool detached_ STSFS_GUARDED_BY(mutex_) =
-      false;  // the path shows another's content; ours lies at key_
+  // The path shows another's content; ours lies at key_, which is detached_path_.
+  bool detached_ STSFS_GUARDED_BY(mutex_) = false;
+  std::string detached_path_ STSFS_GUARDED_BY(mutex_);
   int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::string last_error_ STSFS_GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
   std::vector<Callback<void>> idle_waiters_ STSFS_GUARDED_BY(mutex_);
-  Transfer retry_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Attempt> attempts_ STSFS_GUARDED_BY(mutex_);
+  Transfer timer_ STSFS_GUARDED_BY(mutex_);  // the next retry, or the commit of commit_soon
+
+  // The journal's note.
+  std::uint64_t state_ STSFS_GUARDED_BY(mutex_) = 1;    // counts everything that a note tells
+  std::uint64_t note_id_ STSFS_GUARDED_BY(mutex_) = 0;  // 0: there is none
+  std::uint64_t noted_ STSFS_GUARDED_BY(mutex_) = 0;    // the state it tells
+  std::shared_ptr<staging::StagedFile> noted_file_ STSFS_GUARDED_BY(mutex_);
+  bool saving_ STSFS_GUARDED_BY(mutex_) = false;
+  bool forget_note_ STSFS_GUARDED_BY(mutex_) = false;  // once what is being saved is noted
+  std::vector<Waiter> save_waiters_ STSFS_GUARDED_BY(mutex_);
+
+  // The upload of a large new file while it is being written.
+  std::shared_ptr<staging::MultipartUpload> stream_ STSFS_GUARDED_BY(mutex_);
+  int streamed_ STSFS_GUARDED_BY(mutex_) = 0;               // parts handed over
+  std::uint64_t stream_from_ STSFS_GUARDED_BY(mutex_);      // size from which the next part goes
+  bool stream_begins_ STSFS_GUARDED_BY(mutex_) = false;     // somebody is about to begin it
+  oss::UserMetadata stream_user_ STSFS_GUARDED_BY(mutex_);  // metadata it was begun with
+  std::string stream_write_id_ STSFS_GUARDED_BY(mutex_);
 
   // Of the commit under way, touched only by its steps, one after the other:
+  CommitSlots::Slot slot_;
   CommitRequest request_;
   std::string expected_etag_;  // what must be at the key; empty: nothing
+  std::string base_key_;
   std::uint64_t commit_generation_ = 0;
+  std::vector<staging::Extent> commit_extents_;
+  staging::CommitPlan plan_;
   std::uint64_t commit_size_ = 0;
+  std::string write_id_;
   std::shared_ptr<staging::StagedFile> commit_file_;
-  std::shared_ptr<oss::ReadSink> fill_;
+  std::shared_ptr<staging::MultipartUpload> commit_stream_;
   Chain chain_;
 };
 

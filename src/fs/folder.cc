@@ -16,24 +16,44 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
                                                            const FolderOptions& options) {
   auto area = staging::StagingArea::open({options.staging_directory, options.staging_budget_bytes});
   if (!area) return fail(std::move(area.error()));
-  return std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area));
+  auto journal = staging::Journal::open(
+      {.file = options.staging_directory + "/journal.db", .sync_each = options.sync_close});
+  if (!journal) return fail(std::move(journal.error()));
+  auto folder = std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
+                                         std::move(*journal));
+  if (auto recovered = folder->recover(); !recovered) return fail(std::move(recovered.error()));
+  return folder;
 }
 
+namespace {
+
+/// Small files want many requests under way, and a large one has several of its own.
+constexpr std::size_t kCommitsAtOnce = 48;
+
+}  // namespace
+
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
-               FolderOptions options, std::unique_ptr<staging::StagingArea> area)
+               FolderOptions options, std::unique_ptr<staging::StagingArea> area,
+               std::shared_ptr<staging::Journal> journal)
     : store_(store),
       clock_(clock),
       options_(std::move(options)),
       defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
       keys_(options_.prefix),
       area_(std::move(area)),
-      surroundings_{store,
-                    scheduler,
-                    clock,
-                    *area_,
-                    *this,
-                    ContentOptions{.read_timeout = options_.metadata_timeout,
-                                   .upload = {.progress_timeout = options_.commit_timeout}}},
+      journal_(std::move(journal)),
+      slots_(kCommitsAtOnce),
+      surroundings_{
+          store,
+          scheduler,
+          clock,
+          *area_,
+          *journal_,
+          slots_,
+          *this,
+          ContentOptions{.read_timeout = options_.metadata_timeout,
+                         .sync_each = options_.sync_close,
+                         .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
       directories_({.fresh = options_.fresh}, clock),
       read_only_(options_.read_only) {
   MutexLock lock(tree_.mutex);
@@ -57,7 +77,7 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 
 // --- what commits ask and tell ---
 
-CommitRequest Folder::begin_commit(InodeNumber number) {
+CommitRequest Folder::describe(InodeNumber number) {
   CommitRequest out;
   MutexLock lock(tree_.mutex);
   const InodePointer inode = tree_.find(number);
@@ -65,10 +85,13 @@ CommitRequest Folder::begin_commit(InodeNumber number) {
     out.gone = true;
     return out;
   }
-  const auto key = keys_.file_key(tree_.path_of(*inode));
-  out.key = key.value_or("");
-  out.conflict_key = out.key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  out.path = tree_.path_of(*inode);
+  out.key = keys_.file_key(out.path).value_or("");
+  const std::string mark = ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  out.conflict_path = out.path + mark;
+  out.conflict_key = out.key + mark;
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
+  out.times_given = inode->times_given;
   return out;
 }
 
@@ -87,7 +110,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       inode->in_store = true;
       inode->etag = inode->pages_etag = outcome.written.etag;
       inode->attributes.size_bytes = outcome.size;
-      inode->confirmed = clock_.steady();
+      inode->confirmed = outcome.times_differ ? SteadyTime{} : clock_.steady();
       note_entry(directory_path, name, *inode);
     } else {
       // The path shows theirs: whatever we know of it is old.
@@ -105,7 +128,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
 }
 
 std::vector<PendingFile> Folder::pending() const {
-  std::vector<PendingFile> out;
+  std::vector<PendingFile> out = unusable_;
   MutexLock lock(tree_.mutex);
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
@@ -116,7 +139,6 @@ std::vector<PendingFile> Folder::pending() const {
 }
 
 Result<void> Folder::drain(Deadline deadline) {
-  Interrupt at_deadline;
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
@@ -124,14 +146,17 @@ Result<void> Folder::drain(Deadline deadline) {
       if (inode->content && !inode->removed && inode->content->dirty())
         contents.push_back(inode->content);
   }
-  Transfer timer =
+  Interrupt at_deadline;
+  const Transfer timer =
       surroundings_.scheduler.after(deadline.left(clock_), [&] { at_deadline.raise(); });
-  Result<void> result;
+  std::vector<std::shared_ptr<Waiter<void>>> commits;  // all started before the first is waited for
   for (const auto& content : contents) {
-    auto committed = await<void>(&at_deadline, [&](Callback<void> done) {
-      content->commit(std::move(done));
-      return Transfer();
-    });
+    commits.push_back(std::make_shared<Waiter<void>>());
+    content->commit(commits.back()->callback());
+  }
+  Result<void> result;
+  for (const auto& commit : commits) {
+    auto committed = commit->wait(&at_deadline);
     if (!committed && result) result = fail(std::move(committed.error()));
   }
   return result;
@@ -156,8 +181,8 @@ void Folder::stop() {
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : tree_.all())
-      if (inode->content) contents.push_back(inode->content);
+    for (const auto& known : contents_)
+      if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   for (const auto& content : contents) content->stop();
 }
@@ -288,8 +313,17 @@ std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
     inode->content =
         std::make_shared<FileContent>(surroundings_, inode->number, key.value_or(""), inode->etag,
                                       inode->in_store ? inode->attributes.size_bytes : 0);
+    keep_track_of(inode->content);
   }
   return inode->content;
+}
+
+void Folder::keep_track_of(const std::shared_ptr<FileContent>& content) {
+  if (contents_.size() >= contents_sweep_at_) {
+    std::erase_if(contents_, [](const auto& known) { return known.expired(); });
+    contents_sweep_at_ = std::max<std::size_t>(64, 2 * contents_.size());
+  }
+  contents_.push_back(content);
 }
 
 Result<void> Folder::commit_and_wait(const Context& context,
@@ -298,6 +332,49 @@ Result<void> Folder::commit_and_wait(const Context& context,
     content->commit(std::move(done));
     return Transfer();
   });
+}
+
+/// Brings what was written where the commit mode says that a close leaves it.
+void Folder::settle(const std::shared_ptr<FileContent>& content, Callback<void> done) {
+  if (options_.commit == CommitMode::kClose) {
+    content->commit(std::move(done));
+    return;
+  }
+  content->save([content, done = std::move(done)](Result<void> saved) mutable {
+    if (!saved) {  // not in the journal: then only OSS is a place to acknowledge
+      content->commit(std::move(done));
+      return;
+    }
+    content->commit_soon();
+    done({});
+  });
+}
+
+Result<void> Folder::settle_and_wait(const Context& context,
+                                     const std::shared_ptr<FileContent>& content) {
+  return await<void>(context.interrupt, [&](Callback<void> done) {
+    settle(content, std::move(done));
+    return Transfer();
+  });
+}
+
+/// A name that is gone must not come back with a note that was still to be erased.
+void Folder::await_journal() {
+  static_cast<void>(await<void>(nullptr, [&](Callback<void> done) {
+    journal_->settle(std::move(done));
+    return Transfer();
+  }));
+}
+
+/// After a change that the journal's note of a file does not have: a new name, new attributes.
+Result<void> Folder::save_if_noted(const std::shared_ptr<FileContent>& content) {
+  if (!content || !content->needs_save()) return {};
+  auto saved = await<void>(nullptr, [&](Callback<void> done) {
+    content->save(std::move(done));
+    return Transfer();
+  });
+  if (saved && options_.commit == CommitMode::kBackground) content->commit_soon();
+  return saved;
 }
 
 /// Not to be interrupted: who holds must release, and the commit under way has a bound of its own.

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "commit_slots.h"
 #include "file_content.h"
 #include "key_space.h"
 #include "posix_metadata.h"
@@ -22,7 +23,7 @@ namespace stsfs::fs {
 class Folder final : public MountedFolder, public CommitOwner {
  public:
   Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock, FolderOptions options,
-         std::unique_ptr<staging::StagingArea> area);
+         std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal);
   ~Folder() override { stop(); }
 
   // --- MountedFolder (folder.cc) ---
@@ -32,10 +33,11 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::vector<PendingFile> pending() const override;
   Result<void> drain(Deadline deadline) override;
   void refresh() override;
+  void resume() override;
   void stop() override;
 
   // --- CommitOwner (folder.cc) ---
-  CommitRequest begin_commit(InodeNumber inode) override;
+  CommitRequest describe(InodeNumber inode) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
 
   // --- names: folder_names.cc, rename in folder_rename.cc ---
@@ -128,9 +130,22 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
   std::shared_ptr<FileContent> content_of(const InodePointer& inode);
+  void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_REQUIRES(tree_.mutex);
   Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  void settle(const std::shared_ptr<FileContent>& content, Callback<void> done);
+  Result<void> settle_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  void await_journal();
+  Result<void> save_if_noted(const std::shared_ptr<FileContent>& content);
   Result<void> hold(const std::shared_ptr<FileContent>& content);
   WallTime now() const { return clock_.wall(); }
+
+  // --- what an earlier daemon left (folder_recovery.cc) ---
+  friend class stsfs::fs::MountedFolder;
+  Result<void> recover();
+  void recover_file(const staging::JournalEntry& entry);
+  InodePointer directory_for(const std::string& directory_path) STSFS_REQUIRES(tree_.mutex);
+  void keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason);
+  void abort_uploads();
 
   // --- asking OSS (folder_lookup.cc) ---
   Result<cache::KnownDirectoryPointer> list_directory(const Context& context,
@@ -152,6 +167,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const Attributes& attributes);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
+  Result<void> commit_changes(const Context& context, const InodePointer& source,
+                              const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
                            const InodePointer& target, const std::string& new_path);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
@@ -176,14 +193,21 @@ class Folder final : public MountedFolder, public CommitOwner {
   const AttributeDefaults defaults_;
   const KeySpace keys_;
   const std::unique_ptr<staging::StagingArea> area_;
+  const std::shared_ptr<staging::Journal> journal_;
+  CommitSlots slots_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;
   cache::DirectoryCache directories_;
   cache::MetaCache metas_;
+  std::vector<PendingFile> unusable_;  // what cannot be committed any more; set while recovering
+  std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;
   std::atomic<bool> stopped_ = false;
 
   mutable Tree tree_;
+  // Also those that no inode has any more and something under way keeps alive; for `stop`.
+  std::vector<std::weak_ptr<FileContent>> contents_ STSFS_GUARDED_BY(tree_.mutex);
+  std::size_t contents_sweep_at_ STSFS_GUARDED_BY(tree_.mutex) = 64;
   mutable Mutex handles_mutex_;  // a leaf
   std::unordered_map<std::uint64_t, FileHandlePointer> files_ STSFS_GUARDED_BY(handles_mutex_);
   std::unordered_map<std::uint64_t, DirectoryHandlePointer> open_directories_

@@ -37,6 +37,7 @@ Result<Entry> Folder::setattr(const Context& context, InodeNumber number,
   Attributes wanted;
   bool rides_along = false;
   bool regular = false;
+  std::shared_ptr<FileContent> content;  // that the change goes to OSS with
   {
     MutexLock lock(tree_.mutex);
     wanted = (*found)->attributes;
@@ -57,10 +58,11 @@ Result<Entry> Folder::setattr(const Context& context, InodeNumber number,
   if (change.mtime) wanted.mtime = time_of(*change.mtime, now());
   wanted.ctime = now();
   if (change.size_bytes) {
-    const auto content = content_of(*found);
-    if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
+    const auto cut_content = content_of(*found);
+    if (auto cut = cut_content->truncate(*change.size_bytes); !cut)
+      return fail(std::move(cut.error()));
     if (!change.mtime) wanted.mtime = now();
-    rides_along = content->dirty();
+    rides_along = cut_content->dirty();
   }
   if (attributes_change && !rides_along)
     if (auto stored = store_metadata(context, *found, wanted); !stored)
@@ -69,10 +71,17 @@ Result<Entry> Folder::setattr(const Context& context, InodeNumber number,
     MutexLock lock(tree_.mutex);
     wanted.size_bytes = (*found)->attributes.size_bytes;
     (*found)->attributes = wanted;
+    if (change.mtime)
+      (*found)->times_given = std::holds_alternative<WallTime>(*change.mtime);
+    else if (change.size_bytes)
+      (*found)->times_given = false;
+    if (rides_along) content = (*found)->content;
   }
+  if (content) content->attributes_changed();
   if (commits)
-    if (auto done = commit_and_wait(context, content_of(*found)); !done)
+    if (auto done = settle_and_wait(context, content_of(*found)); !done)
       return fail(std::move(done.error()));
+  if (auto saved = save_if_noted(content); !saved) return fail(std::move(saved.error()));
   return entry_of(*found);
 }
 

@@ -57,16 +57,26 @@ void Folder::releasedir(HandleNumber number) {
 
 /// What the directory holds now: what OSS lists, overlaid with what is not there yet.
 Result<void> Folder::fill(const Context& context, const DirectoryHandlePointer& handle) {
+  // What is not in OSS now may be before the listing has ended, and then it is on neither.
+  std::vector<InodePointer> ours;
+  const auto add_ours = [&] {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& child : tree_.children_of(handle->inode->number))
+      if (child->content && child->content->dirty()) ours.push_back(child);
+  };
+  add_ours();
   auto known = list_directory(context, path(handle->inode), false);
   if (!known) return fail(std::move(known.error()));
   std::map<std::string, cache::KnownEntry, std::less<>> entries = (*known)->entries;
+  add_ours();
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& child : tree_.children_of(handle->inode->number)) {
-      if (!child->content || !child->content->dirty()) continue;
+    for (const InodePointer& child : ours) {
+      if (child->removed || child->parent != handle->inode->number) continue;
       cache::KnownEntry& entry = entries[child->name];
       entry.is_directory = false;
-      entry.size_bytes = child->content->size();
+      entry.size_bytes = child->content ? child->content->size() : child->attributes.size_bytes;
+      entry.etag = child->etag;
     }
   }
   handle->entries.assign(entries.begin(), entries.end());

@@ -55,6 +55,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
     MutexLock lock(tree_.mutex);
     (*found)->attributes.mtime = (*found)->attributes.ctime = now();
+    (*found)->times_given = false;
   }
   Opened out = opened(*found, content, flags);
   if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
@@ -114,6 +115,7 @@ Result<std::size_t> Folder::write(const Context&, HandleNumber number,
   MutexLock lock(tree_.mutex);
   handle->wrote = true;
   handle->inode->attributes.mtime = handle->inode->attributes.ctime = now();
+  handle->inode->times_given = false;
   return bytes.size();
 }
 
@@ -125,7 +127,7 @@ void Folder::flush(const Context&, HandleNumber number, Callback<void> done) {
     owed = handle->wrote && !handle->inode->removed;
   }
   if (owed)
-    handle->content->commit(std::move(done));
+    settle(handle->content, std::move(done));
   else
     done({});
 }
@@ -164,7 +166,7 @@ void Folder::release(HandleNumber number) {
   }
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.
-  if (commit) handle->content->commit([](Result<void>) {});
+  if (commit) settle(handle->content, [](Result<void>) {});
   {
     MutexLock lock(tree_.mutex);
     // The next open asks OSS again; what the blocks hold need not stay.

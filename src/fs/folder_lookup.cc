@@ -78,6 +78,7 @@ Result<cache::KnownDirectoryPointer> Folder::list_directory(const Context& conte
   if (!key) return fail(std::move(key.error()));
   if (auto known = directories_.find(*key)) return known;
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  cache::DirectoryCache::Listing listing(directories_, *key);
   cache::KnownDirectory out;
   out.asked = clock_.steady();
   oss::ListRequest request{.prefix = *key, .delimiter = "/"};
@@ -90,9 +91,7 @@ Result<cache::KnownDirectoryPointer> Folder::list_directory(const Context& conte
     request.continuation_token = page->next_token;
     if (first_page_only && !page->next_token.empty()) return cache::KnownDirectoryPointer();
   } while (!request.continuation_token.empty());
-  auto shared = std::make_shared<cache::KnownDirectory>(out);
-  directories_.put(*key, std::move(out));
-  return cache::KnownDirectoryPointer(std::move(shared));
+  return directories_.put(listing, std::move(out));
 }
 
 Result<oss::ObjectMeta> Folder::head(const Context& context, const std::string& key) {

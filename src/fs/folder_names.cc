@@ -52,7 +52,8 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
   if (!written) return fail(std::move(written.error()));
   cache::KnownDirectory empty;
   empty.asked = clock_.steady();
-  directories_.put(*key, std::move(empty));  // we made it: nothing is in it
+  cache::DirectoryCache::Listing listing(directories_, *key);
+  directories_.put(listing, std::move(empty));  // we made it: nothing is in it
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
@@ -214,6 +215,7 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   if (content && result) content->forget_changes();
   if (content) content->release_hold(*key, etag);
   sweep();
+  await_journal();
   return result;
 }
 

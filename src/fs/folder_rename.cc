@@ -70,18 +70,50 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
     if (auto may = check_replaceable(context, *source, *present, mode); !may) return may;
     target = *present;
   }
+  if (auto sent = commit_changes(context, *source, target); !sent) return sent;
   auto moved = is_dir ? rename_directory(context, *source, new_path)
                       : rename_file(context, *source, target, new_path);
   if (!moved) return moved;
   note_gone(path(*parent), name);
+  std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
     if (target) tree_.remove(target);
     tree_.move(*source, (*new_parent)->number, new_name);
     (*source)->attributes.ctime = now();
     note_entry(tree_.path_of(**new_parent), new_name, **source);
+    for (const InodePointer& one : tree_.all())
+      if (one->content && !one->removed && tree_.is_below(*one, (*source)->number))
+        moved_contents.push_back(one->content);
   }
   sweep();
+  await_journal();
+  for (const auto& content : moved_contents)
+    if (auto saved = save_if_noted(content); !saved) return saved;
+  return {};
+}
+
+/// Changes to what lies in OSS go there under the old name first: between the copy and the
+/// journal's note of the new name they would belong to neither. What was never there has only its
+/// note. And so do those of a file that is replaced: as long as the rename is not done they are its
+/// content.
+Result<void> Folder::commit_changes(const Context& context, const InodePointer& source,
+                                    const InodePointer& target) {
+  std::vector<std::shared_ptr<Waiter<void>>> commits;
+  std::vector<std::shared_ptr<FileContent>> changed;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& one : tree_.all())
+      if (one->content && !one->removed && one->content->dirty() &&
+          (one == target || (one->in_store && tree_.is_below(*one, source->number))))
+        changed.push_back(one->content);
+  }
+  for (const auto& content : changed) {
+    commits.push_back(std::make_shared<Waiter<void>>());
+    content->commit(commits.back()->callback());
+  }
+  for (const auto& commit : commits)
+    if (auto committed = commit->wait(context.interrupt); !committed) return committed;
   return {};
 }
 

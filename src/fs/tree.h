@@ -24,9 +24,10 @@ struct Inode {
   InodeNumber number = InodeNumber::kRoot;
   InodeNumber parent = InodeNumber::kRoot;
   std::string name;
-  Attributes attributes;  ///< The size is the content's while there is one.
-  bool in_store = false;  ///< The object exists (for a directory: its marker).
-  std::string etag;       ///< Of the version in OSS.
+  Attributes attributes;     ///< The size is the content's while there is one.
+  bool times_given = false;  ///< The modification time was set, after the last write.
+  bool in_store = false;     ///< The object exists (for a directory: its marker).
+  std::string etag;          ///< Of the version in OSS.
   std::string storage_class;
   oss::ObjectHeaders headers;  ///< As stored, for carrying along what is not ours.
   std::string link_target;

@@ -8,6 +8,10 @@ ExtentMap::ExtentMap(std::uint64_t base_size) : size_(base_size) {
   if (base_size > 0) starts_[0] = Origin::kBase;
 }
 
+ExtentMap::ExtentMap(const std::vector<Extent>& extents) {
+  for (const Extent& extent : extents) set(extent.range, extent.origin);
+}
+
 void ExtentMap::split_at(std::uint64_t offset) {
   if (offset >= size_) return;
   const auto after = starts_.upper_bound(offset);

@@ -1,5 +1,6 @@
 #include "stsfs/staging/staging_area.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::staging {
@@ -14,27 +16,7 @@ namespace {
 
 constexpr std::uint64_t kReserveStep = std::uint64_t{8} << 20;
 
-class StagedBody final : public http::BodySource {
- public:
-  StagedBody(std::shared_ptr<const StagedFile> file, std::uint64_t offset, std::uint64_t size)
-      : file_(std::move(file)), offset_(offset), size_(size) {}
-
-  std::uint64_t size_bytes() const override { return size_; }
-
-  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
-    if (offset >= size_) return std::size_t{0};
-    const auto count =
-        static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size_ - offset));
-    if (auto done = file_->read(buffer.first(count), offset_ + offset); !done)
-      return fail(std::move(done.error()));
-    return count;
-  }
-
- private:
-  const std::shared_ptr<const StagedFile> file_;
-  const std::uint64_t offset_;
-  const std::uint64_t size_;
-};
+constexpr const char* kNamePrefix = "file-";
 
 }  // namespace
 
@@ -47,18 +29,40 @@ Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& opt
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::create() {
-  UniqueFd fd(::open(options_.directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
-  if (!fd) {
-    // Not every filesystem knows O_TMPFILE.
-    std::string path = options_.directory + "/staged-XXXXXX";
-    fd.reset(mkostemp(path.data(), O_CLOEXEC));
-    if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
-    unlink(path.c_str());
-  }
-  return std::make_shared<StagedFile>(*this, std::move(fd));
+  std::string name = kNamePrefix + random_hex(8);
+  UniqueFd fd(::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
+  return std::make_shared<StagedFile>(*this, std::move(name), std::move(fd));
 }
 
-StagedFile::~StagedFile() { area_.used_ -= charged_; }
+Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name) {
+  if (!name.starts_with(kNamePrefix) || name.find('/') != std::string::npos)
+    return fail(Errc::kInvalid, printable(name) + " is no name of a staged file");
+  UniqueFd fd(::open(path_of(name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd) return fail_errno("open the staged file " + path_of(name));
+  auto file = std::make_shared<StagedFile>(*this, name, std::move(fd));
+  file->keep();
+  file->charge();
+  return file;
+}
+
+Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>& known) {
+  DIR* listing = opendir(options_.directory.c_str());
+  if (listing == nullptr) return fail_errno("list " + printable(options_.directory));
+  std::size_t swept = 0;
+  while (const dirent* entry = readdir(listing)) {
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with(kNamePrefix) || known.contains(name)) continue;
+    if (unlinkat(dirfd(listing), entry->d_name, 0) == 0) ++swept;
+  }
+  closedir(listing);
+  return swept;
+}
+
+StagedFile::~StagedFile() {
+  area_.used_ -= charged_;
+  if (keepers_ <= 0) unlink(area_.path_of(name_).c_str());
+}
 
 void StagedFile::charge() {
   struct stat status {};
@@ -113,9 +117,9 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
   return {};
 }
 
-std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> file,
-                                              std::uint64_t offset, std::uint64_t size) {
-  return std::make_shared<StagedBody>(std::move(file), offset, size);
+Result<void> StagedFile::sync() const {
+  if (fdatasync(fd_.get()) != 0) return fail_errno("write a staged file to the disk");
+  return {};
 }
 
 }  // namespace stsfs::staging

@@ -1,241 +1,314 @@
-// A multipart upload as a small machine: initiate, parts (several at once, the next when one ends),
-// complete; on a failure the rest is dropped and the upload aborted, without anybody waiting for
-// that.
-//
-// Everything below runs in completion callbacks on the HTTP loop, or once on the thread that
-// starts. The mutex guards what both touch and is never held while a transfer starts or goes.
-
 #include "stsfs/staging/upload.h"
 
 #include <algorithm>
-#include <map>
-#include <vector>
-
-#include "stsfs/base/mutex.h"
 
 namespace stsfs::staging {
 namespace {
 
-constexpr std::uint64_t kPartsAimed = 9'000;  // of the 10,000 that OSS takes
-constexpr std::uint64_t kCopyPartSize = std::uint64_t{512} << 20;
-
-class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
- public:
-  /// Starts part `number`, the bytes `range`.
-  using StartPart =
-      std::function<Transfer(const std::string& upload_id, int number, ByteRange range,
-                             Deadline deadline, Callback<oss::Part> done)>;
-
-  MultipartUpload(oss::ObjectStore& store, const Clock& clock, std::string key, std::uint64_t size,
-                  std::uint64_t part_size, oss::PutOptions put, const UploadOptions& options,
-                  StartPart start_part, Callback<oss::Written> done)
-      : store_(store),
-        clock_(clock),
-        key_(std::move(key)),
-        size_(size),
-        part_size_(part_size),
-        put_(std::move(put)),
-        options_(options),
-        start_part_(std::move(start_part)),
-        done_(std::move(done)) {}
-
-  Transfer start() {
-    keep(0, store_.start_initiate(key_, put_, deadline(),
-                                  [self = shared_from_this()](Result<std::string> id) {
-                                    self->initiated(std::move(id));
-                                  }));
-    return Transfer([self = shared_from_this()] { self->cancel(); });
-  }
-
- private:
-  int part_count() const { return static_cast<int>((size_ + part_size_ - 1) / part_size_); }
-  Deadline deadline() const { return Deadline::in(clock_, options_.progress_timeout); }
-
-  void initiated(Result<std::string> id) {
-    if (!id) {
-      finish(fail(std::move(id.error())));
-      return;
-    }
-    {
-      MutexLock lock(mutex_);
-      upload_id_ = std::move(*id);
-    }
-    for (int i = 0; i < options_.parts_in_flight; ++i) next_part();
-  }
-
-  void next_part() {
-    int number = 0;
-    std::string id;
-    {
-      MutexLock lock(mutex_);
-      if (finished_ || started_ == part_count()) return;
-      number = ++started_;
-      id = upload_id_;
-    }
-    const std::uint64_t offset = static_cast<std::uint64_t>(number - 1) * part_size_;
-    keep(number, start_part_(id, number, {offset, std::min(part_size_, size_ - offset)}, deadline(),
-                             [self = shared_from_this()](Result<oss::Part> part) {
-                               self->part_done(std::move(part));
-                             }));
-  }
-
-  void part_done(Result<oss::Part> part) {
-    if (!part) {
-      give_up(std::move(part.error()));
-      return;
-    }
-    bool all = false;
-    {
-      MutexLock lock(mutex_);
-      parts_.push_back(std::move(*part));
-      all = static_cast<int>(parts_.size()) == part_count();
-    }
-    if (all)
-      complete();
-    else
-      next_part();
-  }
-
-  void complete() {
-    std::vector<oss::Part> parts;
-    std::string id;
-    {
-      MutexLock lock(mutex_);
-      parts = parts_;
-      id = upload_id_;
-    }
-    std::sort(parts.begin(), parts.end(),
-              [](const auto& a, const auto& b) { return a.number < b.number; });
-    keep(0, store_.start_complete(key_, id, std::move(parts), put_, deadline(),
-                                  [self = shared_from_this()](Result<oss::Written> written) {
-                                    if (written)
-                                      self->finish(std::move(written));
-                                    else
-                                      self->give_up(std::move(written.error()));
-                                  }));
-  }
-
-  /// Aborts on the server; the abort belongs to nobody and ends by itself.
-  void abort() {
-    std::string id;
-    {
-      MutexLock lock(mutex_);
-      id = upload_id_;
-    }
-    if (id.empty()) return;
-    auto transfer = std::make_shared<Transfer>();
-    *transfer = store_.start_abort(key_, id, deadline(), [transfer](Result<void>) {});
-  }
-
-  void give_up(Error error) {
-    {
-      MutexLock lock(mutex_);
-      if (finished_) return;
-    }
-    abort();
-    finish(fail(std::move(error)));
-  }
-
-  void finish(Result<oss::Written> result) {
-    std::map<int, Transfer> dropped;
-    {
-      MutexLock lock(mutex_);
-      if (finished_) return;
-      finished_ = true;
-      dropped.swap(transfers_);
-    }
-    dropped.clear();
-    auto done = std::move(done_);
-    done(std::move(result));
-  }
-
-  void cancel() {
-    std::map<int, Transfer> dropped;
-    bool was_running = false;
-    {
-      MutexLock lock(mutex_);
-      was_running = !finished_;
-      finished_ = true;
-      dropped.swap(transfers_);
-    }
-    dropped.clear();  // when this returns no callback of ours runs any more
-    if (was_running) abort();
-  }
-
-  /// Keeps the transfer of step `slot` until the next in that slot, or drops it when all is over.
-  void keep(int slot, Transfer transfer) {
-    Transfer old;
-    {
-      MutexLock lock(mutex_);
-      if (finished_) {
-        old = std::move(transfer);
-      } else {
-        Transfer& place = transfers_[slot];
-        old = std::move(place);
-        place = std::move(transfer);
-      }
-    }
-  }
-
-  oss::ObjectStore& store_;
-  const Clock& clock_;
-  const std::string key_;
-  const std::uint64_t size_;
-  const std::uint64_t part_size_;
-  const oss::PutOptions put_;
-  const UploadOptions options_;
-  const StartPart start_part_;
-  Callback<oss::Written> done_;
-
-  Mutex mutex_;
-  std::string upload_id_ STSFS_GUARDED_BY(mutex_);
-  int started_ STSFS_GUARDED_BY(mutex_) = 0;
-  std::vector<oss::Part> parts_ STSFS_GUARDED_BY(mutex_);
-  std::map<int, Transfer> transfers_ STSFS_GUARDED_BY(mutex_);
-  bool finished_ STSFS_GUARDED_BY(mutex_) = false;
-};
+constexpr std::uint64_t kPartWeightLeast = std::uint64_t{1} << 20;
+/// Slower than this nobody uploads.
+constexpr std::uint64_t kSlowestBytesPerSecond = std::uint64_t{16} << 10;
 
 }  // namespace
 
-std::uint64_t part_size_for(std::uint64_t size, const UploadOptions& options) {
-  constexpr std::uint64_t kMiB = 1 << 20;
-  const std::uint64_t needed = (size / kPartsAimed + kMiB) / kMiB * kMiB;
-  return std::max(options.part_size_min, needed);
+Deadline upload_deadline(const Clock& clock, const UploadOptions& options, std::uint64_t bytes) {
+  return Deadline::in(
+      clock, options.progress_timeout + std::chrono::seconds(bytes / kSlowestBytesPerSecond));
 }
 
+MultipartUpload::MultipartUpload(oss::ObjectStore& store, const Clock& clock, std::string key,
+                                 oss::PutOptions put, const UploadOptions& options,
+                                 StartPart start_part)
+    : store_(store),
+      clock_(clock),
+      key_(std::move(key)),
+      put_(std::move(put)),
+      options_(options),
+      start_part_(std::move(start_part)) {}
+
+std::uint64_t MultipartUpload::weight_of(const PlannedPart& part) {
+  return part.copied ? kPartWeightLeast : std::max(kPartWeightLeast, part.range.length);
+}
+
+void MultipartUpload::enqueue(const PlannedPart& part) {
+  Sent& sent = parts_[part.number];
+  sent.part = part;
+  sent.outdated = true;
+  if (!sent.under_way && std::find(queue_.begin(), queue_.end(), part.number) == queue_.end())
+    queue_.push_back(part.number);
+}
+
+void MultipartUpload::send(const PlannedPart& part) {
+  bool first = false;
+  {
+    MutexLock lock(mutex_);
+    if (phase_ == Phase::kEnded || error_) return;
+    enqueue(part);
+    first = phase_ == Phase::kNew;
+    if (first) phase_ = Phase::kBeginning;
+  }
+  if (first)
+    begin();
+  else
+    pump();
+}
+
+void MultipartUpload::begin() {
+  Transfer transfer = store_.start_initiate(
+      key_, put_, upload_deadline(clock_, options_, 0),
+      [self = shared_from_this()](Result<std::string> id) { self->began(std::move(id)); });
+  MutexLock lock(mutex_);
+  if (phase_ == Phase::kBeginning) std::swap(control_, transfer);
+}
+
+void MultipartUpload::began(Result<std::string> id) {
+  if (!id) {
+    fail_with(std::move(id.error()));
+    return;
+  }
+  if (options_.log) options_.log->upload_began({key_, *id});
+  bool ended = false;
+  {
+    MutexLock lock(mutex_);
+    upload_id_ = std::move(*id);
+    ended = phase_ == Phase::kEnded;
+    if (!ended) phase_ = Phase::kSending;
+  }
+  if (ended)
+    abort();
+  else
+    pump();
+}
+
+/// Starts what may be under way at once; completes when nothing is left and that was asked for.
+void MultipartUpload::pump() {
+  for (;;) {
+    PlannedPart part;
+    std::string id;
+    {
+      MutexLock lock(mutex_);
+      if (phase_ != Phase::kSending || error_) return;
+      if (queue_.empty()) break;
+      const std::uint64_t weight = weight_of(parts_[queue_.front()].part);
+      if (in_flight_ > 0 && in_flight_ + weight > options_.bytes_in_flight) return;
+      Sent& sent = parts_[queue_.front()];
+      queue_.pop_front();
+      sent.under_way = true;
+      sent.outdated = false;
+      in_flight_ += weight;
+      part = sent.part;
+      id = upload_id_;
+    }
+    Transfer transfer = start_part_(
+        id, part, upload_deadline(clock_, options_, part.copied ? 0 : part.range.length),
+        [self = shared_from_this(), number = part.number](Result<oss::Part> done) {
+          self->part_done(number, std::move(done));
+        });
+    MutexLock lock(mutex_);
+    const auto sent = parts_.find(part.number);
+    if (sent != parts_.end() && sent->second.under_way) std::swap(sent->second.transfer, transfer);
+  }
+  finish_sending();
+}
+
+void MultipartUpload::part_done(int number, Result<oss::Part> part) {
+  if (!part) {
+    fail_with(std::move(part.error()));
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    if (phase_ != Phase::kSending) return;
+    Sent& sent = parts_[number];
+    sent.under_way = false;
+    sent.done = std::move(*part);
+    in_flight_ -= weight_of(sent.part);
+    if (sent.outdated && wants_end_) enqueue(sent.part);
+  }
+  pump();
+}
+
+void MultipartUpload::outdated(ByteRange range) {
+  MutexLock lock(mutex_);
+  for (auto& [number, sent] : parts_)
+    if (sent.part.range.offset < range.end() && range.offset < sent.part.range.end())
+      sent.outdated = true;
+}
+
+void MultipartUpload::complete(std::vector<PlannedPart> parts, Callback<oss::Written> done) {
+  bool begins = false;
+  std::optional<Error> error;
+  {
+    MutexLock lock(mutex_);
+    error = error_;
+    if (!error) {
+      std::map<int, Sent> kept;
+      for (const PlannedPart& part : parts) {
+        const auto known = parts_.find(part.number);
+        if (known != parts_.end() && known->second.part == part) {
+          kept[part.number] = std::move(known->second);
+          parts_.erase(known);
+        }
+      }
+      // Those left over were cut off by a truncation, or have another size now. What is under way
+      // of them is waited for: it must not replace the part that is sent in its place.
+      for (auto& [number, sent] : parts_)
+        if (sent.under_way) kept[number] = std::move(sent);
+      parts_ = std::move(kept);
+      queue_.clear();
+      for (const PlannedPart& part : parts) {
+        const auto known = parts_.find(part.number);
+        if (known == parts_.end() || known->second.outdated || !(known->second.part == part)) {
+          if (known != parts_.end() && known->second.under_way)
+            in_flight_ += weight_of(part) - weight_of(known->second.part);  // given back as this
+          enqueue(part);
+        }
+      }
+      const int last = parts.empty() ? 0 : parts.back().number;
+      std::erase_if(parts_,
+                    [&](const auto& one) { return one.first > last && !one.second.under_way; });
+      wants_end_ = true;
+      done_ = std::move(done);
+      begins = phase_ == Phase::kNew;
+      if (begins) phase_ = Phase::kBeginning;
+      last_part_ = last;
+    }
+  }
+  if (error)
+    done(fail(std::move(*error)));
+  else if (begins)
+    begin();
+  else
+    pump();
+}
+
+void MultipartUpload::finish_sending() {
+  std::vector<oss::Part> parts;
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    if (phase_ != Phase::kSending || !wants_end_ || !queue_.empty()) return;
+    for (const auto& [number, sent] : parts_) {
+      if (sent.under_way) return;
+      if (number <= last_part_) parts.push_back(*sent.done);
+    }
+    phase_ = Phase::kCompleting;
+    id = upload_id_;
+  }
+  Transfer transfer =
+      store_.start_complete(key_, id, std::move(parts), put_, upload_deadline(clock_, options_, 0),
+                            [self = shared_from_this()](Result<oss::Written> written) {
+                              if (written)
+                                self->end(std::move(written));
+                              else
+                                self->fail_with(std::move(written.error()));
+                            });
+  MutexLock lock(mutex_);
+  if (phase_ == Phase::kCompleting) std::swap(control_, transfer);
+}
+
+void MultipartUpload::fail_with(Error error) {
+  {
+    MutexLock lock(mutex_);
+    if (phase_ == Phase::kEnded) return;
+    error_ = error;
+  }
+  abort();
+  end(fail(std::move(error)));
+}
+
+/// Aborts on the server; the abort belongs to nobody and ends by itself.
+void MultipartUpload::abort() {
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    id = upload_id_;
+  }
+  if (id.empty()) return;
+  auto transfer = std::make_shared<Transfer>();
+  *transfer = store_.start_abort(key_, id, upload_deadline(clock_, options_, 0),
+                                 [transfer, id, log = options_.log](Result<void> gone) {
+                                   if (gone && log) log->upload_ended(id);
+                                 });
+}
+
+void MultipartUpload::end(Result<oss::Written> result) {
+  std::map<int, Sent> dropped;
+  Callback<oss::Written> done;
+  Transfer control;
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    if (phase_ == Phase::kEnded) return;
+    phase_ = Phase::kEnded;
+    dropped.swap(parts_);
+    done = std::move(done_);
+    control = std::move(control_);
+    id = upload_id_;
+  }
+  dropped.clear();
+  if (result && options_.log) options_.log->upload_ended(id);
+  if (done) done(std::move(result));
+}
+
+void MultipartUpload::cancel() {
+  std::map<int, Sent> dropped;
+  Callback<oss::Written> done;
+  Transfer control;
+  bool was_running = false;
+  {
+    MutexLock lock(mutex_);
+    was_running = phase_ != Phase::kEnded && phase_ != Phase::kNew;
+    phase_ = Phase::kEnded;
+    dropped.swap(parts_);
+    done = std::move(done_);
+    control = std::move(control_);
+  }
+  control.cancel();
+  dropped.clear();  // when this returns no callback of ours runs any more
+  if (was_running) abort();
+}
+
+bool MultipartUpload::failed() const {
+  MutexLock lock(mutex_);
+  return error_.has_value() || phase_ == Phase::kEnded;
+}
+
+// --- one object at once ---
+
 Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string key,
-                      std::shared_ptr<const StagedFile> file, std::uint64_t size,
+                      std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,
+                      const CommitPlan& plan, std::string base_key, std::string base_etag,
                       oss::PutOptions put, const UploadOptions& options,
                       Callback<oss::Written> done) {
-  if (size <= options.put_size_max)
-    return store.start_put(key, staged_body(std::move(file), 0, size), put,
-                           Deadline::in(clock, options.progress_timeout), std::move(done));
-  auto start_part = [&store, key, file](const std::string& id, int number, ByteRange range,
-                                        Deadline deadline, Callback<oss::Part> part_done) {
-    return store.start_upload_part(key, id, number, staged_body(file, range.offset, range.length),
+  if (plan.parts.empty()) {
+    auto body = staged_body(std::move(file), std::move(extents));
+    const Deadline deadline = upload_deadline(clock, options, body->size_bytes());
+    return store.start_put(key, std::move(body), put, deadline, std::move(done));
+  }
+  auto start_part = [&store, key, file, base_key, base_etag, map = ExtentMap(extents)](
+                        const std::string& id, const PlannedPart& part, Deadline deadline,
+                        Callback<oss::Part> part_done) {
+    if (part.copied)
+      return store.start_copy_part(key, id, part.number, base_key, base_etag, part.range, deadline,
+                                   std::move(part_done));
+    return store.start_upload_part(key, id, part.number, staged_body(file, map.within(part.range)),
                                    deadline, std::move(part_done));
   };
-  return std::make_shared<MultipartUpload>(store, clock, key, size, part_size_for(size, options),
-                                           std::move(put), options, std::move(start_part),
-                                           std::move(done))
-      ->start();
+  auto upload = std::make_shared<MultipartUpload>(store, clock, key, std::move(put), options,
+                                                  std::move(start_part));
+  upload->complete(plan.parts, std::move(done));
+  return Transfer([upload] { upload->cancel(); });
 }
 
 Transfer start_copy(oss::ObjectStore& store, const Clock& clock, std::string key,
                     oss::CopyOptions copy, std::uint64_t size, const UploadOptions& options,
                     Callback<oss::Written> done) {
   if (size < oss::kCopySizeMax)
-    return store.start_copy(key, copy, Deadline::in(clock, options.progress_timeout),
-                            std::move(done));
-  auto start_part = [&store, key, copy](const std::string& id, int number, ByteRange range,
-                                        Deadline deadline, Callback<oss::Part> part_done) {
-    return store.start_copy_part(key, id, number, copy.source_key, copy.source_etag, range,
-                                 deadline, std::move(part_done));
-  };
-  const std::uint64_t part_size = std::max(kCopyPartSize, part_size_for(size, options));
-  return std::make_shared<MultipartUpload>(store, clock, key, size, part_size, copy.put, options,
-                                           std::move(start_part), std::move(done))
-      ->start();
+    return store.start_copy(key, copy, upload_deadline(clock, options, 0), std::move(done));
+  const std::vector<Extent> all{{{0, size}, Origin::kBase}};
+  return start_upload(store, clock, std::move(key), nullptr, all, plan_commit(all, options.plan),
+                      copy.source_key, copy.source_etag, copy.put, options, std::move(done));
 }
 
 }  // namespace stsfs::staging

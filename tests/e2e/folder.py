@@ -89,6 +89,8 @@ class Folder:
             raise AttributeError(name) from None
 
     def show_logs(self):
+        if subprocess.call(["mountpoint", "-q", str(self.path)]) == 0 or not os.path.isdir(self.path):
+            subprocess.call(["umount", "-l", str(self.path)])  # also of a daemon that is dead
         for path in sorted(self.work.rglob("*.log")):
             text = path.read_text(errors="replace").splitlines()[-30:]
             print(f"--- {path.name}", *text, sep="\n", file=sys.stderr)

@@ -49,7 +49,28 @@ class DirectoryCache {
 
   /// Null when it was never listed, or too long ago.
   KnownDirectoryPointer find(const std::string& directory_key) STSFS_EXCLUDES(mutex_);
-  void put(const std::string& directory_key, KnownDirectory directory) STSFS_EXCLUDES(mutex_);
+
+  /// A listing under way: what we change ourselves while it runs may be on pages that have passed.
+  class Listing {
+   public:
+    Listing(DirectoryCache& cache, std::string directory_key)
+        : cache_(cache), directory_key_(std::move(directory_key)) {
+      cache_.begin(*this);
+    }
+    ~Listing() { cache_.end(*this); }
+    Listing(const Listing&) = delete;
+    Listing& operator=(const Listing&) = delete;
+
+   private:
+    friend class DirectoryCache;
+    DirectoryCache& cache_;
+    const std::string directory_key_;
+    // Guarded by the cache's mutex. No entry: it was removed.
+    std::map<std::string, std::optional<KnownEntry>, std::less<>> changes_;
+    bool forgotten_ = false;
+  };
+  /// Keeps what was listed, with what changed meanwhile, and returns it.
+  KnownDirectoryPointer put(Listing& listing, KnownDirectory directory) STSFS_EXCLUDES(mutex_);
 
   /// A name that we created, changed or removed.
   void set_entry(const std::string& directory_key, std::string_view name, KnownEntry entry)
@@ -65,6 +86,10 @@ class DirectoryCache {
     std::shared_ptr<KnownDirectory> directory;
     std::list<std::string>::iterator used;
   };
+  void begin(Listing& listing) STSFS_EXCLUDES(mutex_);
+  void end(Listing& listing) STSFS_EXCLUDES(mutex_);
+  void note_change(const std::string& directory_key, std::string_view name,
+                   const std::optional<KnownEntry>& entry) STSFS_REQUIRES(mutex_);
   KnownDirectory* writable(const std::string& directory_key) STSFS_REQUIRES(mutex_);
   void drop(std::map<std::string, Slot>::iterator slot) STSFS_REQUIRES(mutex_);
 
@@ -74,6 +99,7 @@ class DirectoryCache {
   std::map<std::string, Slot> slots_ STSFS_GUARDED_BY(mutex_);
   std::list<std::string> recently_used_ STSFS_GUARDED_BY(mutex_);  // most recent first
   std::size_t entries_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::multimap<std::string, Listing*> under_way_ STSFS_GUARDED_BY(mutex_);
 };
 
 /// What HeadObject told of an object, remembered under (key, ETag, LastModified): a listing that

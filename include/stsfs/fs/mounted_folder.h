@@ -11,6 +11,12 @@
 
 namespace stsfs::fs {
 
+/// What a close(2) that succeeded means.
+enum class CommitMode {
+  kClose,       ///< The file is in OSS.
+  kBackground,  ///< It is in the journal, and goes to OSS by itself.
+};
+
 struct FolderOptions {
   std::string prefix;  ///< Empty or ends in `/`.
   bool read_only = false;
@@ -30,6 +36,9 @@ struct FolderOptions {
   std::chrono::milliseconds metadata_timeout{30'000};
   std::chrono::seconds commit_timeout{60};  ///< Without progress.
 
+  CommitMode commit = CommitMode::kClose;
+  bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
+
   std::string staging_directory;           ///< Local, private; made when absent.
   std::uint64_t staging_budget_bytes = 0;  ///< 0: what the disk has.
 };
@@ -47,10 +56,12 @@ struct PendingFile {
 /// goes.
 class MountedFolder : public FileSystem {
  public:
-  /// Errors: the staging directory cannot be used.
-  static Result<std::unique_ptr<MountedFolder>> make(oss::ObjectStore& store,
-                                                       Scheduler& scheduler, const Clock& clock,
-                                                       const FolderOptions& options);
+  /// Takes over what an earlier daemon left in the staging directory.
+  ///
+  /// Errors: the staging directory, or the journal in it, cannot be used.
+  static Result<std::unique_ptr<MountedFolder>> make(oss::ObjectStore& store, Scheduler& scheduler,
+                                                     const Clock& clock,
+                                                     const FolderOptions& options);
 
   /// One listing of the prefix: shows that the credential, the bucket and the network are good.
   virtual Result<void> probe(Deadline deadline, Interrupt* interrupt) = 0;
@@ -65,7 +76,9 @@ class MountedFolder : public FileSystem {
   virtual Result<void> drain(Deadline deadline) = 0;
   /// Forgets what is known of names and attributes, so that the next question goes to OSS.
   virtual void refresh() = 0;
-  /// Ends everything under way. What is pending then is lost unless `drain` came before.
+  /// Starts bringing what an earlier daemon left to OSS. Once, when the folder is known to be good.
+  virtual void resume() = 0;
+  /// Ends everything under way. What the journal knows is taken over by the next daemon.
   virtual void stop() = 0;
 };
 

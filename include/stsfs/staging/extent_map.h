@@ -28,6 +28,8 @@ class ExtentMap {
   ExtentMap() = default;
   /// All of `base_size` bytes from the base.
   explicit ExtentMap(std::uint64_t base_size);
+  /// As `all` gave it.
+  explicit ExtentMap(const std::vector<Extent>& extents);
 
   std::uint64_t size() const { return size_; }
 

@@ -3,28 +3,34 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 
 #include "stsfs/base/byte_range.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/result.h"
-#include "stsfs/http/body.h"
 
 namespace stsfs::staging {
 
 class StagingArea;
 
-/// The local sparse file of one changed file. It has no name on disk, so that nothing is left when
-/// the daemon ends, however it ends.
+/// The local sparse file of one changed file. Its name on disk goes with it, unless the journal
+/// counts on it: then it stays for the next daemon.
 ///
 /// Threads: every call at once on any thread.
 class StagedFile {
  public:
-  StagedFile(StagingArea& area, UniqueFd fd) : area_(area), fd_(std::move(fd)) {}
+  StagedFile(StagingArea& area, std::string name, UniqueFd fd)
+      : area_(area), name_(std::move(name)), fd_(std::move(fd)) {}
   ~StagedFile();
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
+
+  const std::string& name() const { return name_; }
+  /// It outlives this object as long as there were more of these than `let_go`s.
+  void keep() { ++keepers_; }
+  void let_go() { --keepers_; }
 
   /// kNoSpace when the disk or the area's budget is full: then nothing of `bytes` counts as
   /// written.
@@ -33,10 +39,15 @@ class StagedFile {
   Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
   /// Gives the blocks behind `size` back.
   Result<void> truncate(std::uint64_t size);
+  /// Returns when everything is on the disk.
+  Result<void> sync() const;
 
  private:
+  friend class StagingArea;
   StagingArea& area_;
+  const std::string name_;
   const UniqueFd fd_;
+  std::atomic<int> keepers_{0};
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
   std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
 
@@ -57,18 +68,20 @@ class StagingArea {
   static Result<std::unique_ptr<StagingArea>> open(const StagingOptions& options);
 
   Result<std::shared_ptr<StagedFile>> create();
+  /// One that an earlier daemon left; it is kept. kNotFound when it is not there.
+  Result<std::shared_ptr<StagedFile>> reopen(const std::string& name);
+  /// Deletes every staged file but these. Only before anything was created. Returns how many.
+  Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
+
   std::uint64_t used_bytes() const { return used_; }
 
  private:
   friend class StagedFile;
   StagingArea(StagingOptions options) : options_(std::move(options)) {}
+  std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
 
   const StagingOptions options_;
   std::atomic<std::uint64_t> used_{0};
 };
-
-/// The first `size` bytes of a staged file as a request's body, from `offset` on.
-std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> file,
-                                              std::uint64_t offset, std::uint64_t size);
 
 }  // namespace stsfs::staging

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/callback.h"
+#include "stsfs/oss/object.h"
+#include "stsfs/staging/extent_map.h"
+
+namespace stsfs::staging {
+
+/// A write to OSS that was begun: an object with this `stsfs-write` number is ours.
+struct WriteAttempt {
+  std::string id;
+  bool whole = false;  ///< It was to write exactly what is noted, not an earlier state.
+};
+
+/// One file that was written and is not in OSS yet: all that another daemon needs to bring it
+/// there.
+struct JournalEntry {
+  std::uint64_t id = 0;     ///< From Journal::next_id.
+  std::string path;         ///< Relative to the folder, as it is called now.
+  std::string staged_name;  ///< Of its StagedFile; empty when no byte is staged.
+  // The version in OSS that it was written over; without an ETag there was none.
+  std::string base_key, base_etag;
+  std::uint64_t base_size = 0;
+  std::vector<Extent> extents;  ///< Covering the whole file.
+  oss::ObjectHeaders headers;   ///< Attributes included.
+  std::string storage_class;
+  /// Under these it may be in OSS already: an answer was lost, or we were killed before it was
+  /// noted.
+  std::vector<WriteAttempt> attempts;
+  /// The machine was not started anew since this was noted, so that what is staged is as it was
+  /// left. Only in what `entries` returns.
+  bool same_boot = false;
+  bool synced = false;  ///< What is staged was on the disk, not only in memory, when it was noted.
+};
+
+/// A multipart upload that was begun and neither completed nor aborted.
+struct BegunUpload {
+  std::string key;
+  std::string upload_id;
+};
+
+/// Who remembers uploads, so that none is left behind by a kill.
+class UploadLog {
+ public:
+  virtual ~UploadLog() = default;
+  virtual void upload_began(const BegunUpload& upload) = 0;
+  virtual void upload_ended(const std::string& upload_id) = 0;
+};
+
+struct JournalOptions {
+  std::string file;        ///< The database; its directory must exist. Made 0600.
+  bool sync_each = false;  ///< Each note is on the disk when it is confirmed (`sync=close`).
+};
+
+/// What is staged and not yet in OSS, in one SQLite file. A note survives a kill of the daemon as
+/// soon as it is confirmed, a loss of power after `sync`, or at once with `sync_each`.
+///
+/// Notes that come while others are being written share one transaction. Whoever finds nobody
+/// writing writes for all: `done` runs on that thread, or at once on the caller's.
+///
+/// Threads:  every call at once on any thread; none may be made from inside `done`'s own lock.
+/// Errors:   kNoSpace, kIo from `done`; then nothing of that note counts.
+class Journal : public UploadLog {
+ public:
+  /// Errors: kCorrupt when the database is damaged (it says where it lies, and nothing is changed);
+  /// kNotSupported when a newer stsfs made it.
+  static Result<std::unique_ptr<Journal>> open(const JournalOptions& options);
+  ~Journal() override;
+
+  /// What an earlier daemon left. Read once, before the first note.
+  Result<std::vector<JournalEntry>> entries();
+  Result<std::vector<BegunUpload>> uploads();
+
+  std::uint64_t next_id();
+  /// Replaces what was noted under the same id.
+  void put(JournalEntry entry, Callback<void> done);
+  void erase(std::uint64_t id, Callback<void> done);
+  /// `done` when everything that was put or erased before is confirmed; at once when nothing is
+  /// being written.
+  void settle(Callback<void> done);
+
+  void upload_began(const BegunUpload& upload) override;
+  void upload_ended(const std::string& upload_id) override;
+
+  /// Returns when everything confirmed so far is on the disk.
+  Result<void> sync();
+
+ private:
+  struct State;
+  explicit Journal(std::unique_ptr<State> state);
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace stsfs::staging

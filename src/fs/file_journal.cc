@@ -1,0 +1,129 @@
+// What the journal is told of a file, so that another daemon can bring it to OSS. One note at a
+// time is being written; what changes meanwhile is noted by the next.
+
+#include <algorithm>
+
+#include "file_content.h"
+#include "stsfs/base/log.h"
+
+namespace stsfs::fs {
+
+bool FileContent::needs_save() const {
+  MutexLock lock(mutex_);
+  return note_id_ != 0 && generation_ != committed_ && noted_ != state_;
+}
+
+void FileContent::save(Callback<void> done) {
+  bool nothing = false;
+  bool start = false;
+  {
+    MutexLock lock(mutex_);
+    nothing = generation_ == committed_ || (note_id_ != 0 && noted_ == state_);
+    if (!nothing) {
+      save_waiters_.push_back({state_, std::move(done)});
+      start = !saving_;
+      saving_ = true;
+    }
+  }
+  if (nothing) done({});
+  if (start) save_now();
+}
+
+staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
+  staging::JournalEntry entry;
+  if (note_id_ == 0) note_id_ = around_.journal.next_id();
+  entry.id = note_id_;
+  entry.path = detached_ ? detached_path_ : now.path;
+  if (staged_) entry.staged_name = staged_->name();
+  entry.base_key = key_;
+  entry.base_etag = etag_;
+  entry.base_size = base_size_;
+  entry.extents = map_.all();
+  entry.headers = now.put.headers;
+  entry.storage_class = now.put.storage_class;
+  entry.synced = around_.options.sync_each;
+  for (const Attempt& attempt : attempts_)
+    entry.attempts.push_back({attempt.write_id, attempt.generation == generation_});
+  return entry;
+}
+
+/// With saving_ set by the caller.
+void FileContent::save_now() {
+  const CommitRequest now = around_.owner.describe(inode_);
+  staging::JournalEntry entry;
+  std::shared_ptr<staging::StagedFile> file;
+  std::uint64_t state = 0;
+  {
+    MutexLock lock(mutex_);
+    state = state_;
+    if (!now.gone) {
+      entry = entry_of(now);
+      file = staged_;
+      if (file && file != noted_file_) file->keep();
+    }
+  }
+  Result<void> ready;
+  if (file && around_.options.sync_each) ready = file->sync();
+  if (now.gone || !ready) {
+    saved(state, file, std::move(ready));
+    return;
+  }
+  around_.journal.put(std::move(entry),
+                      [self = shared_from_this(), state, file](Result<void> result) {
+                        self->saved(state, file, std::move(result));
+                      });
+}
+
+void FileContent::saved(std::uint64_t state, const std::shared_ptr<staging::StagedFile>& file,
+                        Result<void> result) {
+  std::vector<Waiter> told;
+  std::shared_ptr<staging::StagedFile> replaced;
+  bool again = false;
+  bool forget = false;
+  {
+    MutexLock lock(mutex_);
+    if (result) {
+      noted_ = state;
+      if (noted_file_ != file) replaced = std::exchange(noted_file_, file);
+    } else if (file && file != noted_file_) {
+      file->let_go();
+    }
+    const auto rest = std::stable_partition(
+        save_waiters_.begin(), save_waiters_.end(),
+        [&](const Waiter& waiter) { return result && waiter.generation > state; });
+    std::move(rest, save_waiters_.end(), std::back_inserter(told));
+    save_waiters_.erase(rest, save_waiters_.end());
+    again = !save_waiters_.empty();
+    saving_ = again;
+    forget = !again && std::exchange(forget_note_, false);
+  }
+  if (replaced) replaced->let_go();
+  if (!result) log_warning("fs", "a change is not in the journal: {}", result.error().message);
+  for (Waiter& waiter : told) waiter.done(result);
+  if (again) save_now();
+  if (forget) forget_note();
+}
+
+/// Everything is in OSS, or nothing is to be: the note goes, then what it counted on.
+void FileContent::forget_note() {
+  std::uint64_t id = 0;
+  std::shared_ptr<staging::StagedFile> file;
+  {
+    MutexLock lock(mutex_);
+    if (saving_) {
+      forget_note_ = true;
+      return;
+    }
+    if (generation_ != committed_) return;  // written again meanwhile: the note is needed
+    id = std::exchange(note_id_, 0);
+    file = std::exchange(noted_file_, nullptr);
+    noted_ = 0;
+  }
+  if (id == 0) return;
+  around_.journal.erase(id, [file](Result<void> erased) {
+    if (erased && file) file->let_go();
+    if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
+  });
+}
+
+}  // namespace stsfs::fs

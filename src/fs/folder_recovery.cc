@@ -1,0 +1,112 @@
+// What an earlier daemon wrote down and did not bring to OSS any more: it shows in the folder as it
+// was left, and its commits go on.
+
+#include <set>
+
+#include "folder.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+
+Result<void> Folder::recover() {
+  auto entries = journal_->entries();
+  if (!entries) return fail(std::move(entries.error()));
+  auto uploads = journal_->uploads();
+  if (!uploads) return fail(std::move(uploads.error()));
+  abandoned_ = std::move(*uploads);
+  std::set<std::string, std::less<>> known;
+  for (const auto& entry : *entries) known.insert(entry.staged_name);
+  auto swept = area_->sweep(known);
+  if (!swept) return fail(std::move(swept.error()));
+  if (*swept > 0) log_info("fs", "{} staged files were never closed, and were thrown away", *swept);
+  for (const auto& entry : *entries) recover_file(entry);
+  return {};
+}
+
+void Folder::recover_file(const staging::JournalEntry& entry) {
+  if (entry.path.empty() || !keys_.file_key(entry.path)) {
+    keep_for_rescue(entry, "its name is none of this folder");
+    return;
+  }
+  std::shared_ptr<staging::StagedFile> staged;
+  if (!entry.staged_name.empty()) {
+    auto file = area_->reopen(entry.staged_name);
+    if (!file) {
+      keep_for_rescue(entry, file.error().message);
+      return;
+    }
+    staged = std::move(*file);
+    if (!entry.same_boot && !entry.synced) {
+      keep_for_rescue(entry, "the machine went down before its bytes were on the disk");
+      return;
+    }
+  }
+  const std::string& whole = entry.path;
+  const auto slash = whole.rfind('/');
+  const std::string name = slash == std::string::npos ? whole : whole.substr(slash + 1);
+  MutexLock lock(tree_.mutex);
+  const InodePointer parent =
+      directory_for(slash == std::string::npos ? "" : whole.substr(0, slash));
+  oss::ObjectMeta meta;
+  meta.headers = entry.headers;
+  meta.size_bytes = staging::ExtentMap(entry.extents).size();
+  const InodePointer inode = tree_.add(parent->number, name, attributes_of(meta, false, defaults_));
+  inode->headers = entry.headers;
+  inode->storage_class = entry.storage_class;
+  inode->in_store = !entry.base_etag.empty();
+  inode->etag = entry.base_etag;
+  inode->times_given = true;  // as they were when it was written
+  inode->content =
+      std::make_shared<FileContent>(surroundings_, inode->number, entry, std::move(staged));
+  keep_track_of(inode->content);
+}
+
+/// What is known of the directories above is only that they were there.
+InodePointer Folder::directory_for(const std::string& directory_path) {
+  InodePointer at = tree_.find(InodeNumber::kRoot);
+  if (directory_path.empty()) return at;
+  for (const std::string_view name : split(directory_path, '/')) {
+    InodePointer below = tree_.child(at->number, name);
+    if (!below) {
+      Attributes attributes = at->attributes;
+      below = tree_.add(at->number, name, attributes);
+    }
+    at = below;
+  }
+  return at;
+}
+
+void Folder::keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason) {
+  log_error("fs", "{} was written and cannot be brought to OSS: {}; `stsfs rescue` gets it out",
+            printable(entry.path), reason);
+  unusable_.push_back({entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason});
+}
+
+void Folder::resume() {
+  std::size_t count = 0;
+  std::vector<std::shared_ptr<FileContent>> contents;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : tree_.all())
+      if (inode->content && inode->content->dirty()) contents.push_back(inode->content);
+  }
+  count = contents.size();
+  if (count > 0) log_info("fs", "{} files that were written before go on to OSS", count);
+  for (const auto& content : contents) content->commit([](Result<void>) {});
+  abort_uploads();
+}
+
+/// They belong to nobody any more: their files go up anew.
+void Folder::abort_uploads() {
+  for (const staging::BegunUpload& upload : std::exchange(abandoned_, {})) {
+    auto transfer = std::make_shared<Transfer>();
+    *transfer = store_.start_abort(
+        upload.key, upload.upload_id, Deadline::in(clock_, options_.commit_timeout),
+        [transfer, journal = journal_, id = upload.upload_id](Result<void> gone) {
+          if (gone) journal->upload_ended(id);
+        });
+  }
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,327 @@
+#include "stsfs/staging/journal.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <map>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "journal_row.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::staging {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr const char* kSchema = R"(
+  CREATE TABLE IF NOT EXISTS files (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, staged TEXT NOT NULL,
+    base_key TEXT NOT NULL, base_etag TEXT NOT NULL, base_size INTEGER NOT NULL,
+    extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
+    attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS uploads (upload_id TEXT PRIMARY KEY, key TEXT NOT NULL);
+)";
+/// When the log of the database is folded into it, in pages of 4 KiB.
+constexpr int kCheckpointPages = 4'000;
+
+tl::unexpected<Error> failure_of(const SQLite::Exception& error) {
+  const int code = error.getErrorCode();
+  const std::string text = std::string("journal: ") + error.what();
+  if (code == SQLITE_FULL) return fail(Errc::kNoSpace, text);
+  if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return fail(Errc::kCorrupt, text);
+  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return fail(Errc::kBusy, text);
+  return fail(Errc::kIo, text);
+}
+
+/// The library's edge: its exceptions end here.
+template <class Work>
+auto guarded(Work&& work) -> decltype(work()) {
+  try {
+    return work();
+  } catch (const SQLite::Exception& error) {
+    return failure_of(error);
+  } catch (const std::exception& error) {
+    return fail(Errc::kIo, std::string("journal: ") + error.what());
+  }
+}
+
+/// Changes with every start of the machine. Source: random(4).
+std::string boot_id() {
+  const auto text = read_file("/proc/sys/kernel/random/boot_id", 64);
+  return text ? std::string(trim(*text)) : "";
+}
+
+// `5f3a…!,99b0…`: with a mark at those that wrote exactly what is noted.
+constexpr char kWholeMark = '!';
+
+std::vector<WriteAttempt> attempts_in(const std::string& text) {
+  std::vector<WriteAttempt> out;
+  if (text.empty()) return out;
+  for (std::string_view word : split(text, ',')) {
+    const bool whole = word.ends_with(kWholeMark);
+    if (whole) word.remove_suffix(1);
+    out.push_back({std::string(word), whole});
+  }
+  return out;
+}
+
+std::string text_of(const std::vector<WriteAttempt>& attempts) {
+  std::string out;
+  for (const WriteAttempt& attempt : attempts) {
+    if (!out.empty()) out += ',';
+    out += attempt.id;
+    if (attempt.whole) out += kWholeMark;
+  }
+  return out;
+}
+
+}  // namespace
+
+struct Journal::State {
+  using Work = std::function<void(SQLite::Database&)>;
+  struct Note {
+    Work work;
+    Callback<void> done;
+  };
+
+  State(const JournalOptions& given)
+      : options(given),
+        boot(boot_id()),
+        database(given.file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
+
+  Result<void> prepare();
+  void add(Work work, Callback<void> done) STSFS_EXCLUDES(mutex);
+  Result<void> write_all(std::vector<Note>& batch);
+  SQLite::Statement& statement(const char* text);
+
+  const JournalOptions options;
+  const std::string boot;
+
+  Mutex mutex;
+  std::vector<Note> waiting STSFS_GUARDED_BY(mutex);
+  bool writing STSFS_GUARDED_BY(mutex) = false;
+  std::uint64_t next_id STSFS_GUARDED_BY(mutex) = 1;
+
+  // Touched by whoever is `writing`, and while the journal is opened.
+  SQLite::Database database;
+  std::map<const char*, SQLite::Statement> statements;
+};
+
+SQLite::Statement& Journal::State::statement(const char* text) {
+  auto found = statements.find(text);
+  if (found == statements.end()) found = statements.try_emplace(text, database, text).first;
+  found->second.reset();
+  return found->second;
+}
+
+Result<void> Journal::State::prepare() {
+  database.exec(options.sync_each ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+  database.exec("PRAGMA journal_mode=WAL");
+  database.exec("PRAGMA wal_autocheckpoint=" + std::to_string(kCheckpointPages));
+  const int version = database.execAndGet("PRAGMA user_version").getInt();
+  if (version > kSchemaVersion)
+    return fail(Errc::kNotSupported,
+                printable(options.file) + " was made by a newer stsfs; mount with that one");
+  if (const std::string check = database.execAndGet("PRAGMA quick_check").getString();
+      check != "ok")
+    return fail(Errc::kCorrupt, printable(options.file) + ": " + printable(check));
+  SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  database.exec(kSchema);
+  database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
+  transaction.commit();
+  MutexLock lock(mutex);
+  next_id = static_cast<std::uint64_t>(
+                database.execAndGet("SELECT COALESCE(MAX(id),0) FROM files").getInt64()) +
+            1;
+  return {};
+}
+
+Result<void> Journal::State::write_all(std::vector<Note>& batch) {
+  return guarded([&]() -> Result<void> {
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    for (Note& note : batch) note.work(database);
+    transaction.commit();
+    return {};
+  });
+}
+
+/// Whoever finds nobody writing writes, until nothing is left; the others' notes go along.
+void Journal::State::add(Work work, Callback<void> done) {
+  {
+    MutexLock lock(mutex);
+    waiting.push_back({std::move(work), std::move(done)});
+    if (writing) return;
+    writing = true;
+  }
+  for (;;) {
+    std::vector<Note> batch;
+    {
+      MutexLock lock(mutex);
+      batch.swap(waiting);
+      if (batch.empty()) {
+        writing = false;
+        return;
+      }
+    }
+    Result<void> together = write_all(batch);
+    for (Note& note : batch) {
+      // What fails together may succeed alone: one bad note must not take the others along.
+      Result<void> result = together;
+      if (!together && batch.size() > 1) {
+        std::vector<Note> alone;
+        alone.push_back({std::move(note.work), nullptr});
+        result = write_all(alone);
+      }
+      note.done(std::move(result));
+    }
+  }
+}
+
+Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Journal::~Journal() = default;
+
+Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
+  // 0600 from the first moment: it holds names of files.
+  UniqueFd made(::open(options.file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!made) return fail_errno("open the journal " + printable(options.file));
+  return guarded([&]() -> Result<std::unique_ptr<Journal>> {
+    auto state = std::make_unique<State>(options);
+    if (auto ready = state->prepare(); !ready) return fail(std::move(ready.error()));
+    return std::unique_ptr<Journal>(new Journal(std::move(state)));
+  });
+}
+
+Result<std::vector<JournalEntry>> Journal::entries() {
+  return guarded([&]() -> Result<std::vector<JournalEntry>> {
+    std::vector<JournalEntry> out;
+    SQLite::Statement row(state_->database,
+                          "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
+                          "storage_class,attempts,synced,boot FROM files ORDER BY id");
+    while (row.executeStep()) {
+      JournalEntry entry;
+      entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
+      entry.path = row.getColumn(1).getString();
+      entry.staged_name = row.getColumn(2).getString();
+      entry.base_key = row.getColumn(3).getString();
+      entry.base_etag = row.getColumn(4).getString();
+      entry.base_size = static_cast<std::uint64_t>(row.getColumn(5).getInt64());
+      auto extents = decode_extents(row.getColumn(6).getString());
+      auto headers = decode_headers(row.getColumn(7).getString());
+      if (!extents || !headers)
+        return fail(extents ? headers.error() : extents.error(),
+                    "journal: the note of " + printable(entry.path));
+      entry.extents = std::move(*extents);
+      entry.headers = std::move(*headers);
+      entry.storage_class = row.getColumn(8).getString();
+      entry.attempts = attempts_in(row.getColumn(9).getString());
+      entry.synced = row.getColumn(10).getInt() != 0;
+      entry.same_boot = !state_->boot.empty() && row.getColumn(11).getString() == state_->boot;
+      out.push_back(std::move(entry));
+    }
+    return out;
+  });
+}
+
+Result<std::vector<BegunUpload>> Journal::uploads() {
+  return guarded([&]() -> Result<std::vector<BegunUpload>> {
+    std::vector<BegunUpload> out;
+    SQLite::Statement row(state_->database, "SELECT key,upload_id FROM uploads");
+    while (row.executeStep())
+      out.push_back({row.getColumn(0).getString(), row.getColumn(1).getString()});
+    return out;
+  });
+}
+
+std::uint64_t Journal::next_id() {
+  MutexLock lock(state_->mutex);
+  return state_->next_id++;
+}
+
+void Journal::put(JournalEntry entry, Callback<void> done) {
+  auto work = [state = state_.get(), entry = std::move(entry)](SQLite::Database&) {
+    SQLite::Statement& put = state->statement(
+        "INSERT OR REPLACE INTO files(id,path,staged,base_key,base_etag,base_size,extents,headers,"
+        "storage_class,attempts,synced,boot) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
+    put.bind(1, static_cast<std::int64_t>(entry.id));
+    put.bind(2, entry.path);
+    put.bind(3, entry.staged_name);
+    put.bind(4, entry.base_key);
+    put.bind(5, entry.base_etag);
+    put.bind(6, static_cast<std::int64_t>(entry.base_size));
+    put.bind(7, encode_extents(entry.extents));
+    put.bind(8, encode_headers(entry.headers));
+    put.bind(9, entry.storage_class);
+    put.bind(10, text_of(entry.attempts));
+    put.bind(11, entry.synced ? 1 : 0);
+    put.bind(12, state->boot);
+    put.exec();
+  };
+  state_->add(std::move(work), std::move(done));
+}
+
+void Journal::erase(std::uint64_t id, Callback<void> done) {
+  state_->add(
+      [state = state_.get(), id](SQLite::Database&) {
+        SQLite::Statement& erase = state->statement("DELETE FROM files WHERE id=?");
+        erase.bind(1, static_cast<std::int64_t>(id));
+        erase.exec();
+      },
+      std::move(done));
+}
+
+void Journal::settle(Callback<void> done) {
+  bool idle = false;
+  {
+    MutexLock lock(state_->mutex);
+    idle = !state_->writing;
+  }
+  if (idle)
+    done({});
+  else
+    state_->add([](SQLite::Database&) {}, std::move(done));
+}
+
+void Journal::upload_began(const BegunUpload& upload) {
+  state_->add(
+      [state = state_.get(), upload](SQLite::Database&) {
+        SQLite::Statement& put =
+            state->statement("INSERT OR REPLACE INTO uploads(upload_id,key) VALUES(?,?)");
+        put.bind(1, upload.upload_id);
+        put.bind(2, upload.key);
+        put.exec();
+      },
+      [](Result<void> noted) {
+        if (!noted) log_warning("staging", "an upload is not noted: {}", noted.error().message);
+      });
+}
+
+void Journal::upload_ended(const std::string& upload_id) {
+  state_->add(
+      [state = state_.get(), upload_id](SQLite::Database&) {
+        SQLite::Statement& erase = state->statement("DELETE FROM uploads WHERE upload_id=?");
+        erase.bind(1, upload_id);
+        erase.exec();
+      },
+      [](Result<void> noted) {
+        if (!noted)
+          log_warning("staging", "the end of an upload is not noted: {}", noted.error().message);
+      });
+}
+
+// In WAL mode the log is what must be on the disk; the database itself only after a checkpoint,
+// which SQLite syncs by itself.
+Result<void> Journal::sync() {
+  const std::string log = state_->options.file + "-wal";
+  const UniqueFd fd(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return fail_errno("open " + printable(log));
+  if (fdatasync(fd.get()) != 0) return fail_errno("write the journal to the disk");
+  return {};
+}
+
+}  // namespace stsfs::staging

@@ -1,0 +1,104 @@
+#include "journal_row.h"
+
+#include <array>
+#include <utility>
+
+#include "stsfs/base/text.h"
+
+namespace stsfs::staging {
+namespace {
+
+constexpr std::string_view kUserPrefix = "user.";
+
+using Member = std::string oss::ObjectHeaders::*;
+constexpr std::array<std::pair<std::string_view, Member>, 6> kMembers{{
+    {"content-type", &oss::ObjectHeaders::content_type},
+    {"cache-control", &oss::ObjectHeaders::cache_control},
+    {"content-disposition", &oss::ObjectHeaders::content_disposition},
+    {"content-encoding", &oss::ObjectHeaders::content_encoding},
+    {"content-language", &oss::ObjectHeaders::content_language},
+    {"expires", &oss::ObjectHeaders::expires},
+}};
+
+constexpr char letter_of(Origin origin) {
+  switch (origin) {
+    case Origin::kBase:
+      return 'b';
+    case Origin::kStaged:
+      return 's';
+    case Origin::kZero:
+      return 'z';
+  }
+  return '?';
+}
+
+std::optional<Origin> origin_of(char letter) {
+  for (const Origin origin : {Origin::kBase, Origin::kStaged, Origin::kZero})
+    if (letter_of(origin) == letter) return origin;
+  return std::nullopt;
+}
+
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  if (!out.empty()) out += '&';
+  out += percent_encode(name);
+  out += '=';
+  out += percent_encode(value);
+}
+
+}  // namespace
+
+// `s4096,b1048576`: lengths one after the other, since extents leave no gaps.
+std::string encode_extents(const std::vector<Extent>& extents) {
+  std::string out;
+  for (const Extent& extent : extents) {
+    if (!out.empty()) out += ',';
+    out += letter_of(extent.origin);
+    out += std::to_string(extent.range.length);
+  }
+  return out;
+}
+
+Result<std::vector<Extent>> decode_extents(std::string_view text) {
+  std::vector<Extent> out;
+  if (text.empty()) return out;
+  std::uint64_t offset = 0;
+  for (const std::string_view field : split(text, ',')) {
+    const auto origin = field.empty() ? std::nullopt : origin_of(field[0]);
+    const auto length = field.empty() ? std::nullopt : parse_u64(field.substr(1));
+    if (!origin || !length || *length == 0 || *length > UINT64_MAX - offset)
+      return fail(Errc::kCorrupt, "the extents " + printable(text));
+    out.push_back({{offset, *length}, *origin});
+    offset += *length;
+  }
+  return out;
+}
+
+std::string encode_headers(const oss::ObjectHeaders& headers) {
+  std::string out;
+  for (const auto& [name, member] : kMembers)
+    if (!(headers.*member).empty()) append_field(out, name, headers.*member);
+  for (const auto& [name, value] : headers.user)
+    append_field(out, std::string(kUserPrefix) + name, value);
+  return out;
+}
+
+Result<oss::ObjectHeaders> decode_headers(std::string_view text) {
+  oss::ObjectHeaders out;
+  if (text.empty()) return out;
+  for (const std::string_view field : split(text, '&')) {
+    const auto equals = field.find('=');
+    const auto name = percent_decode(field.substr(0, equals));
+    const auto value =
+        equals == std::string_view::npos ? std::nullopt : percent_decode(field.substr(equals + 1));
+    if (!name || !value) return fail(Errc::kCorrupt, "the header " + printable(field));
+    if (name->starts_with(kUserPrefix)) {
+      out.user[name->substr(kUserPrefix.size())] = *value;
+      continue;
+    }
+    for (const auto& [known, member] : kMembers)
+      if (known == *name) out.*member = *value;
+  }
+  return out;
+}
+
+}  // namespace stsfs::staging

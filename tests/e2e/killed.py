@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The daemon killed at any call that moves bytes: what was acknowledged is there after the next mount, nothing is half
+written, nothing is left over. The seed is printed; `killed.py MODE SEED ROUNDS` repeats a run."""
+import errno
+import hashlib
+import os
+import pathlib
+import random
+import subprocess
+import sys
+
+from folder import Folder, check
+
+CALLS_MAX = 400  # the mount itself takes some thirty
+MIB = 1 << 20
+
+
+class Expected:
+    """What each name may hold: what was last acknowledged, and what was being done to it when the daemon died."""
+
+    def __init__(self):
+        self.acknowledged = {}  # name -> digest
+        self.tried = {}         # name -> digests, None: absent
+
+    def may_be(self, name):
+        return {self.acknowledged.get(name)} | self.tried.get(name, set())
+
+    def begin(self, name, digest):
+        self.tried.setdefault(name, set()).add(digest)
+
+    def end(self, name, digest):
+        self.tried.pop(name, None)
+        if digest is None:
+            self.acknowledged.pop(name, None)
+        else:
+            self.acknowledged[name] = digest
+
+    def names(self):
+        return set(self.acknowledged) | set(self.tried)
+
+
+def digest_of(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def put(expected, path, content):
+    digest = digest_of(content)
+    expected.begin(path.name, digest)
+    if not expected.acknowledged.get(path.name):
+        expected.begin(path.name, None)
+    with open(path, "wb") as file:
+        file.write(content)
+    expected.end(path.name, digest)
+
+
+def step(random_, expected, root):
+    names = sorted(expected.acknowledged)
+    kind = random_.choice(["put", "put", "put", "large", "again", "rename", "remove", "change"])
+    if kind in ("again", "rename", "remove", "change") and not names:
+        kind = "put"
+    if kind == "put":
+        put(expected, root / f"f{random_.randrange(40)}", random_.randbytes(random_.randrange(20_000)))
+    elif kind == "large":
+        put(expected, root / f"large{random_.randrange(3)}", random_.randbytes(random_.choice([17, 26, 40]) * MIB))
+    elif kind == "again":
+        put(expected, root / random_.choice(names), random_.randbytes(random_.randrange(5_000)))
+    elif kind == "rename":
+        old = random_.choice(names)
+        new = f"renamed{random_.randrange(10)}"
+        digest = expected.acknowledged[old]
+        expected.begin(old, None), expected.begin(new, digest)
+        os.rename(root / old, root / new)
+        expected.end(old, None), expected.end(new, digest)
+    elif kind == "remove":
+        name = random_.choice(names)
+        expected.begin(name, None)
+        os.unlink(root / name)
+        expected.end(name, None)
+    else:
+        path = root / random_.choice(names)
+        content = bytearray(path.read_bytes())
+        if len(content) < 10:
+            return
+        at = random_.randrange(len(content) - 4)
+        content[at:at + 4] = b"EDIT"
+        digest = digest_of(bytes(content))
+        expected.begin(path.name, digest)
+        with open(path, "r+b") as file:
+            file.seek(at)
+            file.write(b"EDIT")
+        expected.end(path.name, digest)
+
+
+def mount(folder, options, orders):
+    environment = dict(folder.env, **orders)
+    return subprocess.run([folder.STSFS, "mount", folder.VEND_URL, str(folder.path), "-o", options], env=environment,
+                          text=True, timeout=60, capture_output=True)
+
+
+def mount_whole(folder, options):
+    done = mount(folder, options, {})
+    check(done.returncode == 0, f"the mount after the kill failed: {done.stderr}")
+
+
+def work_until_killed(random_, expected, folder):
+    try:
+        for _ in range(500):
+            step(random_, expected, folder.path)
+    except OSError as error:
+        check(error.errno in (errno.ENOTCONN, errno.ECONNABORTED), f"an operation failed with the daemon alive: {error}")
+        return True
+    return False
+
+
+def look(expected, folder, seed):
+    """Everything is as it was acknowledged; what is found becomes what is known."""
+    found = {path.name: digest_of(path.read_bytes()) for path in folder.path.iterdir()}
+    for name in expected.names():
+        check(found.get(name) in expected.may_be(name),
+              f"seed {seed}: {name} is {found.get(name)}, acknowledged was {expected.acknowledged.get(name)}, "
+              f"tried {expected.tried.get(name)}")
+    for name in found:
+        check(name in expected.names(), f"seed {seed}: {name} came from nowhere")
+    expected.acknowledged, expected.tried = found, {}
+
+
+def nothing_left(folder):
+    left = [str(path) for path in pathlib.Path(folder.env["XDG_STATE_HOME"]).rglob("file-*")]
+    check(not left, f"staged files are left over: {left}")
+
+
+def main():
+    mode = sys.argv[1]
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 400 if os.environ.get("STSFS_TEST_FULL") else 25
+    print(f"seed {seed}, {rounds} rounds, commit={mode}", flush=True)
+    random_ = random.Random(seed)
+    expected = Expected()
+    options = f"commit={mode}"
+    killed = 0
+    with Folder(options=[options]) as folder:
+        folder.stsfs("umount", str(folder.path))
+        for _ in range(rounds):
+            orders = {"LD_PRELOAD": os.environ["STSFS_KILL_AT"], "KILL_AT": str(random_.randrange(30, CALLS_MAX))}
+            if random_.random() < 0.5:
+                orders["KILL_AFTER"] = "1"
+            done = mount(folder, options, orders)
+            if done.returncode == 0 and work_until_killed(random_, expected, folder):
+                killed += 1
+            mount_whole(folder, options)
+            look(expected, folder, seed)
+            folder.stsfs("umount", str(folder.path))  # waits until all is in OSS
+            nothing_left(folder)
+            mount_whole(folder, options + ",state=fresh")  # nothing but what is in OSS
+            look(expected, folder, seed)
+            folder.stsfs("umount", str(folder.path))
+    print(f"killed {killed} times while working")
+    check(killed > rounds // 2, "the daemon hardly ever died while it worked: the test shows nothing")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+// What is written survives the daemon: here it "dies" by being dropped with everything it had under
+// way, and another begins on the same staging directory.
+
+#include "folder_fixture.h"
+
+#include "stsfs/oss/retrying_store.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+
+class Recovery : public FolderTest {
+ protected:
+  const std::string key_ = "users/alice/f";
+  void network_gone() {
+    names(kRoot);  // what is known by now stays usable
+    faulty_.fail_everything(Error{Errc::kUnavailable, "network gone"});
+  }
+  void network_back() { faulty_.fail_everything(std::nullopt); }
+  void resume() {
+    folder_->resume();
+    while (scheduler_.run_next()) {
+    }
+  }
+};
+
+class BackgroundCommit : public Recovery {
+ protected:
+  BackgroundCommit() {
+    options_.commit = CommitMode::kBackground;
+    folder_->stop();
+    begin();
+  }
+};
+
+TEST_F(Recovery, AFailedCloseIsMadeGoodByTheNextDaemon) {
+  network_gone();
+  ASSERT_FALSE(write_file(kRoot, "f", "precious"));
+  kill_and_begin();
+  network_back();
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_EQ(read_file("f"), "precious");  // shown before it is in OSS
+  resume();
+  EXPECT_EQ(store_.content(key_), "precious");
+  EXPECT_TRUE(folder_->pending().empty());
+  kill_and_begin();
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(Recovery, AnAnswerThatWasLostIsNoConflict) {
+  faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kTimedOut, "no answer"});
+  ASSERT_FALSE(write_file(kRoot, "f", "precious"));
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key_});
+  EXPECT_EQ(faulty_.started(Operation::kPut), 1U);  // it was found, and not sent again
+}
+
+TEST_F(Recovery, AnAnswerThatWasLostIsNoConflictForTheSameDaemonEither) {
+  faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kTimedOut, "no answer"});
+  ASSERT_FALSE(write_file(kRoot, "f", "precious"));
+  while (scheduler_.run_next()) {
+  }
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key_});
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(Recovery, AnotherClientsFileIsNotOverwrittenByWhatIsRecovered) {
+  network_gone();
+  ASSERT_FALSE(write_file(kRoot, "f", "ours"));
+  store_.put(key_, "theirs");
+  kill_and_begin();
+  network_back();
+  resume();
+  EXPECT_EQ(store_.content(key_), "theirs");
+  ASSERT_EQ(store_.keys().size(), 2U);
+  EXPECT_EQ(store_.content(store_.keys()[1]), "ours");
+}
+
+TEST_F(Recovery, APartialChangeKeepsItsBase) {
+  const std::string base(std::size_t{20} << 20, 'b');
+  store_.put(key_, base);
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), std::size_t{10} << 20));
+  network_gone();
+  ASSERT_FALSE(flush(opened->handle));
+  kill_and_begin();
+  network_back();
+  resume();
+  std::string expected = base;
+  expected.replace(std::size_t{10} << 20, 2, "XY");
+  EXPECT_TRUE(store_.content(key_) == expected);
+  for (const PendingFile& file : folder_->pending()) ADD_FAILURE() << file.last_error;
+}
+
+TEST_F(Recovery, AFileThatWasRemovedStaysRemoved) {
+  network_gone();
+  ASSERT_FALSE(write_file(kRoot, "f", "gone"));
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  kill_and_begin();
+  network_back();
+  EXPECT_TRUE(folder_->pending().empty());
+  resume();
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Recovery, WhatWasNeverClosedLeavesNothingBehind) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("half"), 0));
+  kill_and_begin();
+  EXPECT_TRUE(folder_->pending().empty());
+  resume();
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Recovery, AnUploadThatWasUnderWayIsAborted) {
+  faulty_.fail({.operation = Operation::kUploadPart, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "reset"});
+  faulty_.fail({.operation = Operation::kAbort, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "reset"});
+  ASSERT_FALSE(write_file(kRoot, "f", std::string(std::size_t{20} << 20, 'x')));
+  ASSERT_GE(store_.open_uploads(), 1U);
+  kill_and_begin();
+  faulty_.heal();
+  resume();
+  EXPECT_EQ(store_.open_uploads(), 0U);
+  EXPECT_EQ(store_.content(key_)->size(), std::size_t{20} << 20);
+}
+
+TEST_F(BackgroundCommit, CloseIsAnsweredByTheJournal) {
+  network_gone();
+  ASSERT_TRUE(write_file(kRoot, "f", "precious"));
+  kill_and_begin();
+  network_back();
+  EXPECT_EQ(read_file("f"), "precious");
+  resume();
+  EXPECT_EQ(store_.content(key_), "precious");
+}
+
+TEST_F(BackgroundCommit, AFileGoesToOssAMomentLater) {
+  ASSERT_TRUE(write_file(kRoot, "f", "precious"));
+  EXPECT_FALSE(store_.content(key_));
+  scheduler_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(store_.content(key_), "precious");
+}
+
+TEST_F(BackgroundCommit, ARenameBeforeThatCostsNoRequest) {
+  ASSERT_TRUE(write_file(kRoot, ".f.tmp", "precious"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, ".f.tmp", kRoot, "f", RenameMode::kReplace));
+  kill_and_begin();
+  EXPECT_EQ(read_file("f"), "precious");
+  EXPECT_EQ(lookup(".f.tmp").error().code, Errc::kNotFound);
+  resume();
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key_});
+  EXPECT_EQ(faulty_.started(Operation::kPut), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
+}
+
+TEST_F(BackgroundCommit, AChangeOfModeIsKeptWithIt) {
+  ASSERT_TRUE(write_file(kRoot, "f", "precious"));
+  const auto entry = lookup("f");
+  ASSERT_TRUE(folder_->setattr(context(), entry->attributes.inode, std::nullopt, {.mode = 0600}));
+  kill_and_begin();
+  EXPECT_EQ(lookup("f")->attributes.mode, mode_t(S_IFREG | 0600));
+  resume();
+  EXPECT_EQ(store_.meta(key_)->headers.user.at("mode"), std::to_string(S_IFREG | 0600));
+}
+
+TEST_F(BackgroundCommit, WhatIsBeingWrittenAgainIsNotSentHalfWritten) {
+  ASSERT_TRUE(write_file(kRoot, "f", "first"));
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("SEC"), 0));
+  scheduler_.advance(std::chrono::seconds(5));
+  EXPECT_FALSE(store_.content(key_));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("OND"), 3));
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  scheduler_.advance(std::chrono::seconds(5));
+  EXPECT_EQ(store_.content(key_), "SECOND");
+}
+
+TEST_F(BackgroundCommit, ATruncationThatIsNotClosedLeavesTheClosedVersion) {
+  ASSERT_TRUE(write_file(kRoot, "f", "first"));
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("se"), 0));
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(store_.content(key_), "first");
+}
+
+TEST_F(BackgroundCommit, FsyncWaitsForOss) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("precious"), 0));
+  ASSERT_TRUE(wait([&](Callback<void> done) {
+    folder_->fsync(context(), made->second.handle, false, std::move(done));
+  }));
+  EXPECT_EQ(store_.content(key_), "precious");
+}
+
+TEST_F(BackgroundCommit, DrainSendsEverything) {
+  for (int i = 0; i < 100; ++i)
+    ASSERT_TRUE(write_file(kRoot, "f" + std::to_string(i), std::to_string(i)));
+  EXPECT_EQ(folder_->pending().size(), 100U);
+  ASSERT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+  EXPECT_EQ(store_.keys().size(), 100U);
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(BackgroundCommit, ADirectoryThatIsRenamedTakesItsFilesAlong) {
+  const auto directory = folder_->mkdir(context(), kRoot, "a", 0755);
+  ASSERT_TRUE(write_file(directory->attributes.inode, "f", "precious"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(store_.content("users/alice/b/f"), "precious");
+  EXPECT_FALSE(store_.content("users/alice/a/f"));
+}
+
+TEST_F(Recovery, ALargeFileGoesUpWhileItIsWritten) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 64; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  EXPECT_GE(faulty_.started(Operation::kUploadPart), 6U);
+  EXPECT_FALSE(store_.content(key_));
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("changed"), 5));
+  ASSERT_TRUE(flush(made->second.handle));
+  std::string expected(std::size_t{64} << 20, 'p');
+  expected.replace(5, 7, "changed");
+  EXPECT_TRUE(store_.content(key_) == expected);
+  EXPECT_EQ(faulty_.started(Operation::kUploadPart), 9U);  // the first one twice
+  EXPECT_EQ(store_.open_uploads(), 0U);
+}
+
+TEST_F(Recovery, TimesThatWereSetAreThereAfterAStream) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 40; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  const WallTime when(std::chrono::seconds(1'600'000'000));
+  ASSERT_TRUE(folder_->setattr(context(), made->first.attributes.inode, made->second.handle,
+                               {.mtime = when}));
+  ASSERT_TRUE(flush(made->second.handle));
+  EXPECT_EQ(store_.meta(key_)->headers.user.at("mtime"), "1600000000");
+  EXPECT_EQ(store_.meta(key_)->size_bytes, std::uint64_t{40} << 20);
+}
+
+TEST_F(Recovery, AStreamOfAFileThatIsRemovedIsAborted) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 40; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  ASSERT_EQ(store_.open_uploads(), 1U);
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(store_.open_uploads(), 0U);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Recovery, AnAppendSendsOnlyWhatIsNew) {
+  const std::string base(std::size_t{100} << 20, 'b');
+  store_.put(key_, base);
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_WRONLY | O_APPEND);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(std::string(1 << 20, 'n')), 0));
+  ASSERT_TRUE(flush(opened->handle));
+  EXPECT_EQ(faulty_.started(Operation::kGet), 0U);
+  EXPECT_EQ(faulty_.started(Operation::kCopyPart), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kUploadPart), 1U);
+  EXPECT_TRUE(store_.content(key_) == base + std::string(1 << 20, 'n'));
+  // What comes from the base is read on from the new version.
+  folder_->release(opened->handle);
+  const auto again = folder_->open(context(), entry->attributes.inode, O_RDONLY);
+  EXPECT_EQ(read_handle(again->handle, {0, 4}), "bbbb");
+}
+
+}  // namespace
+}  // namespace stsfs::fs

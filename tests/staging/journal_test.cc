@@ -1,0 +1,183 @@
+#include "stsfs/staging/journal.h"
+
+#include <sys/stat.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "stsfs/base/text.h"
+#include "stsfs/staging/staging_area.h"
+#include "support/temporary_directory.h"
+
+namespace stsfs::staging {
+namespace {
+
+class JournalTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Journal> open() { return Journal::open({.file = file_}).value(); }
+  static void put(Journal& journal, const JournalEntry& entry) {
+    int confirmed = 0;
+    journal.put(entry, [&](Result<void> result) {
+      EXPECT_TRUE(result);
+      ++confirmed;
+    });
+    EXPECT_EQ(confirmed, 1);
+  }
+  JournalEntry entry(std::uint64_t id) {
+    JournalEntry out;
+    out.id = id;
+    out.path = "a b/数\n%.txt";
+    out.staged_name = "file-12";
+    out.base_key = "users/a/f";
+    out.base_etag = "\"5D41\"";
+    out.base_size = std::uint64_t{1} << 41;
+    out.extents = {{{0, 10}, Origin::kBase}, {{10, 5}, Origin::kStaged}, {{15, 1}, Origin::kZero}};
+    out.headers.content_type = "text/plain; charset=\"x&y=z\"";
+    out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
+    out.storage_class = "IA";
+    out.attempts = {{"aa", false}, {"bb", true}};
+    return out;
+  }
+
+  stsfs::testing::TemporaryDirectory directory_;
+  const std::string file_ = directory_.path() + "/journal.db";
+};
+
+TEST_F(JournalTest, GivesBackWhatItWasTold) {
+  const JournalEntry noted = entry(3);
+  put(*open(), noted);
+  const auto journal = open();
+  const auto entries = journal->entries().value();
+  ASSERT_EQ(entries.size(), 1U);
+  const JournalEntry& read = entries[0];
+  EXPECT_EQ(read.path, noted.path);
+  EXPECT_EQ(read.staged_name, noted.staged_name);
+  EXPECT_EQ(read.base_key, noted.base_key);
+  EXPECT_EQ(read.base_etag, noted.base_etag);
+  EXPECT_EQ(read.base_size, noted.base_size);
+  EXPECT_EQ(read.extents, noted.extents);
+  EXPECT_EQ(read.headers.content_type, noted.headers.content_type);
+  EXPECT_EQ(read.headers.user, noted.headers.user);
+  EXPECT_EQ(read.storage_class, noted.storage_class);
+  ASSERT_EQ(read.attempts.size(), 2U);
+  EXPECT_EQ(read.attempts[1].id, "bb");
+  EXPECT_TRUE(read.attempts[1].whole);
+  EXPECT_FALSE(read.attempts[0].whole);
+  EXPECT_TRUE(read.same_boot);
+  EXPECT_EQ(journal->next_id(), 4U);
+}
+
+TEST_F(JournalTest, ReplacesAndErases) {
+  {
+    const auto journal = open();
+    put(*journal, entry(1));
+    JournalEntry changed = entry(1);
+    changed.path = "other";
+    put(*journal, changed);
+    put(*journal, entry(2));
+    journal->erase(2, [](Result<void> erased) { EXPECT_TRUE(erased); });
+  }
+  const auto entries = open()->entries().value();
+  ASSERT_EQ(entries.size(), 1U);
+  EXPECT_EQ(entries[0].path, "other");
+}
+
+TEST_F(JournalTest, RemembersUploadsUntilTheyEnd) {
+  {
+    const auto journal = open();
+    journal->upload_began({"k", "one"});
+    journal->upload_began({"k", "two"});
+    journal->upload_ended("one");
+  }
+  const auto uploads = open()->uploads().value();
+  ASSERT_EQ(uploads.size(), 1U);
+  EXPECT_EQ(uploads[0].upload_id, "two");
+}
+
+TEST_F(JournalTest, TakesNotesFromManyThreads) {
+  {
+    const auto journal = open();
+    std::vector<std::jthread> threads;
+    std::atomic<int> confirmed{0};
+    for (int t = 0; t < 4; ++t)
+      threads.emplace_back([&] {
+        for (int i = 0; i < 100; ++i)
+          journal->put(entry(journal->next_id()),
+                       [&](Result<void> result) { confirmed += !!result; });
+      });
+    threads.clear();
+    EXPECT_EQ(confirmed, 400);
+  }
+  EXPECT_EQ(open()->entries()->size(), 400U);
+}
+
+TEST_F(JournalTest, IsNobodyElsesBusiness) {
+  open();
+  struct stat status {};
+  ASSERT_EQ(stat(file_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 077, 0U);
+}
+
+TEST_F(JournalTest, RefusesWhatIsNoJournal) {
+  std::ofstream(file_) << std::string(4096, 'x');
+  const auto journal = Journal::open({.file = file_});
+  ASSERT_FALSE(journal);
+  EXPECT_EQ(journal.error().code, Errc::kCorrupt);
+}
+
+class AreaTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<StagingArea> open() {
+    return StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  }
+  stsfs::testing::TemporaryDirectory directory_;
+};
+
+TEST_F(AreaTest, AFileGoesWithItsObjectUnlessItIsKept) {
+  std::string kept;
+  std::string dropped;
+  {
+    const auto area = open();
+    const auto one = area->create().value();
+    const auto two = area->create().value();
+    ASSERT_TRUE(one->write(as_bytes("precious"), 3));
+    one->keep();
+    two->keep();
+    two->let_go();
+    kept = one->name();
+    dropped = two->name();
+  }
+  const auto area = open();
+  EXPECT_EQ(area->reopen(dropped).error().code, Errc::kNotFound);
+  const auto again = area->reopen(kept).value();
+  EXPECT_GT(area->used_bytes(), 0U);
+  std::string text(8, '\0');
+  ASSERT_TRUE(again->read(std::as_writable_bytes(std::span(text)), 3));
+  EXPECT_EQ(text, "precious");
+}
+
+TEST_F(AreaTest, SweepsWhatNobodyKnows) {
+  std::string known;
+  {
+    const auto area = open();
+    for (int i = 0; i < 3; ++i) {
+      const auto file = area->create().value();
+      file->keep();
+      known = file->name();
+    }
+  }
+  const auto area = open();
+  EXPECT_EQ(area->sweep({known}).value(), 2U);
+  EXPECT_TRUE(area->reopen(known));
+}
+
+TEST_F(AreaTest, RefusesNamesThatLeadOutside) {
+  EXPECT_EQ(open()->reopen("../secret").error().code, Errc::kInvalid);
+  EXPECT_EQ(open()->reopen("file-/../x").error().code, Errc::kInvalid);
+}
+
+}  // namespace
+}  // namespace stsfs::staging

@@ -145,6 +145,10 @@ Verdict<Resolved> resolve(const Call& call, const std::string& key) {
   if (!object) return tl::unexpected(std::move(object.error()));
   if ((*object)->kind != ObjectKind::kSymlink) return Resolved{*object, nullptr};
   const auto target_key = percent_decode((*object)->symlink_target);
+  // The service asks for the right to read the target here, not when the link is made.
+  if (target_key)
+    if (auto refusal = authorize(call, "oss:GetObject", *target_key))
+      return tl::unexpected(std::move(*refusal));
   const ObjectPointer target = target_key ? call.bucket->find(*target_key) : nullptr;
   if (!target)
     return refuse(404, "SymlinkTargetNotExist", "The symlink target object does not exist.");

@@ -53,6 +53,25 @@ TEST_F(Attributes, DanglingLinksAndLinksToLinksAreErrorsOfReading) {
   EXPECT_EQ(target_of("dangling").status, 200);
 }
 
+TEST_F(Attributes, LinkLendsNoRightToReadItsTarget) {
+  make({.name = "b"});
+  for (const std::string key : {"secret/k", "open"})
+    ask({.method = "PUT", .key = key, .body = "content", .bucket = "b"});
+  for (const std::string target : {"secret/k", "secret/none", "open"})
+    ask({.method = "PUT",
+         .key = "to " + target,
+         .query = {{"symlink", ""}},
+         .headers = {{"x-oss-symlink-target", percent_encode(target)}},
+         .bucket = "b"});
+  const auto read = [this](const std::string& method, const std::string& key) {
+    return ask({.method = method, .key = key, .bucket = "b", .id = "reader", .secret = "rs"});
+  };
+  EXPECT_EQ(read("GET", "to open").body, "content");
+  EXPECT_EQ(read("GET", "to secret/k").code(), "AccessDenied");
+  EXPECT_EQ(read("HEAD", "to secret/k").status, 403);
+  EXPECT_EQ(read("GET", "to secret/none").code(), "AccessDenied");
+}
+
 TEST_F(Attributes, BriefHeadDescribesTheLinkItself) {
   put("target", "content");
   link("l", "target");

@@ -7,6 +7,7 @@
 
 #include "object_parts.h"
 #include "operation.h"
+#include "s3_dialect.h"
 #include "service.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
@@ -45,9 +46,14 @@ std::vector<Target> candidates_of(const Cloud& cloud, const WireRequest& request
   std::vector<Target> out;
   if (!is_address(host) && dot != std::string_view::npos) {
     const std::string first(host.substr(0, dot));
-    if (cloud.find_bucket(first) || !first.starts_with("oss")) out.push_back({first, whole});
+    if (cloud.find_bucket(first) || (!first.starts_with("oss") && first != "s3"))
+      out.push_back({first, whole});
   }
   out.push_back(by_path);
+  // An AWS signature covers both readings alike.
+  if (s3::is_spoken_by(request) && !cloud.find_bucket(out.front().bucket) &&
+      cloud.find_bucket(by_path.bucket))
+    std::swap(out.front(), out.back());
   return out;
 }
 
@@ -104,6 +110,7 @@ class OssResponder final : public Responder {
   Services& services_;
   WireRequest request_;
   const NetworkProfile profile_;
+  const bool s3_ = s3::is_spoken_by(request_);
   const std::string request_id_ = new_request_id();
   const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   Target target_;
@@ -132,7 +139,8 @@ void OssResponder::begin() {
   record_.key = target_.key;
   record_.range = request_.header("range");
   record_.access_key_id = verified_.principal.access_key_id;
-  operation_ = find_operation(request_, target_);
+  if (s3_) s3::to_oss(request_, target_);
+  operation_ = s3_ ? s3::find_operation(request_, target_) : find_operation(request_, target_);
   if (operation_ != nullptr) record_.operation = operation_->name;
   fault_ = services_.faults.match(record_.operation, target_.key, record_.access_key_id);
   if (fault_) record_.fault = fault_->id;
@@ -256,7 +264,8 @@ HttpAnswer OssResponder::error_answer(const Refusal& refusal) const {
   out.status = refusal.status;
   out.headers = refusal.headers;
   if (refusal.status == 304) return out;
-  const std::string xml = error_xml(refusal, request_id_, request_.host);
+  const std::string xml = s3_ ? s3::error_document(refusal, request_id_, request_.host, target_)
+                              : error_xml(refusal, request_id_, request_.host);
   if (!refusal.ec.empty()) out.headers.emplace_back("x-oss-ec", refusal.ec);
   if (request_.method == "HEAD") {
     out.headers.emplace_back("x-oss-err", base64_encode(as_bytes(xml)));
@@ -310,6 +319,7 @@ HttpAnswer OssResponder::answer() {
     out = finished(run());
     add_common_headers(out);
     if (fault_) lie(out);
+    if (s3_) s3::from_oss(out);
   }
   out.delivery = delivery_of(profile_, fault_);
   out.delivery.reset = !apply || (fault_ && fault_->effect.reset_after);

@@ -54,7 +54,6 @@ struct ContentOptions {
   std::chrono::milliseconds read_timeout{30'000};
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
-  bool sync_each = false;  ///< What is staged is on the disk before the journal notes it.
   /// With commit=background: how long a closed file waits for what may follow (a rename, a chmod).
   std::chrono::milliseconds commit_delay{300};
   staging::UploadOptions upload;

@@ -41,7 +41,6 @@ staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
   entry.extents = map_.all();
   entry.headers = now.put.headers;
   entry.storage_class = now.put.storage_class;
-  entry.synced = around_.options.sync_each;
   for (const Attempt& attempt : attempts_)
     entry.attempts.push_back({attempt.write_id, attempt.generation == generation_});
   return entry;
@@ -62,13 +61,11 @@ void FileContent::save_now() {
       if (file && file != noted_file_) file->keep();
     }
   }
-  Result<void> ready;
-  if (file && around_.options.sync_each) ready = file->sync();
-  if (now.gone || !ready) {
-    saved(state, file, std::move(ready));
+  if (now.gone) {
+    saved(state, file, {});
     return;
   }
-  around_.journal.put(std::move(entry),
+  around_.journal.put(std::move(entry), file,
                       [self = shared_from_this(), state, file](Result<void> result) {
                         self->saved(state, file, std::move(result));
                       });

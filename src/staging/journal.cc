@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <map>
+#include <thread>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -24,7 +26,8 @@ constexpr const char* kSchema = R"(
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, staged TEXT NOT NULL,
     base_key TEXT NOT NULL, base_etag TEXT NOT NULL, base_size INTEGER NOT NULL,
     extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
-    attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL);
+    attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL,
+    note INTEGER NOT NULL);  -- tells one note of a file from the next
   CREATE TABLE IF NOT EXISTS uploads (upload_id TEXT PRIMARY KEY, key TEXT NOT NULL);
 )";
 /// When the log of the database is folded into it, in pages of 4 KiB.
@@ -100,6 +103,17 @@ struct Journal::State {
   Result<void> write_all(std::vector<Note>& batch);
   SQLite::Statement& statement(const char* text);
 
+  /// A note that is confirmed and perhaps not on the disk.
+  struct Unsynced {
+    std::uint64_t note = 0;
+    std::shared_ptr<const StagedFile> staged;
+  };
+  void sync_soon(std::uint64_t id, std::uint64_t note, std::shared_ptr<const StagedFile> staged)
+      STSFS_EXCLUDES(sync_mutex);
+  void no_sync_needed(std::uint64_t id) STSFS_EXCLUDES(sync_mutex);
+  void sync_until_ended() STSFS_EXCLUDES(sync_mutex);
+  void sync(const std::map<std::uint64_t, Unsynced>& batch);
+
   const JournalOptions options;
   const std::string boot;
 
@@ -107,6 +121,14 @@ struct Journal::State {
   std::vector<Note> waiting STSFS_GUARDED_BY(mutex);
   bool writing STSFS_GUARDED_BY(mutex) = false;
   std::uint64_t next_id STSFS_GUARDED_BY(mutex) = 1;
+
+  std::atomic<std::uint64_t> notes{0};
+
+  Mutex sync_mutex;  // a leaf
+  Condition sync_wanted;
+  std::map<std::uint64_t, Unsynced> unsynced STSFS_GUARDED_BY(sync_mutex);
+  bool ending STSFS_GUARDED_BY(sync_mutex) = false;
+  std::thread sync_thread;
 
   // Touched by whoever is `writing`, and while the journal is opened.
   SQLite::Database database;
@@ -135,6 +157,8 @@ Result<void> Journal::State::prepare() {
   database.exec(kSchema);
   database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
   transaction.commit();
+  notes = static_cast<std::uint64_t>(
+      database.execAndGet("SELECT COALESCE(MAX(note),0) FROM files").getInt64());
   MutexLock lock(mutex);
   next_id = static_cast<std::uint64_t>(
                 database.execAndGet("SELECT COALESCE(MAX(id),0) FROM files").getInt64()) +
@@ -183,8 +207,26 @@ void Journal::State::add(Work work, Callback<void> done) {
   }
 }
 
-Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Journal::~Journal() = default;
+Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {
+  if (!state_->options.sync_each)
+    state_->sync_thread = std::thread([state = state_.get()] { state->sync_until_ended(); });
+}
+
+Journal::~Journal() {
+  if (!state_->sync_thread.joinable()) return;
+  {
+    MutexLock lock(state_->sync_mutex);
+    state_->ending = true;
+    state_->sync_wanted.notify_all();
+  }
+  state_->sync_thread.join();
+  std::map<std::uint64_t, State::Unsynced> rest;
+  {
+    MutexLock lock(state_->sync_mutex);
+    rest.swap(state_->unsynced);
+  }
+  if (!rest.empty()) state_->sync(rest);
+}
 
 Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
   // 0600 from the first moment: it holds names of files.
@@ -243,11 +285,22 @@ std::uint64_t Journal::next_id() {
   return state_->next_id++;
 }
 
-void Journal::put(JournalEntry entry, Callback<void> done) {
-  auto work = [state = state_.get(), entry = std::move(entry)](SQLite::Database&) {
+void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
+                  Callback<void> done) {
+  const std::uint64_t id = entry.id;
+  const std::uint64_t note = ++state_->notes;
+  entry.synced = !staged;
+  if (staged && state_->options.sync_each) {
+    if (auto synced = staged->sync(); !synced) {
+      done(std::move(synced));
+      return;
+    }
+    entry.synced = true;
+  }
+  auto work = [state = state_.get(), entry = std::move(entry), note](SQLite::Database&) {
     SQLite::Statement& put = state->statement(
         "INSERT OR REPLACE INTO files(id,path,staged,base_key,base_etag,base_size,extents,headers,"
-        "storage_class,attempts,synced,boot) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
+        "storage_class,attempts,synced,boot,note) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
     put.bind(1, static_cast<std::int64_t>(entry.id));
     put.bind(2, entry.path);
     put.bind(3, entry.staged_name);
@@ -260,9 +313,14 @@ void Journal::put(JournalEntry entry, Callback<void> done) {
     put.bind(10, text_of(entry.attempts));
     put.bind(11, entry.synced ? 1 : 0);
     put.bind(12, state->boot);
+    put.bind(13, static_cast<std::int64_t>(note));
     put.exec();
   };
-  state_->add(std::move(work), std::move(done));
+  state_->add(std::move(work), [state = state_.get(), id, note, staged = std::move(staged),
+                                done = std::move(done)](Result<void> result) mutable {
+    if (result) state->sync_soon(id, note, std::move(staged));
+    done(std::move(result));
+  });
 }
 
 void Journal::erase(std::uint64_t id, Callback<void> done) {
@@ -272,7 +330,10 @@ void Journal::erase(std::uint64_t id, Callback<void> done) {
         erase.bind(1, static_cast<std::int64_t>(id));
         erase.exec();
       },
-      std::move(done));
+      [state = state_.get(), id, done = std::move(done)](Result<void> result) mutable {
+        if (result) state->no_sync_needed(id);
+        done(std::move(result));
+      });
 }
 
 void Journal::settle(Callback<void> done) {
@@ -314,14 +375,70 @@ void Journal::upload_ended(const std::string& upload_id) {
       });
 }
 
-// In WAL mode the log is what must be on the disk; the database itself only after a checkpoint,
-// which SQLite syncs by itself.
-Result<void> Journal::sync() {
-  const std::string log = state_->options.file + "-wal";
-  const UniqueFd fd(::open(log.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return fail_errno("open " + printable(log));
-  if (fdatasync(fd.get()) != 0) return fail_errno("write the journal to the disk");
-  return {};
+// --- bringing notes to the disk ---
+
+void Journal::State::sync_soon(std::uint64_t id, std::uint64_t note,
+                               std::shared_ptr<const StagedFile> staged) {
+  if (options.sync_each) return;
+  MutexLock lock(sync_mutex);
+  unsynced[id] = {note, std::move(staged)};
+  sync_wanted.notify_all();
+}
+
+void Journal::State::no_sync_needed(std::uint64_t id) {
+  std::shared_ptr<const StagedFile> dropped;  // its last owner may be here: not under the lock
+  MutexLock lock(sync_mutex);
+  const auto found = unsynced.find(id);
+  if (found == unsynced.end()) return;
+  dropped = std::move(found->second.staged);
+  unsynced.erase(found);
+}
+
+void Journal::State::sync_until_ended() {
+  for (;;) {
+    std::map<std::uint64_t, Unsynced> batch;
+    {
+      MutexLock lock(sync_mutex);
+      while (unsynced.empty() && !ending) sync_wanted.wait(sync_mutex);
+      // What comes within the interval shares the disk's time, and is often erased before.
+      const auto until = std::chrono::steady_clock::now() + options.sync_interval;
+      while (!ending && sync_wanted.wait_until(sync_mutex, until) != std::cv_status::timeout) {
+      }
+      if (ending) return;
+      batch.swap(unsynced);
+    }
+    sync(batch);
+  }
+}
+
+/// The staged bytes first, then that they are there: never a note without its bytes. In WAL mode the
+/// log is what must be on the disk; SQLite syncs the database itself at a checkpoint.
+void Journal::State::sync(const std::map<std::uint64_t, Unsynced>& batch) {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> there;  // id, note
+  for (const auto& [id, one] : batch) {
+    if (one.staged)
+      if (auto synced = one.staged->sync(); !synced) {
+        log_warning("staging", "{}", synced.error().message);
+        continue;
+      }
+    there.emplace_back(id, one.note);
+  }
+  add(
+      [this, there](SQLite::Database&) {
+        for (const auto& [id, note] : there) {
+          SQLite::Statement& mark =
+              statement("UPDATE files SET synced=1 WHERE id=? AND note=? AND synced=0");
+          mark.bind(1, static_cast<std::int64_t>(id));
+          mark.bind(2, static_cast<std::int64_t>(note));
+          mark.exec();
+        }
+      },
+      [](Result<void> marked) {
+        if (!marked) log_warning("staging", "{}", marked.error().message);
+      });
+  const UniqueFd log(::open((options.file + "-wal").c_str(), O_RDONLY | O_CLOEXEC));
+  if (!log || fdatasync(log.get()) != 0)
+    log_warning("staging", "the journal could not be written to the disk");
 }
 
 }  // namespace stsfs::staging

@@ -20,7 +20,7 @@ class JournalTest : public ::testing::Test {
   std::unique_ptr<Journal> open() { return Journal::open({.file = file_}).value(); }
   static void put(Journal& journal, const JournalEntry& entry) {
     int confirmed = 0;
-    journal.put(entry, [&](Result<void> result) {
+    journal.put(entry, nullptr, [&](Result<void> result) {
       EXPECT_TRUE(result);
       ++confirmed;
     });
@@ -85,6 +85,25 @@ TEST_F(JournalTest, ReplacesAndErases) {
   EXPECT_EQ(entries[0].path, "other");
 }
 
+TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  const std::shared_ptr<StagedFile> file = area->create().value();
+  ASSERT_TRUE(file->write(as_bytes("precious"), 0));
+  {
+    const auto journal = open();
+    journal->put(entry(1), file, [](Result<void> result) { EXPECT_TRUE(result); });
+    EXPECT_FALSE(journal->entries()->at(0).synced);
+  }  // what is not yet marked is when it ends in order
+  EXPECT_TRUE(open()->entries()->at(0).synced);
+}
+
+TEST_F(JournalTest, IsOnTheDiskAtOnceWhenThatIsWanted) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  const auto journal = Journal::open({.file = file_, .sync_each = true}).value();
+  journal->put(entry(1), area->create().value(), [](Result<void> result) { EXPECT_TRUE(result); });
+  EXPECT_TRUE(journal->entries()->at(0).synced);
+}
+
 TEST_F(JournalTest, RemembersUploadsUntilTheyEnd) {
   {
     const auto journal = open();
@@ -105,7 +124,7 @@ TEST_F(JournalTest, TakesNotesFromManyThreads) {
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&] {
         for (int i = 0; i < 100; ++i)
-          journal->put(entry(journal->next_id()),
+          journal->put(entry(journal->next_id()), nullptr,
                        [&](Result<void> result) { confirmed += !!result; });
       });
     threads.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "stsfs/base/callback.h"
 #include "stsfs/oss/object.h"
 #include "stsfs/staging/extent_map.h"
+#include "stsfs/staging/staging_area.h"
 
 namespace stsfs::staging {
 
@@ -37,7 +39,7 @@ struct JournalEntry {
   /// The machine was not started anew since this was noted, so that what is staged is as it was
   /// left. Only in what `entries` returns.
   bool same_boot = false;
-  bool synced = false;  ///< What is staged was on the disk, not only in memory, when it was noted.
+  bool synced = false;  ///< What is staged is on the disk, not only in the machine's memory.
 };
 
 /// A multipart upload that was begun and neither completed nor aborted.
@@ -57,10 +59,12 @@ class UploadLog {
 struct JournalOptions {
   std::string file;        ///< The database; its directory must exist. Made 0600.
   bool sync_each = false;  ///< Each note is on the disk when it is confirmed (`sync=close`).
+  std::chrono::milliseconds sync_interval{1'000};  ///< Otherwise: how long after that at most.
 };
 
 /// What is staged and not yet in OSS, in one SQLite file. A note survives a kill of the daemon as
-/// soon as it is confirmed, a loss of power after `sync`, or at once with `sync_each`.
+/// soon as it is confirmed; a loss of power when its staged bytes and itself were brought to the
+/// disk, which a thread of the journal's own does soon after, or `put` itself with `sync_each`.
 ///
 /// Notes that come while others are being written share one transaction. Whoever finds nobody
 /// writing writes for all: `done` runs on that thread, or at once on the caller's.
@@ -79,8 +83,8 @@ class Journal : public UploadLog {
   Result<std::vector<BegunUpload>> uploads();
 
   std::uint64_t next_id();
-  /// Replaces what was noted under the same id.
-  void put(JournalEntry entry, Callback<void> done);
+  /// Replaces what was noted under the same id. `staged`: what its extents lie in; may be null.
+  void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged, Callback<void> done);
   void erase(std::uint64_t id, Callback<void> done);
   /// `done` when everything that was put or erased before is confirmed; at once when nothing is
   /// being written.
@@ -88,9 +92,6 @@ class Journal : public UploadLog {
 
   void upload_began(const BegunUpload& upload) override;
   void upload_ended(const std::string& upload_id) override;
-
-  /// Returns when everything confirmed so far is on the disk.
-  Result<void> sync();
 
  private:
   struct State;

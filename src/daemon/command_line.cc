@@ -162,6 +162,11 @@ class Parser {
     log_level_command_
         ->add_option("LEVEL", log_level_.level, "trace, debug, info, warning, error or off")
         ->required();
+    rescue_command_ = add("rescue", "copy out what was written and is not in OSS");
+    rescue_command_->add_option("TARGET", rescue_.target,
+                                "directory for the files; without it they are listed");
+    rescue_command_->add_option("--state", rescue_.state,
+                                "one state directory (all of this user's)");
     version_command_ = add("version", "show the version");
   }
 
@@ -180,6 +185,7 @@ class Parser {
     if (refresh_command_->parsed()) return refresh_;
     if (drain_command_->parsed()) return drain_;
     if (log_level_command_->parsed()) return log_level_;
+    if (rescue_command_->parsed()) return rescue_;
     std::puts("stsfs " STSFS_VERSION);
     return Done{kExitOk};
   }
@@ -192,10 +198,11 @@ class Parser {
   RefreshArguments refresh_;
   DrainArguments drain_;
   LogLevelArguments log_level_;
+  RescueArguments rescue_;
   std::optional<TableFlags> login_flags_, mount_flags_;
   CLI::App *login_command_ = nullptr, *mount_command_ = nullptr, *umount_command_ = nullptr,
            *status_command_ = nullptr, *refresh_command_ = nullptr, *drain_command_ = nullptr,
-           *log_level_command_ = nullptr, *version_command_ = nullptr;
+           *log_level_command_ = nullptr, *rescue_command_ = nullptr, *version_command_ = nullptr;
 };
 
 }  // namespace

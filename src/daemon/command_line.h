@@ -21,8 +21,9 @@ struct Done {
   int exit_code = 0;
 };
 
-using Command = std::variant<LoginArguments, MountArguments, UmountArguments, StatusArguments,
-                             RefreshArguments, DrainArguments, LogLevelArguments, Done>;
+using Command =
+    std::variant<LoginArguments, MountArguments, UmountArguments, StatusArguments, RefreshArguments,
+                 DrainArguments, RescueArguments, LogLevelArguments, Done>;
 
 /// `stsfs …`
 Command parse_command_line(int argc, const char* const* argv);

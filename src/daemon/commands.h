@@ -46,6 +46,12 @@ int refresh_command(const std::string& mount_point);
 int drain_command(const std::string& mount_point);
 int log_level_command(const std::string& mount_point, const std::string& level);
 
+struct RescueArguments {
+  std::string target;  ///< Directory for what is rescued; empty: only list.
+  std::string state;   ///< One state directory; empty: all of this user's.
+};
+int rescue_command(const RescueArguments& arguments);
+
 /// Configuration files, then the environment, then `given`: everything that was set, the later
 /// first in rank.
 Result<Settings> all_settings(const Paths& paths, const Settings& given);

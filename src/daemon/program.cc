@@ -41,6 +41,7 @@ struct Run {
   int operator()(const DrainArguments& arguments) const {
     return drain_command(arguments.mount_point);
   }
+  int operator()(const RescueArguments& arguments) const { return rescue_command(arguments); }
   int operator()(const LogLevelArguments& arguments) const {
     return log_level_command(arguments.mount_point, arguments.level);
   }

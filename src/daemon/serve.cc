@@ -169,8 +169,8 @@ bool Daemon::drain() {
 }
 
 void Daemon::report_left(const control::Pending& pending) const {
-  log_error("daemon", "ended with {} files, {}, not in OSS", pending.files,
-            human_bytes(pending.bytes));
+  log_error("daemon", "ended with {} files, {}, not in OSS; they are kept for the next mount",
+            pending.files, human_bytes(pending.bytes));
   for (const auto& file : pending.some)
     log_error("daemon", "not in OSS: {} ({}): {}", printable(file.path, 1'000),
               human_bytes(file.size_bytes), file.last_error);

@@ -42,20 +42,57 @@ bool has_ended(const Daemon& daemon, int wait_milliseconds) {
   return poll(&process, 1, wait_milliseconds) > 0;
 }
 
+/// One line that says how it goes: rewritten in place on a terminal, else a new one when it
+/// changed.
+class ProgressLine {
+ public:
+  void show(const control::Status& status) {
+    const SteadyTime now = system_clock().steady();
+    const control::Pending& pending = status.pending;
+    if (pending.files == 0 || (pending.files == files_ && !terminal_)) return;
+    std::string rate;
+    if (last_ != SteadyTime{} && now > last_ && status.bytes_written >= written_) {
+      const std::chrono::duration<double> passed = now - last_;
+      const auto bytes = static_cast<double>(status.bytes_written - written_);
+      rate = ", " + human_bytes(static_cast<std::uint64_t>(bytes / passed.count())) + "/s";
+    }
+    std::fprintf(stderr, "%swaiting for %llu files, %s, that are not in OSS yet%s%s",
+                 terminal_ ? "\r\033[K" : "", static_cast<unsigned long long>(pending.files),
+                 human_bytes(pending.bytes).c_str(), rate.c_str(), terminal_ ? "" : "\n");
+    files_ = pending.files;
+    written_ = status.bytes_written;
+    last_ = now;
+  }
+  ~ProgressLine() {
+    if (terminal_ && files_ > 0) std::fputs("\n", stderr);
+  }
+
+ private:
+  const bool terminal_ = isatty(STDERR_FILENO) != 0;
+  std::uint64_t files_ = 0;
+  std::uint64_t written_ = 0;
+  SteadyTime last_;
+};
+
 /// Until the daemon has ended; tells what it waits for. Returns what was pending last.
 control::Pending wait_for(const Daemon& daemon) {
   control::Pending last;
-  std::uint64_t told = 0;
+  ProgressLine line;
   while (!has_ended(daemon, kLookMilliseconds)) {
     const auto status = control::ask_status(daemon.socket, system_clock(), soon());
     if (!status) continue;  // it is about to end
     last = status->pending;
-    if (last.files == told) continue;
-    told = last.files;
-    std::fprintf(stderr, "waiting for %llu files, %s, that are not in OSS yet\n",
-                 static_cast<unsigned long long>(last.files), human_bytes(last.bytes).c_str());
+    line.show(*status);
   }
   return last;
+}
+
+void say_what_is_pending(const Daemon& daemon) {
+  const auto status = control::ask_status(daemon.socket, system_clock(), soon());
+  if (!status || status->pending.files == 0) return;
+  std::fprintf(stderr, "%llu files, %s, are not in OSS yet; the daemon goes on with them\n",
+               static_cast<unsigned long long>(status->pending.files),
+               human_bytes(status->pending.bytes).c_str());
 }
 
 Result<int> umount(const UmountArguments& arguments) {
@@ -80,6 +117,7 @@ Result<int> umount(const UmountArguments& arguments) {
   } else if (!daemon) {
     return fail(Errc::kNotFound, *mount_point + " is not mounted");
   }
+  if (daemon && arguments.no_wait) say_what_is_pending(*daemon);
   if (!daemon || arguments.no_wait) return kExitOk;
   const control::Pending left = wait_for(*daemon);
   if (left.files == 0) return kExitOk;
@@ -87,8 +125,8 @@ Result<int> umount(const UmountArguments& arguments) {
   // nothing.
   std::fprintf(
       stderr,
-      "stsfs: the daemon ended; when it was last asked, %llu files were not in OSS. Its log "
-      "says which are left\n",
+      "stsfs: the daemon ended; when it was last asked, %llu files were not in OSS. They are kept: "
+      "the next mount goes on with them, `stsfs rescue` shows them and copies them out\n",
       static_cast<unsigned long long>(left.files));
   return kExitFailed;
 }

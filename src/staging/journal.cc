@@ -21,6 +21,7 @@ namespace stsfs::staging {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr int kBusyTimeoutMs = 5'000;
 constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, staged TEXT NOT NULL,
@@ -82,6 +83,37 @@ std::string text_of(const std::vector<WriteAttempt>& attempts) {
     if (attempt.whole) out += kWholeMark;
   }
   return out;
+}
+
+Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const std::string& boot) {
+  return guarded([&]() -> Result<std::vector<JournalEntry>> {
+    std::vector<JournalEntry> out;
+    SQLite::Statement row(database,
+                          "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
+                          "storage_class,attempts,synced,boot FROM files ORDER BY id");
+    while (row.executeStep()) {
+      JournalEntry entry;
+      entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
+      entry.path = row.getColumn(1).getString();
+      entry.staged_name = row.getColumn(2).getString();
+      entry.base_key = row.getColumn(3).getString();
+      entry.base_etag = row.getColumn(4).getString();
+      entry.base_size = static_cast<std::uint64_t>(row.getColumn(5).getInt64());
+      auto extents = decode_extents(row.getColumn(6).getString());
+      auto headers = decode_headers(row.getColumn(7).getString());
+      if (!extents || !headers)
+        return fail(extents ? headers.error() : extents.error(),
+                    "journal: the note of " + printable(entry.path));
+      entry.extents = std::move(*extents);
+      entry.headers = std::move(*headers);
+      entry.storage_class = row.getColumn(8).getString();
+      entry.attempts = attempts_in(row.getColumn(9).getString());
+      entry.synced = row.getColumn(10).getInt() != 0;
+      entry.same_boot = !boot.empty() && row.getColumn(11).getString() == boot;
+      out.push_back(std::move(entry));
+    }
+    return out;
+  });
 }
 
 }  // namespace
@@ -240,33 +272,13 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
 }
 
 Result<std::vector<JournalEntry>> Journal::entries() {
+  return entries_in(state_->database, state_->boot);
+}
+
+Result<std::vector<JournalEntry>> Journal::read(const std::string& file) {
   return guarded([&]() -> Result<std::vector<JournalEntry>> {
-    std::vector<JournalEntry> out;
-    SQLite::Statement row(state_->database,
-                          "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
-                          "storage_class,attempts,synced,boot FROM files ORDER BY id");
-    while (row.executeStep()) {
-      JournalEntry entry;
-      entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
-      entry.path = row.getColumn(1).getString();
-      entry.staged_name = row.getColumn(2).getString();
-      entry.base_key = row.getColumn(3).getString();
-      entry.base_etag = row.getColumn(4).getString();
-      entry.base_size = static_cast<std::uint64_t>(row.getColumn(5).getInt64());
-      auto extents = decode_extents(row.getColumn(6).getString());
-      auto headers = decode_headers(row.getColumn(7).getString());
-      if (!extents || !headers)
-        return fail(extents ? headers.error() : extents.error(),
-                    "journal: the note of " + printable(entry.path));
-      entry.extents = std::move(*extents);
-      entry.headers = std::move(*headers);
-      entry.storage_class = row.getColumn(8).getString();
-      entry.attempts = attempts_in(row.getColumn(9).getString());
-      entry.synced = row.getColumn(10).getInt() != 0;
-      entry.same_boot = !state_->boot.empty() && row.getColumn(11).getString() == state_->boot;
-      out.push_back(std::move(entry));
-    }
-    return out;
+    SQLite::Database database(file, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+    return entries_in(database, boot_id());
   });
 }
 
@@ -411,8 +423,8 @@ void Journal::State::sync_until_ended() {
   }
 }
 
-/// The staged bytes first, then that they are there: never a note without its bytes. In WAL mode the
-/// log is what must be on the disk; SQLite syncs the database itself at a checkpoint.
+/// The staged bytes first, then that they are there: never a note without its bytes. In WAL mode
+/// the log is what must be on the disk; SQLite syncs the database itself at a checkpoint.
 void Journal::State::sync(const std::map<std::uint64_t, Unsynced>& batch) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> there;  // id, note
   for (const auto& [id, one] : batch) {

@@ -78,6 +78,9 @@ class Journal : public UploadLog {
   static Result<std::unique_ptr<Journal>> open(const JournalOptions& options);
   ~Journal() override;
 
+  /// What stands in a journal, whether a daemon has it open or not; nothing is changed.
+  static Result<std::vector<JournalEntry>> read(const std::string& file);
+
   /// What an earlier daemon left. Read once, before the first note.
   Result<std::vector<JournalEntry>> entries();
   Result<std::vector<BegunUpload>> uploads();

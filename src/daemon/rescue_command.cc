@@ -1,0 +1,111 @@
+// Gets out what was written and is not in OSS: from the journals, without daemon or network.
+#include <dirent.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "commands.h"
+#include "exit_codes.h"
+#include "paths.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/text.h"
+#include "stsfs/staging/rescue.h"
+
+namespace stsfs::daemon {
+namespace {
+
+/// State directories that have a journal.
+std::vector<std::string> states_below(const std::string& mounts) {
+  std::vector<std::string> out;
+  DIR* listing = opendir(mounts.c_str());
+  if (listing == nullptr) return out;
+  while (const dirent* entry = readdir(listing)) {
+    const std::string name = entry->d_name;
+    if (name.starts_with('.')) continue;
+    if (access((mounts + "/" + name + "/staging/journal.db").c_str(), R_OK) == 0)
+      out.push_back(mounts + "/" + name);
+  }
+  closedir(listing);
+  return out;
+}
+
+std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+/// `where`, or `where.2`, …: nothing that is there already is touched.
+std::string unused(const std::string& where) {
+  std::string out = where;
+  for (int i = 2; access(out.c_str(), F_OK) == 0; ++i) out = where + "." + std::to_string(i);
+  return out;
+}
+
+Result<void> note_missing(const std::string& target, const staging::JournalEntry& entry,
+                          const std::vector<ByteRange>& lacking) {
+  std::string text = "These ranges are not in the file beside this one; they were to come from " +
+                     entry.base_key + ", version " + entry.base_etag + ":\n";
+  for (const ByteRange& range : lacking)
+    text += std::to_string(range.offset) + "-" + std::to_string(range.end() - 1) + "\n";
+  return write_file_atomically(target + ".missing", text);
+}
+
+Result<void> rescue_one(const std::string& state, const staging::JournalEntry& entry,
+                        const std::string& directory) {
+  if (!is_below(directory + "/" + entry.path, directory) ||
+      ("/" + entry.path + "/").find("/../") != std::string::npos)
+    return fail(Errc::kCorrupt, printable(entry.path) + " is no path below the folder");
+  const std::string target = unused(directory + "/" + entry.path);
+  if (auto made = make_directories(target.substr(0, target.rfind('/')), 0700); !made) return made;
+  auto lacking = staging::rescue_file(state + "/staging", entry, target);
+  if (!lacking) return fail(std::move(lacking.error()));
+  std::printf("rescued %s%s\n", printable(target, 4096).c_str(),
+              lacking->empty() ? "" : " in part; see .missing beside it");
+  return lacking->empty() ? Result<void>() : note_missing(target, entry, *lacking);
+}
+
+void list_one(const staging::JournalEntry& entry) {
+  const staging::ExtentMap map(entry.extents);
+  std::printf("%s (%s, %s of it here)\n", printable(entry.path, 4096).c_str(),
+              human_bytes(map.size()).c_str(), human_bytes(map.staged_bytes()).c_str());
+}
+
+Result<std::size_t> rescue_state(const std::string& state, const std::string& target) {
+  auto entries = staging::Journal::read(state + "/staging/journal.db");
+  if (!entries) return fail(std::move(entries.error()), state);
+  if (!entries->empty()) std::printf("%s:\n", state.c_str());
+  std::size_t failed = 0;
+  for (const staging::JournalEntry& entry : *entries) {
+    if (target.empty()) {
+      list_one(entry);
+      continue;
+    }
+    auto done = rescue_one(state, entry, target + "/" + base_name(state));
+    if (done) continue;
+    ++failed;
+    std::fprintf(stderr, "stsfs: %s: %s\n", printable(entry.path).c_str(),
+                 done.error().message.c_str());
+  }
+  if (failed > 0)
+    return fail(Errc::kIo, std::to_string(failed) + " files could not be rescued from " + state);
+  return entries->size();
+}
+
+}  // namespace
+
+int rescue_command(const RescueArguments& arguments) {
+  auto paths = our_paths();
+  if (!paths) return report(paths.error());
+  const auto states = arguments.state.empty() ? states_below(paths->state + "/mounts")
+                                              : std::vector<std::string>{arguments.state};
+  std::size_t files = 0;
+  int code = kExitOk;
+  for (const std::string& state : states) {
+    auto found = rescue_state(state, arguments.target);
+    if (found)
+      files += *found;
+    else
+      code = report(found.error());
+  }
+  if (code == kExitOk && files == 0) std::puts("everything is in OSS");
+  return code;
+}
+
+}  // namespace stsfs::daemon

@@ -1,35 +1,55 @@
 #!/usr/bin/env bash
 # Everything that must hold, from a fresh checkout: sets up, builds, runs every suite, ends with ctest's summary.
 #
-#   scripts/test.sh              all suites with the optimised build, real mounts included
-#   scripts/test.sh --full       the same with long soaks, then address+undefined-behaviour and thread sanitizers, fuzzing
+#   scripts/test.sh              all suites with the optimised build, real mounts included; those of the layers below the
+#                                programs once more under the address, undefined-behaviour and thread sanitizers
+#   scripts/test.sh --full       the same with long soaks, everything under the sanitizers, and fuzzing
 #   scripts/test.sh -R REGEX     (and any other option of ctest) only some of them
 #
 # A test that was skipped or not run counts as failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-presets=(release)
+# Whole sanitizer builds take longer than everything else together; these layers hold what they are there for.
+under_asan="base;sign;http;credentials;oss;cache;staging;fs;model;control"
+under_tsan="http;credentials;oss;cache;staging;fs;model;fuse;control"
 if [[ ${1:-} == --full ]]; then
   export STSFS_TEST_FULL=1
-  presets+=(asan tsan)
+  under_asan="" under_tsan=""
   shift
 fi
 
 scripts/setup.sh
 
 jobs=$(nproc)
-for preset in "${presets[@]}"; do
+# build PRESET [OPTION-OF-CMAKE…] -- [OPTION-OF-BUILD…]
+build() {
+  local preset=$1 configure=() log=build-$1.log
+  shift
+  while (($# > 0)) && [[ $1 != -- ]]; do configure+=("$1"); shift; done
+  (($# == 0)) || shift
   echo "== build $preset"
-  cmake --preset "$preset" > "build-$preset.log" 2>&1 || { cat "build-$preset.log"; exit 1; }
-  rm "build-$preset.log"
-  cmake --build "build/$preset" -j "$jobs" 2>&1 | (grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' || true)
-done
+  cmake --preset "$preset" "${configure[@]}" > "$log" 2>&1 || { cat "$log"; exit 1; }
+  rm "$log"
+  cmake --build "build/$preset" -j "$jobs" "$@" 2>&1 | (grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' || true)
+}
+# sanitized PRESET SUITES; without suites: everything, fuzzers included.
+sanitized() {
+  local preset=$1 suites=$2
+  if [[ -z $suites ]]; then
+    build "$preset" -DSTSFS_SUITES= -DSTSFS_FUZZERS="$([[ $preset == asan ]] && echo ON || echo OFF)"
+  else
+    build "$preset" "-DSTSFS_SUITES=$suites" -DSTSFS_FUZZERS=OFF -- --target suites
+  fi
+}
+build release
+sanitized asan "$under_asan"
+sanitized tsan "$under_tsan"
 
 # One run over the three trees, so that one summary tells it all.
 suite=build/suite
 mkdir -p "$suite"
-for preset in "${presets[@]}"; do echo "subdirs(\"$PWD/build/$preset\")"; done > "$suite/CTestTestfile.cmake"
+for preset in release asan tsan; do echo "subdirs(\"$PWD/build/$preset\")"; done > "$suite/CTestTestfile.cmake"
 log=$suite/ctest.log
 status=0
 ctest --test-dir "$suite" -j "$jobs" --output-on-failure "$@" 2>&1 | tee "$log" || status=$?

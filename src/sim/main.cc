@@ -155,6 +155,8 @@ void allow_many_connections() {
   static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+constexpr int kExitUsage = 2;
+
 int fail_with(const std::string& message) {
   std::cerr << "stsfs-sim: " << message << '\n';
   return 1;
@@ -180,7 +182,11 @@ int main(int argc, char** argv) {
   }
   CLI::App app("OSS, STS and RAM on one machine");
   declare(app, line);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
   if (const std::string problem = finish(line); !problem.empty()) return fail_with(problem);
   auto simulator = Simulator::start(line.options, stsfs::system_clock());
   if (!simulator) return fail_with(simulator.error().message);

@@ -1,6 +1,7 @@
 // The STS port: bodies are small, the service itself is sts_service.h.
 
 #include "service.h"
+#include "sts_request.h"
 #include "stsfs/base/time_format.h"
 
 namespace stsfs::sim {
@@ -27,7 +28,7 @@ class StsResponder final : public Responder {
     if (too_long_)
       answered.status = 413;
     else
-      fault_ = services_.faults.match("AssumeRole", "", "");
+      fault_ = services_.faults.match(action(), "", "");
     const bool refused = fault_ && fault_->effect.status != 0;
     const bool apply = !too_long_ && !refused && !(fault_ && fault_->effect.reset_before);
     if (apply) answered = services_.cloud.sts().handle(request_, body_);
@@ -46,6 +47,12 @@ class StsResponder final : public Responder {
   }
 
  private:
+  /// As the request names it, whatever else is wrong with it.
+  std::string action() const {
+    const auto call = parse_sts_call(request_, body_);
+    return call ? call->action : "Unknown";
+  }
+
   StsAnswer injected() const {
     const std::string code = fault_->effect.code.empty() ? "InternalError" : fault_->effect.code;
     return {
@@ -54,7 +61,7 @@ class StsResponder final : public Responder {
         .body = R"({"RequestId":"00000000-0000-4000-8000-000000000000","HostId":"sts","Code":")" +
                 code + R"(","Message":"Injected by a fault.","Recommend":""})",
         .code = code,
-        .action = "AssumeRole"};
+        .action = action()};
   }
 
   void record(const StsAnswer& answered, const HttpAnswer& out) {

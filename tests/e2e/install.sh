@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# install.sh BUILD: installs into a directory of its own and looks what is there.
+set -euo pipefail
+build=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+DESTDIR=$work cmake --install "$build" --prefix /usr > "$work/log" || { cat "$work/log"; exit 1; }
+status=0
+for file in bin/stsfs bin/stsfs-vend bin/stsfs-sim sbin/mount.stsfs \
+  share/man/man1/stsfs.1 share/man/man7/stsfs.7 share/man/man8/mount.stsfs.8 share/man/man8/stsfs-vend.8 \
+  share/man/man8/stsfs-sim.8 share/doc/stsfs/README.md share/doc/stsfs/CHANGELOG.md share/doc/stsfs/LICENSE; do
+  [[ -e $work/usr/$file ]] || { echo "missing: /usr/$file"; status=1; }
+done
+"$work/usr/bin/stsfs" version
+[[ $(readlink -f "$work/usr/sbin/mount.stsfs") == "$work/usr/bin/stsfs" ]] ||
+  { echo "mount.stsfs is not stsfs"; status=1; }
+exit "$status"

@@ -46,6 +46,7 @@ build release
 sanitized asan "$under_asan"
 sanitized tsan "$under_tsan"
 
+export TSAN_OPTIONS="suppressions=$PWD/tests/thread_sanitizer.supp"
 # One run over the three trees, so that one summary tells it all.
 suite=build/suite
 mkdir -p "$suite"

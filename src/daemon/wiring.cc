@@ -204,6 +204,7 @@ class Stack final : public Wiring, public control::Service {
     if (folder_ != nullptr) folder_->stop();
     session_.reset();
     pool_.reset();
+    if (engine_ != nullptr) engine_->stop();
   }
 
   Result<void> start(std::function<void()> ended) {

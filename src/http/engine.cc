@@ -20,6 +20,7 @@ class CurlEngine final : public Engine {
     return loop_->after(delay, std::move(what));
   }
   EngineCounters counters() const override { return loop_->counters(); }
+  void stop() override { loop_->stop(); }
 
  private:
   const std::shared_ptr<Loop> loop_;  // transfers hold it too: one dropped late finds it stopped

@@ -37,6 +37,7 @@ class FakeEngine final : public http::Engine {
   /// At once, whatever the delay.
   Transfer after(std::chrono::milliseconds delay, UniqueFunction<void()> what) override;
   http::EngineCounters counters() const override;
+  void stop() override {}
 
  private:
   struct Answer {

@@ -51,6 +51,8 @@ class ScriptedEngine final : public http::Engine {
     MutexLock lock(mutex_);
     return {.requests = asked_.size()};
   }
+  void stop() override {}
+
   std::vector<Asked> asked() const {
     MutexLock lock(mutex_);
     return asked_;

@@ -67,9 +67,10 @@ struct EngineCounters {
 /// `cacert=`), and whatever a sink or source said.
 ///
 /// Threads:  `start` and dropping a transfer on any thread; callbacks, sinks and sources on the
-/// loop. Lifetime: every transfer must be dropped or done before the engine goes. Destroying it
-/// stops the loop. Errors name host and path, never headers or the query (they can hold
-/// signatures).
+///           loop.
+/// Lifetime: every transfer must be dropped or done before the engine goes, and nobody may start
+///           one while it goes: where completions do, `stop` comes first.
+/// Errors name host and path, never headers or the query (they can hold signatures).
 class Engine : public Scheduler {
  public:
   static Result<std::unique_ptr<Engine>> create(const EngineOptions& options, const Clock& clock);
@@ -77,6 +78,10 @@ class Engine : public Scheduler {
 
   virtual Transfer start(Request request, Callback<Response> done) = 0;
   virtual EngineCounters counters() const = 0;
+
+  /// Ends what is under way, and what its completions start, with kInterrupted, and the loop. When
+  /// it returns no callback runs any more; what is started later is never answered.
+  virtual void stop() = 0;
 };
 
 }  // namespace stsfs::http

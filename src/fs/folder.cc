@@ -52,7 +52,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           slots_,
           *this,
           ContentOptions{.read_timeout = options_.metadata_timeout,
-                                   .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
+                         .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
       directories_({.fresh = options_.fresh}, clock),
       read_only_(options_.read_only) {
   MutexLock lock(tree_.mutex);

@@ -43,8 +43,7 @@ void FakeEngine::answer(int status, http::Headers headers, std::string body) {
   script_.push_back({{status, std::move(headers), std::move(body)}, std::nullopt, true});
 }
 
-void FakeEngine::answer_broken(int status, http::Headers headers, std::string body,
-                                   Error error) {
+void FakeEngine::answer_broken(int status, http::Headers headers, std::string body, Error error) {
   script_.push_back({{status, std::move(headers), std::move(body)}, std::move(error), true});
 }
 

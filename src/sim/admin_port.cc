@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kBodyMax = std::size_t{256} << 20;
+constexpr std::size_t kOrderMax = std::size_t{16} << 20;
 
 HttpAnswer json_answer(const json& body, int status = 200) {
   HttpAnswer out;
@@ -36,6 +36,7 @@ struct AdminCall {
   Services& services;
   const WireRequest& request;
   const std::string& body;
+  ContentWriter& content;  ///< The body of a PUT.
 
   std::string query(std::string_view name) const {
     const std::string* value = request.parameter(name);
@@ -211,11 +212,8 @@ HttpAnswer put_behind(const AdminCall& call) {
   const std::string key = call.query("key");
   if (!bucket || check_key(key))
     return problem(400, "wanted: ?bucket=NAME&key=KEY with the content as body");
-  ContentWriter writer(call.services.cloud.storage());
-  if (auto written = writer.write(call.body); !written)
-    return problem(500, written.error().message);
   Object object;
-  object.content_md5 = base64_encode(writer.md5());
+  object.content_md5 = base64_encode(call.content.md5());
   object.etag = etag_of_md5(object.content_md5);
   object.last_modified = call.now();
   object.headers.emplace_back("content-type", "application/octet-stream");
@@ -223,9 +221,20 @@ HttpAnswer put_behind(const AdminCall& call) {
     const std::string lower = to_lower(name);
     if (lower.starts_with("x-oss-meta-")) object.user[lower.substr(11)] = value;
   }
-  object.content = writer.finish();
+  object.content = call.content.finish();
   const auto stored = bucket->put(key, object);
   return stored ? done() : problem(500, stored.error().message);
+}
+
+/// What a key holds, past policies, faults and the profile: for comparing without being counted.
+HttpAnswer show_content(const AdminCall& call) {
+  const auto bucket = call.bucket();
+  const auto object = bucket ? bucket->find(call.query("key")) : nullptr;
+  if (!object) return problem(404, "there is no such object");
+  HttpAnswer out;
+  out.headers = {{"Content-Type", "application/octet-stream"}};
+  out.content = object->content;
+  return out;
 }
 
 HttpAnswer delete_behind(const AdminCall& call) {
@@ -258,6 +267,7 @@ constexpr std::array kAdminRoutes{
     AdminRoute{"POST", "/profile", set_profile},
     AdminRoute{"GET", "/denials", denials},
     AdminRoute{"GET", "/objects", list_all},
+    AdminRoute{"GET", "/objects/content", show_content},
     AdminRoute{"PUT", "/objects", put_behind},
     AdminRoute{"DELETE", "/objects", delete_behind},
 };
@@ -265,18 +275,25 @@ constexpr std::array kAdminRoutes{
 class AdminResponder final : public Responder {
  public:
   AdminResponder(Services& services, WireRequest request)
-      : services_(services), request_(std::move(request)) {}
+      : services_(services), request_(std::move(request)), content_(services.cloud.storage()) {}
 
   void take_body(std::string_view bytes) override {
-    if (body_.size() + bytes.size() <= kBodyMax) body_.append(bytes);
+    if (request_.method == "PUT") {
+      if (auto written = content_.write(bytes); !written) failure_ = written.error().message;
+    } else if (body_.size() + bytes.size() <= kOrderMax) {
+      body_.append(bytes);
+    } else {
+      failure_ = "the body is too long";
+    }
   }
 
   HttpAnswer answer() override {
+    if (!failure_.empty()) return problem(500, failure_);
     bool known = false;
     for (const AdminRoute& route : kAdminRoutes) {
       if (route.path != request_.path) continue;
       known = true;
-      if (route.method == request_.method) return route.run({services_, request_, body_});
+      if (route.method == request_.method) return route.run({services_, request_, body_, content_});
     }
     if (known) return problem(405, request_.path + " does not take " + printable(request_.method));
     return problem(404, "there is no " + printable(request_.path) + "; see stsfs-sim(8)");
@@ -286,6 +303,8 @@ class AdminResponder final : public Responder {
   Services& services_;
   WireRequest request_;
   std::string body_;
+  ContentWriter content_;
+  std::string failure_;
 };
 
 }  // namespace

@@ -80,6 +80,20 @@ TEST_F(SimulatorTest, DirectoryKeepsObjectsOverRestarts) {
   }
 }
 
+TEST_F(SimulatorTest, ContentsComeFromTheAdminPortUncounted) {
+  begin({});
+  const std::string objects = simulator_->admin_endpoint() + "/objects";
+  std::string large(2'000'000, 'x');
+  large[1'234'567] = 'y';
+  http::Request request = get(objects + "?key=large");
+  request.method = http::Method::kPut;
+  request.body = http::memory_body(large);
+  ASSERT_EQ(send(std::move(request))->status, 200);
+  EXPECT_EQ(fetch(objects + "/content?key=large"), large);
+  EXPECT_THAT(fetch(objects + "/content?key=small"), HasSubstr("no such object"));
+  EXPECT_THAT(fetch(simulator_->admin_endpoint() + "/counters"), HasSubstr("\"requests\":0"));
+}
+
 TEST_F(SimulatorTest, OneDirectoryIsForOneSimulator) {
   SimulatorOptions options;
   options.storage_directory = directory_ / "storage";

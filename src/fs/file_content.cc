@@ -67,6 +67,11 @@ bool FileContent::busy() const {
   return committing_ || holds_ > 0;
 }
 
+bool FileContent::may_be_in_store() const {
+  MutexLock lock(mutex_);
+  return !attempts_.empty();
+}
+
 std::string FileContent::last_error() const {
   MutexLock lock(mutex_);
   return last_error_;

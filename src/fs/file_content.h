@@ -98,6 +98,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t size() const STSFS_EXCLUDES(mutex_);
   bool dirty() const STSFS_EXCLUDES(mutex_);
   bool busy() const STSFS_EXCLUDES(mutex_);
+  /// An attempt to bring it to OSS was begun and is not known to have failed: an object may be
+  /// there.
+  bool may_be_in_store() const STSFS_EXCLUDES(mutex_);
   std::string last_error() const STSFS_EXCLUDES(mutex_);
   std::uint64_t staged_bytes() const STSFS_EXCLUDES(mutex_);
 

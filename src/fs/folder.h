@@ -101,6 +101,24 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::vector<std::pair<std::string, cache::KnownEntry>> entries;
     bool filled = false;
   };
+  /// Contents that are held while their names change, and where they lie when they are let go. That
+  /// is when the tree has the new names: a commit asks it where to go.
+  class Holds {
+   public:
+    Holds() = default;
+    Holds(const Holds&) = delete;
+    ~Holds();
+    void add(std::shared_ptr<FileContent> content, std::string key, std::string etag) {
+      held_.push_back({std::move(content), std::move(key), std::move(etag)});
+    }
+
+   private:
+    struct Held {
+      std::shared_ptr<FileContent> content;
+      std::string key, etag;
+    };
+    std::vector<Held> held_;
+  };
   using FileHandlePointer = std::shared_ptr<FileHandle>;
   using DirectoryHandlePointer = std::shared_ptr<DirectoryHandle>;
 
@@ -170,9 +188,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
-                           const InodePointer& target, const std::string& new_path);
+                           const InodePointer& target, const std::string& new_path, Holds& holds);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
-                                const std::string& new_path);
+                                const std::string& new_path, Holds& holds);
   Result<void> copy_tree(const Context& context, const std::string& from, const std::string& to,
                          std::vector<std::string>& copied);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,

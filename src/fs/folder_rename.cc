@@ -16,6 +16,10 @@ constexpr std::size_t kCopiesAtOnce = 16;
 
 }  // namespace
 
+Folder::Holds::~Holds() {
+  for (const Held& one : held_) one.content->release_hold(one.key, one.etag);
+}
+
 Result<void> Folder::check_replaceable(const Context& context, const InodePointer& source,
                                        const InodePointer& target, RenameMode mode) {
   if (mode == RenameMode::kNoReplace) return fail(Errc::kExists, "the new name is taken");
@@ -71,8 +75,9 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
     target = *present;
   }
   if (auto sent = commit_changes(context, *source, target); !sent) return sent;
-  auto moved = is_dir ? rename_directory(context, *source, new_path)
-                      : rename_file(context, *source, target, new_path);
+  std::optional<Holds> holds(std::in_place);
+  auto moved = is_dir ? rename_directory(context, *source, new_path, *holds)
+                      : rename_file(context, *source, target, new_path, *holds);
   if (!moved) return moved;
   note_gone(path(*parent), name);
   std::vector<std::shared_ptr<FileContent>> moved_contents;
@@ -86,6 +91,7 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
       if (one->content && !one->removed && tree_.is_below(*one, (*source)->number))
         moved_contents.push_back(one->content);
   }
+  holds.reset();
   sweep();
   await_journal();
   for (const auto& content : moved_contents)
@@ -105,7 +111,8 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && one->content->dirty() &&
-          (one == target || (one->in_store && tree_.is_below(*one, source->number))))
+          (one == target || ((one->in_store || one->content->may_be_in_store()) &&
+                             tree_.is_below(*one, source->number))))
         changed.push_back(one->content);
   }
   for (const auto& content : changed) {
@@ -118,7 +125,8 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
 }
 
 Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
-                                 const InodePointer& target, const std::string& new_path) {
+                                 const InodePointer& target, const std::string& new_path,
+                                 Holds& holds) {
   auto new_key = keys_.file_key(new_path);
   auto old_key = keys_.file_key(path(inode));
   if (!new_key || !old_key) return fail(new_key ? old_key.error() : new_key.error());
@@ -133,7 +141,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     if (auto held = hold(content); !held) return held;
   if (target_content)
     if (auto held = hold(target_content); !held) {
-      if (content) content->release_hold(*old_key, inode->etag);
+      if (content) holds.add(content, *old_key, inode->etag);
       return held;
     }
   bool in_store = false;
@@ -179,12 +187,14 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
       etag = inode->etag = copied;
       inode->confirmed = clock_.steady();
     } else {
-      etag = target_etag;  // its commit replaces what was there, knowingly
+      // Its commit replaces what was there, knowingly; until then that is what lies at its key.
+      inode->in_store = target && target->in_store;
+      etag = inode->etag = target_etag;
     }
   }
   if (target_content && written) target_content->forget_changes();
-  if (target_content) target_content->release_hold(*new_key, target_etag);
-  if (content) content->release_hold(key_now, etag);
+  if (target_content) holds.add(target_content, *new_key, target_etag);
+  if (content) holds.add(content, key_now, etag);
   if (!written) return fail(std::move(written.error()));
   metas_.forget(*old_key);
   return {};
@@ -235,7 +245,7 @@ Result<void> Folder::copy_tree(const Context& context, const std::string& from,
 }
 
 Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
-                                      const std::string& new_path) {
+                                      const std::string& new_path, Holds& holds) {
   auto from = keys_.directory_key(path(inode));
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
@@ -297,7 +307,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
       below[i]->confirmed = {};
     }
     if (result && key.starts_with(*from)) key = *to + key.substr(from->size());
-    held[i]->release_hold(key, etag);
+    holds.add(held[i], key, etag);
   }
   return result;
 }

@@ -161,6 +161,44 @@ TEST_F(BackgroundCommit, ARenameBeforeThatCostsNoRequest) {
   EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
 }
 
+TEST_F(BackgroundCommit, WhatItWasRenamedOverIsGoneWithIt) {
+  store_.put("users/alice/g", "old");
+  ASSERT_EQ(read_file("g"), "old");
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace));
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "g"));
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(lookup("g").error().code, Errc::kNotFound);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(BackgroundCommit, WhatItWasRenamedOverStaysNowhereWhenItIsRenamedAgain) {
+  store_.put("users/alice/g", "old");
+  ASSERT_EQ(read_file("g"), "old");
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "g", kRoot, "h", RenameMode::kReplace));
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/h"});
+  EXPECT_EQ(store_.content("users/alice/h"), "new");
+}
+
+TEST_F(Recovery, ACommitThatIsWantedDuringARenameGoesToTheNewName) {
+  ASSERT_TRUE(write_file(kRoot, "f", "first"));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  Result<void> synced = fail(Errc::kIo, "not answered");
+  faulty_.before({.operation = Operation::kCopy}, [&] {
+    ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("SECOND"), 0));
+    folder_->fsync(context(), opened->handle, false, [&](Result<void> done) { synced = done; });
+  });
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace));
+  EXPECT_TRUE(synced) << synced.error().message;
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/g"});
+  EXPECT_EQ(store_.content("users/alice/g"), "SECOND");
+}
+
 TEST_F(BackgroundCommit, AChangeOfModeIsKeptWithIt) {
   ASSERT_TRUE(write_file(kRoot, "f", "precious"));
   const auto entry = lookup("f");

@@ -121,6 +121,7 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   }
   for (const auto& commit : commits)
     if (auto committed = commit->wait(context.interrupt); !committed) return committed;
+  await_journal();  // a note that was still to be erased would look for its base under the old name
   return {};
 }
 

@@ -15,6 +15,8 @@ import tempfile
 import time
 import urllib.request
 
+import canaries
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "scripts" / "demo.sh"
 
@@ -72,13 +74,17 @@ class Folder:
         return self
 
     def __exit__(self, kind, error, trace):
+        found = ""
         if error is not None:
             self.show_logs()
+        elif self.values:
+            found = canaries.search(canaries.secrets_of(self), canaries.written_by(self))
         subprocess.call([str(DEMO), "--down", str(self.path)], env=self.env, timeout=120,
                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if subprocess.call(["mountpoint", "-q", str(self.path)]) == 0:
             subprocess.call(["umount", "-l", str(self.path)])
         shutil.rmtree(self.work, ignore_errors=True)
+        check(not found, f"secrets were written: {found}")
         return False
 
     def __getattr__(self, name):

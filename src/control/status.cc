@@ -27,8 +27,10 @@ Json credential_json(const credentials::RenewalStatus& status) {
 Json pending_json(const Pending& pending) {
   Json some = Json::array();
   for (const PendingFile& file : pending.some)
-    some.push_back(
-        {{"path", file.path}, {"bytes", file.size_bytes}, {"last_error", file.last_error}});
+    some.push_back({{"path", file.path},
+                    {"bytes", file.size_bytes},
+                    {"last_error", file.last_error},
+                    {"doing", file.doing}});
   return {{"files", pending.files}, {"bytes", pending.bytes}, {"some", std::move(some)}};
 }
 
@@ -62,7 +64,8 @@ Pending parse_pending(const Json& object) {
   for (const Json& file : list_member(object, "some"))
     out.some.push_back({.path = text_member(file, "path"),
                         .size_bytes = number_member(file, "bytes"),
-                        .last_error = text_member(file, "last_error")});
+                        .last_error = text_member(file, "last_error"),
+                        .doing = text_member(file, "doing")});
   return out;
 }
 

@@ -54,7 +54,8 @@ std::string pending_text(const control::Pending& pending) {
                                                 human_bytes(pending.bytes)));
   bool failed = false;
   for (const auto& file : pending.some) {
-    out += fmt::format("    {} ({})\n", printable(file.path), human_bytes(file.size_bytes));
+    out += fmt::format("    {} ({})\n", printable(file.path),
+                       file.doing.empty() ? human_bytes(file.size_bytes) : printable(file.doing));
     if (file.last_error.empty()) continue;
     failed = true;
     out += fmt::format("      {}\n", printable(file.last_error, 1'000));

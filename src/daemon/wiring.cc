@@ -160,7 +160,8 @@ control::Pending pending_of(const fs::MountedFolder& folder) {
   for (fs::PendingFile& file : files) {
     out.bytes += file.bytes;
     if (out.some.size() < control::kPendingShownMax)
-      out.some.push_back({std::move(file.path), file.bytes, std::move(file.last_error)});
+      out.some.push_back(
+          {std::move(file.path), file.bytes, std::move(file.last_error), std::move(file.doing)});
   }
   return out;
 }

@@ -19,8 +19,10 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
   auto journal = staging::Journal::open(
       {.file = options.staging_directory + "/journal.db", .sync_each = options.sync_close});
   if (!journal) return fail(std::move(journal.error()));
+  auto names = staging::NameJournal::open(**journal);
+  if (!names) return fail(std::move(names.error()));
   auto folder = std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
-                                         std::move(*journal));
+                                         std::move(*journal), std::move(*names));
   if (auto recovered = folder->recover(); !recovered) return fail(std::move(recovered.error()));
   return folder;
 }
@@ -34,17 +36,22 @@ constexpr std::size_t kCommitsAtOnce = 48;
 
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
                FolderOptions options, std::unique_ptr<staging::StagingArea> area,
-               std::shared_ptr<staging::Journal> journal)
-    : store_(store),
+               std::shared_ptr<staging::Journal> journal,
+               std::unique_ptr<staging::NameJournal> names)
+    : store_(names_overlay_),
       clock_(clock),
       options_(std::move(options)),
       defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
       keys_(options_.prefix),
       area_(std::move(area)),
       journal_(std::move(journal)),
+      name_journal_(std::move(names)),
+      removals_(store, scheduler, clock_, *name_journal_,
+                {.prefix = options_.prefix, .request_timeout = options_.metadata_timeout}),
+      names_overlay_(store, clock_, removals_),
       slots_(kCommitsAtOnce),
       surroundings_{
-          store,
+          store_,
           scheduler,
           clock,
           *area_,
@@ -134,6 +141,7 @@ std::vector<PendingFile> Folder::pending() const {
     out.push_back(
         {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
   }
+  for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
   return out;
 }
 
@@ -158,6 +166,11 @@ Result<void> Folder::drain(Deadline deadline) {
     auto committed = commit->wait(&at_deadline);
     if (!committed && result) result = fail(std::move(committed.error()));
   }
+  auto removed = await<void>(&at_deadline, [&](Callback<void> done) {
+    removals_.settle("", std::move(done));
+    return Transfer();
+  });
+  if (!removed && result) result = fail(std::move(removed.error()));
   return result;
 }
 
@@ -184,6 +197,7 @@ void Folder::stop() {
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   for (const auto& content : contents) content->stop();
+  removals_.stop();
 }
 
 // --- shared by the operations ---

@@ -10,7 +10,9 @@
 #include "commit_slots.h"
 #include "file_content.h"
 #include "key_space.h"
+#include "names_overlay.h"
 #include "posix_metadata.h"
+#include "removals.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/directory_cache.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -23,7 +25,8 @@ namespace stsfs::fs {
 class Folder final : public MountedFolder, public CommitOwner {
  public:
   Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock, FolderOptions options,
-         std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal);
+         std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal,
+         std::unique_ptr<staging::NameJournal> names);
   ~Folder() override { stop(); }
 
   // --- MountedFolder (folder.cc) ---
@@ -184,6 +187,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- changing OSS ---
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const Attributes& attributes);
+  Result<void> remove_object(const Context& context, const InodePointer& inode,
+                             const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
@@ -205,13 +210,16 @@ class Folder final : public MountedFolder, public CommitOwner {
   HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
   Opened opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags);
 
-  oss::ObjectStore& store_;
+  oss::ObjectStore& store_;  // seen through names_overlay_
   const Clock& clock_;
   const FolderOptions options_;
   const AttributeDefaults defaults_;
   const KeySpace keys_;
   const std::unique_ptr<staging::StagingArea> area_;
   const std::shared_ptr<staging::Journal> journal_;
+  const std::unique_ptr<staging::NameJournal> name_journal_;
+  Removals removals_;
+  NamesOverlay names_overlay_;
   CommitSlots slots_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;

@@ -167,14 +167,17 @@ void Folder::release(HandleNumber number) {
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.
   if (commit) settle(handle->content, [](Result<void>) {});
+  std::string held_key;
   {
     MutexLock lock(tree_.mutex);
+    if (handle->inode->opens == 0) held_key.swap(handle->inode->held_key);
     // The next open asks OSS again; what the blocks hold need not stay.
     if (handle->inode->opens == 0 && handle->inode->content == handle->content &&
         !handle->content->dirty() && !handle->content->busy())
       handle->inode->content = nullptr;
     tree_.release(handle->inode);
   }
+  if (!held_key.empty()) removals_.release(held_key);
   sweep();
 }
 

@@ -165,8 +165,6 @@ Result<std::string> Folder::readlink(const Context& context, InodeNumber number)
 
 Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
                             std::string_view name) {
-  // What is open stays readable: up to here its bytes are fetched before the object goes.
-  constexpr std::uint64_t kFetchedMax = std::uint64_t{64} << 20;
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
   auto parent = directory(parent_number);
@@ -175,48 +173,68 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   if (!found) return fail(std::move(found.error()));
   std::shared_ptr<FileContent> content;
   std::string directory_path;
-  bool in_store = false;
-  bool is_open = false;
   {
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
     directory_path = tree_.path_of(**parent);
     content = (*found)->content;
-    is_open = (*found)->opens > 0;
   }
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
   if (content)
     if (auto held = hold(content); !held) return held;
+  auto removed = remove_object(context, *found, content, *key);
+  std::string etag;
   {
     MutexLock lock(tree_.mutex);
-    in_store = (*found)->in_store;
+    const bool detached = removed && (*found)->held_key.empty();
+    if (!detached) etag = (*found)->etag;
+    if (removed) tree_.remove(*found);
   }
-  Result<void> result;
-  if (content && is_open && in_store && content->size() <= kFetchedMax)
-    result = await<void>(context.interrupt, [&](Callback<void> done) {
-      content->detach(std::move(done));
-      return Transfer();
-    });
-  if (result && in_store)
-    result = await<void>(context.interrupt, [&](Callback<void> done) {
-      return store_.start_delete(*key, context.deadline, std::move(done));
-    });
-  std::string etag;
-  if (result) {
-    note_gone(directory_path, name);
-    metas_.forget(*key);
-    MutexLock lock(tree_.mutex);
-    tree_.remove(*found);
-  } else {
-    MutexLock lock(tree_.mutex);
-    etag = (*found)->etag;
-  }
-  if (content && result) content->forget_changes();
+  if (removed) note_gone(directory_path, name);
+  if (removed) metas_.forget(*key);
+  if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);
   sweep();
   await_journal();
-  return result;
+  return removed;
+}
+
+/// What is open stays readable: up to a size its bytes are fetched before the object goes, else the
+/// object waits for the last close.
+Result<void> Folder::remove_object(const Context& context, const InodePointer& inode,
+                                   const std::shared_ptr<FileContent>& content,
+                                   const std::string& key) {
+  constexpr std::uint64_t kFetchedMax = std::uint64_t{64} << 20;
+  std::string etag;
+  bool is_open = false;
+  bool has_marker = false;
+  {
+    MutexLock lock(tree_.mutex);
+    if (!inode->in_store) return {};
+    etag = inode->etag;
+    is_open = inode->opens > 0 && content;
+    const InodePointer parent = tree_.find(inode->parent);
+    has_marker = parent && parent->in_store;
+  }
+  if (is_open && content->size() <= kFetchedMax) {
+    auto fetched = await<void>(context.interrupt, [&](Callback<void> done) {
+      content->detach(std::move(done));
+      return Transfer();
+    });
+    if (!fetched) return fetched;
+  } else if (is_open) {
+    removals_.hold(key);
+    MutexLock lock(tree_.mutex);
+    inode->held_key = key;
+  }
+  auto added = removals_.add(key, etag, has_marker);
+  if (!added && is_open) {
+    removals_.release(key);
+    MutexLock lock(tree_.mutex);
+    inode->held_key.clear();
+  }
+  return added;
 }
 
 Result<bool> Folder::directory_is_empty(const Context& context, const InodePointer& inode) {
@@ -255,10 +273,15 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   if (!empty) return fail(std::move(empty.error()));
   if (!*empty) return fail(Errc::kNotEmpty, printable(whole) + " is not empty");
   auto key = keys_.directory_key(whole);
-  auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
-    return store_.start_delete(*key, context.deadline, std::move(done));
-  });
-  if (!gone) return gone;
+  std::string etag;
+  bool parent_has_marker = false;
+  {
+    MutexLock lock(tree_.mutex);
+    etag = (*found)->etag;
+    parent_has_marker = (*parent)->in_store;
+  }
+  // Another client's new entry below it lives on: only the directory's own object goes.
+  if (auto gone = removals_.add(*key, etag, parent_has_marker); !gone) return gone;
   directories_.forget(*key);
   note_gone(path(*parent), name);
   {

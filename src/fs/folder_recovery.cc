@@ -95,6 +95,7 @@ void Folder::resume() {
   if (count > 0) log_info("fs", "{} files that were written before go on to OSS", count);
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
+  removals_.resume();
 }
 
 /// They belong to nobody any more: their files go up anew.

@@ -250,6 +250,12 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   auto from = keys_.directory_key(path(inode));
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
+  // An object below that is still to be deleted would imply the old directory afterwards.
+  auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
+    removals_.settle(*from, std::move(done));
+    return Transfer();
+  });
+  if (!settled) return settled;
   // What is being uploaded below must land before it is listed; what is only staged follows by
   // itself.
   std::vector<InodePointer> below;

@@ -37,6 +37,7 @@ struct Inode {
   int opens = 0;
   int children = 0;
   bool removed = false;  ///< Without a name, but still open.
+  std::string held_key;  ///< Of the object that is not deleted before the last close.
   std::shared_ptr<FileContent> content;
 };
 using InodePointer = std::shared_ptr<Inode>;

@@ -31,6 +31,8 @@ constexpr const char* kSchema = R"(
     note INTEGER NOT NULL);  -- tells one note of a file from the next
   CREATE TABLE IF NOT EXISTS uploads (upload_id TEXT PRIMARY KEY, key TEXT NOT NULL);
 )";
+/// The number under which what is no file's note waits for the disk.
+constexpr std::uint64_t kNoFile = UINT64_MAX;
 /// When the log of the database is folded into it, in pages of 4 KiB.
 constexpr int kCheckpointPages = 4'000;
 
@@ -385,6 +387,21 @@ void Journal::upload_ended(const std::string& upload_id) {
         if (!noted)
           log_warning("staging", "the end of an upload is not noted: {}", noted.error().message);
       });
+}
+
+void Journal::write(std::function<void(SQLite::Database&)> work, Callback<void> done) {
+  state_->add(std::move(work), [state = state_.get(), sync_each = state_->options.sync_each,
+                                done = std::move(done)](Result<void> result) mutable {
+    if (result && !sync_each) state->sync_soon(kNoFile, 0, nullptr);
+    done(std::move(result));
+  });
+}
+
+Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
+  return guarded([&]() -> Result<void> {
+    work(state_->database);
+    return {};
+  });
 }
 
 // --- bringing notes to the disk ---

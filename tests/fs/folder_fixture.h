@@ -39,6 +39,9 @@ class FolderTest : public ::testing::Test {
     begin();
   }
 
+  /// All that is pending goes to OSS now.
+  Result<void> drain() { return folder_->drain(Deadline::in(clock_, std::chrono::hours(1))); }
+
   Context context() {
     return {.caller = {.uid = 7, .gid = 8, .pid = 9},
             .deadline = Deadline::in(clock_, std::chrono::seconds(30))};

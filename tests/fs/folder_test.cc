@@ -95,6 +95,7 @@ TEST_F(FolderTest, MakesAndRemovesDirectories) {
   EXPECT_EQ(folder_->rmdir(context(), kRoot, "d").error().code, Errc::kNotEmpty);
   ASSERT_TRUE(folder_->unlink(context(), made->attributes.inode, "f"));
   ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  ASSERT_TRUE(drain());
   EXPECT_TRUE(store_.keys().empty());
 }
 
@@ -151,6 +152,7 @@ TEST_F(FolderTest, KeepsRemovedFilesReadableWhileTheyAreOpen) {
   ASSERT_TRUE(write_file(kRoot, "f", "still here"));
   const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY);
   ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  ASSERT_TRUE(drain());
   EXPECT_TRUE(store_.keys().empty());
   EXPECT_EQ(read_handle(opened->handle, {0, 100}), "still here");
   folder_->release(opened->handle);

@@ -21,6 +21,7 @@ struct PendingFile {
   std::string path;  ///< Below the mount.
   std::uint64_t size_bytes = 0;
   std::string last_error;  ///< Empty: it is only not its turn yet.
+  std::string doing{};     ///< Of a change of the tree: what it is; empty: bytes to be sent.
 };
 
 struct Pending {

@@ -43,11 +43,12 @@ struct FolderOptions {
   std::uint64_t staging_budget_bytes = 0;  ///< 0: what the disk has.
 };
 
-/// One file that is not in OSS as it is here.
+/// One file, or one change of the tree, that is not in OSS as it is here.
 struct PendingFile {
   std::string path;
   std::uint64_t bytes = 0;
   std::string last_error;  ///< Empty while all goes well.
+  std::string doing{};  ///< Of a change of the tree: "to be deleted", …; empty: bytes to be sent.
 };
 
 /// A prefix of a bucket as a file tree.

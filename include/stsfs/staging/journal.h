@@ -13,6 +13,10 @@
 #include "stsfs/staging/extent_map.h"
 #include "stsfs/staging/staging_area.h"
 
+namespace SQLite {
+class Database;
+}
+
 namespace stsfs::staging {
 
 /// A write to OSS that was begun: an object with this `stsfs-write` number is ours.
@@ -95,6 +99,12 @@ class Journal : public UploadLog {
 
   void upload_began(const BegunUpload& upload) override;
   void upload_ended(const std::string& upload_id) override;
+
+  /// For journals of other things in the same file (NameJournal): `work` runs in the transaction
+  /// that it shares with the notes of that moment, and reaches the disk as they do.
+  void write(std::function<void(SQLite::Database&)> work, Callback<void> done);
+  /// At once; before the first note.
+  Result<void> read(const std::function<void(SQLite::Database&)>& work);
 
  private:
   struct State;

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "stsfs/base/callback.h"
+#include "stsfs/base/clock.h"
+#include "stsfs/staging/journal.h"
+
+namespace stsfs::staging {
+
+/// A name that was taken away here and whose object is still to be deleted.
+struct RemovalEntry {
+  std::uint64_t id = 0;  ///< From NameJournal::next_id.
+  std::string key;
+  std::string etag;                  ///< Of the version that was removed; empty: any.
+  WallTime removed_at;               ///< By this machine's clock.
+  bool directory_has_marker = true;  ///< Else the directory may vanish with its last object.
+};
+
+/// A directory that was renamed here and whose objects are still to be moved.
+struct MoveEntry {
+  std::uint64_t id = 0;  ///< From NameJournal::next_id.
+  std::string from, to;  ///< Keys of directories, with the closing slash.
+};
+
+/// What was acknowledged of names and is still to be done in OSS, beside the notes of files in the
+/// journal's database.
+///
+/// Threads:  as Journal. Lifetime: the journal outlives it.
+/// Errors:   kNoSpace, kIo from `done`; then the entry does not count.
+class NameJournal {
+ public:
+  static Result<std::unique_ptr<NameJournal>> open(Journal& journal);
+
+  /// What an earlier daemon left, in the order in which it was acknowledged. Read while opening.
+  const std::vector<RemovalEntry>& removals() const { return removals_; }
+  const std::vector<MoveEntry>& moves() const { return moves_; }
+
+  std::uint64_t next_id() { return next_id_++; }
+
+  void add(const RemovalEntry& removal, Callback<void> done);
+  void erase_removals(std::vector<std::uint64_t> ids, Callback<void> done);
+
+  /// In the same transaction the notes of files below `old_path` get their new paths.
+  void add(const MoveEntry& move, const std::string& old_path, const std::string& new_path,
+           Callback<void> done);
+  void erase_move(std::uint64_t id, Callback<void> done);
+
+ private:
+  explicit NameJournal(Journal& journal) : journal_(journal) {}
+
+  Journal& journal_;
+  std::vector<RemovalEntry> removals_;
+  std::vector<MoveEntry> moves_;
+  std::atomic<std::uint64_t> next_id_{1};
+};
+
+}  // namespace stsfs::staging

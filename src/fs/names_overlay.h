@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "removals.h"
+#include "stsfs/oss/object_store.h"
+
+namespace stsfs::fs {
+
+class TreeMoves;
+
+/// The bucket as it will be once what the journal has of names is done: what was removed is not
+/// there, what was renamed is where it was renamed to. Everything that asks of objects or writes
+/// them goes through it, so that nobody above has to know what is still under way.
+///
+/// A write to a key waits for what is pending there. Contents are read whatever is pending: who
+/// asks for them has the file open.
+class NamesOverlay final : public oss::ObjectStore {
+ public:
+  NamesOverlay(oss::ObjectStore& inner, const Clock& clock, Removals& removals)
+      : inner_(inner), clock_(clock), removals_(removals) {}
+
+  Transfer start_list(const oss::ListRequest& request, Deadline deadline,
+                      Callback<oss::ListPage> done) override;
+  Transfer start_head(std::string_view key, Deadline deadline,
+                      Callback<oss::ObjectMeta> done) override;
+  Transfer start_brief(std::string_view key, Deadline deadline,
+                       Callback<oss::ObjectBrief> done) override;
+  Transfer start_get(std::string_view key, std::string_view etag, ByteRange range,
+                     oss::ReadSink& sink, Deadline deadline, Callback<void> done) override;
+  Transfer start_put(std::string_view key, std::shared_ptr<http::BodySource> body,
+                     const oss::PutOptions& options, Deadline deadline,
+                     Callback<oss::Written> done) override;
+  Transfer start_copy(std::string_view key, const oss::CopyOptions& options, Deadline deadline,
+                      Callback<oss::Written> done) override;
+  Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) override;
+  Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
+                             Callback<std::vector<std::string>> done) override;
+  Transfer start_initiate(std::string_view key, const oss::PutOptions& options, Deadline deadline,
+                          Callback<std::string> done) override;
+  Transfer start_upload_part(std::string_view key, std::string_view upload_id, int number,
+                             std::shared_ptr<http::BodySource> body, Deadline deadline,
+                             Callback<oss::Part> done) override;
+  Transfer start_copy_part(std::string_view key, std::string_view upload_id, int number,
+                           std::string_view source_key, std::string_view source_etag,
+                           ByteRange range, Deadline deadline, Callback<oss::Part> done) override;
+  Transfer start_complete(std::string_view key, std::string_view upload_id,
+                          std::vector<oss::Part> parts, const oss::PutOptions& options,
+                          Deadline deadline, Callback<oss::Written> done) override;
+  Transfer start_abort(std::string_view key, std::string_view upload_id, Deadline deadline,
+                       Callback<void> done) override;
+  Transfer start_list_parts(std::string_view key, std::string_view upload_id, Deadline deadline,
+                            Callback<std::vector<oss::Part>> done) override;
+  Transfer start_put_symlink(std::string_view key, std::string_view target_key,
+                             const oss::PutOptions& options, Deadline deadline,
+                             Callback<oss::Written> done) override;
+  Transfer start_get_symlink(std::string_view key, Deadline deadline,
+                             Callback<oss::Symlink> done) override;
+
+ private:
+  template <class T>
+  Transfer look(std::string_view key, Callback<T> done,
+                UniqueFunction<Transfer(const std::string&, Callback<T>)> ask);
+  template <class T>
+  Transfer write(std::string_view key, Callback<T> done, UniqueFunction<Transfer(Callback<T>)> go);
+
+  oss::ObjectStore& inner_;
+  const Clock& clock_;
+  Removals& removals_;
+};
+
+}  // namespace stsfs::fs

@@ -1,0 +1,440 @@
+// One thread deletes, in batches that read like straight-line code; it starts with the first
+// removal. A batch goes when its first removal has waited for `linger`, when it is full, or when
+// somebody waits for it.
+
+#include "removals.h"
+
+#include <algorithm>
+
+#include "fan_out.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+namespace {
+
+constexpr std::size_t kLooksAtOnce = 64;
+/// LastModified has whole seconds.
+constexpr std::chrono::seconds kSecond{1};
+
+std::string directory_of(std::string_view key) {
+  if (key.ends_with('/')) key.remove_suffix(1);
+  const auto slash = key.rfind('/');
+  return slash == std::string_view::npos ? "" : std::string(key.substr(0, slash + 1));
+}
+
+/// What a later attempt will not change.
+bool is_final(Errc code) {
+  return code == Errc::kDenied || code == Errc::kInvalid || code == Errc::kNotSupported;
+}
+
+}  // namespace
+
+Removals::Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
+                   staging::NameJournal& journal, RemovalOptions options)
+    : store_(store),
+      scheduler_(scheduler),
+      clock_(clock),
+      journal_(journal),
+      options_(std::move(options)) {
+  MutexLock lock(mutex_);
+  for (const staging::RemovalEntry& entry : journal.removals())
+    pending_[entry.key] = Pending{.entry = entry, .look_first = true};
+}
+
+// --- what the operations ask ---
+
+Result<void> Removals::add(std::string key, std::string etag, bool directory_has_marker) {
+  // What was there before under this name first.
+  auto before = await<void>(&ending_, [&](Callback<void> done) {
+    before_write(key, std::move(done));
+    return Transfer();
+  });
+  if (!before) return before;
+  Pending added;
+  added.entry = {.id = journal_.next_id(),
+                 .key = key,
+                 .etag = std::move(etag),
+                 .removed_at = clock_.wall(),
+                 .directory_has_marker = directory_has_marker};
+  added.since = clock_.steady();
+  auto noted = await<void>(nullptr, [&](Callback<void> done) {
+    journal_.add(added.entry, std::move(done));
+    return Transfer();
+  });
+  if (!noted) return noted;
+  bool wait = false;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return {};  // the next daemon goes on
+    wait = denied_;
+    pending_[key] = std::move(added);
+    start_thread();
+    changed_.notify_all();
+  }
+  if (!wait) return {};
+  return await<void>(&ending_, [&](Callback<void> done) {
+    settle(key, std::move(done));
+    return Transfer();
+  });
+}
+
+void Removals::hold(const std::string& key) {
+  MutexLock lock(mutex_);
+  ++held_[key];
+}
+
+void Removals::release(const std::string& key) {
+  MutexLock lock(mutex_);
+  const auto found = held_.find(key);
+  if (found == held_.end()) return;
+  if (--found->second == 0) held_.erase(found);
+  changed_.notify_all();
+}
+
+bool Removals::hides(std::string_view key, std::string_view etag) const {
+  MutexLock lock(mutex_);
+  const auto found = pending_.find(key);
+  if (found == pending_.end()) return false;
+  const std::string& removed = found->second.entry.etag;
+  return removed.empty() || etag.empty() || removed == etag;
+}
+
+bool Removals::hides_surely(std::string_view key) const {
+  MutexLock lock(mutex_);
+  const auto found = pending_.find(key);
+  return found != pending_.end() && !found->second.look_first &&
+         clock_.steady() - found->second.since < options_.unchecked_for;
+}
+
+bool Removals::any() const {
+  MutexLock lock(mutex_);
+  return !pending_.empty();
+}
+
+bool Removals::any_below(std::string_view prefix) const {
+  MutexLock lock(mutex_);
+  const auto found = pending_.lower_bound(prefix);
+  return found != pending_.end() && found->first.starts_with(prefix);
+}
+
+void Removals::before_write(const std::string& key, Callback<void> done) {
+  std::set<std::uint64_t> ids;
+  {
+    MutexLock lock(mutex_);
+    if (const auto found = pending_.find(key); found != pending_.end() && !stopped_) {
+      ids.insert(found->second.entry.id);
+      held_.erase(key);
+      hurried_.insert(ids.begin(), ids.end());
+      // One that was given up is no obstacle: what is written finds the name taken then.
+      settling_.push_back({std::move(ids),
+                           [done = std::move(done)](Result<void> gone) mutable {
+                             if (!gone && is_final(gone.error().code)) gone = {};
+                             done(std::move(gone));
+                           },
+                           std::nullopt});
+      start_thread();
+      changed_.notify_all();
+      return;
+    }
+  }
+  done({});
+}
+
+void Removals::settle(std::string prefix, Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    std::set<std::uint64_t> ids;
+    for (auto at = pending_.lower_bound(prefix);
+         at != pending_.end() && at->first.starts_with(prefix); ++at)
+      ids.insert(at->second.entry.id);
+    if (!ids.empty() && !stopped_) {
+      hurried_.insert(ids.begin(), ids.end());
+      settling_.push_back({std::move(ids), std::move(done), std::nullopt});
+      start_thread();
+      changed_.notify_all();
+      return;
+    }
+  }
+  done({});
+}
+
+std::vector<PendingFile> Removals::pending() const {
+  std::vector<PendingFile> out;
+  MutexLock lock(mutex_);
+  for (const auto& [key, one] : pending_)
+    out.push_back({.path = key.substr(std::min(options_.prefix.size(), key.size())),
+                   .last_error = one.last_error,
+                   .doing = "to be deleted"});
+  return out;
+}
+
+void Removals::resume() {
+  MutexLock lock(mutex_);
+  if (pending_.empty() || stopped_) return;
+  start_thread();
+  changed_.notify_all();
+}
+
+void Removals::stop() {
+  std::thread thread;
+  std::vector<Settling> told;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    thread.swap(thread_);
+    told.swap(settling_);
+    changed_.notify_all();
+  }
+  ending_.raise();
+  if (thread.joinable()) thread.join();
+  for (Settling& one : told) one.done(fail(Errc::kInterrupted, "the mount is ending"));
+}
+
+// --- the thread ---
+
+void Removals::start_thread() {
+  if (!thread_.joinable() && !stopped_) thread_ = std::thread([this] { work(); });
+}
+
+void Removals::wake() {
+  MutexLock lock(mutex_);
+  due_ = true;
+  armed_ = false;
+  changed_.notify_all();
+}
+
+void Removals::work() {
+  Transfer timer;
+  for (;;) {
+    std::optional<std::chrono::milliseconds> arm;
+    {
+      MutexLock lock(mutex_);
+      while (!stopped_ && !due_ && hurried_.empty() && (armed_ || !any_unheld()))
+        changed_.wait(mutex_);
+      if (stopped_) return;
+      if (!due_ && hurried_.empty() && !is_full()) {
+        arm = options_.linger;
+        if (failures_ > 0) {
+          const auto most = std::min(options_.retry_backoff * (1 << std::min(failures_ - 1, 10)),
+                                     options_.retry_backoff_max);
+          arm = most / 2 + std::chrono::milliseconds(
+                               random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
+        }
+        armed_ = true;
+      }
+    }
+    if (arm) {
+      timer = scheduler_.after(*arm, [this] { wake(); });
+      continue;
+    }
+    Batch batch = take_batch();
+    if (!batch.empty()) send(std::move(batch));
+  }
+}
+
+/// Those somebody waits for alone when nothing is due yet: the others may still have company.
+Removals::Batch Removals::take_batch() {
+  Batch out;
+  MutexLock lock(mutex_);
+  const bool all = due_ || is_full();
+  for (auto& [key, one] : pending_) {
+    const bool hurried = hurried_.contains(one.entry.id);
+    if (!hurried && (!all || held_.contains(key))) continue;
+    if (out.size() == oss::kDeleteManyMax) return out;  // the rest is due, too
+    if (clock_.steady() - one.since > options_.unchecked_for) one.look_first = true;
+    one.under_way = true;
+    out.push_back(one);
+  }
+  due_ = false;
+  hurried_.clear();
+  return out;
+}
+
+bool Removals::any_unheld() const {
+  return std::any_of(pending_.begin(), pending_.end(),
+                     [&](const auto& one) { return !held_.contains(one.first); });
+}
+
+bool Removals::is_full() const {
+  return failures_ == 0 && pending_.size() >= oss::kDeleteManyMax + held_.size();
+}
+
+void Removals::send(Batch batch) {
+  std::vector<std::optional<Error>> errors(batch.size());
+  keep_directories(batch);
+  const auto looked = look(batch);
+  Batch left;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (looked[i] && looked[i]->code != Errc::kChanged) errors[i] = looked[i];
+    if (looked[i]) continue;
+    left.push_back(batch[i]);
+    places.push_back(i);
+  }
+  const auto removed = remove(left);
+  for (std::size_t i = 0; i < places.size(); ++i) errors[places[i]] = removed[i];
+  ended(batch, errors);
+}
+
+void Removals::keep_directories(const Batch& batch) {
+  std::set<std::string> directories;
+  for (const Pending& one : batch)
+    if (!one.entry.directory_has_marker) directories.insert(directory_of(one.entry.key));
+  for (const std::string& directory : directories)
+    if (auto kept = keep_directory(directory, "", &ending_); !kept)
+      log_warning("fs", "{} may vanish with its last object: {}", printable(directory),
+                  kept.error().message);
+}
+
+Result<void> Removals::keep_directory(const std::string& directory_key, const std::string& leaving,
+                                      Interrupt* interrupt) {
+  if (directory_key.size() <= options_.prefix.size()) return {};
+  if (hides(directory_key, "")) return {};  // it was removed itself
+  const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
+  auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
+    return store_.start_list({.prefix = directory_key}, deadline, std::move(done));
+  });
+  if (!page) return fail(std::move(page.error()));
+  for (const oss::ListEntry& object : page->objects) {
+    const bool leaves = !leaving.empty() && object.key.starts_with(leaving);
+    if (!leaves && !hides(object.key, object.etag)) return {};
+  }
+  oss::PutOptions put;
+  put.headers.content_type = "application/x-directory";
+  put.forbid_overwrite = true;
+  auto made = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(directory_key, http::memory_body(""), put, deadline, std::move(done));
+  });
+  if (!made && made.error().code != Errc::kExists) return fail(std::move(made.error()));
+  return {};
+}
+
+/// kChanged for what is not to be deleted any more: it is gone, or another version is there. An
+/// equal content that was written after the removal has the same ETag, so the time counts, too.
+std::vector<std::optional<Error>> Removals::look(Batch& batch) {
+  std::vector<std::optional<Error>> out(batch.size());
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    if (batch[i].look_first) places.push_back(i);
+  const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
+  const auto briefs = fan_out<oss::ObjectBrief>(
+      &ending_, places.size(), kLooksAtOnce, [&](std::size_t i, Callback<oss::ObjectBrief> done) {
+        return store_.start_brief(batch[places[i]].entry.key, deadline, std::move(done));
+      });
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const auto& brief = briefs[i];
+    const staging::RemovalEntry& entry = batch[places[i]].entry;
+    if (!brief) {
+      out[places[i]] = brief.error();
+      if (brief.error().code == Errc::kNotFound) out[places[i]]->code = Errc::kChanged;
+      continue;
+    }
+    // By the server's clock: what it says now less what has passed here.
+    const WallTime removed_there = brief->server_time - (clock_.wall() - entry.removed_at);
+    const bool later =
+        brief->server_time != WallTime{} && brief->last_modified > removed_there + kSecond;
+    const bool other = !entry.etag.empty() && brief->etag != entry.etag;
+    if (!later && !other) continue;
+    out[places[i]] = Error{Errc::kChanged, "written again meanwhile", {}};
+    log_info("fs", "{} was removed here and written again by another client: it stays",
+             printable(entry.key));
+  }
+  return out;
+}
+
+std::vector<std::optional<Error>> Removals::remove(const Batch& batch) {
+  std::vector<std::optional<Error>> out(batch.size());
+  if (batch.empty()) return out;
+  const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
+  std::set<std::string> left;
+  if (batch.size() > 1) {
+    std::vector<std::string> keys;
+    for (const Pending& one : batch) keys.push_back(one.entry.key);
+    auto answer =
+        await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
+          return store_.start_delete_many(std::move(keys), deadline, std::move(done));
+        });
+    if (!answer) {
+      std::fill(out.begin(), out.end(), answer.error());
+      if (!is_final(answer.error().code)) return out;
+      for (const Pending& one : batch) left.insert(one.entry.key);
+    } else {
+      left.insert(answer->begin(), answer->end());
+    }
+  } else {
+    left.insert(batch[0].entry.key);
+  }
+  // One by one what the server did not confirm: then it says why.
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    if (left.contains(batch[i].entry.key)) places.push_back(i);
+  const auto gone =
+      fan_out<void>(&ending_, places.size(), kLooksAtOnce, [&](std::size_t i, Callback<void> done) {
+        return store_.start_delete(batch[places[i]].entry.key, deadline, std::move(done));
+      });
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    out[places[i]].reset();
+    if (!gone[i]) out[places[i]] = gone[i].error();
+  }
+  return out;
+}
+
+void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>& errors) {
+  std::vector<std::uint64_t> done_ids;
+  for (std::size_t i = 0; i < batch.size(); ++i)
+    if (!errors[i] || is_final(errors[i]->code)) done_ids.push_back(batch[i].entry.id);
+  // The note goes before the name is free: what is written there next is not to be deleted by the
+  // next daemon.
+  if (!done_ids.empty()) {
+    auto erased = await<void>(nullptr, [&](Callback<void> done) {
+      journal_.erase_removals(done_ids, std::move(done));
+      return Transfer();
+    });
+    if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
+  }
+  std::vector<Settling> told;
+  {
+    MutexLock lock(mutex_);
+    bool failed = false;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const auto found = pending_.find(batch[i].entry.key);
+      if (found == pending_.end() || found->second.entry.id != batch[i].entry.id) continue;
+      if (!errors[i] || is_final(errors[i]->code)) {
+        pending_.erase(found);
+      } else {
+        found->second.under_way = false;
+        found->second.look_first = true;
+        found->second.last_error = errors[i]->message;
+        failed = true;
+      }
+      if (errors[i] && is_final(errors[i]->code)) {
+        denied_ = true;
+        log_error("fs", "{} could not be deleted and shows again: {}",
+                  printable(batch[i].entry.key), errors[i]->message);
+      }
+      for (Settling& one : settling_) {
+        if (one.ids.erase(batch[i].entry.id) > 0 && errors[i]) one.error = errors[i];
+      }
+    }
+    failures_ = failed ? failures_ + 1 : 0;
+    if (!failed && !batch.empty() && done_ids.size() == batch.size()) {
+      const bool all_well = std::none_of(errors.begin(), errors.end(),
+                                         [](const auto& error) { return error.has_value(); });
+      if (all_well) denied_ = false;
+    }
+    const auto rest = std::stable_partition(settling_.begin(), settling_.end(),
+                                            [](const Settling& one) { return one.ids.empty(); });
+    std::move(settling_.begin(), rest, std::back_inserter(told));
+    settling_.erase(settling_.begin(), rest);
+  }
+  for (Settling& one : told) {
+    if (one.error)
+      one.done(fail(std::move(*one.error)));
+    else
+      one.done({});
+  }
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "stsfs/base/await.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "stsfs/oss/object_store.h"
+#include "stsfs/staging/name_journal.h"
+
+namespace stsfs::fs {
+
+struct RemovalOptions {
+  std::string prefix;  ///< Of the folder: directories above it are nobody's to keep.
+  /// How long a removal waits for others to go along.
+  std::chrono::milliseconds linger{100};
+  /// Until then nobody looks again before a delete: no longer than an unlink itself may take.
+  std::chrono::seconds unchecked_for{5};
+  std::chrono::milliseconds retry_backoff{1'000};
+  std::chrono::milliseconds retry_backoff_max{60'000};
+  std::chrono::milliseconds request_timeout{30'000};
+};
+
+/// Objects whose names are gone here and which are still to be deleted. A removal is acknowledged
+/// when the journal has it; the deletes follow behind, up to 1,000 in one request.
+///
+/// What is deleted is the version that was removed: one that has waited long, or was left by an
+/// earlier daemon, is looked at first, and a version that came later stays. A delete that OSS
+/// refuses for good is given up: the name shows again, and from then on who removes waits for OSS.
+///
+/// A directory without an object of its own gets one before the last object below it goes.
+///
+/// Threads:  every call on any thread; `done` callbacks on the thread that deletes or at once.
+/// Lifetime: store, scheduler, clock and journal outlive it. `stop` before any of them goes.
+class Removals {
+ public:
+  Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
+           staging::NameJournal& journal, RemovalOptions options);
+  ~Removals() { stop(); }
+
+  /// Returns when the name is gone for good, whatever happens to this machine's daemon. `etag` may
+  /// be empty. Errors: of the journal; kDenied when OSS lets nobody delete here.
+  Result<void> add(std::string key, std::string etag, bool directory_has_marker)
+      STSFS_EXCLUDES(mutex_);
+
+  /// While held nothing is deleted under this key: somebody reads the object still. Counted.
+  void hold(const std::string& key) STSFS_EXCLUDES(mutex_);
+  void release(const std::string& key) STSFS_EXCLUDES(mutex_);
+
+  /// Whether this version of the key was removed here and is to be seen no more.
+  bool hides(std::string_view key, std::string_view etag) const STSFS_EXCLUDES(mutex_);
+  /// The same with nobody asked: it was removed only a moment ago.
+  bool hides_surely(std::string_view key) const STSFS_EXCLUDES(mutex_);
+  bool any() const STSFS_EXCLUDES(mutex_);
+  bool any_below(std::string_view prefix) const STSFS_EXCLUDES(mutex_);
+
+  /// `done` once nothing is pending for the key: before something else is written there. At once
+  /// when nothing is. What is pending goes first, held or not.
+  void before_write(const std::string& key, Callback<void> done) STSFS_EXCLUDES(mutex_);
+  /// `done` when everything that is pending below the prefix now has been tried.
+  void settle(std::string prefix, Callback<void> done) STSFS_EXCLUDES(mutex_);
+
+  /// Makes the directory's object if the directory would vanish without what is pending, and
+  /// without what lies below `leaving` (empty: nothing).
+  Result<void> keep_directory(const std::string& directory_key, const std::string& leaving,
+                              Interrupt* interrupt);
+
+  std::vector<PendingFile> pending() const STSFS_EXCLUDES(mutex_);
+  /// Begins with what an earlier daemon left.
+  void resume() STSFS_EXCLUDES(mutex_);
+  void stop() STSFS_EXCLUDES(mutex_);
+
+ private:
+  struct Pending {
+    staging::RemovalEntry entry;
+    SteadyTime since{};
+    bool look_first = false;  // at what is there now, before it is deleted
+    bool under_way = false;
+    std::string last_error;
+  };
+  struct Settling {
+    std::set<std::uint64_t> ids;
+    Callback<void> done;
+    std::optional<Error> error;
+  };
+  using Batch = std::vector<Pending>;
+
+  void work();
+  Batch take_batch() STSFS_EXCLUDES(mutex_);
+  void send(Batch batch);
+  void keep_directories(const Batch& batch);
+  std::vector<std::optional<Error>> look(Batch& batch);
+  std::vector<std::optional<Error>> remove(const Batch& batch);
+  void ended(const Batch& batch, const std::vector<std::optional<Error>>& errors)
+      STSFS_EXCLUDES(mutex_);
+  void wake() STSFS_EXCLUDES(mutex_);
+  void start_thread() STSFS_REQUIRES(mutex_);
+  bool any_unheld() const STSFS_REQUIRES(mutex_);
+  bool is_full() const STSFS_REQUIRES(mutex_);
+
+  oss::ObjectStore& store_;
+  Scheduler& scheduler_;
+  const Clock& clock_;
+  staging::NameJournal& journal_;
+  const RemovalOptions options_;
+  Interrupt ending_;
+
+  mutable Mutex mutex_;  // a leaf
+  Condition changed_;
+  std::map<std::string, Pending, std::less<>> pending_ STSFS_GUARDED_BY(mutex_);
+  std::map<std::string, int> held_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Settling> settling_ STSFS_GUARDED_BY(mutex_);
+  std::set<std::uint64_t> hurried_ STSFS_GUARDED_BY(mutex_);
+  bool due_ STSFS_GUARDED_BY(mutex_) = false;
+  bool armed_ STSFS_GUARDED_BY(mutex_) = false;
+  bool denied_ STSFS_GUARDED_BY(mutex_) = false;
+  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::thread thread_ STSFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace stsfs::fs

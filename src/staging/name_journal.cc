@@ -1,0 +1,121 @@
+#include "stsfs/staging/name_journal.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+namespace stsfs::staging {
+namespace {
+
+constexpr const char* kSchema = R"(
+  CREATE TABLE IF NOT EXISTS removals (
+    id INTEGER PRIMARY KEY, key BLOB NOT NULL, etag TEXT NOT NULL,
+    removed_at INTEGER NOT NULL,  -- nanoseconds since 1970
+    has_marker INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS moves (
+    id INTEGER PRIMARY KEY, old_key BLOB NOT NULL, new_key BLOB NOT NULL);
+)";
+
+/// Keys may hold any byte, and SQLite compares blobs byte by byte.
+void bind_bytes(SQLite::Statement& statement, int index, const std::string& bytes) {
+  statement.bind(index, static_cast<const void*>(bytes.data()), static_cast<int>(bytes.size()));
+}
+
+void erase_all(SQLite::Database& database, const char* text,
+               const std::vector<std::uint64_t>& ids) {
+  SQLite::Statement erase(database, text);
+  for (const std::uint64_t id : ids) {
+    erase.bind(1, static_cast<std::int64_t>(id));
+    erase.exec();
+    erase.reset();
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
+  std::unique_ptr<NameJournal> out(new NameJournal(journal));
+  auto read = journal.read([&](SQLite::Database& database) {
+    database.exec(kSchema);
+    std::uint64_t last = 0;
+    SQLite::Statement removal(database,
+                              "SELECT id,key,etag,removed_at,has_marker FROM removals ORDER BY id");
+    while (removal.executeStep()) {
+      RemovalEntry entry;
+      entry.id = static_cast<std::uint64_t>(removal.getColumn(0).getInt64());
+      entry.key = removal.getColumn(1).getString();
+      entry.etag = removal.getColumn(2).getString();
+      entry.removed_at = WallTime(std::chrono::nanoseconds(removal.getColumn(3).getInt64()));
+      entry.directory_has_marker = removal.getColumn(4).getInt() != 0;
+      last = std::max(last, entry.id);
+      out->removals_.push_back(std::move(entry));
+    }
+    SQLite::Statement move(database, "SELECT id,old_key,new_key FROM moves ORDER BY id");
+    while (move.executeStep()) {
+      MoveEntry entry;
+      entry.id = static_cast<std::uint64_t>(move.getColumn(0).getInt64());
+      entry.from = move.getColumn(1).getString();
+      entry.to = move.getColumn(2).getString();
+      last = std::max(last, entry.id);
+      out->moves_.push_back(std::move(entry));
+    }
+    out->next_id_ = last + 1;
+  });
+  if (!read) return fail(std::move(read.error()));
+  return out;
+}
+
+void NameJournal::add(const RemovalEntry& removal, Callback<void> done) {
+  journal_.write(
+      [removal](SQLite::Database& database) {
+        SQLite::Statement put(database,
+                              "INSERT INTO removals(id,key,etag,removed_at,has_marker) "
+                              "VALUES(?,?,?,?,?)");
+        put.bind(1, static_cast<std::int64_t>(removal.id));
+        bind_bytes(put, 2, removal.key);
+        put.bind(3, removal.etag);
+        put.bind(4, static_cast<std::int64_t>(removal.removed_at.time_since_epoch().count()));
+        put.bind(5, removal.directory_has_marker ? 1 : 0);
+        put.exec();
+      },
+      std::move(done));
+}
+
+void NameJournal::erase_removals(std::vector<std::uint64_t> ids, Callback<void> done) {
+  journal_.write(
+      [ids = std::move(ids)](SQLite::Database& database) {
+        erase_all(database, "DELETE FROM removals WHERE id=?", ids);
+      },
+      std::move(done));
+}
+
+void NameJournal::add(const MoveEntry& move, const std::string& old_path,
+                      const std::string& new_path, Callback<void> done) {
+  journal_.write(
+      [move, old_path, new_path](SQLite::Database& database) {
+        SQLite::Statement put(database, "INSERT INTO moves(id,old_key,new_key) VALUES(?,?,?)");
+        put.bind(1, static_cast<std::int64_t>(move.id));
+        bind_bytes(put, 2, move.from);
+        bind_bytes(put, 3, move.to);
+        put.exec();
+        // As bytes: substr and length of text count characters.
+        SQLite::Statement rename(
+            database,
+            "UPDATE files SET path=CAST(?2 || substr(CAST(path AS BLOB),?3) AS TEXT) "
+            "WHERE substr(CAST(path AS BLOB),1,?4)=?1");
+        bind_bytes(rename, 1, old_path + "/");
+        bind_bytes(rename, 2, new_path);
+        rename.bind(3, static_cast<std::int64_t>(old_path.size() + 1));
+        rename.bind(4, static_cast<std::int64_t>(old_path.size() + 1));
+        rename.exec();
+      },
+      std::move(done));
+}
+
+void NameJournal::erase_move(std::uint64_t id, Callback<void> done) {
+  journal_.write(
+      [id](SQLite::Database& database) {
+        erase_all(database, "DELETE FROM moves WHERE id=?", {id});
+      },
+      std::move(done));
+}
+
+}  // namespace stsfs::staging

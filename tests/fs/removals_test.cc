@@ -1,0 +1,200 @@
+// Names that are gone here and deleted behind: what shows meanwhile, in what order it happens, what
+// survives a kill.
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using oss::Operation;
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+
+class RemovalsTest : public FolderTest {
+ protected:
+  Result<void> unlink(std::string_view name, InodeNumber parent = kRoot) {
+    return folder_->unlink(context(), parent, name);
+  }
+  InodeNumber directory_of(std::string_view name) { return lookup(name)->attributes.inode; }
+  void network_gone() { faulty_.fail_everything(Error{Errc::kUnavailable, "network gone", {}}); }
+  void network_back() { faulty_.fail_everything(std::nullopt); }
+  void forget_what_is_known() { folder_->refresh(); }
+};
+
+TEST_F(RemovalsTest, AreAcknowledgedBeforeAnythingIsDeleted) {
+  store_.put("users/alice/f", "x");
+  ASSERT_TRUE(lookup("f"));
+  network_gone();
+  ASSERT_TRUE(unlink("f"));
+  network_back();
+  EXPECT_EQ(store_.content("users/alice/f"), "x");
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_EQ(folder_->pending()[0].path, "f");
+  EXPECT_EQ(folder_->pending()[0].doing, "to be deleted");
+  forget_what_is_known();
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(RemovalsTest, GoManyInOneRequestAfterAMoment) {
+  for (int i = 0; i < 500; ++i) store_.put("users/alice/f" + std::to_string(i), "x");
+  names(kRoot);
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(unlink("f" + std::to_string(i)));
+  EXPECT_EQ(faulty_.started(Operation::kDelete) + faulty_.started(Operation::kDeleteMany), 0U);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(faulty_.started(Operation::kDelete), 0U);
+  EXPECT_EQ(faulty_.started(Operation::kDeleteMany), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kBrief), 0U);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(RemovalsTest, AreGoneForTheNextDaemonToo) {
+  store_.put("users/alice/f", "x");
+  ASSERT_TRUE(unlink("f"));
+  kill_and_begin();
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  EXPECT_EQ(folder_->pending().size(), 1U);
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+  kill_and_begin();
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(RemovalsTest, OfAnEarlierDaemonSpareWhatAnotherClientWroteMeanwhile) {
+  store_.put("users/alice/f", "ours");
+  store_.put("users/alice/same", "ours");
+  ASSERT_TRUE(unlink("f"));
+  ASSERT_TRUE(unlink("same"));
+  clock_.advance(std::chrono::seconds(10));
+  kill_and_begin();
+  store_.put("users/alice/f", "theirs");
+  store_.put("users/alice/same", "ours");  // the same bytes, and so the same ETag
+  EXPECT_EQ(read_file("f"), "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  EXPECT_EQ(store_.content("users/alice/same"), "ours");
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(RemovalsTest, ThatFailedLookAgainBeforeTheyDelete) {
+  store_.put("users/alice/f", "ours");
+  ASSERT_TRUE(unlink("f"));
+  network_gone();
+  EXPECT_FALSE(drain());
+  EXPECT_NE(folder_->pending().at(0).last_error, "");
+  network_back();
+  store_.put("users/alice/f", "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+}
+
+TEST_F(RemovalsTest, ComeBeforeWhatIsWrittenUnderTheSameName) {
+  store_.put("users/alice/f", "old");
+  ASSERT_TRUE(unlink("f"));
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+  kill_and_begin();
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+}
+
+TEST_F(RemovalsTest, KilledAfterTheNameWasWrittenAnewSpareIt) {
+  store_.put("users/alice/f", "old");
+  ASSERT_TRUE(unlink("f"));
+  faulty_.lose_answer({.operation = Operation::kDelete}, Error{Errc::kTimedOut, "lost", {}});
+  EXPECT_FALSE(write_file(kRoot, "f", "new"));  // its turn comes after the delete
+  kill_and_begin();
+  folder_->resume();
+  while (scheduler_.run_next()) {
+  }
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+}
+
+TEST_F(RemovalsTest, KeepADirectoryThatWouldVanishWithItsLastFile) {
+  store_.put("users/alice/d/e/f", "x");
+  store_.put("users/alice/d/g", "x");
+  const InodeNumber d = directory_of("d");
+  const InodeNumber e = lookup(d, "e")->attributes.inode;
+  ASSERT_TRUE(unlink("f", e));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/d/e/", "users/alice/d/g"}));
+  ASSERT_TRUE(unlink("g", d));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/d/e/"}));
+}
+
+TEST_F(RemovalsTest, MakeNothingForADirectoryThatGoesItself) {
+  store_.put("users/alice/d/f", "x");
+  const InodeNumber d = directory_of("d");
+  ASSERT_TRUE(unlink("f", d));
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  forget_what_is_known();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+  EXPECT_EQ(faulty_.started(Operation::kPut), 0U);
+}
+
+TEST_F(RemovalsTest, OfADirectorySpareAnotherClientsNewEntry) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  store_.put("users/alice/d/theirs", "x");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/d/theirs"});
+  forget_what_is_known();
+  EXPECT_TRUE(lookup("d"));
+}
+
+TEST_F(RemovalsTest, ThatNobodyMayMakeShowTheNameAgain) {
+  store_.put("users/alice/f", "x");
+  ASSERT_TRUE(unlink("f"));
+  faulty_.fail({.operation = Operation::kDelete, .count = fakes::Calls::kAll},
+               Error{Errc::kDenied, "AccessDenied", {}});
+  EXPECT_EQ(drain().error().code, Errc::kDenied);
+  forget_what_is_known();
+  EXPECT_TRUE(lookup("f"));
+  EXPECT_EQ(unlink("f").error().code, Errc::kDenied);  // now it waits for the answer
+  faulty_.heal();
+  ASSERT_TRUE(unlink("f"));
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(RemovalsTest, OfALargeOpenFileWaitForItsLastClose) {
+  const std::string large(std::size_t{65} << 20, 'x');
+  store_.put("users/alice/f", large);
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(unlink("f"));
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  EXPECT_EQ(read_handle(opened->handle, {5, 3}), "xxx");
+  scheduler_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(read_handle(opened->handle, {std::uint64_t{64} << 20, 3}), "xxx");
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(RemovalsTest, AreNotSeenByAPagedListing) {
+  for (int i = 1000; i < 3500; ++i) store_.put("users/alice/" + std::to_string(i), "x");
+  names(kRoot);
+  for (int i = 1000; i < 3400; ++i) {
+    if (i % 100 == 7) continue;
+    ASSERT_TRUE(unlink(std::to_string(i)));
+  }
+  forget_what_is_known();
+  EXPECT_EQ(names(kRoot).size(), 2U + 24U + 100U);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys().size(), 124U);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

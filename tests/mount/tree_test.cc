@@ -1,0 +1,101 @@
+// Changes of the tree through a real mount. Statements of stsfs(7) stand above the tests that hold
+// them.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+
+#include "mount/cloud.h"
+#include "stsfs/base/random.h"
+
+#include <nlohmann/json.hpp>
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+
+class TreeOnAMount : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
+  static void TearDownTestSuite() { cloud_.reset(); }
+  void SetUp() override {
+    user_ = std::make_unique<MountedUser>(*cloud_, std::string("t") + random_hex(4));
+    ASSERT_TRUE(user_->is_mounted());
+  }
+  void TearDown() override {
+    if (!user_->is_mounted()) return;
+    const Outcome gone = user_->umount();
+    EXPECT_EQ(gone.code, 0) << gone.said;
+  }
+
+  std::string at(const std::string& name) const { return *user_ / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream out(at(name), std::ios::binary);
+    out << text;
+    out.close();
+    EXPECT_TRUE(out) << name;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(at(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void fill(const std::string& directory, int files) const {
+    ASSERT_EQ(::mkdir(at(directory).c_str(), 0755), 0);
+    for (int i = 0; i < files; ++i) write(directory + "/f" + std::to_string(i), std::to_string(i));
+  }
+  /// To OSS since the mount.
+  std::uint64_t requests() const {
+    const auto counts = nlohmann::json::parse(user_->status("/operations"));
+    std::uint64_t sum = 0;
+    for (const auto& [name, count] : counts.items()) sum += count["started"].get<std::uint64_t>();
+    return sum;
+  }
+  void drain() const { EXPECT_EQ(user_->stsfs({"drain", user_->path()}).code, 0); }
+  void kill_and_remount() const {
+    user_->kill_daemon();
+    const Outcome back = user_->mount();
+    ASSERT_EQ(back.code, 0) << back.said;
+  }
+
+  static std::unique_ptr<Cloud> cloud_;
+  std::unique_ptr<MountedUser> user_;
+};
+std::unique_ptr<Cloud> TreeOnAMount::cloud_;
+
+// "A name that was removed is gone from the return of unlink(2) or rmdir(2) on … the objects are
+// deleted behind it, up to 1,000 with one request."
+TEST_F(TreeOnAMount, RemovesThousandsOfFilesWithFewRequests) {
+  ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+  for (int i = 0; i < 20; ++i) fill("d/" + std::to_string(i), 100);
+  drain();
+  const std::uint64_t before = requests();
+  const Outcome removed = run({"rm", "-r", at("d")});
+  EXPECT_EQ(removed.code, 0) << removed.said;
+  EXPECT_FALSE(file::exists(at("d")));
+  drain();
+  EXPECT_LE(requests() - before, 60U) << user_->status("/operations");
+  EXPECT_EQ(user_->status("/pending/files"), "0");
+}
+
+// "… also when the daemon is killed then: it stands in the journal."
+TEST_F(TreeOnAMount, RemovedNamesStayGoneAfterAKill) {
+  fill("d", 30);
+  write("kept", "x");
+  drain();
+  for (int i = 0; i < 30; ++i) ASSERT_EQ(::unlink(at("d/f" + std::to_string(i)).c_str()), 0);
+  ASSERT_EQ(::rmdir(at("d").c_str()), 0);
+  kill_and_remount();
+  EXPECT_FALSE(file::exists(at("d")));
+  EXPECT_EQ(read("kept"), "x");
+  drain();
+  kill_and_remount();
+  EXPECT_FALSE(file::exists(at("d")));
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

@@ -109,6 +109,11 @@ std::string to_json(const Status& status) {
         {"errors", status.kernel_errors},
         {"under_way", status.kernel_under_way}}},
       {"memory_bytes", status.memory_bytes},
+      {"disk_cache",
+       {{"size_max_bytes", status.disk_cache.size_max_bytes},
+        {"used_bytes", status.disk_cache.used_bytes},
+        {"hits", status.disk_cache.hits},
+        {"misses", status.disk_cache.misses}}},
   };
   return to_line(object);
 }
@@ -119,6 +124,7 @@ Result<Status> parse_status(const std::string& json) {
   const Json folder = object_member(*object, "folder");
   const Json http = object_member(*object, "http");
   const Json kernel = object_member(*object, "kernel");
+  const Json disk_cache = object_member(*object, "disk_cache");
   return Status{
       .version = text_member(*object, "version"),
       .pid = static_cast<pid_t>(number_member(*object, "pid")),
@@ -146,6 +152,10 @@ Result<Status> parse_status(const std::string& json) {
       .kernel_errors = number_member(kernel, "errors"),
       .kernel_under_way = static_cast<int>(number_member(kernel, "under_way")),
       .memory_bytes = number_member(*object, "memory_bytes"),
+      .disk_cache = {.size_max_bytes = number_member(disk_cache, "size_max_bytes"),
+                     .used_bytes = number_member(disk_cache, "used_bytes"),
+                     .hits = number_member(disk_cache, "hits"),
+                     .misses = number_member(disk_cache, "misses")},
   };
 }
 

@@ -45,6 +45,8 @@ struct MountOptions {
   bool sync_close = false;
   std::uint64_t staging_bytes = 0;
   std::string state_dir, state;
+  std::uint64_t cache_bytes = 0;
+  std::string cache_dir;
   // how long to wait
   std::chrono::milliseconds connect_timeout{0}, stall_timeout{0}, metadata_timeout{0},
       read_timeout{0}, commit_timeout{0}, mount_timeout{0}, drain_timeout{0};

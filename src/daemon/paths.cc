@@ -53,6 +53,12 @@ Paths paths_of(const Environment& environment, uid_t uid, const std::string& hom
   } else {
     out.state = uid == 0 ? "/var/lib/stsfs" : home + "/.local/state/stsfs";
   }
+  const std::string cache = directory_of(environment, "XDG_CACHE_HOME");
+  if (!cache.empty()) {
+    out.cache = cache + "/stsfs";
+  } else {
+    out.cache = uid == 0 ? "/var/cache/stsfs" : home + "/.cache/stsfs";
+  }
   out.runtime = runtime_directory(environment, uid);
   return out;
 }

@@ -80,6 +80,12 @@ std::string traffic_text(const control::Status& status) {
   std::string out = line("requests", fmt::format("{} ({} failed)", started, failed)) + each;
   out += line("data", fmt::format("{} read, {} written", human_bytes(status.bytes_read),
                                   human_bytes(status.bytes_written)));
+  const control::Status::DiskCache& cache = status.disk_cache;
+  if (cache.size_max_bytes != 0)
+    out +=
+        line("disk cache",
+             fmt::format("{} of {}, {} blocks found there, {} not", human_bytes(cache.used_bytes),
+                         human_bytes(cache.size_max_bytes), cache.hits, cache.misses));
   return out;
 }
 

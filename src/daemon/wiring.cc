@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "disk_cache.h"
 #include "state_lock.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/log.h"
@@ -250,6 +251,7 @@ class Stack final : public Wiring, public control::Service {
   std::unique_ptr<oss::OssStore> oss_store_;
   std::unique_ptr<oss::CountingStore> counting_;
   std::unique_ptr<oss::RetryingStore> retrying_;
+  std::unique_ptr<DiskCache> disk_cache_;
   std::unique_ptr<fuse::Notifier> notifier_;
   std::unique_ptr<fs::MountedFolder> folder_;
   std::unique_ptr<WorkerPool> pool_;
@@ -286,8 +288,11 @@ Result<void> Stack::open_folder(Deadline deadline) {
   oss_store_ = std::move(*store);
   counting_ = std::make_unique<oss::CountingStore>(*oss_store_);
   retrying_ = std::make_unique<oss::RetryingStore>(*counting_, *engine_, clock_);
+  auto cache = DiskCache::open(request_, place_, *retrying_, *engine_, clock_);
+  if (!cache) return fail(std::move(cache.error()));
+  disk_cache_ = std::move(*cache);
   auto folder =
-      fs::MountedFolder::make(*retrying_, *engine_, clock_,
+      fs::MountedFolder::make(disk_cache_ ? disk_cache_->store() : *retrying_, *engine_, clock_,
                               folder_options(request_.options, place_, directory + "/staging"));
   if (!folder) return fail(std::move(folder.error()));
   folder_ = std::move(*folder);
@@ -357,6 +362,11 @@ control::Status Stack::status() {
   out.kernel_errors = kernel.errors;
   out.kernel_under_way = kernel.under_way;
   out.memory_bytes = resident_bytes();
+  if (disk_cache_) {
+    const cache::BlockStore::Figures figures = disk_cache_->figures();
+    out.disk_cache = {disk_cache_->size_max_bytes(), figures.used_bytes, figures.hits,
+                      figures.misses};
+  }
   return out;
 }
 

@@ -28,6 +28,8 @@ struct MountRequest {
 ///
 ///     Engine ─ Renewer ─ OssStore ← CountingStore ← RetryingStore ← MountedFolder ← Session
 ///
+/// with a DiskCache before the MountedFolder where one is wanted.
+///
 /// Threads: every call on any thread.
 class Wiring {
  public:

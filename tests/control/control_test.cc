@@ -90,6 +90,7 @@ Status full_status() {
   status.http_in_flight = 5;
   status.kernel_requests = 77;
   status.memory_bytes = 12'345'678;
+  status.disk_cache = {1 << 30, 5'000'000, 17, 4};
   return status;
 }
 
@@ -110,6 +111,8 @@ TEST(ControlStatus, ComesBackAsItWent) {
   EXPECT_EQ(got->operations.at("GetObject").failed, 1U);
   EXPECT_EQ(got->bytes_read, wanted.bytes_read);
   EXPECT_EQ(got->kernel_requests, 77U);
+  EXPECT_EQ(got->disk_cache.used_bytes, 5'000'000U);
+  EXPECT_EQ(got->disk_cache.misses, 4U);
 }
 
 TEST(ControlStatus, IsOneLineWhateverTheNames) {

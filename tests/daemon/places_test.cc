@@ -26,11 +26,15 @@ Paths paths_with(const std::map<std::string, std::string>& variables, uid_t uid)
 }
 
 TEST(Paths, FollowTheXdgVariables) {
-  const Paths paths = paths_with(
-      {{"XDG_CONFIG_HOME", "/c"}, {"XDG_STATE_HOME", "/s"}, {"XDG_RUNTIME_DIR", "/r"}}, 0);
+  const Paths paths = paths_with({{"XDG_CONFIG_HOME", "/c"},
+                                  {"XDG_STATE_HOME", "/s"},
+                                  {"XDG_CACHE_HOME", "/k"},
+                                  {"XDG_RUNTIME_DIR", "/r"}},
+                                 0);
   EXPECT_EQ(paths.config_files,
             (std::vector<std::string>{"/etc/stsfs/stsfs.toml", "/c/stsfs/stsfs.toml"}));
   EXPECT_EQ(paths.state, "/s/stsfs");
+  EXPECT_EQ(paths.cache, "/k/stsfs");
   EXPECT_EQ(paths.runtime, "/r/stsfs");
 }
 
@@ -38,9 +42,11 @@ TEST(Paths, HaveTheirDefaultsForUsersAndForRoot) {
   const Paths user = paths_with({}, 4'000'000);
   EXPECT_EQ(user.config_files[1], "/home/alice/.config/stsfs/stsfs.toml");
   EXPECT_EQ(user.state, "/home/alice/.local/state/stsfs");
+  EXPECT_EQ(user.cache, "/home/alice/.cache/stsfs");
   EXPECT_EQ(user.runtime, "/tmp/stsfs-4000000");
   const Paths root = paths_with({}, 0);
   EXPECT_EQ(root.state, "/var/lib/stsfs");
+  EXPECT_EQ(root.cache, "/var/cache/stsfs");
   EXPECT_EQ(root.runtime, "/run/stsfs");
 }
 

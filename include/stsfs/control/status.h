@@ -60,6 +60,14 @@ struct Status {
   std::uint64_t kernel_requests = 0, kernel_errors = 0;
   int kernel_under_way = 0;
   std::uint64_t memory_bytes = 0;  ///< Resident.
+
+  /// Blocks on the local disk.
+  struct DiskCache {
+    std::uint64_t size_max_bytes = 0;  ///< 0: there is none.
+    std::uint64_t used_bytes = 0;      ///< Of every mount that shares the directory.
+    std::uint64_t hits = 0, misses = 0;
+  };
+  DiskCache disk_cache;
 };
 
 /// One object, in one line.

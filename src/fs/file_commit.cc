@@ -475,6 +475,15 @@ void FileContent::release_hold(const std::string& key, const std::string& etag) 
   if (start) start_commit();
 }
 
+void FileContent::rebase(const std::string& old_etag, const std::string& new_etag) {
+  std::shared_ptr<BaseReader> old;
+  MutexLock lock(mutex_);
+  if (etag_ != old_etag) return;
+  etag_ = new_etag;
+  old = std::move(base_);
+  ++state_;
+}
+
 void FileContent::forget_changes() {
   std::vector<Waiter> told;
   std::vector<Callback<void>> idle;

@@ -134,6 +134,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// on.
   void release_hold(const std::string& key, const std::string& etag);
 
+  /// The base's version has another ETag now, for the same bytes.
+  void rebase(const std::string& old_etag, const std::string& new_etag) STSFS_EXCLUDES(mutex_);
+
   /// The file was removed: nothing is to be committed any more; waiters are told that all is well.
   void forget_changes();
   /// Ends what is under way and every retry. Nothing is called back after it. What the journal

@@ -48,7 +48,14 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       name_journal_(std::move(names)),
       removals_(store, scheduler, clock_, *name_journal_,
                 {.prefix = options_.prefix, .request_timeout = options_.metadata_timeout}),
-      names_overlay_(store, clock_, removals_),
+      moves_(store, scheduler, clock_, *name_journal_, removals_,
+             {.prefix = options_.prefix,
+              .request_timeout = options_.metadata_timeout,
+              .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}},
+             [this](const std::string& key, const std::string& before, const std::string& after) {
+               object_moved(key, before, after);
+             }),
+      names_overlay_(store, scheduler, clock_, removals_, moves_),
       slots_(kCommitsAtOnce),
       surroundings_{
           store_,
@@ -141,6 +148,7 @@ std::vector<PendingFile> Folder::pending() const {
     out.push_back(
         {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
   }
+  for (PendingFile& move : moves_.pending()) out.push_back(std::move(move));
   for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
   return out;
 }
@@ -171,6 +179,11 @@ Result<void> Folder::drain(Deadline deadline) {
     return Transfer();
   });
   if (!removed && result) result = fail(std::move(removed.error()));
+  auto moved = await<void>(&at_deadline, [&](Callback<void> done) {
+    moves_.settle(std::move(done));
+    return Transfer();
+  });
+  if (!moved && result) result = fail(std::move(moved.error()));
   return result;
 }
 
@@ -197,6 +210,7 @@ void Folder::stop() {
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   for (const auto& content : contents) content->stop();
+  moves_.stop();
   removals_.stop();
 }
 

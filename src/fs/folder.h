@@ -10,6 +10,7 @@
 #include "commit_slots.h"
 #include "file_content.h"
 #include "key_space.h"
+#include "name_gate.h"
 #include "names_overlay.h"
 #include "posix_metadata.h"
 #include "removals.h"
@@ -17,6 +18,7 @@
 #include "stsfs/cache/directory_cache.h"
 #include "stsfs/fs/mounted_folder.h"
 #include "tree.h"
+#include "tree_moves.h"
 
 namespace stsfs::fs {
 
@@ -189,15 +191,17 @@ class Folder final : public MountedFolder, public CommitOwner {
                               const Attributes& attributes);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
+  Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
                            const InodePointer& target, const std::string& new_path, Holds& holds);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
-                                const std::string& new_path, Holds& holds);
-  Result<void> copy_tree(const Context& context, const std::string& from, const std::string& to,
-                         std::vector<std::string>& copied);
+                                const InodePointer& target, const InodePointer& new_parent,
+                                std::string_view new_name, Holds& holds);
+  void object_moved(const std::string& new_key, const std::string& old_etag,
+                    const std::string& new_etag);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
   Result<void> fill(const Context& context, const DirectoryHandlePointer& handle);
@@ -219,7 +223,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   const std::shared_ptr<staging::Journal> journal_;
   const std::unique_ptr<staging::NameJournal> name_journal_;
   Removals removals_;
+  TreeMoves moves_;
   NamesOverlay names_overlay_;
+  NameGate name_gate_;
   CommitSlots slots_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;

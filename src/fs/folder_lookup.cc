@@ -257,6 +257,8 @@ Result<InodePointer> Folder::resolve(const Context& context, const InodePointer&
     MutexLock lock(tree_.mutex);
     const InodePointer now_known = tree_.child(parent->number, name);
     if (now_known && now_known->content && now_known->content->dirty()) return now_known;
+    if (now_known && tree_.path_of(*parent) != directory_path)
+      return now_known;  // renamed meanwhile
     if (now_known) tree_.remove(now_known);
     return fail(Errc::kNotFound,
                 "no such file or directory: " + printable(join_path(directory_path, name)));

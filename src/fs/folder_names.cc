@@ -33,6 +33,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
                             std::string_view name, mode_t mode) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
@@ -84,6 +85,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
   }
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   auto key = keys_.file_key(path_below(*parent, name));
@@ -116,6 +118,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
                               std::string_view name, std::string_view target) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
@@ -167,6 +170,7 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
                             std::string_view name) {
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
+  const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   auto found = resolve(context, *parent, name);
@@ -228,6 +232,15 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
     MutexLock lock(tree_.mutex);
     inode->held_key = key;
   }
+  // In a tree that is being renamed the object may have another key still.
+  if (moves_.place_of(key).where == TreeMoves::Where::kNew) {
+    if (!is_open || content->size() <= kFetchedMax) return remove_now(context, key, has_marker);
+    auto brought = await<void>(context.interrupt, [&](Callback<void> done) {
+      moves_.bring(key, TreeMoves::Bring::kReplaced, std::move(done));
+      return Transfer();
+    });
+    if (!brought) return brought;
+  }
   auto added = removals_.add(key, etag, has_marker);
   if (!added && is_open) {
     removals_.release(key);
@@ -235,6 +248,18 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
     inode->held_key.clear();
   }
   return added;
+}
+
+Result<void> Folder::remove_now(const Context& context, const std::string& key,
+                                bool parent_has_marker) {
+  if (!parent_has_marker) {
+    const auto slash = key.rfind('/', key.size() - 2);
+    auto kept = removals_.keep_directory(key.substr(0, slash + 1), key, context.interrupt);
+    if (!kept) return kept;
+  }
+  return await<void>(context.interrupt, [&](Callback<void> done) {
+    return store_.start_delete(key, context.deadline, std::move(done));
+  });
 }
 
 Result<bool> Folder::directory_is_empty(const Context& context, const InodePointer& inode) {
@@ -258,6 +283,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
                            std::string_view name) {
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
+  const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   auto found = resolve(context, *parent, name);
@@ -281,7 +307,10 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     parent_has_marker = (*parent)->in_store;
   }
   // Another client's new entry below it lives on: only the directory's own object goes.
-  if (auto gone = removals_.add(*key, etag, parent_has_marker); !gone) return gone;
+  const bool moves = moves_.place_of(*key).where == TreeMoves::Where::kNew;
+  auto gone = moves ? remove_now(context, *key, parent_has_marker)
+                    : removals_.add(*key, etag, parent_has_marker);
+  if (!gone) return gone;
   directories_.forget(*key);
   note_gone(path(*parent), name);
   {

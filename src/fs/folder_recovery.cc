@@ -95,6 +95,7 @@ void Folder::resume() {
   if (count > 0) log_info("fs", "{} files that were written before go on to OSS", count);
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
+  moves_.resume();
   removals_.resume();
 }
 

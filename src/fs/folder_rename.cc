@@ -1,8 +1,6 @@
 // OSS has no rename. A file is copied on the server, then the old key deleted: killed between the
-// two, both names are there, never none. A directory: every object below it is copied before the
-// first is deleted.
-
-#include <algorithm>
+// two, both names are there, never none. A directory's rename stands in the journal, and TreeMoves
+// rolls it forward.
 
 #include "fan_out.h"
 #include "folder.h"
@@ -10,12 +8,6 @@
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
-namespace {
-
-constexpr std::size_t kCopiesAtOnce = 16;
-
-}  // namespace
-
 Folder::Holds::~Holds() {
   for (const Held& one : held_) one.content->release_hold(one.key, one.etag);
 }
@@ -74,17 +66,22 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
     if (auto may = check_replaceable(context, *source, *present, mode); !may) return may;
     target = *present;
   }
-  if (auto sent = commit_changes(context, *source, target); !sent) return sent;
   std::optional<Holds> holds(std::in_place);
-  auto moved = is_dir ? rename_directory(context, *source, new_path, *holds)
-                      : rename_file(context, *source, target, new_path, *holds);
+  Result<void> moved;
+  if (is_dir) {
+    moved = rename_directory(context, *source, target, *new_parent, new_name, *holds);
+  } else {
+    const NameGate::Pass pass = name_gate_.enter();
+    if (auto sent = commit_changes(context, *source, target); !sent) return sent;
+    moved = rename_file(context, *source, target, new_path, *holds);
+  }
   if (!moved) return moved;
   note_gone(path(*parent), name);
   std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
     if (target) tree_.remove(target);
-    tree_.move(*source, (*new_parent)->number, new_name);
+    if (!is_dir) tree_.move(*source, (*new_parent)->number, new_name);
     (*source)->attributes.ctime = now();
     note_entry(tree_.path_of(**new_parent), new_name, **source);
     for (const InodePointer& one : tree_.all())
@@ -201,122 +198,82 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   return {};
 }
 
-/// Copies every object whose key begins with `from`; `copied` are the old keys.
-Result<void> Folder::copy_tree(const Context& context, const std::string& from,
-                               const std::string& to, std::vector<std::string>& copied) {
-  oss::ListRequest request{.prefix = from};
-  do {
-    auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
-      return store_.start_list(request, context.deadline, std::move(done));
-    });
-    if (!page) return fail(std::move(page.error()));
-    for (const oss::ListEntry& object : page->objects)
-      if (object.key.size() - from.size() + to.size() > oss::kKeySizeMax)
-        return fail(Errc::kNameTooLong, "below the new name the key of " + printable(object.key) +
-                                            " would be too long");
-    // An object of 1 GiB or more is copied in parts, and those inherit nothing: its metadata goes
-    // along.
-    const auto& objects = page->objects;
-    auto written = fan_out<oss::Written>(
-        context.interrupt, objects.size(), kCopiesAtOnce,
-        [&](std::size_t i, Callback<oss::Written> done) -> Transfer {
-          const oss::ListEntry& object = objects[i];
-          oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-          if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
-          if (object.size_bytes >= oss::kCopySizeMax) {
-            auto meta = head(context, object.key);
-            if (!meta) {
-              done(fail(std::move(meta.error())));
-              return Transfer();
-            }
-            copy.put.headers = meta->headers;
-          }
-          return staging::start_copy(store_, clock_, to + object.key.substr(from.size()), copy,
-                                     object.size_bytes, surroundings_.options.upload,
-                                     std::move(done));
-        });
-    for (std::size_t i = 0; i < written.size(); ++i) {
-      if (!written[i])
-        return fail(std::move(written[i].error()), "copy of " + printable(objects[i].key));
-      copied.push_back(objects[i].key);
-    }
-    request.continuation_token = page->next_token;
-  } while (!request.continuation_token.empty());
-  return {};
-}
-
+/// The tree is seen at its new place as soon as the journal has it; the objects follow.
 Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
-                                      const std::string& new_path, Holds& holds) {
-  auto from = keys_.directory_key(path(inode));
+                                      const InodePointer& target, const InodePointer& new_parent,
+                                      std::string_view new_name, Holds& holds) {
+  const std::string old_path = path(inode);
+  const std::string new_path = path_below(new_parent, new_name);
+  auto from = keys_.directory_key(old_path);
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
-  // An object below that is still to be deleted would imply the old directory afterwards.
-  auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
-    removals_.settle(*from, std::move(done));
-    return Transfer();
-  });
-  if (!settled) return settled;
-  // What is being uploaded below must land before it is listed; what is only staged follows by
-  // itself.
-  std::vector<InodePointer> below;
+  auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
+  if (!plan) return fail(std::move(plan.error()));
+  const NameGate::Pass alone = name_gate_.enter_alone();
+  // What is still to be deleted below must not be copied, nor imply the old directory.
+  for (const std::string* key : {&*from, &*to}) {
+    auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
+      removals_.settle(*key, std::move(done));
+      return Transfer();
+    });
+    if (!settled) return settled;
+  }
+  // A commit under way ends under the old name; those that come later find the new one.
+  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> held;
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && tree_.is_below(*one, inode->number))
-        below.push_back(one);
+        held.emplace_back(one, one->content);
   }
-  std::vector<std::shared_ptr<FileContent>> held;
-  for (const InodePointer& one : below) {
-    std::shared_ptr<FileContent> content;
-    {
-      MutexLock lock(tree_.mutex);
-      content = one->content;
-    }
-    if (!content) continue;
-    static_cast<void>(hold(content));
-    held.push_back(content);
-  }
-  std::vector<std::string> copied;
-  auto result = copy_tree(context, *from, *to, copied);
-  if (result) {
-    for (std::size_t at = 0; at < copied.size() && result; at += oss::kDeleteManyMax) {
-      std::vector<std::string> keys(copied.begin() + static_cast<std::ptrdiff_t>(at),
-                                    copied.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                         at + oss::kDeleteManyMax, copied.size())));
-      auto left = await<std::vector<std::string>>(
-          context.interrupt, [&](Callback<std::vector<std::string>> done) {
-            return store_.start_delete_many(std::move(keys), context.deadline, std::move(done));
-          });
-      if (!left) {
-        result = fail(std::move(left.error()));
-        break;
-      }
-      for (const std::string& key : *left) {
-        auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
-          return store_.start_delete(key, context.deadline, std::move(done));
-        });
-        if (!gone) result = fail(std::move(gone.error()));
-      }
-    }
-    if (!result)
-      log_warning("fs", "{} was copied to {}, but not all of the old one could be deleted: {}",
-                  printable(*from), printable(*to), result.error().message);
-  }
+  for (const auto& [one, content] : held) static_cast<void>(hold(content));
+  std::uint64_t move = 0;
+  const InodeNumber old_parent = [&] {
+    MutexLock lock(tree_.mutex);
+    const InodePointer above = tree_.find(inode->parent);
+    plan->parent_has_marker = above && above->in_store;
+    move = moves_.switch_over(std::move(*plan));
+    if (target) tree_.remove(target);
+    const InodeNumber number = inode->parent;
+    tree_.move(inode, new_parent->number, new_name);
+    return number;
+  }();
   directories_.forget_below(*from);
   directories_.forget_below(*to);
-  for (std::size_t i = 0; i < held.size(); ++i) {
+  auto confirmed = moves_.confirm(move, old_path, new_path);
+  if (!confirmed) {
+    const auto slash = old_path.rfind('/');
+    MutexLock lock(tree_.mutex);
+    tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
+  }
+  for (const auto& [one, content] : held) {
     std::string key;
     std::string etag;
     {
       MutexLock lock(tree_.mutex);
-      key = keys_.file_key(tree_.path_of(*below[i])).value_or("");
-      etag = below[i]->etag;
-      below[i]->confirmed = {};
+      key = keys_.file_key(tree_.path_of(*one)).value_or("");
+      etag = one->etag;
     }
-    if (result && key.starts_with(*from)) key = *to + key.substr(from->size());
-    holds.add(held[i], key, etag);
+    holds.add(content, key, etag);
   }
-  return result;
+  return confirmed;
+}
+
+/// A copy may have an ETag of its own: whoever has the file open goes on with the same bytes.
+void Folder::object_moved(const std::string& new_key, const std::string& old_etag,
+                          const std::string& new_etag) {
+  metas_.forget(new_key);
+  std::vector<std::shared_ptr<FileContent>> contents;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& one : tree_.all()) {
+      if (one->etag != old_etag || keys_.file_key(tree_.path_of(*one)) != new_key) continue;
+      if (one->pages_etag == old_etag) one->pages_etag = new_etag;
+      one->etag = new_etag;
+      if (one->content) contents.push_back(one->content);
+    }
+  }
+  for (const auto& content : contents) content->rebase(old_etag, new_etag);
 }
 
 }  // namespace stsfs::fs

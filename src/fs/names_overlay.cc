@@ -38,10 +38,12 @@ class Call {
  public:
   explicit Call(UniqueFunction<void(Result<void>)> what) : what_(std::move(what)) {}
 
+  /// The first one counts.
   void run(Result<void> result) STSFS_EXCLUDES(mutex_) {
     {
       MutexLock lock(mutex_);
-      if (cancelled_) return;
+      if (cancelled_ || ran_) return;
+      ran_ = true;
       runner_ = std::this_thread::get_id();
     }
     what_(std::move(result));
@@ -61,6 +63,7 @@ class Call {
   Mutex mutex_;
   Condition ended_;
   bool cancelled_ STSFS_GUARDED_BY(mutex_) = false;
+  bool ran_ STSFS_GUARDED_BY(mutex_) = false;
   std::thread::id runner_ STSFS_GUARDED_BY(mutex_);
 };
 
@@ -72,11 +75,20 @@ tl::unexpected<Error> removed(std::string_view key) {
 
 // --- looking ---
 
+/// Whether nothing is pending that a listing of the prefix would show.
+bool NamesOverlay::is_plain(std::string_view prefix) const {
+  if (removals_.any_below(prefix)) return false;
+  for (const auto& [from, to] : moves_.under_way())
+    for (const std::string* key : {&from, &to})
+      if (key->starts_with(prefix) || prefix.starts_with(*key)) return false;
+  return true;
+}
+
 Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadline,
                                   Callback<oss::ListPage> done) {
   oss::ListRequest request = asked;
   take_token(request);
-  if (!removals_.any_below(request.prefix)) {
+  if (is_plain(request.prefix)) {
     return inner_.start_list(request, deadline,
                              [done = std::move(done)](Result<oss::ListPage> page) mutable {
                                if (page && !page->next_token.empty())
@@ -88,6 +100,9 @@ Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadli
   overlay.hides = [this](std::string_view key, std::string_view etag) {
     return removals_.hides(key, etag);
   };
+  for (auto& [from, to] : moves_.under_way())
+    overlay.moves.push_back(
+        {from, to, [this](std::string_view key) { return moves_.is_copied(key); }});
   request.continuation_token.clear();
   auto listing =
       std::make_shared<MergedListing>(inner_, request, deadline, std::move(overlay),
@@ -99,19 +114,42 @@ Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadli
   return listing->start();
 }
 
+/// Asks where the object lies now: in a tree under way first where it comes from, then where it
+/// goes to, since it may have moved between the two.
+template <class T>
+Transfer NamesOverlay::where_it_is(std::string_view key, Callback<T> done, Ask<T> ask) {
+  const TreeMoves::Place place = moves_.place_of(key);
+  if (place.where != TreeMoves::Where::kNew || place.is_copied)
+    return ask(std::string(key), std::move(done));
+  auto chain = std::make_shared<Chain>();
+  auto shared = std::make_shared<std::pair<Ask<T>, Callback<T>>>(std::move(ask), std::move(done));
+  chain->step([&] {
+    return shared->first(place.old_key, [chain, shared, key = std::string(key)](Result<T> got) {
+      const bool gone =
+          !got && (got.error().code == Errc::kNotFound || got.error().code == Errc::kChanged);
+      if (gone)
+        chain->step([&] { return shared->first(key, std::move(shared->second)); });
+      else
+        shared->second(std::move(got));
+    });
+  });
+  return Transfer([chain] { chain->cancel(); });
+}
+
 /// Asks, unless the key is known to be gone, and does not see what was removed.
 template <class T>
-Transfer NamesOverlay::look(std::string_view key, Callback<T> done,
-                            UniqueFunction<Transfer(const std::string&, Callback<T>)> ask) {
-  if (removals_.hides_surely(key)) {
+Transfer NamesOverlay::look(std::string_view key, Callback<T> done, Ask<T> ask) {
+  if (removals_.hides_surely(key) || moves_.place_of(key).where == TreeMoves::Where::kOld) {
     done(removed(key));
     return Transfer();
   }
-  const std::string name(key);
-  return ask(name, [this, name, done = std::move(done)](Result<T> got) mutable {
-    if (got && removals_.hides(name, got->etag)) got = removed(name);
-    done(std::move(got));
-  });
+  return where_it_is<T>(
+      key,
+      [this, name = std::string(key), done = std::move(done)](Result<T> got) mutable {
+        if (got && removals_.hides(name, got->etag)) got = removed(name);
+        done(std::move(got));
+      },
+      std::move(ask));
 }
 
 Transfer NamesOverlay::start_head(std::string_view key, Deadline deadline,
@@ -137,16 +175,22 @@ Transfer NamesOverlay::start_get_symlink(std::string_view key, Deadline deadline
 
 Transfer NamesOverlay::start_get(std::string_view key, std::string_view etag, ByteRange range,
                                  oss::ReadSink& sink, Deadline deadline, Callback<void> done) {
-  return inner_.start_get(key, etag, range, sink, deadline, std::move(done));
+  return where_it_is<void>(
+      key, std::move(done),
+      [=, this, &sink, etag = std::string(etag)](const std::string& name, Callback<void> next) {
+        return inner_.start_get(name, etag, range, sink, deadline, std::move(next));
+      });
 }
 
 // --- writing ---
 
 /// Goes on when nothing is pending at the key any more.
 template <class T>
-Transfer NamesOverlay::write(std::string_view key, Callback<T> done,
+Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T> done,
                              UniqueFunction<Transfer(Callback<T>)> go) {
-  if (!removals_.any_below(key)) return go(std::move(done));
+  const TreeMoves::Place place = moves_.place_of(key);
+  const bool moves = place.where != TreeMoves::Where::kElsewhere;
+  if (!moves && !removals_.any_below(key)) return go(std::move(done));
   auto chain = std::make_shared<Chain>();
   auto call = std::make_shared<Call>(
       [chain, done = std::move(done), go = std::move(go)](Result<void> free) mutable {
@@ -155,9 +199,20 @@ Transfer NamesOverlay::write(std::string_view key, Callback<T> done,
         else
           chain->step([&] { return go(std::move(done)); });
       });
-  removals_.before_write(std::string(key),
-                         [call](Result<void> free) { call->run(std::move(free)); });
-  return Transfer([chain, call] {
+  auto timer = std::make_shared<Transfer>();
+  if (place.where == TreeMoves::Where::kOld)
+    *timer = scheduler_.after(deadline.left(clock_), [call, key = std::string(key)] {
+      call->run(fail(Errc::kTimedOut, printable(key) + " waits for the end of a rename"));
+    });
+  auto freed = [call](Result<void> free) { call->run(std::move(free)); };
+  if (place.where == TreeMoves::Where::kNew)
+    moves_.bring(std::string(key), TreeMoves::Bring::kReplaced, std::move(freed));
+  else if (place.where == TreeMoves::Where::kOld)
+    moves_.when_ended(place.move, std::move(freed));
+  else
+    removals_.before_write(std::string(key), std::move(freed));
+  return Transfer([chain, call, timer] {
+    timer->cancel();
     call->cancel();
     chain->cancel();
   });
@@ -166,24 +221,32 @@ Transfer NamesOverlay::write(std::string_view key, Callback<T> done,
 Transfer NamesOverlay::start_put(std::string_view key, std::shared_ptr<http::BodySource> body,
                                  const oss::PutOptions& options, Deadline deadline,
                                  Callback<oss::Written> done) {
-  return write<oss::Written>(
-      key, std::move(done), [=, this, key = std::string(key)](Callback<oss::Written> next) {
-        return inner_.start_put(key, body, options, deadline, std::move(next));
-      });
+  return write<oss::Written>(key, deadline, std::move(done),
+                             [=, this, key = std::string(key)](Callback<oss::Written> next) {
+                               return inner_.start_put(key, body, options, deadline,
+                                                       std::move(next));
+                             });
 }
 
 Transfer NamesOverlay::start_copy(std::string_view key, const oss::CopyOptions& options,
                                   Deadline deadline, Callback<oss::Written> done) {
-  return write<oss::Written>(key, std::move(done),
-                             [=, this, key = std::string(key)](Callback<oss::Written> next) {
-                               return inner_.start_copy(key, options, deadline, std::move(next));
-                             });
+  return write<oss::Written>(
+      key, deadline, std::move(done),
+      [=, this, key = std::string(key)](Callback<oss::Written> next) {
+        return where_it_is<oss::Written>(
+            options.source_key, std::move(next),
+            [=, this](const std::string& source, Callback<oss::Written> copied) {
+              oss::CopyOptions copy = options;
+              copy.source_key = source;
+              return inner_.start_copy(key, copy, deadline, std::move(copied));
+            });
+      });
 }
 
 Transfer NamesOverlay::start_complete(std::string_view key, std::string_view upload_id,
                                       std::vector<oss::Part> parts, const oss::PutOptions& options,
                                       Deadline deadline, Callback<oss::Written> done) {
-  return write<oss::Written>(key, std::move(done),
+  return write<oss::Written>(key, deadline, std::move(done),
                              [=, this, key = std::string(key),
                               upload_id = std::string(upload_id)](Callback<oss::Written> next) {
                                return inner_.start_complete(key, upload_id, parts, options,
@@ -194,7 +257,7 @@ Transfer NamesOverlay::start_complete(std::string_view key, std::string_view upl
 Transfer NamesOverlay::start_put_symlink(std::string_view key, std::string_view target_key,
                                          const oss::PutOptions& options, Deadline deadline,
                                          Callback<oss::Written> done) {
-  return write<oss::Written>(key, std::move(done),
+  return write<oss::Written>(key, deadline, std::move(done),
                              [=, this, key = std::string(key),
                               target = std::string(target_key)](Callback<oss::Written> next) {
                                return inner_.start_put_symlink(key, target, options, deadline,
@@ -205,7 +268,7 @@ Transfer NamesOverlay::start_put_symlink(std::string_view key, std::string_view 
 /// An upload that forbids overwriting is refused when it begins, too.
 Transfer NamesOverlay::start_initiate(std::string_view key, const oss::PutOptions& options,
                                       Deadline deadline, Callback<std::string> done) {
-  return write<std::string>(key, std::move(done),
+  return write<std::string>(key, deadline, std::move(done),
                             [=, this, key = std::string(key)](Callback<std::string> next) {
                               return inner_.start_initiate(key, options, deadline, std::move(next));
                             });
@@ -214,7 +277,27 @@ Transfer NamesOverlay::start_initiate(std::string_view key, const oss::PutOption
 // --- what names do not matter to ---
 
 Transfer NamesOverlay::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  return inner_.start_delete(key, deadline, std::move(done));
+  const TreeMoves::Place place = moves_.place_of(key);
+  if (place.where == TreeMoves::Where::kElsewhere)
+    return inner_.start_delete(key, deadline, std::move(done));
+  if (place.where == TreeMoves::Where::kOld) {
+    done({});
+    return Transfer();
+  }
+  auto chain = std::make_shared<Chain>();
+  auto call = std::make_shared<Call>([this, chain, key = std::string(key), deadline,
+                                      done = std::move(done)](Result<void> gone) mutable {
+    if (!gone)
+      done(std::move(gone));
+    else
+      chain->step([&] { return inner_.start_delete(key, deadline, std::move(done)); });
+  });
+  moves_.bring(std::string(key), TreeMoves::Bring::kDiscarded,
+               [call](Result<void> gone) { call->run(std::move(gone)); });
+  return Transfer([chain, call] {
+    call->cancel();
+    chain->cancel();
+  });
 }
 
 Transfer NamesOverlay::start_delete_many(std::vector<std::string> keys, Deadline deadline,
@@ -233,8 +316,14 @@ Transfer NamesOverlay::start_copy_part(std::string_view key, std::string_view up
                                        std::string_view source_key, std::string_view source_etag,
                                        ByteRange range, Deadline deadline,
                                        Callback<oss::Part> done) {
-  return inner_.start_copy_part(key, upload_id, number, source_key, source_etag, range, deadline,
-                                std::move(done));
+  return where_it_is<oss::Part>(
+      source_key, std::move(done),
+      [=, this, key = std::string(key), upload_id = std::string(upload_id),
+       source_etag = std::string(source_etag)](const std::string& source,
+                                               Callback<oss::Part> next) {
+        return inner_.start_copy_part(key, upload_id, number, source, source_etag, range, deadline,
+                                      std::move(next));
+      });
 }
 
 Transfer NamesOverlay::start_abort(std::string_view key, std::string_view upload_id,

@@ -6,21 +6,21 @@
 
 #include "removals.h"
 #include "stsfs/oss/object_store.h"
+#include "tree_moves.h"
 
 namespace stsfs::fs {
-
-class TreeMoves;
 
 /// The bucket as it will be once what the journal has of names is done: what was removed is not
 /// there, what was renamed is where it was renamed to. Everything that asks of objects or writes
 /// them goes through it, so that nobody above has to know what is still under way.
 ///
-/// A write to a key waits for what is pending there. Contents are read whatever is pending: who
-/// asks for them has the file open.
+/// A write to a key waits for what is pending there, and one to a tree that was renamed away until
+/// all of that has moved. What is removed can still be read: who asks for it has it open.
 class NamesOverlay final : public oss::ObjectStore {
  public:
-  NamesOverlay(oss::ObjectStore& inner, const Clock& clock, Removals& removals)
-      : inner_(inner), clock_(clock), removals_(removals) {}
+  NamesOverlay(oss::ObjectStore& inner, Scheduler& scheduler, const Clock& clock,
+               Removals& removals, TreeMoves& moves)
+      : inner_(inner), scheduler_(scheduler), clock_(clock), removals_(removals), moves_(moves) {}
 
   Transfer start_list(const oss::ListRequest& request, Deadline deadline,
                       Callback<oss::ListPage> done) override;
@@ -61,14 +61,22 @@ class NamesOverlay final : public oss::ObjectStore {
 
  private:
   template <class T>
-  Transfer look(std::string_view key, Callback<T> done,
-                UniqueFunction<Transfer(const std::string&, Callback<T>)> ask);
+  using Ask = UniqueFunction<Transfer(const std::string& key, Callback<T> done)>;
+
+  bool is_plain(std::string_view prefix) const;
   template <class T>
-  Transfer write(std::string_view key, Callback<T> done, UniqueFunction<Transfer(Callback<T>)> go);
+  Transfer look(std::string_view key, Callback<T> done, Ask<T> ask);
+  template <class T>
+  Transfer where_it_is(std::string_view key, Callback<T> done, Ask<T> ask);
+  template <class T>
+  Transfer write(std::string_view key, Deadline deadline, Callback<T> done,
+                 UniqueFunction<Transfer(Callback<T>)> go);
 
   oss::ObjectStore& inner_;
+  Scheduler& scheduler_;
   const Clock& clock_;
   Removals& removals_;
+  TreeMoves& moves_;
 };
 
 }  // namespace stsfs::fs

@@ -253,8 +253,9 @@ Removals::Batch Removals::take_batch() {
 }
 
 bool Removals::any_unheld() const {
-  return std::any_of(pending_.begin(), pending_.end(),
-                     [&](const auto& one) { return !held_.contains(one.first); });
+  for (const auto& [key, one] : pending_)
+    if (!held_.contains(key)) return true;
+  return false;
 }
 
 bool Removals::is_full() const {

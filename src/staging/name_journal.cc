@@ -106,6 +106,15 @@ void NameJournal::add(const MoveEntry& move, const std::string& old_path,
         rename.bind(3, static_cast<std::int64_t>(old_path.size() + 1));
         rename.bind(4, static_cast<std::int64_t>(old_path.size() + 1));
         rename.exec();
+        SQLite::Statement rebase(
+            database,
+            "UPDATE files SET base_key=CAST(?2 || substr(CAST(base_key AS BLOB),?3) AS TEXT) "
+            "WHERE substr(CAST(base_key AS BLOB),1,?4)=?1");
+        bind_bytes(rebase, 1, move.from);
+        bind_bytes(rebase, 2, move.to);
+        rebase.bind(3, static_cast<std::int64_t>(move.from.size() + 1));
+        rebase.bind(4, static_cast<std::int64_t>(move.from.size()));
+        rebase.exec();
       },
       std::move(done));
 }

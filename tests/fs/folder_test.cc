@@ -130,6 +130,7 @@ TEST_F(FolderTest, RenamesADirectoryWithAllBelowIt) {
   store_.put("users/alice/d/1", "one");
   store_.put("users/alice/d/e/2", "two");
   ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "n", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/1", "users/alice/n/e/2"}));
   EXPECT_EQ(
       folder_

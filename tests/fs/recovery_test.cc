@@ -170,6 +170,7 @@ TEST_F(BackgroundCommit, WhatItWasRenamedOverIsGoneWithIt) {
   kill_and_begin();
   resume();
   EXPECT_EQ(lookup("g").error().code, Errc::kNotFound);
+  ASSERT_TRUE(drain());
   EXPECT_TRUE(store_.keys().empty());
 }
 

@@ -97,5 +97,38 @@ TEST_F(TreeOnAMount, RemovedNamesStayGoneAfterAKill) {
   EXPECT_FALSE(file::exists(at("d")));
 }
 
+// "Renaming a directory stands in the journal when rename(2) returns; from then on the tree is seen
+// under its new name."
+TEST_F(TreeOnAMount, RenamesADirectoryWithOneCopyAnObject) {
+  fill("d", 100);
+  drain();
+  const std::uint64_t before = requests();
+  file::rename(at("d"), at("n"));
+  EXPECT_EQ(read("n/f42"), "42");
+  EXPECT_FALSE(file::exists(at("d")));
+  drain();
+  EXPECT_LE(requests() - before, 110U + 2) << user_->status("/operations");  // 2: of the read
+  EXPECT_EQ(read("n/f99"), "99");
+}
+
+// "A kill of the daemon stops it only until the next mount."
+TEST_F(TreeOnAMount, ARenamedDirectoryGoesOnAfterAKill) {
+  fill("d", 300);
+  drain();
+  file::rename(at("d"), at("n"));
+  write("n/f7", "written meanwhile");
+  ASSERT_EQ(::unlink(at("n/f8").c_str()), 0);
+  kill_and_remount();
+  EXPECT_FALSE(file::exists(at("d")));
+  EXPECT_EQ(read("n/f7"), "written meanwhile");
+  EXPECT_FALSE(file::exists(at("n/f8")));
+  drain();
+  std::size_t entries = 0;
+  for ([[maybe_unused]] const auto& entry : file::directory_iterator(at("n"))) ++entries;
+  EXPECT_EQ(entries, 299U);
+  EXPECT_EQ(read("n/f299"), "299");
+  EXPECT_EQ(read("n/f7"), "written meanwhile");
+}
+
 }  // namespace
 }  // namespace stsfs::mount_tests

@@ -1,0 +1,581 @@
+#include "tree_moves.h"
+
+#include <algorithm>
+
+#include "fan_out.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::fs {
+namespace {
+
+bool overlap(const std::string& a, const std::string& b) {
+  return a.starts_with(b) || b.starts_with(a);
+}
+
+/// Of one object, so that the others can go on.
+bool is_of_one_object(Errc code) {
+  return code == Errc::kArchived || code == Errc::kNameTooLong || code == Errc::kTooLarge ||
+         code == Errc::kInvalid;
+}
+
+bool is_archived(const oss::ListEntry& object) {
+  return object.storage_class.find("Archive") != std::string::npos &&
+         object.restore.find("ongoing-request=\"false\"") == std::string::npos;
+}
+
+Result<void> check(const oss::ListEntry& object, const std::string& from, const std::string& to) {
+  if (object.key.size() - from.size() + to.size() > oss::kKeySizeMax)
+    return fail(Errc::kNameTooLong,
+                "below the new name the key of " + printable(object.key) + " would be too long");
+  if (is_archived(object))
+    return fail(Errc::kArchived, printable(object.key) + " is archived (" + object.storage_class +
+                                     ") and cannot be copied before it is restored");
+  return {};
+}
+
+std::string parent_of(std::string_view directory_key) {
+  directory_key.remove_suffix(1);
+  const auto slash = directory_key.rfind('/');
+  return slash == std::string_view::npos ? "" : std::string(directory_key.substr(0, slash + 1));
+}
+
+}  // namespace
+
+TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
+                     staging::NameJournal& journal, Removals& removals, TreeMoveOptions options,
+                     Moved moved)
+    : store_(store),
+      scheduler_(scheduler),
+      clock_(clock),
+      journal_(journal),
+      removals_(removals),
+      options_(std::move(options)),
+      moved_(std::move(moved)) {
+  MutexLock lock(mutex_);
+  for (const staging::MoveEntry& entry : journal.moves()) {
+    moves_.push_back(std::make_shared<Move>());
+    moves_.back()->entry = entry;
+    moves_.back()->confirmed = true;
+  }
+}
+
+// --- a rename ---
+
+Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::string& to,
+                                           Interrupt* interrupt, Deadline until) {
+  for (;;) {
+    std::uint64_t in_the_way = 0;
+    {
+      MutexLock lock(mutex_);
+      for (const MovePointer& move : moves_)
+        for (const std::string* key : {&move->entry.from, &move->entry.to})
+          if (overlap(*key, from) || overlap(*key, to)) in_the_way = move->entry.id;
+    }
+    if (in_the_way == 0) break;
+    auto ended = await<void>(interrupt, [&](Callback<void> done) {
+      when_ended(in_the_way, std::move(done));
+      return Transfer();
+    });
+    if (!ended) return fail(std::move(ended.error()));
+  }
+  Plan plan{.from = from, .to = to};
+  oss::ListRequest request{.prefix = from};
+  while (plan.objects.size() < options_.checked_max) {
+    auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
+      return store_.start_list(request, until, std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    for (oss::ListEntry& object : page->objects) {
+      if (auto good = check(object, from, to); !good) return fail(std::move(good.error()));
+      plan.objects.push_back(std::move(object));
+    }
+    request.continuation_token = page->next_token;
+    plan.all = page->next_token.empty();
+    if (plan.all) break;
+  }
+  return plan;
+}
+
+std::uint64_t TreeMoves::switch_over(Plan plan) {
+  auto move = std::make_shared<Move>();
+  move->entry = {journal_.next_id(), std::move(plan.from), std::move(plan.to)};
+  move->total = plan.objects.size();
+  move->planned = std::move(plan.objects);
+  move->planned_all = plan.all;
+  move->keeps_parent = !plan.parent_has_marker;
+  MutexLock lock(mutex_);
+  moves_.push_back(move);
+  return move->entry.id;
+}
+
+Result<void> TreeMoves::confirm(std::uint64_t id, const std::string& old_path,
+                                const std::string& new_path) {
+  MovePointer move;
+  {
+    MutexLock lock(mutex_);
+    move = find(id);
+  }
+  auto noted = await<void>(nullptr, [&](Callback<void> done) {
+    journal_.add(move->entry, old_path, new_path, std::move(done));
+    return Transfer();
+  });
+  if (!noted) {
+    ended(move);
+    return noted;
+  }
+  MutexLock lock(mutex_);
+  move->confirmed = true;
+  due_ = true;
+  start_thread();
+  changed_.notify_all();
+  return {};
+}
+
+// --- what is asked ---
+
+TreeMoves::MovePointer TreeMoves::find(std::uint64_t id) const {
+  for (const MovePointer& move : moves_)
+    if (move->entry.id == id) return move;
+  return nullptr;
+}
+
+TreeMoves::Place TreeMoves::place_of(std::string_view key) const {
+  MutexLock lock(mutex_);
+  for (const MovePointer& move : moves_) {
+    const auto& [id, from, to] = move->entry;
+    if (key.starts_with(from)) return {.where = Where::kOld, .move = id};
+    if (!key.starts_with(to)) continue;
+    Place out{.where = Where::kNew, .move = id};
+    out.old_key = from + std::string(key.substr(to.size()));
+    out.is_copied = move->copied.contains(out.old_key);
+    return out;
+  }
+  return {};
+}
+
+bool TreeMoves::any() const {
+  MutexLock lock(mutex_);
+  return !moves_.empty();
+}
+
+std::vector<std::pair<std::string, std::string>> TreeMoves::under_way() const {
+  MutexLock lock(mutex_);
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const MovePointer& move : moves_) out.emplace_back(move->entry.from, move->entry.to);
+  return out;
+}
+
+bool TreeMoves::is_copied(std::string_view old_key) const {
+  MutexLock lock(mutex_);
+  return std::any_of(moves_.begin(), moves_.end(),
+                     [&](const MovePointer& move) { return move->copied.contains(old_key); });
+}
+
+bool TreeMoves::is_copied(const MovePointer& move, const oss::ListEntry& object) const {
+  MutexLock lock(mutex_);
+  const auto found = move->copied.find(object.key);
+  return found != move->copied.end() && found->second == object.etag;
+}
+
+void TreeMoves::bring(const std::string& new_key, Bring how, Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (!stopped_) {
+      urgent_.push_back({new_key, how, std::move(done)});
+      start_thread();
+      changed_.notify_all();
+      return;
+    }
+  }
+  done(fail(Errc::kInterrupted, "the mount is ending"));
+}
+
+void TreeMoves::when_ended(std::uint64_t id, Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (const MovePointer move = find(id); move && !stopped_) {
+      move->waiters.push_back(std::move(done));
+      due_ = true;
+      start_thread();
+      changed_.notify_all();
+      return;
+    }
+  }
+  done({});
+}
+
+void TreeMoves::settle(Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (!moves_.empty() && !stopped_) {
+      settling_.push_back(std::move(done));
+      due_ = true;
+      start_thread();
+      changed_.notify_all();
+      return;
+    }
+  }
+  done({});
+}
+
+std::vector<PendingFile> TreeMoves::pending() const {
+  const auto path = [&](const std::string& key) {
+    return key.substr(std::min(options_.prefix.size(), key.size()));
+  };
+  std::vector<PendingFile> out;
+  MutexLock lock(mutex_);
+  for (const MovePointer& move : moves_) {
+    std::string doing = "being renamed from " + path(move->entry.from) + ", ";
+    doing += std::to_string(move->done);
+    if (move->total > 0) doing += " of " + std::to_string(std::max(move->total, move->done));
+    out.push_back({.path = path(move->entry.to),
+                   .last_error = move->last_error,
+                   .doing = doing + " objects done"});
+  }
+  return out;
+}
+
+void TreeMoves::resume() {
+  MutexLock lock(mutex_);
+  if (moves_.empty() || stopped_) return;
+  due_ = true;
+  start_thread();
+  changed_.notify_all();
+}
+
+void TreeMoves::stop() {
+  std::thread thread;
+  std::vector<Callback<void>> told;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    thread.swap(thread_);
+    changed_.notify_all();
+  }
+  ending_.raise();
+  if (thread.joinable()) thread.join();
+  {
+    MutexLock lock(mutex_);
+    told.swap(settling_);
+    for (Urgent& urgent : urgent_) told.push_back(std::move(urgent.done));
+    urgent_.clear();
+    for (const MovePointer& move : moves_)
+      for (auto& waiter : std::exchange(move->waiters, {})) told.push_back(std::move(waiter));
+  }
+  for (auto& done : told) done(fail(Errc::kInterrupted, "the mount is ending"));
+}
+
+// --- the thread ---
+
+void TreeMoves::start_thread() {
+  if (!thread_.joinable() && !stopped_) thread_ = std::thread([this] { work(); });
+}
+
+void TreeMoves::work() {
+  Transfer timer;
+  for (;;) {
+    bool roll_now = false;
+    {
+      MutexLock lock(mutex_);
+      while (!stopped_ && !due_ && urgent_.empty()) changed_.wait(mutex_);
+      if (stopped_) return;
+      roll_now = std::exchange(due_, false);
+    }
+    serve_urgent();
+    if (roll_now) roll();
+    std::optional<std::chrono::milliseconds> again;
+    {
+      MutexLock lock(mutex_);
+      if (roll_now && failures_ > 0 && !stopped_) {
+        const auto most = std::min(options_.retry_backoff * (1 << std::min(failures_ - 1, 10)),
+                                   options_.retry_backoff_max);
+        again = most / 2 + std::chrono::milliseconds(
+                               random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
+      }
+    }
+    if (again)
+      timer = scheduler_.after(*again, [this] {
+        MutexLock lock(mutex_);
+        due_ = true;
+        changed_.notify_all();
+      });
+  }
+}
+
+/// Every move once, as far as it goes.
+void TreeMoves::roll() {
+  std::vector<MovePointer> moves;
+  std::vector<Callback<void>> told;
+  {
+    MutexLock lock(mutex_);
+    for (const MovePointer& move : moves_)
+      if (move->confirmed) moves.push_back(move);
+    told.swap(settling_);
+  }
+  std::optional<Error> failed;
+  for (const MovePointer& move : moves) {
+    auto rolled = roll_forward(move);
+    if (rolled) {
+      rolled = await<void>(nullptr, [&](Callback<void> done) {
+        journal_.erase_move(move->entry.id, std::move(done));
+        return Transfer();
+      });
+    }
+    if (rolled) {
+      ended(move);
+      continue;
+    }
+    failed = rolled.error();
+    log_warning("fs", "{} is not all renamed to {} yet: {}", printable(move->entry.from),
+                printable(move->entry.to), failed->message);
+    MutexLock lock(mutex_);
+    move->last_error = failed->message;
+  }
+  {
+    MutexLock lock(mutex_);
+    failures_ = failed ? failures_ + 1 : 0;
+  }
+  for (auto& done : told) {
+    if (failed)
+      done(fail(*failed));
+    else
+      done({});
+  }
+}
+
+void TreeMoves::ended(const MovePointer& move) {
+  std::vector<Callback<void>> told;
+  {
+    MutexLock lock(mutex_);
+    std::erase(moves_, move);
+    told.swap(move->waiters);
+  }
+  for (auto& done : told) done({});
+}
+
+Result<TreeMoves::Page> TreeMoves::list(const std::string& prefix, const std::string& after) {
+  auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
+    return store_.start_list({.prefix = prefix, .start_after = after}, deadline(), std::move(done));
+  });
+  if (!page) return fail(std::move(page.error()));
+  return std::move(page->objects);
+}
+
+/// Until a listing from the start shows nothing any more.
+Result<void> TreeMoves::roll_forward(const MovePointer& move) {
+  const std::string& from = move->entry.from;
+  if (move->keeps_parent) {
+    auto kept = removals_.keep_directory(parent_of(from), from, &ending_);
+    if (!kept) return kept;
+    move->keeps_parent = false;
+  }
+  std::optional<Error> failed;
+  std::string after;
+  Page planned = std::move(move->planned);
+  move->planned.clear();
+  const auto moved = [&](const Page& page) -> Result<void> {
+    auto done = move_page(move, page, after);
+    if (!done && !is_of_one_object(done.error().code)) return done;
+    if (!done) failed = done.error();
+    after = page.back().key;
+    return {};
+  };
+  for (std::size_t at = 0; at < planned.size(); at += oss::kDeleteManyMax) {
+    const auto first = planned.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto count = std::min(oss::kDeleteManyMax, planned.size() - at);
+    if (auto done = moved(Page(first, first + static_cast<std::ptrdiff_t>(count))); !done)
+      return done;
+  }
+  if (move->planned_all) after.clear();
+  for (;;) {
+    auto page = list(from, after);
+    if (!page) return fail(std::move(page.error()));
+    if (page->empty() && failed) return fail(std::move(*failed));
+    if (page->empty() && after.empty()) return {};
+    if (page->empty()) {
+      after.clear();
+      continue;
+    }
+    if (auto done = moved(*page); !done) return done;
+  }
+}
+
+Result<void> TreeMoves::move_page(const MovePointer& move, const Page& page,
+                                  const std::string& after) {
+  std::optional<Error> failed;
+  for (std::size_t at = 0; at < page.size();) {
+    serve_urgent();
+    Page some;
+    for (; at < page.size() && some.size() < options_.copies_at_once; ++at)
+      if (!is_copied(move, page[at])) some.push_back(page[at]);
+    auto copied = copy_some(move, some);
+    if (!copied && !is_of_one_object(copied.error().code)) return copied;
+    if (!copied) failed = copied.error();
+  }
+  if (auto deleted = delete_copied(move, page, after); !deleted) return deleted;
+  if (failed) return fail(std::move(*failed));
+  return {};
+}
+
+Result<void> TreeMoves::copy_some(const MovePointer& move, const Page& objects) {
+  Result<void> out;
+  const auto written = fan_out<oss::Written>(
+      &ending_, objects.size(), options_.copies_at_once,
+      [&](std::size_t i, Callback<oss::Written> done) -> Transfer {
+        if (auto good = check(objects[i], move->entry.from, move->entry.to); !good) {
+          done(fail(std::move(good.error())));
+          return Transfer();
+        }
+        return start_copy(move, objects[i], std::move(done));
+      });
+  for (std::size_t i = 0; i < objects.size(); ++i)
+    if (auto done = copied(move, objects[i], written[i]);
+        !done && (out || !is_of_one_object(done.error().code)))
+      out = fail(std::move(done.error()), "rename of " + printable(objects[i].key));
+  return out;
+}
+
+/// An object of 1 GiB or more is copied in parts, and those inherit nothing: its metadata goes
+/// along.
+Transfer TreeMoves::start_copy(const MovePointer& move, const oss::ListEntry& object,
+                               Callback<oss::Written> done) {
+  const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
+  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
+  if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
+  if (object.storage_class != "Standard") copy.put.storage_class = object.storage_class;
+  // The directory's own object is the one that is renamed, whatever was there.
+  copy.put.forbid_overwrite = object.key != move->entry.from;
+  if (object.size_bytes >= oss::kCopySizeMax) {
+    auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> got) {
+      return store_.start_head(object.key, deadline(), std::move(got));
+    });
+    if (!meta) {
+      done(fail(std::move(meta.error())));
+      return Transfer();
+    }
+    copy.put.headers = meta->headers;
+  }
+  return staging::start_copy(store_, clock_, new_key, copy, object.size_bytes, options_.upload,
+                             std::move(done));
+}
+
+/// What is gone or changed since it was listed is met again by the next listing.
+Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& object,
+                               Result<oss::Written> written) {
+  const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
+  if (!written && written.error().code == Errc::kExists) {
+    if (auto found = found_at_new_key(object, new_key); !found) return found;
+  } else if (!written) {
+    const Errc code = written.error().code;
+    if (code == Errc::kNotFound || code == Errc::kChanged) return {};
+    return fail(std::move(written.error()));
+  }
+  {
+    MutexLock lock(mutex_);
+    move->copied[object.key] = object.etag;
+  }
+  if (written && !written->etag.empty() && written->etag != object.etag)
+    moved_(new_key, object.etag, written->etag);
+  return {};
+}
+
+/// Ours from before a kill, or another client's: then ours goes beside it.
+Result<void> TreeMoves::found_at_new_key(const oss::ListEntry& object, const std::string& new_key) {
+  if (object.key.ends_with('/')) return {};
+  const std::string keys[] = {object.key, new_key};
+  auto metas =
+      fan_out<oss::ObjectMeta>(&ending_, 2, 2, [&](std::size_t i, Callback<oss::ObjectMeta> done) {
+        return store_.start_head(keys[i], deadline(), std::move(done));
+      });
+  if (metas[0] && metas[1]) {
+    const bool same_etag = metas[0]->etag == metas[1]->etag;
+    const bool same_sum = metas[0]->size_bytes == metas[1]->size_bytes && metas[0]->crc64 &&
+                          metas[0]->crc64 == metas[1]->crc64;
+    if (same_etag || same_sum) return {};
+  }
+  for (const auto& meta : metas)
+    if (!meta && meta.error().code != Errc::kNotFound) return fail(meta.error());
+  const std::string beside =
+      new_key + ".conflict-" + format_compact(clock_.wall()) + "-" + random_hex(3);
+  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
+  copy.put.forbid_overwrite = true;
+  auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
+    return staging::start_copy(store_, clock_, beside, copy, object.size_bytes, options_.upload,
+                               std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  log_warning("fs", "{}: another client has an object of that name; what was renamed to it is {}",
+              printable(new_key), printable(beside));
+  return {};
+}
+
+/// Only what a listing of this moment shows to be what was copied.
+Result<void> TreeMoves::delete_copied(const MovePointer& move, const Page& page,
+                                      const std::string& after) {
+  auto now = list(move->entry.from, after);
+  if (!now) return fail(std::move(now.error()));
+  std::vector<std::string> keys;
+  for (const oss::ListEntry& object : *now)
+    if (object.key <= page.back().key && is_copied(move, object)) keys.push_back(object.key);
+  if (keys.empty()) return {};
+  const std::size_t count = keys.size();
+  auto left =
+      await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
+        return store_.start_delete_many(std::move(keys), deadline(), std::move(done));
+      });
+  if (!left) return fail(std::move(left.error()));
+  for (const std::string& key : *left) {
+    auto gone = await<void>(&ending_, [&](Callback<void> done) {
+      return store_.start_delete(key, deadline(), std::move(done));
+    });
+    if (!gone) return fail(std::move(gone.error()), "the old name of what was renamed");
+  }
+  MutexLock lock(mutex_);
+  move->done += count;
+  return {};
+}
+
+// --- what cannot wait for its turn ---
+
+void TreeMoves::serve_urgent() {
+  std::vector<Urgent> urgent;
+  {
+    MutexLock lock(mutex_);
+    urgent.swap(urgent_);
+  }
+  for (Urgent& one : urgent) one.done(bring_now(one.new_key, one.how));
+}
+
+Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
+  const Place place = place_of(new_key);
+  if (place.where != Where::kNew) return {};
+  MovePointer move;
+  {
+    MutexLock lock(mutex_);
+    move = find(place.move);
+  }
+  if (!move) return {};
+  if (how == Bring::kReplaced && !place.is_copied) {
+    auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
+      return store_.start_list({.prefix = place.old_key, .keys_max = 1}, deadline(),
+                               std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    if (page->objects.empty() || page->objects[0].key != place.old_key) return {};
+    if (auto done = copy_some(move, {page->objects[0]}); !done) return done;
+    if (!is_copied(move, page->objects[0]))
+      return fail(Errc::kUnavailable, printable(new_key) + " changes while it is renamed");
+  }
+  auto gone = await<void>(&ending_, [&](Callback<void> done) {
+    return store_.start_delete(place.old_key, deadline(), std::move(done));
+  });
+  if (!gone) return gone;
+  MutexLock lock(mutex_);
+  move->copied[place.old_key];  // nobody need look there any more
+  return {};
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "removals.h"
+#include "stsfs/base/await.h"
+#include "stsfs/base/chain.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "stsfs/oss/object_store.h"
+#include "stsfs/staging/name_journal.h"
+#include "stsfs/staging/upload.h"
+
+namespace stsfs::fs {
+
+struct TreeMoveOptions {
+  std::string prefix;  ///< Of the folder.
+  std::size_t copies_at_once = 64;
+  /// What is looked at before the rename is acknowledged: the rest fails on its way.
+  std::size_t checked_max = 100'000;
+  std::chrono::milliseconds retry_backoff{1'000};
+  std::chrono::milliseconds retry_backoff_max{60'000};
+  std::chrono::milliseconds request_timeout{30'000};
+  staging::UploadOptions upload;
+};
+
+/// Directories that were renamed here, object by object on their way to their new keys.
+///
+/// A rename is acknowledged when the journal has it; from then on the tree is seen at its new place
+/// (NamesOverlay). One thread rolls it forward: it copies a page of objects, many at once, lists
+/// the page again and deletes those that are still what was copied; until nothing is left under the
+/// old key, so that what another client puts there meanwhile moves, too. An object that is to be
+/// written before its turn is brought over first, and its old one deleted, so that whatever is
+/// found under an old key after a kill is still to be moved. All of that is done by the one thread,
+/// between two rounds of copies, so that no two do the same.
+///
+/// Threads:  every call on any thread; callbacks on the HTTP loop, the moving thread or at once.
+/// Lifetime: store, scheduler, clock, journal and removals outlive it. `stop` before any of them
+/// goes.
+class TreeMoves {
+ public:
+  /// Told, with no lock held, of an object whose ETag is another at its new key.
+  using Moved = std::function<void(const std::string& new_key, const std::string& old_etag,
+                                   const std::string& new_etag)>;
+
+  TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
+            staging::NameJournal& journal, Removals& removals, TreeMoveOptions options,
+            Moved moved);
+  ~TreeMoves() { stop(); }
+
+  struct Plan {
+    std::string from, to;  ///< Keys of directories.
+    std::vector<oss::ListEntry> objects;
+    bool all = false;  ///< `objects` is everything.
+    bool parent_has_marker = false;
+  };
+  /// Looks whether the tree can be moved. Waits for moves that touch either key.
+  ///
+  /// Errors: kNameTooLong, kArchived before anything is changed; kTimedOut.
+  Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt,
+                       Deadline deadline);
+  /// From its return the tree is seen at its new place. Starts no request; may be called under the
+  /// tree's mutex. `confirm` or `take_back` follows.
+  std::uint64_t switch_over(Plan plan) STSFS_EXCLUDES(mutex_);
+  /// Returns when the journal has it. On an error nothing was moved, and it is taken back.
+  Result<void> confirm(std::uint64_t move, const std::string& old_path, const std::string& new_path)
+      STSFS_EXCLUDES(mutex_);
+
+  // --- what the overlay asks ---
+
+  enum class Where { kElsewhere, kOld, kNew };
+  struct Place {
+    Where where = Where::kElsewhere;
+    std::uint64_t move = 0;
+    std::string old_key;     ///< For kNew: where it comes from.
+    bool is_copied = false;  ///< For kNew: the old key need not be asked.
+  };
+  Place place_of(std::string_view key) const STSFS_EXCLUDES(mutex_);
+  bool any() const STSFS_EXCLUDES(mutex_);
+  /// From and to of each, and which old keys are copied.
+  std::vector<std::pair<std::string, std::string>> under_way() const STSFS_EXCLUDES(mutex_);
+  bool is_copied(std::string_view old_key) const STSFS_EXCLUDES(mutex_);
+
+  /// What becomes of the object at the old key.
+  enum class Bring {
+    kReplaced,   ///< It is copied, then deleted: the new key is about to be written.
+    kDiscarded,  ///< It is deleted: the new key is about to be.
+  };
+  /// `done` when the object belongs to its new key only.
+  void bring(const std::string& new_key, Bring how, Callback<void> done) STSFS_EXCLUDES(mutex_);
+  /// `done` when the move has ended; kInterrupted when we end first.
+  void when_ended(std::uint64_t move, Callback<void> done) STSFS_EXCLUDES(mutex_);
+
+  /// `done` when everything has been tried.
+  void settle(Callback<void> done) STSFS_EXCLUDES(mutex_);
+  std::vector<PendingFile> pending() const STSFS_EXCLUDES(mutex_);
+  void resume() STSFS_EXCLUDES(mutex_);
+  void stop() STSFS_EXCLUDES(mutex_);
+
+ private:
+  struct Move {
+    staging::MoveEntry entry;
+    bool confirmed = false;
+    bool keeps_parent = true;  // the old parent may have no object of its own
+    std::vector<oss::ListEntry> planned;
+    bool planned_all = false;
+    std::map<std::string, std::string, std::less<>> copied;  // old keys, and what was copied
+    std::uint64_t total = 0, done = 0;
+    std::string last_error;
+    std::vector<Callback<void>> waiters;
+  };
+  using MovePointer = std::shared_ptr<Move>;
+  struct Urgent {
+    std::string new_key;
+    Bring how;
+    Callback<void> done;
+  };
+  using Page = std::vector<oss::ListEntry>;
+
+  void work();
+  void roll();
+  Result<void> roll_forward(const MovePointer& move);
+  Result<Page> list(const std::string& prefix, const std::string& after);
+  Result<void> move_page(const MovePointer& move, const Page& page, const std::string& after);
+  Result<void> copy_some(const MovePointer& move, const Page& objects);
+  Result<void> delete_copied(const MovePointer& move, const Page& page, const std::string& after);
+  Transfer start_copy(const MovePointer& move, const oss::ListEntry& object,
+                      Callback<oss::Written> done);
+  Result<void> copied(const MovePointer& move, const oss::ListEntry& object,
+                      Result<oss::Written> written);
+  Result<void> found_at_new_key(const oss::ListEntry& object, const std::string& new_key);
+  void serve_urgent();
+  Result<void> bring_now(const std::string& new_key, Bring how);
+  bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
+      STSFS_EXCLUDES(mutex_);
+  void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);
+  void start_thread() STSFS_REQUIRES(mutex_);
+  MovePointer find(std::uint64_t id) const STSFS_REQUIRES(mutex_);
+  Deadline deadline() const { return Deadline::in(clock_, options_.request_timeout); }
+
+  oss::ObjectStore& store_;
+  Scheduler& scheduler_;
+  const Clock& clock_;
+  staging::NameJournal& journal_;
+  Removals& removals_;
+  const TreeMoveOptions options_;
+  const Moved moved_;
+  Interrupt ending_;
+
+  mutable Mutex mutex_;  // a leaf
+  Condition changed_;
+  std::vector<MovePointer> moves_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Callback<void>> settling_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Urgent> urgent_ STSFS_GUARDED_BY(mutex_);
+  bool due_ STSFS_GUARDED_BY(mutex_) = false;
+  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::thread thread_ STSFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace stsfs::fs

@@ -1,0 +1,272 @@
+// Directories that are renamed and rolled forward behind the journal: what is seen meanwhile, what
+// may be done below them, what a kill at any request leaves.
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+
+class TreeMovesTest : public FolderTest {
+ protected:
+  Result<void> rename(std::string_view from, std::string_view to) {
+    return folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kReplace);
+  }
+  InodeNumber inode_of(std::string_view name, InodeNumber parent = kRoot) {
+    const auto entry = lookup(parent, name);
+    EXPECT_TRUE(entry) << name;
+    return entry ? entry->attributes.inode : InodeNumber{};
+  }
+  /// From here on nothing moves, though the rename is acknowledged.
+  void stop_copies() {
+    faulty_.fail({.operation = Operation::kCopy, .count = Calls::kAll},
+                 Error{Errc::kUnavailable, "stopped", {}});
+  }
+  void fill(int files) {
+    for (int i = 0; i < files; ++i)
+      store_.put("users/alice/d/" + std::to_string(1000 + i), std::to_string(i));
+    store_.put("users/alice/d/", "");
+    store_.put("users/alice/d/e/deep", "deep");
+    store_.put("users/alice/d/e/", "");
+  }
+  std::vector<std::string> expected_keys(int files) const {
+    std::vector<std::string> out{"users/alice/n/"};
+    for (int i = 0; i < files; ++i) out.push_back("users/alice/n/" + std::to_string(1000 + i));
+    out.insert(out.end(), {"users/alice/n/e/", "users/alice/n/e/deep"});
+    return out;
+  }
+};
+
+TEST_F(TreeMovesTest, AreSeenAtOnceAndMoveBehind) {
+  fill(3);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  EXPECT_EQ(lookup("d").error().code, Errc::kNotFound);
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "n"}));
+  folder_->refresh();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "n"}));
+  const InodeNumber n = inode_of("n");
+  EXPECT_EQ(names(n), (std::vector<std::string>{".", "..", "1000", "1001", "1002", "e"}));
+  EXPECT_EQ(read_file(n, "1001"), "1");
+  EXPECT_EQ(read_file(inode_of("e", n), "deep"), "deep");
+  EXPECT_EQ(lookup(n, "no").error().code, Errc::kNotFound);
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_EQ(folder_->pending()[0].doing, "being renamed from d/, 0 of 6 objects done");
+  faulty_.heal();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), expected_keys(3));
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(TreeMovesTest, CostOneCopyAnObjectAndAFewMore) {
+  fill(97);  // and two markers, and one below
+  ASSERT_TRUE(lookup("d"));
+  const auto before = faulty_.started();
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), expected_keys(97));
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 100U);
+  EXPECT_LE(faulty_.started() - before, 110U);
+}
+
+TEST_F(TreeMovesTest, AcrossManyPages) {
+  fill(2500);
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), expected_keys(2500));
+}
+
+/// Wherever it is killed, the next daemon shows the new tree and ends the move.
+TEST_F(TreeMovesTest, AreEndedByTheNextDaemonWhereverTheFirstIsKilled) {
+  fill(70);
+  const Operation kinds[] = {Operation::kList, Operation::kCopy, Operation::kDeleteMany};
+  for (const Operation kind : kinds) {
+    for (std::uint64_t at = 1; at < 80; at += kind == Operation::kCopy ? 9 : 1) {
+      folder_->refresh();
+      ASSERT_TRUE(lookup("d"));
+      faulty_.before({.operation = kind, .from = at}, [&] {
+        faulty_.fail_everything(Error{Errc::kUnavailable, "killed", {}});
+      });
+      const auto renamed = rename("d", "n");
+      const bool all = renamed && drain();
+      kill_and_begin();
+      faulty_.fail_everything(std::nullopt);
+      faulty_.heal();
+      if (renamed) {
+        EXPECT_EQ(lookup("d").error().code, Errc::kNotFound) << at;
+        EXPECT_EQ(names(inode_of("n")).size(), 73U) << at;
+      }
+      folder_->resume();
+      ASSERT_TRUE(drain());
+      if (renamed) {
+        ASSERT_EQ(store_.keys(), expected_keys(70)) << at;
+        ASSERT_TRUE(rename("n", "d"));
+        ASSERT_TRUE(drain());
+      }
+      ASSERT_EQ(store_.keys().size(), 73U);
+      if (all) break;  // it was not killed any more
+    }
+  }
+}
+
+TEST_F(TreeMovesTest, TakeWhatIsWrittenBelowThemMeanwhile) {
+  fill(3);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  const InodeNumber n = inode_of("n");
+  EXPECT_FALSE(write_file(n, "1000", "changed"));  // kept, and tried again
+  EXPECT_EQ(read_file(n, "1000"), "changed");
+  faulty_.heal();
+  ASSERT_TRUE(write_file(n, "1001", "changed too"));
+  ASSERT_TRUE(write_file(n, "new", "new"));
+  ASSERT_TRUE(folder_->unlink(context(), n, "1002"));
+  ASSERT_TRUE(
+      folder_->rename(context(), inode_of("e", n), "deep", kRoot, "out", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(),
+            (std::vector<std::string>{"users/alice/n/", "users/alice/n/1000", "users/alice/n/1001",
+                                      "users/alice/n/e/", "users/alice/n/new", "users/alice/out"}));
+  EXPECT_EQ(store_.content("users/alice/n/1000"), "changed");
+  EXPECT_EQ(store_.content("users/alice/n/1001"), "changed too");
+  EXPECT_EQ(store_.content("users/alice/out"), "deep");
+}
+
+TEST_F(TreeMovesTest, WhatWasWrittenBelowThemIsNotUndoneByTheNextDaemon) {
+  fill(3);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  faulty_.heal();
+  faulty_.fail({.operation = Operation::kDeleteMany, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "stopped", {}});
+  const InodeNumber n = inode_of("n");
+  ASSERT_TRUE(write_file(n, "1000", "changed"));
+  ASSERT_TRUE(folder_->unlink(context(), n, "1001"));
+  EXPECT_FALSE(drain());
+  kill_and_begin();
+  faulty_.heal();
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/n/1000"), "changed");
+  EXPECT_EQ(store_.keys(),
+            (std::vector<std::string>{"users/alice/n/", "users/alice/n/1000", "users/alice/n/1002",
+                                      "users/alice/n/e/", "users/alice/n/e/deep"}));
+}
+
+TEST_F(TreeMovesTest, ReachOpenAndDirtyFiles) {
+  fill(2);
+  const InodeNumber d = inode_of("d");
+  const auto reader = folder_->open(context(), inode_of("1001", d), O_RDONLY);
+  const auto writer = folder_->open(context(), inode_of("1000", d), O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), writer->handle, as_bytes("more"), 1));
+  auto fresh = folder_->create(context(), d, "fresh", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(folder_->write(context(), fresh->second.handle, as_bytes("fresh"), 0));
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_EQ(read_handle(reader->handle, {0, 10}), "1");
+  ASSERT_TRUE(flush(writer->handle));
+  ASSERT_TRUE(flush(fresh->second.handle));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(read_handle(reader->handle, {0, 10}), "1");
+  EXPECT_EQ(store_.content("users/alice/n/1000"), "0more");
+  EXPECT_EQ(store_.content("users/alice/n/fresh"), "fresh");
+  EXPECT_EQ(store_.content("users/alice/d/fresh"), std::nullopt);
+  for (const auto handle : {reader->handle, writer->handle, fresh->second.handle})
+    folder_->release(handle);
+}
+
+TEST_F(TreeMovesTest, TakeTheNotesOfStagedFilesAlong) {
+  fill(1);
+  const InodeNumber d = inode_of("d");
+  faulty_.fail({.operation = Operation::kPut, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "gone", {}});
+  EXPECT_FALSE(write_file(d, "staged", "precious"));
+  ASSERT_TRUE(rename("d", "n"));
+  kill_and_begin();
+  faulty_.heal();
+  EXPECT_EQ(read_file(inode_of("n"), "staged"), "precious");
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/n/staged"), "precious");
+  EXPECT_EQ(store_.content("users/alice/d/staged"), std::nullopt);
+}
+
+TEST_F(TreeMovesTest, CheckBeforeTheFirstCopy) {
+  const std::string part = "/" + std::string(252, 'x');
+  store_.put("users/alice/d" + part + part + part, "x");
+  const std::string longer(255, 'n');
+  EXPECT_EQ(rename("d", longer).error().code, Errc::kNameTooLong);
+  folder_->refresh();
+  store_.put_with("users/alice/a/cold", "x", {.storage_class = "Archive"});
+  EXPECT_EQ(rename("a", "b").error().code, Errc::kArchived);
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
+  EXPECT_TRUE(lookup("a"));
+  store_.restore("users/alice/a/cold");
+}
+
+TEST_F(TreeMovesTest, LeaveAnotherClientsObjectAtTheNewKeyAlone) {
+  fill(2);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  faulty_.heal();
+  store_.put("users/alice/n/1000", "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/n/1000"), "theirs");
+  std::string ours;
+  for (const std::string& key : store_.keys())
+    if (key.starts_with("users/alice/n/1000.conflict-")) ours = *store_.content(key);
+  EXPECT_EQ(ours, "0");
+}
+
+TEST_F(TreeMovesTest, TakeAlongWhatAnotherClientPutsUnderTheOldName) {
+  fill(2);
+  faulty_.before({.operation = Operation::kDeleteMany},
+                 [&] { store_.put("users/alice/d/late", "late"); });
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/n/late"), "late");
+  EXPECT_EQ(store_.content("users/alice/d/late"), std::nullopt);
+}
+
+TEST_F(TreeMovesTest, EndBeforeTheOldNameIsUsedAgain) {
+  fill(2);
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(write_file(inode_of("d"), "1000", "another"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/d/1000"), "another");
+  EXPECT_EQ(store_.content("users/alice/n/1000"), "0");
+}
+
+TEST_F(TreeMovesTest, FollowEachOther) {
+  fill(2);
+  ASSERT_TRUE(rename("d", "m"));
+  ASSERT_TRUE(rename("m", "n"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), expected_keys(2));
+}
+
+TEST_F(TreeMovesTest, KeepAParentThatWouldVanish) {
+  store_.put("users/alice/p/d/f", "x");
+  ASSERT_TRUE(folder_->rename(context(), inode_of("p"), "d", kRoot, "d", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/d/f", "users/alice/p/"}));
+}
+
+TEST_F(TreeMovesTest, ReplaceAnEmptyDirectoryAndTakeTheirOwnMode) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0700));
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "n", 0755));
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(drain());
+  clock_.advance(std::chrono::minutes(5));
+  EXPECT_EQ(lookup("n")->attributes.mode & 07777U, 0700U);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -13,6 +13,11 @@
 #include <spdlog/sinks/systemd_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "stsfs/base/clock.h"
+#include "stsfs/base/log_format.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+
 namespace stsfs {
 namespace {
 
@@ -21,6 +26,7 @@ constexpr std::size_t kFilesKept = 3;
 constexpr std::array kLevelNames{"trace", "debug", "info", "warning", "error", "off"};
 
 std::atomic<LogLevel> current_level{LogLevel::kInfo};
+std::atomic<bool> as_json{false};
 
 spdlog::level::level_enum spd_level(LogLevel level) {
   switch (level) {
@@ -67,7 +73,32 @@ void install(spdlog::sink_ptr sink, LogTarget target) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+/// A JSON string, quotes included; what is no UTF-8 comes as \xNN.
+std::string json_text(std::string_view text) {
+  std::string out = "\"";
+  for (char c : printable(text, 4 * text.size() + 4)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + '"';
+}
+
+/// The sink's own pattern would stand before it.
+void log_json_line(LogLevel level, std::string_view layer, std::string_view message) {
+  static const bool bare = [] {
+    spdlog::default_logger_raw()->set_pattern("%v");
+    return true;
+  }();
+  (void)bare;
+  spdlog::default_logger_raw()->log(
+      spd_level(level), R"({{"time":"{}","level":"{}","layer":{},"message":{}}})",
+      format_iso8601_millis(system_clock().wall()), kLevelNames[static_cast<std::size_t>(level)],
+      json_text(layer), json_text(message));
+}
+
 }  // namespace
+
+void log_as_json(bool json) { as_json = json; }
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
   for (std::size_t i = 0; i < kLevelNames.size(); ++i)
@@ -92,6 +123,7 @@ void flush_log() { spdlog::default_logger_raw()->flush(); }
 
 void log_line(LogLevel level, std::string_view layer, std::string_view message) {
   if (level < log_level() || level == LogLevel::kOff) return;
+  if (as_json.load(std::memory_order_relaxed)) return log_json_line(level, layer, message);
   spdlog::default_logger_raw()->log(spd_level(level), "{}: {}", layer, message);
 }
 

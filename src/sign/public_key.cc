@@ -1,12 +1,16 @@
 #include "stsfs/sign/public_key.h"
 
+#include <string>
 #include <utility>
 #include <vector>
 
 #include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 
 #include "openssl_handles.h"
@@ -18,9 +22,15 @@ namespace {
 using EvpKey = Handle<EVP_PKEY, EVP_PKEY_free>;
 using Bio = Handle<BIO, BIO_free_all>;
 using Certificate = Handle<X509, X509_free>;
+using BigNumber = Handle<BIGNUM, BN_free>;
+using ParameterBuilder = Handle<OSSL_PARAM_BLD, OSSL_PARAM_BLD_free>;
+using Parameters = Handle<OSSL_PARAM, OSSL_PARAM_free>;
+using EvpKeyContext = Handle<EVP_PKEY_CTX, EVP_PKEY_CTX_free>;
 using EcdsaSignature = Handle<ECDSA_SIG, ECDSA_SIG_free>;
 
 constexpr int kRsaBitsMin = 2'048;
+constexpr std::size_t kRsaBytesMax =
+    1'024;  // 8,192 bits: more would cost a server too much a token
 constexpr int kP256Half = 32;
 
 Bio reader_of(std::string_view text) {
@@ -33,6 +43,45 @@ EvpKey parse(std::string_view pem) {
   bio = reader_of(pem);
   const Certificate certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   return EvpKey(certificate ? X509_get_pubkey(certificate.get()) : nullptr);
+}
+
+BigNumber number_of(std::string_view bytes) {
+  return BigNumber(BN_bin2bn(reinterpret_cast<const unsigned char*>(bytes.data()),
+                             static_cast<int>(bytes.size()), nullptr));
+}
+
+/// A key of the kind `name` from what `builder` holds; null when OpenSSL finds it is none.
+EvpKey key_of(const char* name, OSSL_PARAM_BLD* builder) {
+  const Parameters parameters(OSSL_PARAM_BLD_to_param(builder));
+  const EvpKeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, name, nullptr));
+  EVP_PKEY* key = nullptr;
+  if (!parameters || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
+      EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_PUBLIC_KEY, parameters.get()) != 1)
+    return {};
+  return EvpKey(key);
+}
+
+EvpKey rsa_of(const BigNumber& modulus, const BigNumber& exponent) {
+  const ParameterBuilder builder(OSSL_PARAM_BLD_new());
+  if (!builder || !modulus || !exponent || BN_is_zero(modulus.get()) ||
+      !BN_is_odd(exponent.get()) ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_N, modulus.get()) != 1 ||
+      OSSL_PARAM_BLD_push_BN(builder.get(), OSSL_PKEY_PARAM_RSA_E, exponent.get()) != 1)
+    return {};
+  return key_of("RSA", builder.get());
+}
+
+EvpKey p256_of(std::string_view x, std::string_view y) {
+  std::string point("\x04", 1);  // SEC 1, section 2.3.3: not compressed
+  point.append(x).append(y);
+  const ParameterBuilder builder(OSSL_PARAM_BLD_new());
+  if (!builder ||
+      OSSL_PARAM_BLD_push_utf8_string(builder.get(), OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) !=
+          1 ||
+      OSSL_PARAM_BLD_push_octet_string(builder.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
+                                       point.size()) != 1)
+    return {};
+  return key_of("EC", builder.get());
 }
 
 bool is_p256(const EVP_PKEY* key) {
@@ -73,6 +122,27 @@ Result<PublicKey> PublicKey::from_pem(std::string_view pem) {
   key->key = parse(pem);
   ERR_clear_error();
   if (!key->key) return fail(Errc::kInvalid, "not a public key or certificate in PEM");
+  return checked(std::move(key));
+}
+
+Result<PublicKey> PublicKey::from_rsa(std::string_view modulus, std::string_view exponent) {
+  auto key = std::make_shared<Key>();
+  if (modulus.size() <= kRsaBytesMax && exponent.size() <= sizeof(std::uint64_t))
+    key->key = rsa_of(number_of(modulus), number_of(exponent));
+  ERR_clear_error();
+  if (!key->key) return fail(Errc::kInvalid, "not the numbers of an RSA key");
+  return checked(std::move(key));
+}
+
+Result<PublicKey> PublicKey::from_p256(std::string_view x, std::string_view y) {
+  auto key = std::make_shared<Key>();
+  if (x.size() == kP256Half && y.size() == kP256Half) key->key = p256_of(x, y);
+  ERR_clear_error();
+  if (!key->key) return fail(Errc::kInvalid, "not a point on P-256");
+  return checked(std::move(key));
+}
+
+Result<PublicKey> PublicKey::checked(std::shared_ptr<Key> key) {
   EVP_PKEY* raw = key->key.get();
   if (EVP_PKEY_is_a(raw, "RSA") == 1) {
     if (EVP_PKEY_get_bits(raw) < kRsaBitsMin)

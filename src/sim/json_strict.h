@@ -1,6 +1,5 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,10 +8,7 @@
 
 namespace stsfs::sim {
 
-/// JSON without the freedoms that make a policy mean two things: no name twice in one object, no
-/// nesting deeper than kJsonDepthMax. The error says line and column.
+/// JSON that means one thing (sign/strict_json.h). The error says line and column.
 Result<nlohmann::json> parse_json_strictly(std::string_view text);
-
-inline constexpr int kJsonDepthMax = 64;
 
 }  // namespace stsfs::sim

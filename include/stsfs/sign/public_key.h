@@ -18,6 +18,9 @@ class PublicKey {
   /// An RSA key of at least 2,048 bits or one on P-256, as PEM (`BEGIN PUBLIC KEY` or a
   /// certificate).
   static Result<PublicKey> from_pem(std::string_view pem);
+  /// The same from their numbers, big-endian, as a JSON Web Key has them (RFC 7518, section 6).
+  static Result<PublicKey> from_rsa(std::string_view modulus, std::string_view exponent);
+  static Result<PublicKey> from_p256(std::string_view x, std::string_view y);
 
   Kind kind() const { return kind_; }
   /// RSA: PKCS #1 v1.5 with SHA-256. P-256: ECDSA with SHA-256, the signature as r and s of 32
@@ -26,6 +29,8 @@ class PublicKey {
 
  private:
   struct Key;
+  /// Takes the key over when it is of a kind and strength that we take.
+  static Result<PublicKey> checked(std::shared_ptr<Key> key);
   PublicKey(std::shared_ptr<const Key> key, Kind kind) : key_(std::move(key)), kind_(kind) {}
   std::shared_ptr<const Key> key_;
   Kind kind_;

@@ -8,9 +8,11 @@ packages=(
   g++ cmake ninja-build pkg-config ccache git
   libfuse3-dev libcurl4-openssl-dev libssl-dev libpugixml-dev libexpected-dev libspdlog-dev libfmt-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libisal-dev
-  libmicrohttpd-dev libsodium-dev libsystemd-dev
+  libmicrohttpd-dev libgnutls28-dev libsodium-dev libpq-dev libsystemd-dev
   # to mount
   fuse3 ca-certificates
+  # to test the vending server: its other database, a browser
+  postgresql chromium chromium-driver
   # to test: GoogleTest, a second compiler with its checkers and fuzzers, programs that use a mount
   libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
   attr curl file gdb man-db openssl procps psmisc python3 rsync s3fs rclone sqlite3 time xxd

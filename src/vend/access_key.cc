@@ -25,10 +25,7 @@ Secret member(nlohmann::json& object, const char* name) {
   return Secret(std::move(found->get_ref<std::string&>()));
 }
 
-Result<sts::AccessKey> from_file(const std::string& file) {
-  const auto text = read_private_file(file);
-  if (!text) return fail(text.error(), "AccessKey");
-  nlohmann::json document = nlohmann::json::parse(text->reveal(), nullptr, false);
+Result<sts::AccessKey> key_of(nlohmann::json& document, const std::string& file) {
   if (!document.is_object())
     return fail(Errc::kInvalid, "AccessKey: " + printable(file) + " is no JSON object");
   nlohmann::json& object = document.contains("AccessKey") && document["AccessKey"].is_object()
@@ -42,9 +39,26 @@ Result<sts::AccessKey> from_file(const std::string& file) {
   return key;
 }
 
+Result<AccessKeys> from_file(const std::string& file) {
+  const auto text = read_private_file(file);
+  if (!text) return fail(text.error(), "AccessKey");
+  nlohmann::json document = nlohmann::json::parse(text->reveal(), nullptr, false);
+  if (!document.is_array()) document = nlohmann::json::array({std::move(document)});
+  if (document.empty() || document.size() > kAccessKeysMax)
+    return fail(Errc::kInvalid,
+                "AccessKey: " + printable(file) + " holds one key, or a list of two");
+  AccessKeys keys;
+  for (nlohmann::json& one : document) {
+    auto key = key_of(one, file);
+    if (!key) return fail(std::move(key.error()));
+    keys.push_back(std::move(*key));
+  }
+  return keys;
+}
+
 }  // namespace
 
-Result<sts::AccessKey> load_access_key(const std::string& file, const Environment& environment) {
+Result<AccessKeys> load_access_keys(const std::string& file, const Environment& environment) {
   if (!file.empty()) return from_file(file);
   const char* id = environment(kIdName);
   const char* secret = environment(kSecretName);
@@ -52,11 +66,12 @@ Result<sts::AccessKey> load_access_key(const std::string& file, const Environmen
     return fail(Errc::kInvalid,
                 std::string("AccessKey: name a file with access_key_file, or set ") + kIdName +
                     " and " + kSecretName);
-  sts::AccessKey key{id, Secret(std::string_view(secret))};
-  if (!is_key_text(key.id) || !is_key_text(key.secret.reveal()))
+  AccessKeys keys;
+  keys.push_back({id, Secret(std::string_view(secret))});
+  if (!is_key_text(keys[0].id) || !is_key_text(keys[0].secret.reveal()))
     return fail(Errc::kInvalid, std::string("AccessKey: ") + kIdName + " or " + kSecretName +
                                     " has characters that no key has");
-  return key;
+  return keys;
 }
 
 }  // namespace stsfs::vend

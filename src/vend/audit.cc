@@ -28,6 +28,7 @@ std::string line_of(const AuditEvent& event, WallTime now) {
       {"address", event.address},
       {"reason", event.reason},
       {"access_key_id", event.access_key_id},
+      {"session", event.session},
       {"expiration", event.expiration},
       {"request_id", event.request_id}};
   for (const auto& [name, value] : members)
@@ -37,10 +38,11 @@ std::string line_of(const AuditEvent& event, WallTime now) {
 
 }  // namespace
 
-Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& path, const Clock& clock) {
+Result<std::unique_ptr<AuditLog>> AuditLog::open(const std::string& path, const Clock& clock,
+                                                 bool sync) {
   auto fd = open_file(path);
   if (!fd) return fail(std::move(fd.error()));
-  return std::unique_ptr<AuditLog>(new AuditLog(path, std::move(*fd), clock));
+  return std::unique_ptr<AuditLog>(new AuditLog(path, std::move(*fd), clock, sync));
 }
 
 Result<void> AuditLog::reopen() {
@@ -62,6 +64,8 @@ void AuditLog::record(const AuditEvent& event) {
   const ssize_t written = write(fd_.get(), whole.data(), whole.size());
   if (written != static_cast<ssize_t>(whole.size()))
     log_error("audit", "could not write {}; the line: {}", printable(path_), line);
+  else if (sync_ && fdatasync(fd_.get()) != 0)
+    log_error("audit", "could not bring {} to the disk", printable(path_));
 }
 
 }  // namespace stsfs::vend

@@ -1,105 +1,12 @@
 #include "config.h"
 
-#include <set>
-#include <utility>
-
-#include <toml++/toml.h>
-
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
+#include "stsfs/sts/session_policy.h"
+#include "table_reader.h"
 
 namespace stsfs::vend {
 namespace {
-
-/// Reads one table, remembers what it asked for, and complains about the rest.
-class TableReader {
- public:
-  TableReader(const toml::table& table, std::string name, const std::string& file,
-              std::string& complaint)
-      : table_(table), name_(std::move(name)), file_(file), complaint_(complaint) {}
-
-  void read(const char* key, std::string& into, bool required = false) {
-    if (const toml::node* node = find(key, required)) {
-      if (const auto* value = node->as_string())
-        into = value->get();
-      else
-        complain(key, node, "must be a string");
-    }
-    if (required && into.empty()) complain(key, nullptr, "must not be empty");
-  }
-  void read(const char* key, bool& into) {
-    if (const toml::node* node = find(key, false)) {
-      if (const auto* value = node->as_boolean())
-        into = value->get();
-      else
-        complain(key, node, "must be true or false");
-    }
-  }
-  void read(const char* key, int& into, std::int64_t least, std::int64_t most) {
-    if (const toml::node* node = find(key, false)) {
-      const auto* value = node->as_integer();
-      if (value == nullptr || value->get() < least || value->get() > most)
-        complain(key, node,
-                 "must be a number from " + std::to_string(least) + " to " + std::to_string(most));
-      else
-        into = static_cast<int>(value->get());
-    }
-  }
-  void read(const char* key, std::chrono::seconds& into, std::int64_t least, std::int64_t most) {
-    int seconds = static_cast<int>(into.count());
-    read(key, seconds, least, most);
-    into = std::chrono::seconds(seconds);
-  }
-  template <class T>
-  void choose(const char* key, T& into,
-              std::initializer_list<std::pair<std::string_view, T>> choices) {
-    const toml::node* node = find(key, false);
-    if (node == nullptr) return;
-    const auto text = node->value<std::string_view>();
-    std::string names;
-    for (const auto& [name, value] : choices) {
-      if (text == name) {
-        into = value;
-        return;
-      }
-      names += (names.empty() ? "" : " or ") + std::string(name);
-    }
-    complain(key, node, "must be " + names);
-  }
-  const toml::table* table(const char* key) {
-    const toml::node* node = find(key, false);
-    if (node == nullptr) return nullptr;
-    if (!node->is_table()) complain(key, node, "must be a table");
-    return node->as_table();
-  }
-  void check(const char* key, const Result<void>& result) {
-    if (!result) complain(key, table_.get(key), result.error().message);
-  }
-  void complain(const char* key, const toml::node* node, const std::string& what) {
-    const auto line = node != nullptr ? node->source().begin.line : table_.source().begin.line;
-    if (complaint_.empty())
-      complaint_ = file_ + ":" + std::to_string(line) + ": " + name_ + key + " " + what;
-  }
-  void refuse_unknown() {
-    for (const auto& [key, node] : table_)
-      if (!asked_.contains(std::string(key.str())))
-        complain(std::string(key.str()).c_str(), &node, "is no key of this configuration");
-  }
-
- private:
-  const toml::node* find(const char* key, bool required) {
-    asked_.insert(key);
-    const toml::node* node = table_.get(key);
-    if (node == nullptr && required) complain(key, nullptr, "is missing");
-    return node;
-  }
-
-  const toml::table& table_;
-  const std::string name_;
-  const std::string& file_;
-  std::string& complaint_;
-  std::set<std::string> asked_;
-};
 
 void read_sts(TableReader& reader, StsConfig& sts) {
   reader.read("endpoint", sts.client.endpoint, true);
@@ -117,46 +24,90 @@ void read_sts(TableReader& reader, StsConfig& sts) {
   reader.refuse_unknown();
 }
 
-void read_folder(TableReader& reader, FolderConfig& folder) {
-  reader.read("endpoint", folder.endpoint, true);
-  reader.read("region", folder.region, true);
-  reader.read("bucket", folder.bucket, true);
-  reader.read("prefix", folder.prefix);
-  reader.choose("permissions", folder.access,
-                {{"rw", sts::Access::kReadWrite}, {"ro", sts::Access::kReadOnly}});
-  reader.read("versioning", folder.versioning);
-  reader.read("hierarchical_namespace", folder.hierarchical_namespace);
-  reader.check("endpoint",
-               sts::StsOptions{.endpoint = folder.endpoint}.validate().map_error([](Error error) {
-                 error.message = "reads https://HOST[:PORT], without a path";
-                 return error;
-               }));
-  reader.check("prefix", sts::check_prefix_template(folder.prefix));
-  // With the longest name there can be: no user is to find out later.
-  auto prefix = sts::expand_prefix(folder.prefix, std::string(64, 'x'));
-  auto policy = sts::session_policy({.bucket = folder.bucket, .prefix = prefix ? *prefix : "x/"});
-  if (!policy) reader.complain("bucket", nullptr, ": " + policy.error().message);
-  reader.refuse_unknown();
-}
-
 void read_limits(TableReader& reader, Limits& limits) {
   reader.read("connections_max", limits.connections_max, 1, 100'000);
   reader.read("connections_per_address_max", limits.connections_per_address_max, 1, 100'000);
   reader.read("request_timeout_seconds", limits.request_timeout, 1, 600);
   reader.read("idle_timeout_seconds", limits.idle_timeout, 1, 3'600);
+  reader.read("requests_per_second", limits.requests_per_second, 0, 1'000'000);
+  reader.read("lockout_failures", limits.lockout_failures, 0, 1'000'000);
+  reader.refuse_unknown();
+}
+
+bool is_web_address(const std::string& url) {
+  return (url.starts_with("https://") || url.starts_with("http://")) &&
+         url.find_first_of(" \t\"<>\\") == std::string::npos;
+}
+
+void read_oidc(TableReader& reader, OidcConfig& oidc) {
+  reader.read("issuer", oidc.issuer, true);
+  reader.read("audiences", oidc.audiences);
+  reader.read("jwks_uri", oidc.jwks_uri);
+  reader.read("user_claim", oidc.user_claim);
+  reader.read("groups_claim", oidc.groups_claim);
+  reader.read("provision", oidc.provision);
+  reader.read("local_users", oidc.local_users);
+  reader.read("ca_file", oidc.ca_file);
+  if (!is_web_address(oidc.issuer)) reader.complain("issuer", nullptr, "must be a URL");
+  if (!oidc.jwks_uri.empty() && !is_web_address(oidc.jwks_uri))
+    reader.complain("jwks_uri", nullptr, "must be a URL");
+  if (oidc.audiences.empty()) reader.complain("audiences", nullptr, "must name one at least");
+  reader.refuse_unknown();
+}
+
+void read_device(TableReader& reader, DeviceConfig& device) {
+  reader.read("lifetime_seconds", device.lifetime, 5, 3'600);
+  reader.read("pause_seconds", device.pause, 1, 60);
+  reader.refuse_unknown();
+}
+
+void read_password(TableReader& reader, PasswordConfig& password) {
+  reader.read("target_milliseconds", password.target_milliseconds, 1, 5'000);
+  reader.read("memory_mib", password.memory_mib, 8, 4'096);
   reader.refuse_unknown();
 }
 
 void read_top(TableReader& reader, Config& config) {
   reader.read("listen", config.listen);
+  reader.read("public_url", config.public_url);
   reader.read("tls_certificate", config.tls_certificate);
   reader.read("tls_key", config.tls_key);
+  reader.read("tls_client_ca", config.tls_client_ca);
+  reader.read("trusted_proxies", config.trusted_proxies);
+  reader.read("run_as", config.run_as);
   reader.read("database", config.database, true);
   reader.read("access_key_file", config.access_key_file);
+  reader.read("admin_token_file", config.admin_token_file);
   reader.read("audit_log", config.audit_log);
+  reader.read("audit_sync", config.audit_sync);
+  reader.choose("log_format", config.log_json, {{"text", false}, {"json", true}});
+  reader.read("self_test", config.self_test);
   reader.read("token_lifetime_seconds", config.token_lifetime, 10, 10 * 366 * 86'400LL);
   if (config.tls_certificate.empty() != config.tls_key.empty())
     reader.complain("tls_certificate", nullptr, "and tls_key belong together");
+  if (!config.tls_client_ca.empty() && config.tls_certificate.empty())
+    reader.complain("tls_client_ca", nullptr, "needs tls_certificate");
+  if (!config.public_url.empty() &&
+      (!is_web_address(config.public_url) || config.public_url.ends_with('/')))
+    reader.complain("public_url", nullptr, "reads https://HOST, without a slash at its end");
+  for (const std::string& proxy : config.trusted_proxies)
+    reader.check("trusted_proxies", sts::check_source_address(proxy));
+}
+
+/// `[[user]]` or `[[group]]`: what `[folder]` says, and the rule's own over it.
+std::vector<FolderRule> read_rules(TableReader& top, const char* kind, const FolderConfig& common,
+                                   const std::string& file, std::string& complaint) {
+  std::vector<FolderRule> rules;
+  for (const toml::table* table : top.tables(kind)) {
+    TableReader reader(*table, std::string(kind) + ".", file, complaint);
+    FolderRule rule{"", common};
+    reader.read("name", rule.name, true);
+    read_folder(reader, rule.folder, false);
+    for (const FolderRule& other : rules)
+      if (other.name == rule.name) reader.complain("name", table->get("name"), "stands twice");
+    rules.push_back(std::move(rule));
+  }
+  return rules;
 }
 
 constexpr std::string_view kExample =
@@ -168,6 +119,14 @@ tls_key = "/etc/stsfs/vend.key"    # mode 0600; without TLS only a loopback addr
 database = "/var/lib/stsfs-vend/users.db"
 access_key_file = "/etc/stsfs/vend-access-key.json"   # mode 0600: {"AccessKeyId": "…", "AccessKeySecret": "…"}
 audit_log = "/var/log/stsfs-vend/audit.log"
+# audit_sync = false               # true: each line is on the disk before its decision takes effect
+# admin_token_file = "/etc/stsfs/vend-admin-token"    # mode 0600; opens /v1/admin and /metrics
+# public_url = "https://vend.example.com"             # as people reach it
+# run_as = "stsfs-vend"            # when started as root
+# tls_client_ca = ""               # PEM; only clients with a certificate of this CA
+# trusted_proxies = []             # addresses whose X-Forwarded-For is believed
+# log_format = "text"              # or "json"
+# self_test = true                 # one AssumeRole at the start
 # token_lifetime_seconds = 7776000   # a login that is used renews itself
 
 [sts]
@@ -184,15 +143,53 @@ endpoint = "https://oss-cn-hangzhou.aliyuncs.com"
 region = "cn-hangzhou"
 bucket = "examplebucket"
 prefix = "users/${user}/"
-# permissions = "rw"               # or "ro"
+# permissions = "rw"               # or "ro", "upload-only", "shared" (a prefix without ${user})
+# policy_file = ""                 # a template of your own instead; stsfs-vend policy session prints the shipped one
+# allow_acl = false                # more statements: object ACLs, restore, versions, tagging
+# allow_restore = false
+# allow_versions = false
+# allow_tagging = false
+# source_addresses = []            # addresses or CIDR blocks that the credential works from
+# storage_class = ""
+# quota = ""                       # like "10G"; shown to the user
 # versioning = false
 # hierarchical_namespace = false
+
+# What [folder] says holds for all; a rule says what is different for one group or user, also
+# role_arn, external_id, sts_endpoint and duration_seconds. The user's own goes first, then the
+# first group.
+# [[group]]
+# name = "guests"
+# permissions = "ro"
+# [[user]]
+# name = "alice"
+# bucket = "alicebucket"
+
+# [oidc]                           # tokens of an OpenID provider as logins
+# issuer = "https://id.example.com"
+# audiences = ["stsfs"]
+# jwks_uri = ""                    # empty: from the provider's discovery document
+# user_claim = "sub"
+# groups_claim = ""
+# provision = true                 # add who comes for the first time
+# local_users = false              # a token may stand for a password user of that name
+# ca_file = ""
+
+# [device]
+# lifetime_seconds = 600
+# pause_seconds = 5
+
+# [password]
+# target_milliseconds = 100        # what a login costs on this machine
+# memory_mib = 64
 
 # [limits]
 # connections_max = 1000
 # connections_per_address_max = 100
 # request_timeout_seconds = 15
 # idle_timeout_seconds = 60
+# requests_per_second = 200        # from one address; 0: any number
+# lockout_failures = 100           # of one name in a row; 0: never
 )";
 
 }  // namespace
@@ -203,16 +200,31 @@ Result<Config> parse_config(std::string_view text, const std::string& file) try 
   std::string complaint;
   TableReader top(document, "", file, complaint);
   read_top(top, config);
-  const toml::table empty;
-  const toml::table* sts = top.table("sts");
-  TableReader sts_reader(sts != nullptr ? *sts : empty, "sts.", file, complaint);
-  read_sts(sts_reader, config.sts);
-  const toml::table* folder = top.table("folder");
-  TableReader folder_reader(folder != nullptr ? *folder : empty, "folder.", file, complaint);
-  read_folder(folder_reader, config.folder);
-  const toml::table* limits = top.table("limits");
-  TableReader limits_reader(limits != nullptr ? *limits : empty, "limits.", file, complaint);
-  read_limits(limits_reader, config.limits);
+  static const toml::table empty;
+  const auto section = [&](const char* name) {
+    const toml::table* table = top.table(name);
+    return TableReader(table != nullptr ? *table : empty, std::string(name) + ".", file, complaint);
+  };
+  TableReader sts = section("sts");
+  read_sts(sts, config.sts);
+  config.folder.sts_endpoint = config.sts.client.endpoint;
+  config.folder.role_arn = config.sts.role_arn;
+  config.folder.external_id = config.sts.external_id;
+  config.folder.duration = config.sts.duration;
+  TableReader folder = section("folder");
+  read_folder(folder, config.folder, true);
+  config.groups = read_rules(top, "group", config.folder, file, complaint);
+  config.users = read_rules(top, "user", config.folder, file, complaint);
+  if (top.has("oidc")) {
+    TableReader oidc = section("oidc");
+    read_oidc(oidc, config.oidc);
+  }
+  TableReader device = section("device");
+  read_device(device, config.device);
+  TableReader password = section("password");
+  read_password(password, config.password);
+  TableReader limits = section("limits");
+  read_limits(limits, config.limits);
   top.refuse_unknown();
   if (!complaint.empty()) return fail(Errc::kInvalid, complaint);
   return config;

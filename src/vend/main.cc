@@ -1,169 +1,194 @@
-#include <pthread.h>
-#include <signal.h>
-#include <unistd.h>
-
-#include <array>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
-#include "access_key.h"
 #include "audit.h"
+#include "audit_command.h"
 #include "config.h"
-#include "server.h"
-#include "service.h"
+#include "exit_codes.h"
+#include "policy_command.h"
+#include "serve_command.h"
+#include "sql.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/process.h"
-#include "stsfs/base/text.h"
 #include "user_commands.h"
-#include "user_store.h"
 
 // stsfs-vend: checks who a person is and hands out a temporary credential for that person's folder.
 namespace stsfs::vend {
 namespace {
 
 constexpr const char* kDefaultConfig = "/etc/stsfs/vend.toml";
-constexpr std::chrono::seconds kGrace{10};
 
 int report(const Error& error) {
   std::fprintf(stderr, "stsfs-vend: %s\n", error.message.c_str());
   return error.code == Errc::kInvalid ? kExitUsage : kExitFailed;
 }
 
-Result<std::shared_ptr<const Settings>> load_settings(const std::string& file) {
+Result<void> with_database(const std::string& file,
+                           const std::function<Result<void>(SqlDatabase&, AuditLog&)>& work) {
   auto config = load_config(file);
   if (!config) return fail(std::move(config.error()));
-  auto key =
-      load_access_key(config->access_key_file, [](const char* name) { return getenv(name); });
-  if (!key) return fail(std::move(key.error()));
-  auto engine = http::Engine::create({.ca_file = config->sts.ca_file, .user_agent = "stsfs-vend"},
-                                     system_clock());
-  if (!engine) return fail(std::move(engine.error()));
-  auto client = sts::Client::create(**engine, system_clock(), config->sts.client);
-  if (!client) return fail(std::move(client.error()));
-  auto settings = std::make_shared<Settings>();
-  settings->config = std::move(*config);
-  settings->key = std::move(*key);
-  settings->engine = std::move(*engine);
-  settings->sts = std::move(*client);
-  return settings;
-}
-
-/// What cannot change without a restart keeps its place; the rest takes effect at once.
-void reload(const std::string& file, Service& service, AuditLog& audit) {
-  if (auto reopened = audit.reopen(); !reopened) log_error("vend", "{}", reopened.error().message);
-  auto settings = load_settings(file);
-  if (!settings) {
-    log_error("vend", "the configuration stays as it was: {}", settings.error().message);
-    return;
-  }
-  service.reload(std::move(*settings));
-  log_info("vend", "configuration reloaded");
-}
-
-sigset_t block_signals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // before the first thread
-  ::signal(SIGPIPE, SIG_IGN);
-  return signals;
-}
-
-Result<void> serve(const std::string& file) {
-  const sigset_t signals = block_signals();
-  auto settings = load_settings(file);
-  if (!settings) return fail(std::move(settings.error()));
-  const Config& config = (*settings)->config;
-  auto store = UserStore::open(config.database, system_clock());
-  if (!store) return fail(std::move(store.error()));
-  auto audit = AuditLog::open(config.audit_log, system_clock());
+  auto database = open_database(config->database);
+  if (!database) return fail(std::move(database.error()));
+  auto audit = AuditLog::open(config->audit_log, system_clock(), config->audit_sync);
   if (!audit) return fail(std::move(audit.error()));
-  auto options = server_options(config);
-  if (!options) return fail(std::move(options.error()));
-  auto service = Service::create(*settings, **store, **audit, PasswordCost{}, system_clock());
-  if (!service) return fail(std::move(service.error()));
-  auto server = Server::start(std::move(*options), **service);
-  if (!server) return fail(std::move(server.error()));
-  settings->reset();  // the service has it, until a reload
+  return work(**database, **audit);
+}
 
-  std::printf("VEND_URL=%s\n", (*server)->url().c_str());
-  std::fflush(stdout);
-  log_info("vend", "listening on {}", (*server)->url());
-  for (int signal = 0;;) {
-    if (sigwait(&signals, &signal) != 0) continue;
-    if (signal != SIGHUP) break;
-    reload(file, **service, **audit);
-  }
-  log_info("vend", "stopping");
-  (*server)->stop(kGrace);
+Result<void> print(Result<std::string> text) {
+  if (!text) return fail(std::move(text.error()));
+  std::fputs(text->c_str(), stdout);
   return {};
 }
 
-Result<void> with_store(const std::string& file,
-                        const std::function<Result<void>(UserStore&, AuditLog&)>& work) {
-  auto config = load_config(file);
-  if (!config) return fail(std::move(config.error()));
-  auto store = UserStore::open(config->database, system_clock());
-  if (!store) return fail(std::move(store.error()));
-  auto audit = AuditLog::open(config->audit_log, system_clock());
-  if (!audit) return fail(std::move(audit.error()));
-  return work(**store, **audit);
-}
-
-int run(int argc, char** argv) {
+/// The commands and what they write into; lives as long as the parsing.
+struct CommandLine {
   CLI::App app{"Hands out temporary credentials for each person's folder; see stsfs-vend(8)."};
-  app.set_version_flag("-V,--version", std::string("stsfs-vend ") + STSFS_VERSION);
-  app.require_subcommand(1);
   std::string file = kDefaultConfig;
-  std::string name;
-  bool password_on_stdin = false;
   Result<void> result;
-  const auto config_option = [&](CLI::App* command) {
+  bool ask_sts = false;
+  UserCommandLine user;
+  std::string login_id;
+  AuditQuery audit;
+  PolicyQuery policy{.prefix = "users/${user}/"};
+  std::string principal, role_arn;
+
+  CLI::App* with_config(CLI::App* command) {
     command->add_option("--config", file, "configuration file")->capture_default_str();
     return command;
-  };
-
-  auto* serve_command = config_option(app.add_subcommand("serve", "run the server"));
-  serve_command->callback([&] { result = serve(file); });
-  auto* check = config_option(
-      app.add_subcommand("check-config", "read the configuration, say what is wrong"));
-  check->callback([&] {
-    auto settings = load_settings(file);
-    if (!settings) result = fail(std::move(settings.error()));
-  });
-  app.add_subcommand("example-config", "print a configuration to start from")->callback([] {
-    std::fputs(std::string(example_config()).c_str(), stdout);
-  });
-
-  auto* user = app.add_subcommand("user", "manage users, also while the server runs");
-  user->require_subcommand(1);
-  const auto user_command = [&](const char* verb, const char* help, UserCommand command) {
-    auto* sub = config_option(user->add_subcommand(verb, help));
-    if (command != UserCommand::kList) sub->add_option("NAME", name)->required();
+  }
+  void add_server_commands() {
+    with_config(app.add_subcommand("serve", "run the server"))->callback([this] {
+      result = serve(file);
+    });
+    auto* check = with_config(
+        app.add_subcommand("check-config", "read the configuration, say what is wrong"));
+    check->add_flag("--ask-sts", ask_sts, "also try one AssumeRole");
+    check->callback([this] { result = check_config(file, ask_sts); });
+    app.add_subcommand("example-config", "print a configuration to start from")->callback([] {
+      std::fputs(std::string(example_config()).c_str(), stdout);
+    });
+  }
+  void add_user_command(CLI::App* parent, const char* verb, const char* help, UserCommand command) {
+    auto* sub = with_config(parent->add_subcommand(verb, help));
+    if (command != UserCommand::kList) sub->add_option("NAME", user.name)->required();
+    if (command == UserCommand::kGroups)
+      sub->add_option("GROUP", user.groups, "all groups of the user, or none");
     if (command == UserCommand::kAdd || command == UserCommand::kPassword)
-      sub->add_flag("--password-stdin", password_on_stdin, "read the password's line from stdin");
-    sub->callback([&, command] {
-      result = with_store(file, [&](UserStore& store, AuditLog& audit) {
-        return run_user_command(command, name, password_on_stdin, store, audit);
+      sub->add_flag("--password-stdin", user.password_on_stdin,
+                    "read the password's line from stdin");
+    sub->callback([this, command] {
+      user.command = command;
+      result = with_database(file, [this](SqlDatabase& database, AuditLog& log) {
+        return run_user_command(user, database, log);
       });
     });
-  };
-  user_command("add", "add a user", UserCommand::kAdd);
-  user_command("passwd", "set a password; ends the user's logins", UserCommand::kPassword);
-  user_command("disable", "refuse a user; ends the user's logins", UserCommand::kDisable);
-  user_command("enable", "admit a user again", UserCommand::kEnable);
-  user_command("list", "list users", UserCommand::kList);
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  return result ? 0 : report(result.error());
+  void add_user_commands() {
+    auto* parent = app.add_subcommand("user", "manage users, also while the server runs");
+    parent->require_subcommand(1);
+    add_user_command(parent, "add", "add a user", UserCommand::kAdd);
+    add_user_command(parent, "passwd", "set a password; ends the user's logins",
+                     UserCommand::kPassword);
+    add_user_command(parent, "disable", "refuse a user; ends the user's logins",
+                     UserCommand::kDisable);
+    add_user_command(parent, "enable", "admit a user again", UserCommand::kEnable);
+    add_user_command(parent, "delete", "forget a user; the folder stays as it is",
+                     UserCommand::kDelete);
+    add_user_command(parent, "unlock", "forget the failed logins of a name", UserCommand::kUnlock);
+    add_user_command(parent, "groups", "say which groups a user is in", UserCommand::kGroups);
+    add_user_command(parent, "list", "list users", UserCommand::kList);
+  }
+  void add_token_commands() {
+    auto* parent = app.add_subcommand("token", "manage logins");
+    parent->require_subcommand(1);
+    auto* list =
+        with_config(parent->add_subcommand("list", "list the logins of a user, or of everybody"));
+    list->add_option("USER", user.name);
+    list->callback([this] {
+      result = with_database(file, [this](SqlDatabase& database, AuditLog&) {
+        return list_tokens(user.name, database);
+      });
+    });
+    auto* revoke = with_config(parent->add_subcommand("revoke", "end a login"));
+    revoke->add_option("ID", login_id)->required();
+    revoke->callback([this] {
+      result = with_database(file, [this](SqlDatabase& database, AuditLog& log) {
+        return revoke_token(login_id, database, log);
+      });
+    });
+  }
+  void add_audit_command() {
+    auto* command = with_config(app.add_subcommand("audit", "print lines of the audit log"));
+    command->add_option("--user", audit.user, "only of this user");
+    command->add_option("--action", audit.action, "only this action");
+    command->add_option("--since", audit.since, "from this time on: 2026-01-02T03:04:05Z");
+    command->add_flag("--denied", audit.denied, "only what was refused");
+    command->callback([this] {
+      auto config = load_config(file);
+      result = config ? print_audit(config->audit_log, audit) : fail(std::move(config.error()));
+    });
+  }
+  void add_policy_options(CLI::App* command) {
+    command->add_option("--bucket", policy.bucket)->required();
+    command->add_option("--prefix", policy.prefix, "like users/${user}/")->capture_default_str();
+    command->add_option("--permissions", policy.access, "rw, ro, upload-only or shared")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, sts::Access>{{"rw", sts::Access::kReadWrite},
+                                               {"ro", sts::Access::kReadOnly},
+                                               {"upload-only", sts::Access::kUploadOnly},
+                                               {"shared", sts::Access::kSharedFolder}}));
+    command->add_flag("--allow-acl", policy.extras.acl);
+    command->add_flag("--allow-restore", policy.extras.restore);
+    command->add_flag("--allow-versions", policy.extras.versions);
+    command->add_flag("--allow-tagging", policy.extras.tagging);
+    command->add_flag("--plain-http", policy.plain_http, "do not deny plain HTTP: for tests");
+  }
+  void add_policy_commands() {
+    auto* parent = app.add_subcommand("policy", "print RAM policies");
+    parent->require_subcommand(1);
+    auto* session = parent->add_subcommand("session", "what one user's credential may do");
+    add_policy_options(session);
+    session->add_option("--user", policy.user)->required();
+    session->add_option("--source-address", policy.source_addresses,
+                        "only from this address or block");
+    session->add_option("--policy-file", policy.policy_file, "a template of your own");
+    session->callback([this] { result = print(print_session_policy(policy)); });
+    auto* role =
+        parent->add_subcommand("role", "the policy of the role: the bound of all credentials");
+    add_policy_options(role);
+    role->add_option("--user", policy.user, "has no effect: the role is for all");
+    role->callback([this] { result = print(print_role_policy(policy)); });
+    auto* trust = parent->add_subcommand("trust", "who may assume the role");
+    trust->add_option("--principal", principal, "acs:ram::ACCOUNT:user/NAME of the server")
+        ->required();
+    trust->callback([this] { result = print(print_trust_policy(principal)); });
+    auto* server = parent->add_subcommand("server", "the policy of the server's RAM user");
+    server->add_option("--role-arn", role_arn, "acs:ram::ACCOUNT:role/NAME")->required();
+    server->callback([this] { result = print(print_server_policy(role_arn)); });
+  }
+};
+
+int run(int argc, char** argv) {
+  CommandLine line;
+  line.app.set_version_flag("-V,--version", std::string("stsfs-vend ") + STSFS_VERSION);
+  line.app.require_subcommand(1);
+  line.add_server_commands();
+  line.add_user_commands();
+  line.add_token_commands();
+  line.add_audit_command();
+  line.add_policy_commands();
+  try {
+    line.app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return line.app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return line.result ? 0 : report(line.result.error());
 }
 
 }  // namespace

@@ -1,16 +1,21 @@
 #include "server.h"
 
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <microhttpd.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <thread>
 #include <utility>
 
+#include "client_address.h"
 #include "connection_watch.h"
 #include "listen_address.h"
 #include "stsfs/base/handle.h"
 #include "stsfs/base/log.h"
+#include "stsfs/base/mutex.h"
 #include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/worker_pool.h"
@@ -18,6 +23,10 @@
 // A request comes in on libmicrohttpd's thread, is suspended, answered by a pool thread, and
 // resumed. A pool thread touches nothing of it but its Call, which lives until the completion
 // callback; that comes after the resume.
+//
+// A reload puts a second libmicrohttpd on the same listening socket and takes the first off it:
+// that one serves the connections it has until they end. No connection is dropped, and no code of
+// ours changes a certificate in use.
 namespace stsfs::vend {
 namespace {
 
@@ -36,6 +45,7 @@ struct Call {
   ServiceRequest request;
   std::string body;
   bool too_large = false;
+  bool stranger = false;  ///< Came without the certificate that it needs.
   bool started = false;
   std::atomic<bool> done = false;
   ServiceResponse response;
@@ -67,19 +77,43 @@ void log_mhd(void*, const char* format, va_list arguments) noexcept {
   log_debug("vend", "libmicrohttpd: {}", printable(trim(line)));
 }
 
+/// libmicrohttpd decodes %-sequences as C strings end, at their first zero; ours stay as they came.
+std::size_t leave_escaped(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
+
+MHD_Result append_argument(void* query, MHD_ValueKind, const char* name,
+                           const char* value) noexcept {
+  auto& text = *static_cast<std::string*>(query);
+  text += (text.empty() ? "" : "&") + std::string(name) + "=" + (value != nullptr ? value : "");
+  return MHD_YES;
+}
+
+/// Whether the client's certificate is one of the CA's. Checked here: libmicrohttpd only asks for
+/// it.
+bool has_good_certificate(MHD_Connection* connection) {
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  unsigned flaws = 0;
+  return info != nullptr &&
+         gnutls_certificate_verify_peers2(static_cast<gnutls_session_t>(info->tls_session),
+                                          &flaws) == GNUTLS_E_SUCCESS &&
+         flaws == 0;
+}
+
 class MhdServer final : public Server {
  public:
-  MhdServer(ServerOptions options, Service& service)
-      : options_(std::move(options)),
+  MhdServer(ServerOptions options, UniqueFd listener, Service& service)
+      : tls_(!options.tls_certificate.empty()),
+        listener_(std::move(listener)),
+        options_(std::make_shared<const ServerOptions>(std::move(options))),
         service_(service),
-        watch_(options_.limits.request_timeout, options_.limits.idle_timeout),
+        watch_(options_->limits.request_timeout, options_->limits.idle_timeout),
         hash_pool_({.threads_max = std::clamp(std::thread::hardware_concurrency(), 1u, 4u),
                     .queue_max = kHashQueueMax}),
         serve_pool_({.threads_max = kServeThreads, .queue_max = kServeQueueMax}) {}
   ~MhdServer() override { stop(std::chrono::milliseconds(0)); }
 
-  Result<void> listen();
+  Result<void> open();
   std::string url() const override { return url_; }
+  Result<void> reload(ServerOptions options) override;
   void stop(std::chrono::milliseconds grace) override;
 
  private:
@@ -92,13 +126,18 @@ class MhdServer final : public Server {
                             MHD_ConnectionNotificationCode code) noexcept;
   static void* on_uri(void* self, const char* uri, MHD_Connection* connection) noexcept;
 
+  Result<MhdDaemon> start_daemon(const ServerOptions& options);
+  std::shared_ptr<const ServerOptions> options() const;
   Call* begin(MHD_Connection* connection, const char* url, const char* method);
   MHD_Result take(Call& call, MHD_Connection* connection, const char* upload,
                   std::size_t* upload_size);
   void start_work(Call& call, MHD_Connection* connection);
-  static MHD_Result send(MHD_Connection* connection, const ServiceResponse& response);
+  MHD_Result send(MHD_Connection* connection, const ServiceResponse& response) const;
 
-  ServerOptions options_;
+  const bool tls_;
+  const UniqueFd listener_;
+  mutable Mutex mutex_;  // a leaf, held for the copy of a pointer
+  std::shared_ptr<const ServerOptions> options_ STSFS_GUARDED_BY(mutex_);
   Service& service_;
   ConnectionWatch watch_;
   std::atomic<int> in_flight_ = 0;
@@ -106,51 +145,83 @@ class MhdServer final : public Server {
   WorkerPool hash_pool_;
   WorkerPool serve_pool_;
   MhdDaemon daemon_;
+  std::vector<MhdDaemon> retired_;  ///< Until their connections have ended.
 };
 
-Result<void> MhdServer::listen() {
-  auto address = parse_listen_address(options_.listen);
-  if (!address) return fail(std::move(address.error()));
-  const bool tls = !options_.tls_certificate.empty();
-  if (!tls && !address->loopback)
-    return fail(Errc::kInvalid, "without TLS only a loopback address is served, not " +
-                                    options_.listen + "; remedy: set tls_certificate and tls_key");
-  auto fd = listen_on(*address);
-  if (!fd) return fail(std::move(fd.error()), options_.listen);
-  url_ = (tls ? "https://" : "http://") + bound_address(fd->get());
+std::shared_ptr<const ServerOptions> MhdServer::options() const {
+  MutexLock lock(mutex_);
+  return options_;
+}
 
-  const std::string key(options_.tls_key.reveal());
+Result<MhdDaemon> MhdServer::start_daemon(const ServerOptions& options) {
+  // Of its own: whoever quiesces a daemon closes its socket.
+  UniqueFd socket(fcntl(listener_.get(), F_DUPFD_CLOEXEC, 0));
+  if (!socket) return fail_errno("the listening socket");
+  const std::string key(options.tls_key.reveal());
   std::vector<MHD_OptionItem> items = {
       {MHD_OPTION_EXTERNAL_LOGGER, reinterpret_cast<std::intptr_t>(&log_mhd), nullptr},
       {MHD_OPTION_NOTIFY_COMPLETED, reinterpret_cast<std::intptr_t>(&on_completed), this},
       {MHD_OPTION_NOTIFY_CONNECTION, reinterpret_cast<std::intptr_t>(&on_connection), this},
       {MHD_OPTION_URI_LOG_CALLBACK, reinterpret_cast<std::intptr_t>(&on_uri), this},
-      {MHD_OPTION_LISTEN_SOCKET, fd->get(), nullptr},
-      {MHD_OPTION_CONNECTION_LIMIT, options_.limits.connections_max, nullptr},
-      {MHD_OPTION_PER_IP_CONNECTION_LIMIT, options_.limits.connections_per_address_max, nullptr},
+      {MHD_OPTION_UNESCAPE_CALLBACK, reinterpret_cast<std::intptr_t>(&leave_escaped), nullptr},
+      {MHD_OPTION_LISTEN_SOCKET, socket.get(), nullptr},
+      {MHD_OPTION_STRICT_FOR_CLIENT, 1, nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, options.limits.connections_max, nullptr},
+      {MHD_OPTION_PER_IP_CONNECTION_LIMIT, options.limits.connections_per_address_max, nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<std::intptr_t>(kHeadersMaxBytes), nullptr},
-      {MHD_OPTION_CONNECTION_TIMEOUT, options_.limits.idle_timeout.count() + 60, nullptr}};
+      {MHD_OPTION_CONNECTION_TIMEOUT, options.limits.idle_timeout.count() + 60, nullptr}};
   unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-  if (tls) {
+  if (tls_) {
     flags |= MHD_USE_TLS;
-    items.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, options_.tls_certificate.data()});
+    items.push_back(
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, const_cast<char*>(options.tls_certificate.c_str())});
     items.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, const_cast<char*>(key.c_str())});
     items.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0,
                      const_cast<char*>("NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2")});
+    if (!options.tls_client_ca.empty())
+      items.push_back(
+          {MHD_OPTION_HTTPS_MEM_TRUST, 0, const_cast<char*>(options.tls_client_ca.c_str())});
   }
   items.push_back({MHD_OPTION_END, 0, nullptr});
-  daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, &on_request, this, MHD_OPTION_ARRAY,
-                                 items.data(), MHD_OPTION_END));
-  if (!daemon_)
-    return fail(Errc::kIo, tls ? "the server did not start; remedy: check certificate and key"
-                               : "the server did not start");
-  fd->release();  // the daemon closes it
+  MhdDaemon daemon(MHD_start_daemon(flags, 0, nullptr, nullptr, &on_request, this, MHD_OPTION_ARRAY,
+                                    items.data(), MHD_OPTION_END));
+  if (!daemon)
+    return fail(Errc::kIo, tls_ ? "the server did not start; remedy: check certificate and key"
+                                : "the server did not start");
+  socket.release();  // the daemon closes it
+  return daemon;
+}
+
+Result<void> MhdServer::open() {
+  url_ = (tls_ ? "https://" : "http://") + bound_address(listener_.get());
+  auto daemon = start_daemon(*options());
+  if (!daemon) return fail(std::move(daemon.error()));
+  daemon_ = std::move(*daemon);
+  return {};
+}
+
+Result<void> MhdServer::reload(ServerOptions options) {
+  if (options.tls_certificate.empty() == tls_)
+    return fail(Errc::kInvalid, "whether TLS is spoken takes a restart to change");
+  auto daemon = start_daemon(options);
+  if (!daemon) return fail(std::move(daemon.error()));
+  {
+    auto fresh = std::make_shared<const ServerOptions>(std::move(options));
+    MutexLock lock(mutex_);
+    options_.swap(fresh);
+  }
+  const UniqueFd socket(MHD_quiesce_daemon(daemon_.get()));
+  retired_.push_back(std::exchange(daemon_, std::move(*daemon)));
+  std::erase_if(retired_, [](const MhdDaemon& old) {
+    const auto* info = MHD_get_daemon_info(old.get(), MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info != nullptr && info->num_connections == 0;
+  });
   return {};
 }
 
 void MhdServer::stop(std::chrono::milliseconds grace) {
   if (!daemon_) return;
-  UniqueFd listener(MHD_quiesce_daemon(daemon_.get()));
+  const UniqueFd socket(MHD_quiesce_daemon(daemon_.get()));
   const auto until = std::chrono::steady_clock::now() + grace;
   while (in_flight_ > 0 && std::chrono::steady_clock::now() < until)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
@@ -158,6 +229,7 @@ void MhdServer::stop(std::chrono::milliseconds grace) {
   // What is suspended must be resumed before the daemon goes, and all of it will be: the pools'
   // waits are interrupted or bounded.
   while (in_flight_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  retired_.clear();
   daemon_.reset();
 }
 
@@ -170,10 +242,15 @@ void MhdServer::on_connection(void* self, MHD_Connection* connection, void**,
                               MHD_ConnectionNotificationCode code) noexcept {
   auto* server = static_cast<MhdServer*>(self);
   const int fd = fd_of(connection);
-  if (code == MHD_CONNECTION_NOTIFY_STARTED)
+  const bool opened = code == MHD_CONNECTION_NOTIFY_STARTED;
+  Metrics& metrics = server->service_.office().metrics;
+  metrics.connections(opened ? 1 : -1);
+  if (opened) {
+    metrics.add(Count::kConnections);
     server->watch_.opened(fd);
-  else
+  } else {
     server->watch_.closed(fd);
+  }
 }
 
 void MhdServer::on_completed(void* self, MHD_Connection* connection, void** context,
@@ -200,13 +277,27 @@ MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const c
 
 Call* MhdServer::begin(MHD_Connection* connection, const char* url, const char* method) {
   auto call = std::make_unique<Call>();
-  call->request.method = method;
-  call->request.path = url;
-  call->request.address = address_of(connection);
-  call->request.authorization = Secret(header(connection, "Authorization"));
-  call->request.rejected = header(connection, "X-Stsfs-Rejected");
-  const auto size = parse_u64(header(connection, "Content-Length"));
-  call->too_large = size && *size > kBodyMaxBytes;
+  const auto present = options();
+  ServiceRequest& request = call->request;
+  request.method = method;
+  request.path = url;
+  MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, &append_argument, &request.query);
+  const std::string peer = address_of(connection);
+  request.address =
+      client_address(peer, header(connection, "X-Forwarded-For"), present->trusted_proxies);
+  request.tls = tls_ || (is_among(peer, present->trusted_proxies) &&
+                         header(connection, "X-Forwarded-Proto") == "https");
+  request.authorization = Secret(header(connection, "Authorization"));
+  request.cookie = Secret(header(connection, "Cookie"));
+  request.rejected = header(connection, "X-Stsfs-Rejected");
+  request.content_type = header(connection, "Content-Type");
+  request.origin = header(connection, "Origin");
+  request.fetch_site = header(connection, "Sec-Fetch-Site");
+  request.host = header(connection, "Host");
+  const std::string length = header(connection, "Content-Length");
+  const auto size = parse_u64(length);
+  call->too_large = (size && *size > kBodyMaxBytes) || (!length.empty() && !size);
+  call->stranger = !present->tls_client_ca.empty() && !has_good_certificate(connection);
   return call.release();
 }
 
@@ -224,6 +315,9 @@ MHD_Result MhdServer::take(Call& call, MHD_Connection* connection, const char* u
   watch_.received(fd_of(connection));
   if (call.too_large)
     return send(connection, error_response(413, "TooLarge", "the body is longer than 8 KiB"));
+  if (call.stranger)
+    return send(connection, error_response(403, "CertificateRequired",
+                                           "this server wants a client certificate of its CA"));
   start_work(call, connection);
   return MHD_YES;
 }
@@ -232,7 +326,7 @@ void MhdServer::start_work(Call& call, MHD_Connection* connection) {
   call.request.body = Secret(std::move(call.body));
   MHD_suspend_connection(connection);
   ++in_flight_;
-  const bool hashes = call.request.path == "/v1/login";
+  const bool hashes = Service::hashes(call.request);
   const auto finish = [this, &call, connection](ServiceResponse response) {
     call.response = std::move(response);
     call.done = true;
@@ -240,7 +334,7 @@ void MhdServer::start_work(Call& call, MHD_Connection* connection) {
     --in_flight_;
   };
   const bool taken = (hashes ? hash_pool_ : serve_pool_).run([this, &call, finish] {
-    finish(service_.handle(std::move(call.request)));
+    finish(service_.handle(call.request));
   });
   if (taken) return;
   ServiceResponse busy = error_response(503, "Busy", "too many requests, try again");
@@ -248,25 +342,39 @@ void MhdServer::start_work(Call& call, MHD_Connection* connection) {
   finish(std::move(busy));
 }
 
-MHD_Result MhdServer::send(MHD_Connection* connection, const ServiceResponse& response) {
+MHD_Result MhdServer::send(MHD_Connection* connection, const ServiceResponse& response) const {
   MhdResponse answer(MHD_create_response_from_buffer(
       response.body.size(), const_cast<char*>(response.body.data()), MHD_RESPMEM_MUST_COPY));
   if (!answer) return MHD_NO;
   for (const auto& header : response.headers)
     MHD_add_response_header(answer.get(), header.name.c_str(), header.value.c_str());
+  if (tls_) MHD_add_response_header(answer.get(), "Strict-Transport-Security", "max-age=31536000");
   return MHD_queue_response(connection, static_cast<unsigned>(response.status), answer.get());
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Service& service) {
-  auto server = std::make_unique<MhdServer>(std::move(options), service);
-  if (auto listening = server->listen(); !listening) return fail(std::move(listening.error()));
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options, UniqueFd listener,
+                                              Service& service) {
+  auto server = std::make_unique<MhdServer>(std::move(options), std::move(listener), service);
+  if (auto open = server->open(); !open) return fail(std::move(open.error()));
   return server;
 }
 
+Result<UniqueFd> open_listener(const std::string& listen, bool tls) {
+  auto address = parse_listen_address(listen);
+  if (!address) return fail(std::move(address.error()));
+  if (!tls && !address->loopback)
+    return fail(Errc::kInvalid, "without TLS only a loopback address is served, not " + listen +
+                                    "; remedy: set tls_certificate and tls_key");
+  auto fd = listen_on(*address);
+  if (!fd) return fail(std::move(fd.error()), listen);
+  return fd;
+}
+
 Result<ServerOptions> server_options(const Config& config) {
-  ServerOptions options{.listen = config.listen, .limits = config.limits};
+  ServerOptions options{
+      .listen = config.listen, .trusted_proxies = config.trusted_proxies, .limits = config.limits};
   if (config.tls_certificate.empty()) return options;
   auto certificate = read_file(config.tls_certificate);
   if (!certificate) return fail(std::move(certificate.error()), "tls_certificate");
@@ -274,6 +382,10 @@ Result<ServerOptions> server_options(const Config& config) {
   if (!key) return fail(std::move(key.error()), "tls_key");
   options.tls_certificate = std::move(*certificate);
   options.tls_key = std::move(*key);
+  if (config.tls_client_ca.empty()) return options;
+  auto ca = read_file(config.tls_client_ca);
+  if (!ca) return fail(std::move(ca.error()), "tls_client_ca");
+  options.tls_client_ca = std::move(*ca);
   return options;
 }
 

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config.h"
 #include "service.h"
+#include "stsfs/base/fd.h"
 #include "stsfs/base/result.h"
 #include "stsfs/base/secret.h"
 
@@ -15,6 +17,9 @@ struct ServerOptions {
   std::string listen;           ///< `ADDRESS:PORT`, numeric; port 0: any that is free.
   std::string tls_certificate;  ///< PEM text; empty: plain HTTP, refused off loopback.
   Secret tls_key;               ///< PEM text.
+  std::string
+      tls_client_ca;  ///< PEM text; not empty: clients without a certificate of it are refused.
+  std::vector<std::string> trusted_proxies;
   Limits limits;
 };
 
@@ -26,14 +31,24 @@ struct ServerOptions {
 /// would pass it), and queues in front of the threads that answer 503 when they are full.
 class Server {
  public:
-  static Result<std::unique_ptr<Server>> start(ServerOptions options, Service& service);
+  /// `listener`: bound already, as open_listener made it.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, UniqueFd listener,
+                                               Service& service);
   virtual ~Server() = default;
 
   /// `http://127.0.0.1:41234`
   virtual std::string url() const = 0;
+  /// New connections get the new certificate and limits; those that are open go on as they are.
+  /// `listen`, and whether TLS is spoken at all, stay. Errors: kInvalid, kIo; everything is then as
+  /// before.
+  virtual Result<void> reload(ServerOptions options) = 0;
   /// Takes no new connections, gives requests under way up to `grace`, then ends.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 };
+
+/// A listening socket for these options.
+/// Errors: kInvalid for an address that is not numeric, or that without TLS is not loopback.
+Result<UniqueFd> open_listener(const std::string& listen, bool tls);
 
 /// Reads certificate and key (0600) as the configuration names them.
 Result<ServerOptions> server_options(const Config& config);

@@ -3,10 +3,10 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <vector>
 
+#include "sql.h"
 #include "stsfs/base/clock.h"
-#include "stsfs/base/mutex.h"
 
 namespace stsfs::vend {
 
@@ -15,37 +15,43 @@ struct ThrottleOptions {
   std::chrono::seconds pause{1};  ///< Doubles with each further failure, up to:
   std::chrono::seconds pause_max{60};
   std::chrono::minutes forget_after{15};
-  std::size_t entries_max = 10'000;  ///< Above it the one that failed longest ago goes.
+  int lock_after = 0;  ///< Failures in a row after which only an administrator helps; 0: never.
 };
 
-/// Slows down whoever keeps failing, by a name or by an address. An attempt counts as a failure
-/// from its beginning, so that many at once count as many.
+struct Counted {
+  std::string who;  ///< `user:alice`, `address:192.0.2.7`
+  ThrottleOptions rules;
+};
+
+struct ThrottleVerdict {
+  std::chrono::seconds wait{0};  ///< Zero: go on, and it is counted.
+  bool locked = false;
+};
+
+/// Slows down whoever keeps failing, by a name or by an address, over all replicas. An attempt
+/// counts as a failure from its beginning, so that many at once count as many.
 ///
-/// Threads: every call on any thread.
+/// Threads:  every call on any thread, in several processes at once.
+/// Errors:   those of SqlDatabase.
+/// Lifetime: the database outlives it.
 class Throttle {
  public:
-  Throttle(const ThrottleOptions& options, const Clock& clock) : options_(options), clock_(clock) {}
+  static constexpr std::int64_t kEntriesMax =
+      10'000;  ///< Above it those that failed longest ago go.
 
-  /// Zero: go on, and it is counted. Otherwise how long to stay away.
-  std::chrono::seconds attempt(const std::string& who) STSFS_EXCLUDES(mutex_);
-  /// It went well: what was counted against `who` is forgotten.
-  void succeeded(const std::string& who) STSFS_EXCLUDES(mutex_);
-  /// It said nothing about `who`, one way or the other: the attempt does not count.
-  void take_back(const std::string& who) STSFS_EXCLUDES(mutex_);
-  std::size_t size() const STSFS_EXCLUDES(mutex_);
+  Throttle(SqlDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
+
+  /// All of them may go on and are counted, or none is: then the longest wait.
+  Result<ThrottleVerdict> attempt(const std::vector<Counted>& all);
+  /// It went well: what was counted against `cleared` is forgotten, and the attempt of `taken_back`
+  /// does not count.
+  Result<void> passed(const std::string& cleared, const std::string& taken_back);
+  /// What an administrator does. Errors: kNotFound when nothing was counted.
+  Result<void> unlock(const std::string& who);
 
  private:
-  struct Entry {
-    int failures = 0;
-    SteadyTime last;
-    SteadyTime blocked_until;
-  };
-  void make_room() STSFS_REQUIRES(mutex_);
-
-  const ThrottleOptions options_;
+  SqlDatabase& database_;
   const Clock& clock_;
-  mutable Mutex mutex_;  // a leaf
-  std::unordered_map<std::string, Entry> entries_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::vend

@@ -6,11 +6,15 @@
 
 #include <cstdio>
 
+#include "login_store.h"
 #include "password.h"
+#include "sign_in.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sts/session_policy.h"
+#include "throttle.h"
+#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {
@@ -74,28 +78,35 @@ Result<std::string> new_password_hash(bool on_stdin) {
   return hash_password(*password, PasswordCost{});
 }
 
-Result<void> add(const std::string& name, bool on_stdin, UserStore& store) {
+Result<void> add(const std::string& name, bool on_stdin, UserStore& users) {
   if (auto good = sts::check_user_name(name); !good) return good;
   auto hash = new_password_hash(on_stdin);
   if (!hash) return fail(std::move(hash.error()));
-  return store.add(name, *hash);
+  return users.add(name, *hash);
 }
 
-Result<void> set_password(const std::string& name, bool on_stdin, UserStore& store) {
-  auto known = store.find(name);
+Result<void> set_password(const std::string& name, bool on_stdin, UserStore& users) {
+  auto known = users.find(name);
   if (!known) return fail(std::move(known.error()));
   if (!*known) return fail(Errc::kNotFound, "there is no user " + printable(name));
   auto hash = new_password_hash(on_stdin);
   if (!hash) return fail(std::move(hash.error()));
-  return store.set_password(name, *hash);
+  return users.set_password(name, *hash);
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ",") + word;
+  return out.empty() ? "-" : out;
 }
 
 Result<void> list(UserStore& store) {
   auto users = store.list();
   if (!users) return fail(std::move(users.error()));
   for (const User& user : *users)
-    std::printf("%s\t%s\t%s\n", user.name.c_str(), user.enabled ? "enabled" : "disabled",
-                format_iso8601(user.created_at).c_str());
+    std::printf("%s\t%s\t%s\t%s\t%s\n", user.name.c_str(), user.enabled ? "enabled" : "disabled",
+                format_iso8601(user.created_at).c_str(), joined(user.groups).c_str(),
+                user.origin.empty() ? "password" : printable(user.origin).c_str());
   return {};
 }
 
@@ -109,39 +120,70 @@ const char* action_of(UserCommand command) {
       return "user.disable";
     case UserCommand::kEnable:
       return "user.enable";
+    case UserCommand::kDelete:
+      return "user.delete";
+    case UserCommand::kUnlock:
+      return "user.unlock";
+    case UserCommand::kGroups:
+      return "user.groups";
     case UserCommand::kList:
       return "user.list";
   }
   return "user";
 }
 
-Result<void> change(UserCommand command, const std::string& name, bool on_stdin, UserStore& store) {
-  switch (command) {
+Result<void> change(const UserCommandLine& line, SqlDatabase& database) {
+  UserStore users(database, system_clock());
+  switch (line.command) {
     case UserCommand::kAdd:
-      return add(name, on_stdin, store);
+      return add(line.name, line.password_on_stdin, users);
     case UserCommand::kPassword:
-      return set_password(name, on_stdin, store);
+      return set_password(line.name, line.password_on_stdin, users);
     case UserCommand::kDisable:
-      return store.set_enabled(name, false);
+      return users.set_enabled(line.name, false);
     case UserCommand::kEnable:
-      return store.set_enabled(name, true);
+      return users.set_enabled(line.name, true);
+    case UserCommand::kDelete:
+      return users.remove(line.name);
+    case UserCommand::kUnlock:
+      return Throttle(database, system_clock()).unlock(counted_name(line.name));
+    case UserCommand::kGroups:
+      return users.set_groups(line.name, line.groups);
     case UserCommand::kList:
-      return list(store);
+      return list(users);
   }
   return {};
 }
 
+AuditEvent event_of(const char* action, const std::string& user, const Result<void>& done) {
+  return {.action = action,
+          .user = user,
+          .address = "local uid " + std::to_string(getuid()),
+          .allowed = done.has_value(),
+          .reason = done ? std::string() : done.error().message};
+}
+
 }  // namespace
 
-Result<void> run_user_command(UserCommand command, const std::string& name, bool password_on_stdin,
-                              UserStore& store, AuditLog& audit) {
-  auto done = change(command, name, password_on_stdin, store);
-  if (command != UserCommand::kList)
-    audit.record({.action = action_of(command),
-                  .user = name,
-                  .address = "local uid " + std::to_string(getuid()),
-                  .allowed = done.has_value(),
-                  .reason = done ? std::string() : done.error().message});
+Result<void> run_user_command(const UserCommandLine& line, SqlDatabase& database, AuditLog& audit) {
+  auto done = change(line, database);
+  if (line.command != UserCommand::kList)
+    audit.record(event_of(action_of(line.command), line.name, done));
+  return done;
+}
+
+Result<void> list_tokens(const std::string& user, SqlDatabase& database) {
+  auto logins = LoginStore(database, system_clock()).list(user);
+  if (!logins) return fail(std::move(logins.error()));
+  for (const LoginSummary& login : *logins)
+    std::printf("%s\t%s\t%s\t%s\n", login.id.c_str(), login.name.c_str(),
+                format_iso8601(login.issued_at).c_str(), format_iso8601(login.expires_at).c_str());
+  return {};
+}
+
+Result<void> revoke_token(const std::string& id, SqlDatabase& database, AuditLog& audit) {
+  auto done = LoginStore(database, system_clock()).revoke(id);
+  audit.record(event_of("login.revoke", {}, done));
   return done;
 }
 

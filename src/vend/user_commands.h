@@ -1,22 +1,29 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "audit.h"
+#include "sql.h"
 #include "stsfs/base/result.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 
-// Exit codes, as stsfs-vend(8) has them.
-inline constexpr int kExitFailed = 1;
-inline constexpr int kExitUsage = 2;
+enum class UserCommand { kAdd, kPassword, kDisable, kEnable, kDelete, kUnlock, kGroups, kList };
 
-enum class UserCommand { kAdd, kPassword, kDisable, kEnable, kList };
+struct UserCommandLine {
+  UserCommand command = UserCommand::kList;
+  std::string name;
+  std::vector<std::string> groups;
+  bool password_on_stdin = false;
+};
 
-/// One `stsfs-vend user …`. A password comes from the terminal without an echo, twice, or as one
-/// line of standard input; never from the command line, which everybody sees.
-Result<void> run_user_command(UserCommand command, const std::string& name, bool password_on_stdin,
-                              UserStore& store, AuditLog& audit);
+/// What `stsfs-vend user …` does, the server running or not. A password is asked for on the
+/// terminal, twice, or read as one line of standard input; it is never taken from the command line.
+Result<void> run_user_command(const UserCommandLine& line, SqlDatabase& database, AuditLog& audit);
+
+/// `stsfs-vend token list|revoke`. `id` empty: lists the logins of `user`, or of everybody.
+Result<void> list_tokens(const std::string& user, SqlDatabase& database);
+Result<void> revoke_token(const std::string& id, SqlDatabase& database, AuditLog& audit);
 
 }  // namespace stsfs::vend

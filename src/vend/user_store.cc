@@ -1,280 +1,147 @@
 #include "user_store.h"
 
-#include <fcntl.h>
-#include <sodium.h>
-#include <sqlite3.h>
-#include <sys/stat.h>
+#include <algorithm>
 
-#include <array>
-
-#include <SQLiteCpp/SQLiteCpp.h>
-
-#include "stsfs/base/fd.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sts/session_policy.h"
 
 namespace stsfs::vend {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5'000;
-constexpr int kSchemaVersion = 1;
-constexpr const char* kSchema = R"(
-  CREATE TABLE IF NOT EXISTS users (
-    name TEXT PRIMARY KEY, password TEXT NOT NULL, enabled INTEGER NOT NULL DEFAULT 1,
-    created_at INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS tokens (
-    hash BLOB PRIMARY KEY, user TEXT NOT NULL REFERENCES users(name) ON DELETE CASCADE,
-    issued_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,
-    predecessor BLOB,              -- ends when this one is first used; then NULL
-    used INTEGER NOT NULL DEFAULT 0);
-  CREATE INDEX IF NOT EXISTS tokens_by_user ON tokens(user, issued_at);
-  CREATE INDEX IF NOT EXISTS tokens_by_predecessor ON tokens(predecessor);
-)";
-
-using TokenHash = std::array<unsigned char, crypto_hash_sha256_BYTES>;
-
-TokenHash hash_of(const Secret& token) {
-  TokenHash hash{};
-  const std::string_view text = token.reveal();
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(text.data()), text.size());
-  return hash;
-}
-
-void bind_hash(SQLite::Statement& statement, int at, const TokenHash& hash) {
-  statement.bind(at, hash.data(), static_cast<int>(hash.size()));
-}
-
-WallTime from_unix(std::int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
-
-tl::unexpected<Error> failure_of(const SQLite::Exception& error) {
-  const int code = error.getErrorCode();
-  const std::string text = std::string("user database: ") + error.what();
-  if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return fail(Errc::kBusy, text);
-  if (code == SQLITE_FULL) return fail(Errc::kNoSpace, text);
-  return fail(Errc::kIo, text);
-}
-
-/// The library's edge: its exceptions end here.
-template <class Work>
-auto guarded(Work&& work) -> decltype(work()) {
-  try {
-    return work();
-  } catch (const SQLite::Exception& error) {
-    return failure_of(error);
-  } catch (const std::exception& error) {
-    return fail(Errc::kIo, std::string("user database: ") + error.what());
-  }
-}
+constexpr std::size_t kGroupsMax = 100;
 
 tl::unexpected<Error> no_such_user(const std::string& name) {
   return fail(Errc::kNotFound, "there is no user " + printable(name));
 }
 
-/// 0600 from the first moment, and refused when it is wider: it holds password hashes.
-Result<void> make_private(const std::string& path) {
-  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!fd) return fail_errno("open the user database " + printable(path));
-  struct stat status {};
-  if (fstat(fd.get(), &status) != 0) return fail_errno("stat " + printable(path));
-  if ((status.st_mode & 077) != 0)
-    return fail(Errc::kDenied, printable(path) + " holds password hashes, but its mode lets " +
-                                   "others at it; remedy: chmod 600 '" + printable(path) + "'");
+/// Runs one statement that must touch the user `name`.
+Result<void> change(SqlSession& session, const char* sql, const SqlValues& values,
+                    const std::string& name) {
+  auto done = session.run(sql, values);
+  if (!done) return fail(std::move(done.error()));
+  if (done->changed == 0) return no_such_user(name);
   return {};
+}
+
+Result<void> end_logins(SqlSession& session, const std::string& name) {
+  auto done = session.run("DELETE FROM logins WHERE name=$1", {name});
+  if (!done) return fail(std::move(done.error()));
+  return {};
+}
+
+/// name, password, enabled, created_at, origin, team: a row for each group, or one with none.
+std::vector<User> users_of(const SqlAnswer& answer) {
+  std::vector<User> users;
+  for (std::size_t i = 0; i < answer.rows.size(); ++i) {
+    const auto& row = answer.rows[i];
+    if (users.empty() || users.back().name != row[0])
+      users.push_back({row[0],
+                       row[1],
+                       answer.number(i, 2) != 0,
+                       from_unix_ms(answer.number(i, 3)),
+                       row[4],
+                       {}});
+    if (!row[5].empty()) users.back().groups.push_back(row[5]);
+  }
+  return users;
 }
 
 }  // namespace
 
-struct UserStore::Database {
-  explicit Database(const std::string& path)
-      : sqlite(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, kBusyTimeoutMs) {}
+std::int64_t to_unix_ms(WallTime time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+WallTime from_unix_ms(std::int64_t milliseconds) {
+  return WallTime(std::chrono::milliseconds(milliseconds));
+}
 
-  Result<void> prepare(const std::string& path) {
-    sqlite.exec("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;");
-    const int version = sqlite.execAndGet("PRAGMA user_version").getInt();
-    if (version > kSchemaVersion)
-      return fail(Errc::kNotSupported, printable(path) + " was made by a newer stsfs-vend");
-    SQLite::Transaction transaction(sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    sqlite.exec(kSchema);
-    sqlite.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
-    transaction.commit();
+Result<void> check_group_name(const std::string& name) {
+  // A user's name with another lower bound: the same characters mean nothing anywhere.
+  if (name.size() == 1 ? sts::check_user_name(name + name).has_value() && name != "."
+                       : sts::check_user_name(name).has_value())
     return {};
-  }
-
-  void end_tokens_of(const std::string& name) {
-    SQLite::Statement erase(sqlite, "DELETE FROM tokens WHERE user=?");
-    erase.bind(1, name);
-    erase.exec();
-  }
-
-  /// Inserts a new token and keeps the number of a user's tokens in bounds.
-  IssuedToken insert(const std::string& name, std::int64_t now, std::chrono::seconds lifetime,
-                     const TokenHash* predecessor) {
-    IssuedToken issued{Secret("stsfs-" + random_hex(32)), from_unix(now + lifetime.count())};
-    SQLite::Statement put(sqlite,
-                          "INSERT INTO tokens(hash,user,issued_at,expires_at,predecessor) "
-                          "VALUES(?,?,?,?,?)");
-    bind_hash(put, 1, hash_of(issued.token));
-    put.bind(2, name);
-    put.bind(3, now);
-    put.bind(4, now + lifetime.count());
-    if (predecessor != nullptr) bind_hash(put, 5, *predecessor);
-    put.exec();
-    SQLite::Statement prune(sqlite,
-                            "DELETE FROM tokens WHERE expires_at<=?1 OR (user=?2 AND hash NOT IN "
-                            "(SELECT hash FROM tokens WHERE user=?2 "
-                            " ORDER BY issued_at DESC, rowid DESC LIMIT ?3))");
-    prune.bind(1, now);
-    prune.bind(2, name);
-    prune.bind(3, static_cast<std::int64_t>(kTokensPerUserMax));
-    prune.exec();
-    return issued;
-  }
-
-  SQLite::Database sqlite;
-};
-
-UserStore::UserStore(std::unique_ptr<Database> database, const Clock& clock)
-    : clock_(clock), database_(std::move(database)) {}
-UserStore::~UserStore() = default;
-
-std::int64_t UserStore::now() const {
-  return std::chrono::floor<std::chrono::seconds>(clock_.wall()).time_since_epoch().count();
+  return fail(Errc::kInvalid,
+              "a group name has 1 to 64 of a-z A-Z 0-9 . @ _ -, not " + printable(name));
 }
 
-Result<std::unique_ptr<UserStore>> UserStore::open(const std::string& path, const Clock& clock) {
-  if (sodium_init() < 0) return fail(Errc::kIo, "libsodium could not start");
-  if (auto made = make_private(path); !made) return fail(std::move(made.error()));
-  return guarded([&]() -> Result<std::unique_ptr<UserStore>> {
-    auto database = std::make_unique<Database>(path);
-    if (auto prepared = database->prepare(path); !prepared)
-      return fail(std::move(prepared.error()));
-    return std::unique_ptr<UserStore>(new UserStore(std::move(database), clock));
-  });
-}
-
-Result<void> UserStore::add(const std::string& name, const std::string& password_hash) {
+Result<void> UserStore::add(const std::string& name, const std::string& password_hash,
+                            const std::string& origin) {
   if (auto good = sts::check_user_name(name); !good) return good;
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<void> {
-    SQLite::Statement put(database_->sqlite,
-                          "INSERT OR IGNORE INTO users(name,password,created_at) VALUES(?,?,?)");
-    put.bind(1, name);
-    put.bind(2, password_hash);
-    put.bind(3, now());
-    if (put.exec() == 0) return fail(Errc::kExists, "there is a user " + name + " already");
-    return {};
-  });
+  auto put = database_.run(
+      "INSERT INTO people(name,password,enabled,created_at,origin) VALUES($1,$2,1,$3,$4) ON "
+      "CONFLICT DO NOTHING",
+      {name, password_hash, to_unix_ms(clock_.wall()), origin});
+  if (!put) return fail(std::move(put.error()));
+  if (put->changed == 0) return fail(Errc::kExists, "there is a user " + name + " already");
+  return {};
 }
 
 Result<void> UserStore::set_password(const std::string& name, const std::string& password_hash) {
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<void> {
-    SQLite::Transaction transaction(database_->sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement put(database_->sqlite, "UPDATE users SET password=? WHERE name=?");
-    put.bind(1, password_hash);
-    put.bind(2, name);
-    if (put.exec() == 0) return no_such_user(name);
-    database_->end_tokens_of(name);
-    transaction.commit();
+  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    auto set =
+        change(session, "UPDATE people SET password=$1 WHERE name=$2", {password_hash, name}, name);
+    return set ? end_logins(session, name) : set;
+  });
+}
+
+Result<void> UserStore::replace_hash(const User& user, const std::string& password_hash) {
+  auto put = database_.run("UPDATE people SET password=$1 WHERE name=$2 AND password=$3",
+                           {password_hash, user.name, user.password_hash});
+  if (!put) return fail(std::move(put.error()));
+  return {};
+}
+
+Result<void> UserStore::set_enabled(const std::string& name, bool enabled) {
+  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    auto set = change(session, "UPDATE people SET enabled=$1 WHERE name=$2",
+                      {std::int64_t{enabled}, name}, name);
+    return set && !enabled ? end_logins(session, name) : set;
+  });
+}
+
+Result<void> UserStore::set_groups(const std::string& name,
+                                   const std::vector<std::string>& groups) {
+  if (groups.size() > kGroupsMax) return fail(Errc::kInvalid, "a user is in at most 100 groups");
+  for (const auto& group : groups)
+    if (auto good = check_group_name(group); !good) return good;
+  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    auto there = change(session, "UPDATE people SET name=name WHERE name=$1", {name}, name);
+    if (!there) return there;
+    if (auto cleared = session.run("DELETE FROM memberships WHERE name=$1", {name}); !cleared)
+      return fail(std::move(cleared.error()));
+    for (const auto& group : groups) {
+      auto put = session.run(
+          "INSERT INTO memberships(name,team) VALUES($1,$2) ON CONFLICT DO NOTHING", {name, group});
+      if (!put) return fail(std::move(put.error()));
+    }
     return {};
   });
 }
 
-Result<void> UserStore::set_enabled(const std::string& name, bool enabled) {
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<void> {
-    SQLite::Transaction transaction(database_->sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement put(database_->sqlite, "UPDATE users SET enabled=? WHERE name=?");
-    put.bind(1, enabled ? 1 : 0);
-    put.bind(2, name);
-    if (put.exec() == 0) return no_such_user(name);
-    if (!enabled) database_->end_tokens_of(name);
-    transaction.commit();
-    return {};
+Result<void> UserStore::remove(const std::string& name) {
+  return database_.transact("user:" + name, [&](SqlSession& session) {
+    return change(session, "DELETE FROM people WHERE name=$1", {name}, name);
   });
 }
 
 Result<std::vector<User>> UserStore::list() {
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<std::vector<User>> {
-    SQLite::Statement rows(database_->sqlite,
-                           "SELECT name,enabled,created_at FROM users ORDER BY name");
-    std::vector<User> users;
-    while (rows.executeStep())
-      users.push_back({rows.getColumn(0).getString(),
-                       {},
-                       rows.getColumn(1).getInt() != 0,
-                       from_unix(rows.getColumn(2).getInt64())});
-    return users;
-  });
+  auto rows = database_.run(
+      "SELECT people.name, '', enabled, created_at, origin, COALESCE(team, '') FROM people "
+      "LEFT JOIN memberships ON memberships.name=people.name ORDER BY people.name, team",
+      {});
+  if (!rows) return fail(std::move(rows.error()));
+  return users_of(*rows);
 }
 
 Result<std::optional<User>> UserStore::find(const std::string& name) {
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<std::optional<User>> {
-    SQLite::Statement row(database_->sqlite,
-                          "SELECT password,enabled,created_at FROM users WHERE name=?");
-    row.bind(1, name);
-    if (!row.executeStep()) return std::nullopt;
-    return User{name, row.getColumn(0).getString(), row.getColumn(1).getInt() != 0,
-                from_unix(row.getColumn(2).getInt64())};
-  });
-}
-
-Result<IssuedToken> UserStore::issue(const std::string& name, std::chrono::seconds lifetime) {
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<IssuedToken> {
-    SQLite::Transaction transaction(database_->sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    IssuedToken issued = database_->insert(name, now(), lifetime, nullptr);
-    transaction.commit();
-    return issued;
-  });
-}
-
-Result<std::optional<std::string>> UserStore::use(const Secret& token) {
-  const TokenHash hash = hash_of(token);
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<std::optional<std::string>> {
-    SQLite::Statement row(database_->sqlite,
-                          "SELECT user,used FROM tokens JOIN users ON users.name=tokens.user "
-                          "WHERE hash=? AND expires_at>? AND enabled=1");
-    bind_hash(row, 1, hash);
-    row.bind(2, now());
-    if (!row.executeStep()) return std::nullopt;
-    const std::string name = row.getColumn(0).getString();
-    const bool used = row.getColumn(1).getInt() != 0;
-    row.reset();
-    if (used) return name;
-    SQLite::Transaction transaction(database_->sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement end(database_->sqlite,
-                          "DELETE FROM tokens WHERE hash=(SELECT predecessor FROM tokens WHERE "
-                          "hash=?)");
-    bind_hash(end, 1, hash);
-    end.exec();
-    SQLite::Statement mark(database_->sqlite,
-                           "UPDATE tokens SET used=1, predecessor=NULL WHERE hash=?");
-    bind_hash(mark, 1, hash);
-    if (mark.exec() == 0) return std::nullopt;  // ended this moment by another process
-    transaction.commit();
-    return name;
-  });
-}
-
-Result<IssuedToken> UserStore::succeed(const Secret& token, const std::string& name,
-                                       std::chrono::seconds lifetime) {
-  const TokenHash hash = hash_of(token);
-  MutexLock lock(mutex_);
-  return guarded([&]() -> Result<IssuedToken> {
-    SQLite::Transaction transaction(database_->sqlite, SQLite::TransactionBehavior::IMMEDIATE);
-    SQLite::Statement forget(database_->sqlite,
-                             "DELETE FROM tokens WHERE predecessor=? AND used=0");
-    bind_hash(forget, 1, hash);
-    forget.exec();
-    IssuedToken issued = database_->insert(name, now(), lifetime, &hash);
-    transaction.commit();
-    return issued;
-  });
+  auto rows = database_.run(
+      "SELECT people.name, password, enabled, created_at, origin, COALESCE(team, '') FROM people "
+      "LEFT JOIN memberships ON memberships.name=people.name WHERE people.name=$1 ORDER BY team",
+      {name});
+  if (!rows) return fail(std::move(rows.error()));
+  auto users = users_of(*rows);
+  if (users.empty()) return std::nullopt;
+  return std::move(users.front());
 }
 
 }  // namespace stsfs::vend

@@ -1,71 +1,57 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "sql.h"
 #include "stsfs/base/clock.h"
-#include "stsfs/base/mutex.h"
-#include "stsfs/base/result.h"
-#include "stsfs/base/secret.h"
 
 namespace stsfs::vend {
 
 struct User {
   std::string name;
-  std::string password_hash;
+  std::string password_hash;  ///< Empty: no password opens it.
   bool enabled = true;
   WallTime created_at;
+  std::string origin;  ///< The issuer whose tokens the person comes with; empty: a password user.
+  std::vector<std::string> groups;  ///< Sorted.
 };
 
-struct IssuedToken {
-  Secret token;
-  WallTime expires_at;
-};
-
-/// Users and their login tokens, in one SQLite file.
+/// The people the server knows, and the groups they are in.
 ///
-/// Tokens are random and kept as SHA-256 only. A token's successor makes it invalid when it is
-/// first used, not when it is issued, so that a lost answer loses nothing. Disabling a user or
-/// changing the password ends all tokens at once.
-///
-/// Threads: every call on any thread, and several processes on one file (WAL): the command line
-/// works while the server runs.
-/// Errors:  kNotFound, kExists, kInvalid (names); kBusy when another process holds the file for
-///          long; kNoSpace; kIo.
+/// Threads:  every call on any thread, in several processes at once.
+/// Errors:   those of SqlDatabase; kNotFound, kExists, kInvalid (names).
+/// Lifetime: the database outlives it.
 class UserStore {
  public:
-  static constexpr std::size_t kTokensPerUserMax = 64;  ///< The oldest goes first.
+  UserStore(SqlDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
 
-  /// Creates the file, 0600, where it is missing; its directory must exist.
-  static Result<std::unique_ptr<UserStore>> open(const std::string& path, const Clock& clock);
-  ~UserStore();
-
-  Result<void> add(const std::string& name, const std::string& password_hash);
+  Result<void> add(const std::string& name, const std::string& password_hash,
+                   const std::string& origin = {});
+  /// Ends all logins.
   Result<void> set_password(const std::string& name, const std::string& password_hash);
+  /// The same password, hashed at another cost; nothing when it was changed meanwhile.
+  Result<void> replace_hash(const User& user, const std::string& password_hash);
+  /// Disabling ends all logins.
   Result<void> set_enabled(const std::string& name, bool enabled);
+  Result<void> set_groups(const std::string& name, const std::vector<std::string>& groups);
+  /// With everything that hangs on it.
+  Result<void> remove(const std::string& name);
   Result<std::vector<User>> list();
   /// nullopt: there is no such user.
   Result<std::optional<User>> find(const std::string& name);
 
-  Result<IssuedToken> issue(const std::string& name, std::chrono::seconds lifetime);
-  /// The name of the enabled user whose token this is; nullopt when it is not valid. Using a
-  /// successor ends its predecessor.
-  Result<std::optional<std::string>> use(const Secret& token);
-  /// `token` must have been used() before. A successor that was never used is forgotten.
-  Result<IssuedToken> succeed(const Secret& token, const std::string& name,
-                              std::chrono::seconds lifetime);
-
  private:
-  struct Database;
-  explicit UserStore(std::unique_ptr<Database> database, const Clock& clock);
-  std::int64_t now() const;
-
+  SqlDatabase& database_;
   const Clock& clock_;
-  Mutex mutex_;
-  const std::unique_ptr<Database> database_;  // used under mutex_
 };
+
+/// 1 to 64 of `a-z A-Z 0-9 . @ _ -`.
+Result<void> check_group_name(const std::string& name);
+
+std::int64_t to_unix_ms(WallTime time);
+WallTime from_unix_ms(std::int64_t milliseconds);
 
 }  // namespace stsfs::vend

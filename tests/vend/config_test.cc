@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "access_key.h"
+#include "client_address.h"
+#include "sign_in.h"
 #include "stsfs/base/fd.h"
 #include "support/temporary_directory.h"
 
@@ -68,19 +70,85 @@ TEST(VendConfig, HasAnExampleThatIsValid) {
   EXPECT_TRUE(config) << config.error().message;
 }
 
+TEST(VendConfig, ChecksTheRulesOfGroupsAndUsers) {
+  const auto with = [](const std::string& more) {
+    const auto config = parse_config(kGood + more, "vend.toml");
+    return config ? "accepted" : config.error().message;
+  };
+  EXPECT_EQ(with("[[group]]\nname = \"staff\"\npermissions = \"rw\"\nsource_addresses = "
+                 "[\"10.0.0.0/8\"]\n"),
+            "accepted");
+  EXPECT_NE(with("[[group]]\npermissions = \"rw\"\n").find("group.name is missing"),
+            std::string::npos);
+  EXPECT_NE(with("[[user]]\nname = \"al\"\nprefx = \"x/\"\n").find("user.prefx is no key"),
+            std::string::npos);
+  EXPECT_NE(with("[[user]]\nname = \"al\"\nprefix = \"x/\"\n").find("user.prefix"),
+            std::string::npos)
+      << "only a shared folder may leave the user out";
+  EXPECT_EQ(with("[[user]]\nname = \"al\"\nprefix = \"x/\"\npermissions = \"shared\"\n"),
+            "accepted");
+  EXPECT_NE(with("[[user]]\nname = \"al\"\n[[user]]\nname = \"al\"\n").find("stands twice"),
+            std::string::npos);
+  EXPECT_NE(with("[[user]]\nname = \"al\"\nsource_addresses = [\"10.0.0.0/33\"]\n").find("CIDR"),
+            std::string::npos);
+  EXPECT_NE(with("[[user]]\nname = \"al\"\nquota = \"many\"\n").find("user.quota"),
+            std::string::npos);
+  EXPECT_NE(with("[[user]]\nname = \"al\"\nstorage_class = \"Tape\"\n").find("user.storage_class"),
+            std::string::npos);
+  EXPECT_NE(
+      with("[[user]]\nname = \"al\"\npolicy_file = \"/nonexistent\"\n").find("user.policy_file"),
+      std::string::npos);
+  EXPECT_NE(with("[oidc]\nissuer = \"https://id.example.com\"\n").find("oidc.audiences"),
+            std::string::npos);
+}
+
+TEST(VendConfig, TakesAPolicyOfOnesOwn) {
+  testing::TemporaryDirectory directory;
+  const std::string file = directory / "policy.json";
+  ASSERT_TRUE(write_file_atomically(
+      file, R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:GetObject",
+    "Resource":"acs:oss:*:*:${bucket}/${prefix}public/*"}]})"));
+  const auto config = parse_config(
+      kGood + "[[user]]\nname = \"al\"\npolicy_file = \"" + file + "\"\n", "vend.toml");
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(*session_policy_of(folder_for(*config, "al", {}), "al"),
+            R"({"Version":"1","Statement":[{"Effect":"Allow","Action":"oss:GetObject",)"
+            R"("Resource":"acs:oss:*:*:examplebucket/users/al/public/*"}]})");
+}
+
 TEST(VendAccessKey, ComesFromAPrivateFileOrTheEnvironment) {
   testing::TemporaryDirectory directory;
   const auto nothing = [](const char*) -> const char* { return nullptr; };
   const std::string file = directory / "key.json";
   ASSERT_TRUE(
       write_file_atomically(file, R"({"AccessKey":{"AccessKeyId":"i","AccessKeySecret":"s"}})"));
-  EXPECT_EQ(load_access_key(file, nothing)->id, "i");
+  EXPECT_EQ(load_access_keys(file, nothing)->front().id, "i");
   ASSERT_TRUE(write_file_atomically(file, R"({"AccessKeyId":"j","AccessKeySecret":"s"})"));
-  EXPECT_EQ(load_access_key(file, nothing)->secret.reveal(), "s");
+  EXPECT_EQ(load_access_keys(file, nothing)->front().secret.reveal(), "s");
+  ASSERT_TRUE(write_file_atomically(
+      file,
+      R"([{"AccessKeyId":"new","AccessKeySecret":"s"},{"AccessKeyId":"old","AccessKeySecret":"s"}])"));
+  ASSERT_EQ(load_access_keys(file, nothing)->size(), 2u);
+  EXPECT_EQ((*load_access_keys(file, nothing))[1].id, "old");
   ASSERT_TRUE(write_file_atomically(file, R"({"AccessKeyId":"j","AccessKeySecret":"s"})", 0644));
-  EXPECT_EQ(load_access_key(file, nothing).error().code, Errc::kDenied);
-  EXPECT_EQ(load_access_key("", nothing).error().code, Errc::kInvalid);
-  EXPECT_EQ(load_access_key("", [](const char*) { return "x"; })->id, "x");
+  EXPECT_EQ(load_access_keys(file, nothing).error().code, Errc::kDenied);
+  EXPECT_EQ(load_access_keys("", nothing).error().code, Errc::kInvalid);
+  EXPECT_EQ(load_access_keys("", [](const char*) { return "x"; })->front().id, "x");
+}
+
+TEST(VendAddress, OfAClientComesFromTrustedProxiesOnly) {
+  const std::vector<std::string> proxies = {"10.0.0.0/8", "2001:db8::/32"};
+  EXPECT_EQ(client_address("192.0.2.1", "203.0.113.9", proxies), "192.0.2.1") << "no proxy of ours";
+  EXPECT_EQ(client_address("10.1.2.3", "203.0.113.9", proxies), "203.0.113.9");
+  EXPECT_EQ(client_address("10.1.2.3", "1.1.1.1, 203.0.113.9, 10.9.9.9", proxies), "203.0.113.9")
+      << "what stands before it anybody could have written";
+  EXPECT_EQ(client_address("2001:db8::1", "203.0.113.9", proxies), "203.0.113.9");
+  EXPECT_EQ(client_address("10.1.2.3", "nonsense", proxies), "10.1.2.3");
+  EXPECT_EQ(client_address("10.1.2.3", "", proxies), "10.1.2.3");
+  EXPECT_FALSE(is_among("11.0.0.1", proxies));
+  EXPECT_EQ(throttle_address("2001:db8:1:2:3:4:5:6"), throttle_address("2001:db8:1:2:ffff::1"));
+  EXPECT_NE(throttle_address("2001:db8:1:2::1"), throttle_address("2001:db8:1:3::1"));
+  EXPECT_EQ(throttle_address("192.0.2.7"), "192.0.2.7");
 }
 
 }  // namespace

@@ -4,130 +4,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include <algorithm>
 
-#include <gtest/gtest.h>
-
-#include "fakes/scripted_engine.h"
 #include "listen_address.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/base/time_format.h"
-#include "support/temporary_directory.h"
+#include "vend_fixture.h"
 
 namespace stsfs::vend {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr PasswordCost kCheap{1, 8'192};
-
-Config test_config() {
-  auto config = parse_config(R"(listen = "127.0.0.1:0"
-database = "x"
-[sts]
-endpoint = "http://sts.test"
-role_arn = "acs:ram::123456789012:role/r"
-duration_seconds = 3600
-[folder]
-endpoint = "https://oss-cn-hangzhou.aliyuncs.com"
-region = "cn-hangzhou"
-bucket = "examplebucket"
-[limits]
-request_timeout_seconds = 1
-)",
-                             "test");
-  EXPECT_TRUE(config) << config.error().message;
-  return *config;
-}
-
-/// A whole server on loopback, with an STS that a test can take away.
-class Servers : public ::testing::Test {
- protected:
-  void SetUp() override {
-    store_ = std::move(*UserStore::open(directory_ / "users.db", system_clock()));
-    audit_ = std::move(*AuditLog::open(directory_ / "audit.log", system_clock()));
-    ASSERT_TRUE(store_->add("alice", *hash_password(Secret(std::string_view(kPassword)), kCheap)));
-    auto settings = std::make_shared<Settings>();
-    settings->config = test_config();
-    settings->key = {"ak", Secret(std::string_view("canary-key"))};
-    settings->engine = std::make_unique<fakes::ScriptedEngine>(
-        [this](const auto& asked) { return answer_sts(asked); });
-    settings->sts = std::move(
-        *sts::Client::create(*settings->engine, system_clock(), settings->config.sts.client));
-    auto service = Service::create(settings, *store_, *audit_, kCheap, system_clock());
-    ASSERT_TRUE(service);
-    service_ = std::move(*service);
-    auto server =
-        Server::start({.listen = "127.0.0.1:0", .limits = settings->config.limits}, *service_);
-    ASSERT_TRUE(server) << server.error().message;
-    server_ = std::move(*server);
-    engine_ = std::move(*http::Engine::create({}, system_clock()));
-  }
-
-  Result<http::Response> answer_sts(const fakes::ScriptedEngine::Asked& asked) {
-    MutexLock lock(mutex_);
-    asked_sts_.push_back(asked.url);
-    if (sts_away_) return http::Response{503, {}, R"({"Code":"ServiceUnavailable"})"};
-    const std::string number = std::to_string(asked_sts_.size());
-    return http::Response{
-        200,
-        {},
-        R"({"RequestId":"REQ","Credentials":{"AccessKeyId":"STS.)" + number +
-            R"(","AccessKeySecret":"canary-secret","SecurityToken":"canary-token","Expiration":")" +
-            format_iso8601(system_clock().wall() + 1h) + R"("}})"};
-  }
-  std::vector<std::string> asked_sts() {
-    MutexLock lock(mutex_);
-    return asked_sts_;
-  }
-  void take_sts_away() {
-    MutexLock lock(mutex_);
-    sts_away_ = true;
-  }
-
-  http::Response ask(http::Method method, const std::string& path, const std::string& token = {},
-                     std::string body = {}, http::Headers headers = {}) {
-    http::Request request{
-        .method = method,
-        .url = server_->url() + path,
-        .headers = std::move(headers),
-        .body = method == http::Method::kPost ? http::memory_body(std::move(body)) : nullptr,
-        .deadline = Deadline::in(system_clock(), 20s)};
-    if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
-    auto response = await<http::Response>(nullptr, [&](Callback<http::Response> done) {
-      return engine_->start(std::move(request), std::move(done));
-    });
-    EXPECT_TRUE(response) << response.error().message;
-    return response ? *response : http::Response{};
-  }
-  http::Response try_login(const std::string& user, const std::string& password) {
-    return ask(http::Method::kPost, "/v1/login", {},
-               nlohmann::json{{"username", user}, {"password", password}}.dump());
-  }
-  std::string token_of(const http::Response& response) {
-    const auto json = nlohmann::json::parse(response.body, nullptr, false);
-    return json.is_object() ? json.value("token", "") : "";
-  }
-  std::string login() { return token_of(try_login("alice", kPassword)); }
-  std::string audit() { return *read_file(directory_ / "audit.log"); }
-
-  static constexpr const char* kPassword = "canary-password";
-  testing::TemporaryDirectory directory_;
-  Mutex mutex_;
-  std::vector<std::string> asked_sts_ STSFS_GUARDED_BY(mutex_);
-  bool sts_away_ STSFS_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<UserStore> store_;
-  std::unique_ptr<AuditLog> audit_;
-  std::unique_ptr<Service> service_;
-  std::unique_ptr<Server> server_;
-  std::unique_ptr<http::Engine> engine_;
-};
-
-TEST_F(Servers, HandOutExactlyWhatTheDesignSays) {
-  const auto response = ask(http::Method::kGet, "/v1/credentials", login());
+TEST_F(VendServer, HandOutExactlyWhatTheDesignSays) {
+  const auto response = replica_->get("/v1/credentials", login());
   ASSERT_EQ(response.status, 200) << response.body;
   auto json = nlohmann::json::parse(response.body);
   EXPECT_TRUE(parse_iso8601(json["Expiration"].get<std::string>()));
@@ -140,8 +29,8 @@ TEST_F(Servers, HandOutExactlyWhatTheDesignSays) {
   EXPECT_EQ(*http::find_header(response.headers, "Cache-Control"), "no-store");
 }
 
-TEST_F(Servers, AskStsForThisUsersPrefixAndNothingElse) {
-  ask(http::Method::kGet, "/v1/credentials", login());
+TEST_F(VendServer, AskStsForThisUsersPrefixAndNothingElse) {
+  replica_->get("/v1/credentials", login());
   ASSERT_EQ(asked_sts().size(), 1u);
   const std::string url = *percent_decode(asked_sts()[0]);
   EXPECT_NE(url.find("RoleSessionName=alice"), std::string::npos);
@@ -150,21 +39,21 @@ TEST_F(Servers, AskStsForThisUsersPrefixAndNothingElse) {
   EXPECT_NE(url.find("acs:SecureTransport"), std::string::npos) << "the endpoint has TLS";
 }
 
-TEST_F(Servers, AskStsOnceForManyRequests) {
+TEST_F(VendServer, AskStsOnceForManyRequests) {
   const std::string token = login();
-  for (int i = 0; i < 20; ++i) ask(http::Method::kGet, "/v1/credentials", token);
+  for (int i = 0; i < 20; ++i) replica_->ask(http::Method::kGet, "/v1/credentials", token);
   EXPECT_EQ(asked_sts().size(), 1u);
-  ask(http::Method::kGet, "/v1/credentials", token, {}, {{"X-Stsfs-Rejected", "STS.1"}});
+  replica_->ask(http::Method::kGet, "/v1/credentials", token, {}, {{"X-Stsfs-Rejected", "STS.1"}});
   EXPECT_EQ(asked_sts().size(), 2u);
 }
 
-TEST_F(Servers, TellAWrongPasswordAndAnUnknownUserApartForNobody) {
-  const auto wrong = try_login("alice", "wrong");
-  const auto unknown = try_login("nobody", "wrong");
-  const auto odd = try_login("../alice", "wrong");
-  ASSERT_TRUE(store_->add("gone", *hash_password(Secret(std::string_view("password")), kCheap)));
-  ASSERT_TRUE(store_->set_enabled("gone", false));
-  const auto disabled = try_login("gone", "password");
+TEST_F(VendServer, TellAWrongPasswordAndAnUnknownUserApartForNobody) {
+  const auto wrong = replica_->try_login("alice", "wrong");
+  const auto unknown = replica_->try_login("nobody", "wrong");
+  const auto odd = replica_->try_login("../alice", "wrong");
+  ASSERT_TRUE(users().add("gone", *hash_password(Secret(std::string_view("password")), kCheap)));
+  ASSERT_TRUE(users().set_enabled("gone", false));
+  const auto disabled = replica_->try_login("gone", "password");
   for (const auto& response : {wrong, unknown, odd, disabled}) {
     EXPECT_EQ(response.status, 401);
     EXPECT_EQ(response.body, wrong.body);
@@ -172,63 +61,70 @@ TEST_F(Servers, TellAWrongPasswordAndAnUnknownUserApartForNobody) {
   }
 }
 
-TEST_F(Servers, SlowDownWhoKeepsFailing) {
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(try_login("alice", "wrong").status, 401);
-  const auto response = try_login("alice", kPassword);
+TEST_F(VendServer, SlowDownWhoKeepsFailing) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(replica_->try_login("alice", "wrong").status, 401);
+  const auto response = replica_->try_login("alice", kPassword);
   EXPECT_EQ(response.status, 429);
   ASSERT_NE(http::find_header(response.headers, "Retry-After"), nullptr);
-  EXPECT_EQ(try_login("nobody", "wrong").status, 401) << "others are not held up";
+  EXPECT_EQ(replica_->try_login("nobody", "wrong").status, 401) << "others are not held up";
 }
 
-TEST_F(Servers, ExchangeATokenAndKeepTheOldUntilTheNewIsUsed) {
+TEST_F(VendServer, ExchangeATokenAndKeepTheOldUntilTheNewIsUsed) {
   const std::string old = login();
-  const std::string next = token_of(ask(http::Method::kPost, "/v1/token", old));
+  const std::string next = Replica::token_of(replica_->ask(http::Method::kPost, "/v1/token", old));
   ASSERT_FALSE(next.empty());
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", old).status, 200);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", next).status, 200);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", old).status, 401);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", old).status, 200);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", next).status, 200);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", old).status, 401);
 }
 
-TEST_F(Servers, StopServingADisabledUserAtOnce) {
+TEST_F(VendServer, StopServingADisabledUserAtOnce) {
   const std::string token = login();
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", token).status, 200);
-  ASSERT_TRUE(store_->set_enabled("alice", false));
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", token).status, 401);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", token).status, 200);
+  ASSERT_TRUE(users().set_enabled("alice", false));
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", token).status, 401);
 }
 
-TEST_F(Servers, SayWhenToTryAgainWhileStsIsAway) {
-  take_sts_away();
-  const auto response = ask(http::Method::kGet, "/v1/credentials", login());
+TEST_F(VendServer, SayWhenToTryAgainWhileStsIsAway) {
+  fail_sts(100);
+  const auto response = replica_->get("/v1/credentials", login());
   EXPECT_EQ(response.status, 503);
   EXPECT_NE(http::find_header(response.headers, "Retry-After"), nullptr);
   EXPECT_EQ(nlohmann::json::parse(response.body)["ErrorCode"], "ServiceUnavailable");
 }
 
-TEST_F(Servers, RefuseWhatIsNoRequestOfTheirs) {
+TEST_F(VendServer, RefuseWhatIsNoRequestOfTheirs) {
   const std::string token = login();
-  EXPECT_EQ(ask(http::Method::kGet, "/").status, 404);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/login").status, 405);
-  EXPECT_EQ(ask(http::Method::kDelete, "/v1/credentials", token).status, 405);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials").status, 401);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", std::string(5'000, 'x')).status, 401);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/").status, 404);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/login").status, 405);
+  EXPECT_EQ(replica_->ask(http::Method::kDelete, "/v1/credentials", token).status, 405);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials").status, 401);
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", std::string(5'000, 'x')).status,
+            401);
   EXPECT_EQ(
-      ask(http::Method::kGet, "/v1/credentials", {}, {}, {{"Authorization", "Basic eA=="}}).status,
+      replica_
+          ->ask(http::Method::kGet, "/v1/credentials", {}, {}, {{"Authorization", "Basic eA=="}})
+          .status,
       401);
   for (const std::string& body :
        {std::string(), std::string("{"), std::string("[]"), std::string(R"({"username":"alice"})"),
         std::string(R"({"username":7,"password":"x"})"), std::string(7'000, '[')})
-    EXPECT_EQ(ask(http::Method::kPost, "/v1/login", {}, body).status, 400) << body.substr(0, 40);
-  EXPECT_EQ(ask(http::Method::kPost, "/v1/login", {}, std::string(9'000, 'x')).status, 413);
-  const auto huge = ask(http::Method::kGet, "/", {}, {}, {{"X-Huge", std::string(20'000, 'x')}});
+    EXPECT_EQ(replica_->ask(http::Method::kPost, "/v1/login", {}, body).status, 400)
+        << body.substr(0, 40);
+  EXPECT_EQ(replica_->ask(http::Method::kPost, "/v1/login", {}, std::string(9'000, 'x')).status,
+            413);
+  const auto huge =
+      replica_->ask(http::Method::kGet, "/", {}, {}, {{"X-Huge", std::string(20'000, 'x')}});
   EXPECT_GE(huge.status, 400);
-  EXPECT_EQ(ask(http::Method::kGet, "/v1/credentials", token).status, 200) << "still alive";
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/v1/credentials", token).status, 200)
+      << "still alive";
 }
 
-TEST_F(Servers, RecordEachDecisionAndNoSecret) {
+TEST_F(VendServer, RecordEachDecisionAndNoSecret) {
   const std::string token = login();
-  try_login("alice", "canary-wrong");
-  try_login("canary-typed-as-name", "x");
-  ask(http::Method::kGet, "/v1/credentials", token);
+  replica_->try_login("alice", "canary-wrong");
+  replica_->try_login("canary-typed-as-name", "x");
+  replica_->ask(http::Method::kGet, "/v1/credentials", token);
   const std::string log = audit();
   EXPECT_EQ(std::count(log.begin(), log.end(), '\n'), 4);
   EXPECT_NE(log.find(R"("action":"credentials","decision":"allow","user":"alice")"),
@@ -239,8 +135,8 @@ TEST_F(Servers, RecordEachDecisionAndNoSecret) {
   EXPECT_EQ(log.find(token), std::string::npos);
 }
 
-TEST_F(Servers, EndARequestThatTricklesIn) {
-  const auto address = parse_listen_address(server_->url().substr(7));
+TEST_F(VendServer, EndARequestThatTricklesIn) {
+  const auto address = parse_listen_address(replica_->server().url().substr(7));
   ASSERT_TRUE(address);
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address->storage), address->size),
@@ -261,19 +157,176 @@ TEST_F(Servers, EndARequestThatTricklesIn) {
   EXPECT_GE(std::chrono::steady_clock::now() - start, 900ms);
 }
 
-TEST_F(Servers, ServePlainHttpOnLoopbackOnly) {
-  const auto open = Server::start({.listen = "0.0.0.0:0"}, *service_);
+TEST(Listening, WithoutTlsIsOnLoopbackOnly) {
+  const auto open = open_listener("0.0.0.0:0", false);
   ASSERT_FALSE(open);
   EXPECT_EQ(open.error().code, Errc::kInvalid);
   EXPECT_NE(open.error().message.find("tls_certificate"), std::string::npos);
-  EXPECT_FALSE(Server::start({.listen = "localhost:0"}, *service_));
-  EXPECT_FALSE(Server::start({.listen = "127.0.0.1"}, *service_));
+  EXPECT_TRUE(open_listener("0.0.0.0:0", true));
+  EXPECT_FALSE(open_listener("localhost:0", true));
+  EXPECT_FALSE(open_listener("127.0.0.1", false));
 }
 
-TEST_F(Servers, StopWithConnectionsOpen) {
-  EXPECT_EQ(ask(http::Method::kGet, "/").status, 404);  // kept alive by the engine
-  server_->stop(1s);
-  server_->stop(1s);
+TEST_F(VendServer, TryAgainWhenStsIsBusyForAMoment) {
+  fail_sts(2);
+  EXPECT_EQ(replica_->get("/v1/credentials", login()).status, 200);
+  EXPECT_EQ(asked_sts().size(), 3u);
+  EXPECT_EQ(replica_->service().office().metrics.value(Count::kStsRetries), 2u);
+}
+
+TEST_F(VendServer, TellWhoSomebodyIs) {
+  ASSERT_TRUE(users().set_groups("alice", {"staff"}));
+  auto json = Replica::json_of(replica_->get("/v1/whoami", login()));
+  ASSERT_TRUE(json.is_object());
+  EXPECT_TRUE(parse_iso8601(json["token_expires_at"].get<std::string>()));
+  json.erase("token_expires_at");
+  EXPECT_EQ(json, nlohmann::json::parse(R"({"StatusCode":200,"user":"alice","groups":["staff"],
+    "bucket":"examplebucket","prefix":"users/alice/","permissions":"rw"})"));
+  EXPECT_EQ(replica_->get("/v1/whoami").status, 401);
+}
+
+TEST_F(VendServer, EndALoginWithLogout) {
+  const std::string token = login();
+  const auto response = replica_->post("/v1/logout", token);
+  EXPECT_EQ(response.status, 204);
+  EXPECT_EQ(response.body, "");
+  EXPECT_EQ(replica_->get("/v1/credentials", token).status, 401);
+}
+
+TEST_F(VendServer, GiveEachGroupAndUserTheFolderOfTheirRule) {
+  start({}, R"([[group]]
+name = "guests"
+permissions = "ro"
+duration_seconds = 900
+[[group]]
+name = "team"
+permissions = "shared"
+prefix = "shared/team/"
+bucket = "teambucket"
+role_arn = "acs:ram::123456789012:role/team"
+storage_class = "IA"
+quota = "10G"
+source_addresses = ["192.0.2.0/24"]
+[[user]]
+name = "alice"
+prefix = "vip/${user}/"
+)");
+  for (const char* name : {"gus", "tom"})
+    ASSERT_TRUE(users().add(name, *hash_password(Secret(std::string_view(kPassword)), kCheap)));
+  ASSERT_TRUE(users().set_groups("gus", {"guests", "team"}));
+  ASSERT_TRUE(users().set_groups("tom", {"team"}));
+  ASSERT_TRUE(users().set_groups("alice", {"team"}));
+  const auto folder_of = [&](const char* name) {
+    return Replica::json_of(
+        replica_->get("/v1/credentials", Replica::token_of(replica_->try_login(name, kPassword))));
+  };
+  EXPECT_EQ(folder_of("alice")["Prefix"], "vip/alice/") << "the user's own rule goes first";
+  const auto guest = folder_of("gus");
+  EXPECT_EQ(guest["Permissions"], "ro") << "the first group that is named";
+  EXPECT_EQ(guest["Prefix"], "users/gus/");
+  EXPECT_NE(asked_sts().back().find("DurationSeconds=900"), std::string::npos);
+  const auto team = folder_of("tom");
+  EXPECT_EQ(team["Prefix"], "shared/team/");
+  EXPECT_EQ(team["Bucket"], "teambucket");
+  EXPECT_EQ(team["StorageClass"], "IA");
+  EXPECT_EQ(team["QuotaBytes"], 10ull << 30);
+  const std::string asked = *percent_decode(asked_sts().back());
+  EXPECT_NE(asked.find("role/team"), std::string::npos);
+  EXPECT_NE(asked.find(R"("NotIpAddress":{"acs:SourceIp":["192.0.2.0/24"]})"), std::string::npos)
+      << asked;
+  EXPECT_NE(asked.find("RoleSessionName=tom"), std::string::npos) << "OSS's logs name the person";
+}
+
+TEST_F(VendServer, LockANameAfterSoManyFailuresAndUnlockIt) {
+  start({}, "[limits]\nlockout_failures = 3\n");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(replica_->try_login("alice", "wrong").status, 401);
+  const auto locked = replica_->try_login("alice", kPassword);
+  EXPECT_EQ(locked.status, 429);
+  EXPECT_NE(locked.body.find("administrator"), std::string::npos);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(replica_->try_login("nobody", "wrong").status, 401);
+  EXPECT_EQ(replica_->try_login("nobody", "wrong").body, locked.body) << "unknown names lock alike";
+  EXPECT_EQ(replica_->post("/v1/admin/users/alice/unlock", kAdminToken).status, 204);
+  EXPECT_EQ(replica_->try_login("alice", kPassword).status, 200);
+}
+
+TEST_F(VendServer, HashAPasswordAnewWhenTheCostHasRisen) {
+  ASSERT_TRUE(users().add("old", *hash_password(Secret(std::string_view(kPassword)), {1, 8'192})));
+  replica_.reset();
+  const auto checker = PasswordChecker::create({3, 8'192});
+  const std::string before = (*users().find("old"))->password_hash;
+  const Secret password{std::string_view(kPassword)};
+  EXPECT_TRUE((*checker)->verify(before, password));
+  EXPECT_FALSE((*checker)->verify(before, Secret(std::string_view("wrong"))));
+  EXPECT_FALSE((*checker)->verify("", password)) << "no such user";
+  const std::string after = (*checker)->rehash(before, password);
+  EXPECT_EQ(cost_of(after)->operations, 3u);
+  EXPECT_TRUE((*checker)->verify(after, password));
+  EXPECT_EQ((*checker)->rehash(after, password), "") << "it is as dear as it should be";
+}
+
+TEST_F(VendServer, KeepAnAdministratorsSurfaceBehindATokenOfItsOwn) {
+  const std::string user_token = login();
+  for (const std::string& token : {std::string(), user_token, std::string("wrong")}) {
+    EXPECT_EQ(replica_->get("/v1/admin/users", token).status, 401);
+    EXPECT_EQ(replica_->get("/metrics", token).status, 401);
+  }
+  EXPECT_EQ(replica_
+                ->ask(http::Method::kPut, "/v1/admin/users/bob", kAdminToken,
+                      R"({"password":"bob's password","groups":["staff"]})")
+                .status,
+            204);
+  EXPECT_EQ(replica_->ask(http::Method::kPut, "/v1/admin/users/bob", kAdminToken, "{}").status,
+            409);
+  EXPECT_EQ(replica_->ask(http::Method::kPut, "/v1/admin/users/b*b", kAdminToken, "{}").status,
+            404);
+  const std::string token = Replica::token_of(replica_->try_login("bob", "bob's password"));
+  EXPECT_EQ(Replica::json_of(replica_->get("/v1/admin/users/bob", kAdminToken))["groups"],
+            nlohmann::json::parse(R"(["staff"])"));
+  const auto logins = Replica::json_of(replica_->get("/v1/admin/users/bob/logins", kAdminToken));
+  ASSERT_EQ(logins["logins"].size(), 1u);
+  EXPECT_EQ(
+      replica_
+          ->ask(http::Method::kDelete,
+                "/v1/admin/logins/" + logins["logins"][0]["id"].get<std::string>(), kAdminToken)
+          .status,
+      204);
+  EXPECT_EQ(replica_->get("/v1/whoami", token).status, 401);
+  EXPECT_EQ(replica_->ask(http::Method::kDelete, "/v1/admin/users/bob", kAdminToken).status, 204);
+  EXPECT_EQ(replica_->try_login("bob", "bob's password").status, 401);
+  EXPECT_NE(replica_->get("/metrics", kAdminToken)
+                .body.find("stsfs_vend_logins_total{result=\"allowed\"} 2"),
+            std::string::npos);
+}
+
+TEST_F(VendServer, SayThatTheyAreWell) {
+  EXPECT_EQ(replica_->get("/healthz").status, 200);
+  EXPECT_EQ(replica_->get("/readyz").body, "ready\n");
+}
+
+TEST_F(VendServer, RefuseTooManyRequestsFromOneAddress) {
+  start("trusted_proxies = [\"127.0.0.1\"]\n", "[limits]\nrequests_per_second = 1\n");
+  int refused = 0;
+  for (int i = 0; i < 15; ++i) refused += replica_->get("/healthz").status == 429 ? 1 : 0;
+  EXPECT_GE(refused, 3);
+  EXPECT_EQ(replica_->get("/healthz", {}, {{"X-Forwarded-For", "203.0.113.9"}}).status, 200)
+      << "of another client";
+}
+
+TEST_F(VendServer, ReloadWithoutDroppingAConnection) {
+  const std::string token = login();
+  for (int i = 0; i < 3; ++i) {
+    auto reloaded = replica_->server().reload({.limits = {.requests_per_second = 0}});
+    ASSERT_TRUE(reloaded) << reloaded.error().message;
+    EXPECT_EQ(replica_->get("/v1/credentials", token).status, 200);
+  }
+  EXPECT_LE(replica_->service().office().metrics.value(Count::kConnections), 4u)
+      << "kept alive across the reload";
+}
+
+TEST_F(VendServer, StopWithConnectionsOpen) {
+  EXPECT_EQ(replica_->ask(http::Method::kGet, "/").status, 404);  // kept alive by the engine
+  replica_->server().stop(1s);
+  replica_->server().stop(1s);
 }
 
 }  // namespace

@@ -1,0 +1,85 @@
+#include "routes.h"
+#include "stsfs/base/log.h"
+
+namespace stsfs::vend {
+namespace {
+
+constexpr std::size_t kAccessKeyIdMaxBytes = 128;
+
+std::string credentials_json(const sts::Session& session, const FolderConfig& folder,
+                             const std::string& prefix) {
+  const auto flag = [](bool value) { return value ? "true" : "false"; };
+  std::string body;
+  body.reserve(2'048 + session.security_token.size_bytes());
+  body += R"({"StatusCode":200,"AccessKeyId":)" + as_json(session.access_key_id);
+  body += R"(,"AccessKeySecret":")";  // visible ASCII without quotes, checked when it came
+  body += session.access_key_secret.reveal();
+  body += R"(","SecurityToken":")";
+  body += session.security_token.reveal();
+  body += R"(","Expiration":")" + format_iso8601(session.expiration) + '"';
+  body += R"(,"Endpoint":)" + as_json(folder.endpoint) + R"(,"Region":)" + as_json(folder.region);
+  body += R"(,"Bucket":)" + as_json(folder.bucket) + R"(,"Prefix":)" + as_json(prefix);
+  body += R"(,"Permissions":)" + as_json(permissions_of(folder));
+  if (!folder.storage_class.empty()) body += R"(,"StorageClass":)" + as_json(folder.storage_class);
+  body += std::string(R"(,"Versioning":)") + flag(folder.versioning);
+  body += std::string(R"(,"HierarchicalNamespace":)") + flag(folder.hierarchical_namespace);
+  return body + R"(,"QuotaBytes":)" + std::to_string(folder.quota_bytes) + R"(,"UsedBytes":0})";
+}
+
+/// A person who changes groups gets what the new folder gives at once.
+std::string cache_key(const std::string& user, const FolderConfig& folder) {
+  return user + '\n' + folder.role_arn + '\n' + folder.bucket + '\n' + folder.prefix + '\n' +
+         permissions_of(folder);
+}
+
+}  // namespace
+
+ServiceResponse get_credentials(Office& office, const ServiceRequest& request) {
+  auto caller = office.authenticate(request, "credentials");
+  if (!caller) return failure_response(caller.error());
+  const auto settings = office.settings();
+  const FolderConfig& folder = folder_for(settings->config, caller->name, caller->groups);
+  const std::chrono::seconds timeout = settings->config.sts.timeout;
+  const std::string rejected =
+      request.rejected.size() <= kAccessKeyIdMaxBytes ? request.rejected : std::string();
+  AuditEvent event{.action = "credentials", .user = caller->name, .address = request.address};
+  auto session = office.cache.get(
+      cache_key(caller->name, folder), rejected,
+      [&](const std::string&) {
+        return office.sessions.make(caller->name, folder, settings->sts, timeout);
+      },
+      Deadline::in(office.clock, timeout));
+  if (!session) {
+    event.reason = session.error().message;
+    office.audit.record(event);
+    office.metrics.add(Count::kCredentialsFailed);
+    Error error = session.error();
+    error.code = Errc::kUnavailable;  // whatever STS holds against us is not the person's doing
+    return failure_response(error);
+  }
+  event.allowed = true;
+  event.access_key_id = (*session)->access_key_id;
+  event.session = (*session)->arn;
+  event.expiration = format_iso8601((*session)->expiration);
+  event.request_id = (*session)->request_id;
+  office.audit.record(event);
+  office.metrics.add(Count::kCredentialsHandedOut);
+  const auto prefix = prefix_of(folder, caller->name);
+  if (!prefix) return failure_response(prefix.error());
+  return json_response(credentials_json(**session, folder, *prefix));
+}
+
+Result<void> try_sts(Office& office) {
+  const auto settings = office.settings();
+  auto session = office.sessions.make("self-test", settings->config.folder, settings->sts,
+                                      settings->config.sts.timeout);
+  office.audit.record({.action = "self-test",
+                       .allowed = session.has_value(),
+                       .reason = session ? std::string() : session.error().message,
+                       .session = session ? session->arn : std::string(),
+                       .request_id = session ? session->request_id : std::string()});
+  if (!session) return fail(std::move(session.error()));
+  return {};
+}
+
+}  // namespace stsfs::vend

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "audit.h"
+#include "config.h"
+#include "credential_cache.h"
+#include "device_store.h"
+#include "login_store.h"
+#include "metrics.h"
+#include "oidc.h"
+#include "password.h"
+#include "rate_limit.h"
+#include "session_maker.h"
+#include "sign_in.h"
+#include "stsfs/base/await.h"
+#include "stsfs/base/clock.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/http/engine.h"
+#include "throttle.h"
+#include "user_store.h"
+#include "wire.h"
+
+namespace stsfs::vend {
+
+/// What a reload replaces as one.
+struct Settings {
+  Config config;
+  Secret admin_token;  ///< Empty: there is no administration over HTTP.
+  std::unique_ptr<http::Engine> engine;
+  StsClients sts;                             ///< Use `engine`.
+  std::unique_ptr<http::Engine> oidc_engine;  ///< Small answers, the provider's CAs.
+  std::unique_ptr<OidcVerifier> oidc;         ///< Uses `oidc_engine`; null: no provider.
+};
+
+/// Who a request comes from.
+struct Caller {
+  std::string name;
+  std::vector<std::string> groups;
+  WallTime expires_at;    ///< Of the token.
+  bool by_token = false;  ///< One of our own, that can be exchanged and ended.
+};
+
+/// What every route works with.
+///
+/// Threads:  everything in it may be used at once on any thread that may wait.
+/// Lifetime: database, audit log and clock outlive it.
+class Office {
+ public:
+  Office(std::shared_ptr<const Settings> settings, AccessKeys keys,
+         std::unique_ptr<PasswordChecker> passwords, SqlDatabase& database, AuditLog& audit,
+         const Clock& clock);
+
+  std::shared_ptr<const Settings> settings() const STSFS_EXCLUDES(mutex_);
+  void replace(std::shared_ptr<const Settings> settings) STSFS_EXCLUDES(mutex_);
+
+  /// The caller whose token came with the request, ours or an OpenID provider's; what was refused
+  /// is written down. Errors: kCredential, kUnavailable.
+  Result<Caller> authenticate(const ServiceRequest& request, const char* action);
+
+  SqlDatabase& database;
+  AuditLog& audit;
+  const Clock& clock;
+  Metrics metrics;
+  Interrupt interrupt;  ///< Raised when the server stops: ends waits for STS.
+  UserStore users;
+  LoginStore logins;
+  DeviceStore devices;
+  Throttle throttle;
+  const std::unique_ptr<PasswordChecker> passwords;
+  SignIn sign_in;
+  RateLimit rate_limit;
+  KeyRing keys;
+  SessionMaker sessions;
+  CredentialCache cache;
+
+ private:
+  Result<Caller> by_login_token(const ServiceRequest& request, const Secret& token,
+                                const char* action);
+  Result<Caller> by_provider(const ServiceRequest& request, std::string_view token,
+                             const Settings& settings, const char* action);
+  tl::unexpected<Error> refuse(const ServiceRequest& request, const char* action,
+                               const std::string& reason);
+
+  mutable Mutex mutex_;  // a leaf, held for the copy of a pointer
+  std::shared_ptr<const Settings> settings_ STSFS_GUARDED_BY(mutex_);
+};
+
+}  // namespace stsfs::vend

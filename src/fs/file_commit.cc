@@ -87,6 +87,29 @@ void FileContent::prepare() {
     forget_changes();
     return;
   }
+  spare_copies();
+}
+
+/// What others still copy from the version that this commit replaces they must fetch before.
+void FileContent::spare_copies() {
+  std::string key;
+  {
+    MutexLock lock(mutex_);
+    key = etag_.empty() ? "" : key_;
+  }
+  if (key.empty()) {
+    plan();
+    return;
+  }
+  localize_users(around_.copy_users, key, this, [self = shared_from_this()](Result<void> spared) {
+    if (spared)
+      self->plan();
+    else
+      self->finish(fail(std::move(spared.error()), "a copy of the version before is not made yet"));
+  });
+}
+
+void FileContent::plan() {
   Transfer timer;
   std::vector<ByteRange> lacking;
   std::shared_ptr<staging::MultipartUpload> dropped;
@@ -97,6 +120,7 @@ void FileContent::prepare() {
     timer = std::move(timer_);
     if (detached_) request_.key = key_;
     // Of the version this content is based on, whatever is known of the path by now.
+    looked_ = false;
     expected_etag_ = etag_;
     base_key_ = key_;
     commit_extents_ = map_.all();
@@ -107,7 +131,9 @@ void FileContent::prepare() {
                       commit_stream_->key() == request_.key && commit_extents_.size() == 1 &&
                       commit_extents_[0].origin == Origin::kStaged;
     if (commit_stream_ && !fits) dropped = std::exchange(commit_stream_, nullptr);
-    plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
+    commit_copy_ = staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
+    plan_ = commit_copy_ ? staging::CommitPlan{}
+                         : staging::plan_commit(commit_extents_, around_.options.upload.plan);
     lacking = plan_.fetched_before;
   }
   if (dropped) dropped->cancel();
@@ -121,7 +147,7 @@ void FileContent::prepare() {
   }
   // What cannot be fetched now is not to be lost by a kill while it is tried again.
   save([self = shared_from_this(), lacking](Result<void>) mutable {
-    self->fetch(std::move(lacking), [self](Result<void> result) {
+    self->fetch(self->chain_, std::move(lacking), [self](Result<void> result) {
       if (result)
         self->prepare();  // with what is staged now
       else
@@ -130,41 +156,93 @@ void FileContent::prepare() {
   });
 }
 
-/// Turns these bytes of the base into staged ones.
-void FileContent::fetch(std::vector<ByteRange> ranges, Callback<void> next) {
-  std::string key;
-  std::string etag;
+/// Bytes of one version of one object that lie in the file `shift` behind their place there
+/// (wraps).
+struct FileContent::Piece {
+  staging::CopySourcePointer source;
+  bool base = false;
+  std::uint64_t shift = 0;
+  std::vector<ByteRange> ranges;  // in the object
+
+  bool has(const Extent& extent) const {
+    if (base) return extent.origin == Origin::kBase;
+    return extent.origin == Origin::kCopied && *extent.source == *source &&
+           extent.range.offset - extent.source_offset == shift;
+  }
+};
+
+std::vector<FileContent::Piece> FileContent::pieces_of(const std::vector<ByteRange>& ranges) {
+  std::vector<Piece> out;
+  for (const ByteRange& range : ranges)
+    for (const Extent& extent : map_.within(range)) {
+      if (!extent.is_remote()) continue;
+      auto piece = std::find_if(out.begin(), out.end(),
+                                [&](const Piece& known) { return known.has(extent); });
+      if (piece == out.end() && extent.origin == Origin::kBase)
+        piece = out.insert(out.end(), {base_as_source(), true, 0, {}});
+      else if (piece == out.end())
+        piece = out.insert(out.end(),
+                           {extent.source, false, extent.range.offset - extent.source_offset, {}});
+      piece->ranges.push_back({extent.range.offset - piece->shift, extent.range.length});
+    }
+  return out;
+}
+
+/// Turns these bytes, which are in OSS only, into staged ones.
+void FileContent::fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next) {
+  auto pieces = std::make_shared<std::vector<Piece>>();
   Result<void> ready;
-  std::uint64_t bytes = 0;
-  for (const ByteRange& range : ranges) bytes += range.length;
   {
     MutexLock lock(mutex_);
-    key = key_;
-    etag = etag_;
+    *pieces = pieces_of(ranges);
     ready = stage();
   }
-  if (!ready) {
+  if (!ready)
     next(std::move(ready));
+  else
+    fetch_pieces(chain, std::move(pieces), std::move(next));
+}
+
+/// The last one, then those before it.
+void FileContent::fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces,
+                               Callback<void> next) {
+  if (pieces->empty()) {
+    next({});
     return;
   }
-  auto take = [this](std::span<const std::byte> piece, std::uint64_t offset) -> Result<void> {
-    MutexLock lock(mutex_);
-    for (const Extent& extent : map_.within({offset, piece.size()})) {
-      if (extent.origin != Origin::kBase) continue;  // written meanwhile, which is newer
-      const auto part = piece.subspan(extent.range.offset - offset, extent.range.length);
-      if (auto written = staged_->write(part, extent.range.offset); !written) return written;
-    }
-    map_.fetched({offset, piece.size()});
-    return {};
-  };
-  chain_.step([&] {
+  auto piece = std::make_shared<const Piece>(std::move(pieces->back()));
+  pieces->pop_back();
+  std::uint64_t bytes = 0;
+  for (const ByteRange& range : piece->ranges) bytes += range.length;
+  chain.step([&] {
     return fetch_ranges(
-        around_.store, key, etag, std::move(ranges),
-        staging::upload_deadline(around_.clock, around_.options.upload, bytes), std::move(take),
-        [self = shared_from_this(), next = std::move(next)](Result<void> result) mutable {
-          next(std::move(result));
+        around_.store, piece->source->key, piece->source->etag, piece->ranges,
+        staging::upload_deadline(around_.clock, around_.options.upload, bytes),
+        [this, piece](std::span<const std::byte> got, std::uint64_t offset) {
+          return stage_fetched(*piece, got, offset + piece->shift);
+        },
+        [self = shared_from_this(), &chain, pieces,
+         next = std::move(next)](Result<void> result) mutable {
+          if (result)
+            self->fetch_pieces(chain, std::move(pieces), std::move(next));
+          else
+            next(std::move(result));
         });
   });
+}
+
+/// Where nothing was written meanwhile, which is newer.
+Result<void> FileContent::stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
+                                        std::uint64_t offset) {
+  MutexLock lock(mutex_);
+  if (auto ready = stage(); !ready) return ready;  // a truncation may have taken it
+  for (const Extent& extent : map_.within({offset, bytes.size()})) {
+    if (!piece.has(extent)) continue;
+    const auto part = bytes.subspan(extent.range.offset - offset, extent.range.length);
+    if (auto written = staged_->write(part, extent.range.offset); !written) return written;
+    map_.fetched(extent.range);
+  }
+  return {};
 }
 
 /// Before anything is sent: whoever finds it in OSS after a kill must know it for ours.
@@ -181,17 +259,30 @@ void FileContent::note_attempt() {
 }
 
 /// Is what we are based on still there? OSS has no If-Match on a write: this is the nearest there
-/// is.
+/// is. A commit that copies from the base finds out by that, and a new file by not overwriting.
 void FileContent::check_target() {
   bool first = false;
   {
     MutexLock lock(mutex_);
     first = attempts_.size() <= 1;
   }
-  if (expected_etag_.empty() && first) {
+  const bool base_is_proved = needs_base() && base_key_ == request_.key;
+  if (first && (expected_etag_.empty() || base_is_proved)) {
     upload(false);
     return;
   }
+  look_at_target();
+}
+
+/// What a commit copies it copies from the base, and is told when that is another version by now.
+bool FileContent::needs_base() const {
+  return std::any_of(plan_.parts.begin(), plan_.parts.end(),
+                     [](const auto& part) { return part.copied && !part.source; }) ||
+         (commit_copy_ && commit_extents_[0].origin == Origin::kBase);
+}
+
+void FileContent::look_at_target() {
+  looked_ = true;
   chain_.step([&] {
     return around_.store.start_head(request_.key,
                                     Deadline::in(around_.clock, around_.options.read_timeout),
@@ -239,9 +330,7 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
 }
 
 void FileContent::upload(bool to_conflict_key) {
-  const bool copies = std::any_of(plan_.parts.begin(), plan_.parts.end(),
-                                  [](const auto& part) { return part.copied; });
-  if (to_conflict_key && copies) {
+  if (to_conflict_key && needs_base()) {
     finish(fail(Errc::kStale,
                 "another client wrote " + printable(request_.path) +
                     ", and our changes are to parts of the version before; they are kept"));
@@ -263,11 +352,33 @@ void FileContent::upload(bool to_conflict_key) {
   }
   if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
   const std::string& key = to_conflict_key ? request_.conflict_key : request_.key;
+  if (commit_copy_) {
+    const bool of_base = commit_extents_[0].origin == Origin::kBase;
+    oss::CopyOptions copy{.source_key = of_base ? base_key_ : commit_copy_->key,
+                          .source_etag = of_base ? expected_etag_ : commit_copy_->etag,
+                          .replace_metadata = true,
+                          .put = std::move(put)};
+    chain_.step([&] {
+      return staging::start_copy(around_.store, around_.clock, key, std::move(copy), commit_size_,
+                                 around_.options.upload, std::move(done));
+    });
+    return;
+  }
   chain_.step([&] {
     return staging::start_upload(around_.store, around_.clock, key, commit_file_, commit_extents_,
                                  plan_, base_key_, expected_etag_, std::move(put),
                                  around_.options.upload, std::move(done));
   });
+}
+
+/// An object that we were copying from changed, and what we need of it is staged by now.
+bool FileContent::lost_a_source(const Error& error) const {
+  if (error.code != Errc::kChanged && error.code != Errc::kNotFound) return false;
+  MutexLock lock(mutex_);
+  for (const Extent& extent : commit_extents_)
+    if (extent.origin == Origin::kCopied && map_.within(extent.range) != std::vector{extent})
+      return true;
+  return false;
 }
 
 void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
@@ -283,6 +394,17 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
                                           self->upload(true);
                                       });
     });
+    return;
+  }
+  if (!written && lost_a_source(written.error())) {
+    prepare();  // with what was fetched of it meanwhile
+    return;
+  }
+  const bool base_is_lost =
+      !written && needs_base() &&
+      (written.error().code == Errc::kChanged || written.error().code == Errc::kNotFound);
+  if (base_is_lost && !looked_) {
+    look_at_target();
     return;
   }
   if (!written) {
@@ -347,9 +469,11 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
   bool retry = false;
   bool resave = false;
   std::string content_key;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
+  const auto committed_extents = std::exchange(commit_extents_, {});
   commit_file_.reset();
   commit_stream_.reset();
-  commit_extents_.clear();
+  commit_copy_.reset();
   {
     MutexLock lock(mutex_);
     if (outcome) {
@@ -361,6 +485,8 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
       if (etag_ != outcome->written.etag || base_size_ != commit_size_) old_base = std::move(base_);
       etag_ = outcome->written.etag;
       base_size_ = commit_size_;
+      map_.committed(committed_extents);
+      if (!map_.has_copies()) old_readers.swap(copy_readers_);
       attempts_.clear();
       ++state_;
       resave = !outcome->clean && note_id_ != 0;
@@ -437,12 +563,12 @@ void FileContent::detach(Callback<void> done) {
     MutexLock lock(mutex_);
     if (!stopped_)
       for (const Extent& extent : map_.all())
-        if (extent.origin == Origin::kBase) ranges.push_back(extent.range);
+        if (extent.is_remote()) ranges.push_back(extent.range);
   }
   if (ranges.empty())
     done({});
   else
-    fetch(std::move(ranges), std::move(done));
+    fetch(chain_, std::move(ranges), std::move(done));
 }
 
 void FileContent::hold(Callback<void> done) {
@@ -511,21 +637,27 @@ void FileContent::stop() {
   std::shared_ptr<staging::MultipartUpload> stream;
   std::vector<Waiter> told;
   std::vector<Callback<void>> idle;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> readers;
   {
     MutexLock lock(mutex_);
     stopped_ = true;
     timer = std::move(timer_);
     base = std::move(base_);
+    readers.swap(copy_readers_);
     stream = take_stream();
   }
   chain_.cancel();
+  localize_chain_.cancel();
   timer.cancel();
   if (stream) stream->cancel();
   if (base) base->stop();
+  for (const auto& [version, reader] : readers) reader->stop();
   {
     MutexLock lock(mutex_);
     told.swap(waiters_);
     idle.swap(idle_waiters_);
+    std::move(localize_waiters_.begin(), localize_waiters_.end(), std::back_inserter(idle));
+    localize_waiters_.clear();
     committing_ = false;
   }
   for (Waiter& waiter : told)

@@ -118,8 +118,12 @@ struct Gather {
 
 void FileContent::read(ByteRange range, Callback<Bytes> done) {
   auto buffer = std::make_shared<std::vector<std::byte>>();
-  std::vector<Extent> from_base;
-  std::shared_ptr<BaseReader> base;
+  struct Remote {
+    std::shared_ptr<BaseReader> reader;
+    ByteRange range;   // in its object
+    std::uint64_t at;  // in what was asked for
+  };
+  std::vector<Remote> remote;
   std::string etag;
   const std::uint64_t offset = range.offset;
   std::optional<Error> error;
@@ -127,28 +131,26 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
     MutexLock lock(mutex_);
     const std::uint64_t end = std::min(range.end(), map_.size());
     const auto extents = map_.within(range);
-    // The common case, all of it from the base, needs no buffer of ours.
-    const bool whole = extents.size() == 1 && extents[0].origin == Origin::kBase;
+    // The common case, all of it from one object, needs no buffer of ours.
+    const bool whole = extents.size() == 1 && extents[0].is_remote();
     if (offset < end && !whole) buffer->resize(end - offset);
     for (const Extent& extent : extents) {
-      if (extent.origin == Origin::kBase) from_base.push_back(extent);
+      if (extent.is_remote())
+        remote.push_back({reader_of(extent), extent.source ? extent.source_range() : extent.range,
+                          extent.range.offset - offset});
       if (extent.origin != Origin::kStaged) continue;
       const auto place =
           std::span(*buffer).subspan(extent.range.offset - offset, extent.range.length);
       if (auto got = staged_->read(place, extent.range.offset); !got)
         error = std::move(got.error());
     }
-    if (!from_base.empty() && !base_)
-      base_ = std::make_shared<BaseReader>(around_.store, around_.clock,
-                                           around_.options.read_timeout, key_, etag_, base_size_);
-    base = base_;
     etag = etag_;
   }
   if (error) {
     done(fail(std::move(*error)));
     return;
   }
-  if (from_base.empty()) {
+  if (remote.empty()) {
     done(Bytes(*buffer));
     return;
   }
@@ -160,20 +162,27 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
       self->read_again(range, std::move(done), std::move(got.error()), etag);
   };
   if (buffer->empty()) {
-    base->read(from_base[0].range, std::move(checked));
+    remote[0].reader->read(remote[0].range, std::move(checked));
     return;
   }
   auto gather = std::make_shared<Gather>();
   {
     MutexLock lock(gather->mutex);
-    gather->missing = from_base.size();
+    gather->missing = remote.size();
   }
   gather->buffer = buffer;
   gather->done = std::move(checked);
-  for (const Extent& extent : from_base)
-    base->read(extent.range, [gather, at = extent.range.offset - offset](Result<Bytes> got) {
+  for (const Remote& one : remote)
+    one.reader->read(one.range, [gather, at = one.at](Result<Bytes> got) {
       gather->arrived(at, std::move(got));
     });
+}
+
+std::shared_ptr<BaseReader> FileContent::make_reader(const std::string& key,
+                                                     const std::string& etag,
+                                                     std::uint64_t size) const {
+  return std::make_shared<BaseReader>(around_.store, around_.clock, around_.options.read_timeout,
+                                      key, etag, size);
 }
 
 /// A version that is gone may have been replaced by a commit of our own, in which what came from it

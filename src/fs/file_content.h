@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "base_reader.h"
 #include "commit_slots.h"
+#include "copy_users.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
@@ -67,6 +69,7 @@ struct ContentSurroundings {
   staging::StagingArea& area;
   staging::Journal& journal;
   CommitSlots& slots;
+  CopyUsers& copy_users;
   CommitOwner& owner;
   ContentOptions options;
 };
@@ -83,7 +86,8 @@ struct ContentSurroundings {
 /// is found in OSS afterwards is known to be ours.
 ///
 /// Reading and writing stand in file_content.cc, the journal's side in file_journal.cc, commits in
-/// file_commit.cc, uploads that begin while a file is being written in file_stream.cc.
+/// file_commit.cc, uploads that begin while a file is being written in file_stream.cc, ranges of
+/// other objects in file_copies.cc, allocation and holes in file_space.cc.
 ///
 /// Threads: every call on any thread; callbacks on the HTTP loop or at once on the caller's.
 class FileContent : public std::enable_shared_from_this<FileContent> {
@@ -110,6 +114,30 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// Writes at the end; returns where that was.
   Result<std::uint64_t> append(std::span<const std::byte> bytes) STSFS_EXCLUDES(mutex_);
   Result<void> truncate(std::uint64_t size) STSFS_EXCLUDES(mutex_);
+  /// What a copy of `range` is made of. Bytes of the base are ranges of an object for whoever takes
+  /// them.
+  struct Lent {
+    std::vector<staging::Extent> extents;
+    std::shared_ptr<const staging::StagedFile> staged;
+  };
+  Lent lend(ByteRange range) STSFS_EXCLUDES(mutex_);
+  /// Takes what another content lent from its offset `from` on as its own at `to`. May read and
+  /// write staged bytes. After an error a part of it may be there, as after a write.
+  Result<void> take(const Lent& lent, std::uint64_t from, std::uint64_t to) STSFS_EXCLUDES(mutex_);
+  /// Ranges of other objects are part of what is not in OSS yet.
+  bool has_copies() const STSFS_EXCLUDES(mutex_);
+  /// Fetches those, so that their objects may change. `done` when nothing hangs on them, or with
+  /// why it still does.
+  void localize(Callback<void> done) STSFS_EXCLUDES(mutex_);
+  /// Once, after it was made from a journal's note.
+  void watch_copies() STSFS_EXCLUDES(mutex_);
+
+  /// fallocate(2). kNoSpace.
+  Result<void> allocate(ByteRange range, Allocation kind) STSFS_EXCLUDES(mutex_);
+  /// lseek(2) with SEEK_DATA or SEEK_HOLE; nullopt where there is none.
+  Result<std::optional<std::uint64_t>> seek(std::uint64_t offset, SeekTo what) const
+      STSFS_EXCLUDES(mutex_);
+
   /// The attributes that go with a commit changed, or its path: a commit under way, or a note in
   /// the journal, has the old ones.
   void attributes_changed() STSFS_EXCLUDES(mutex_);
@@ -163,8 +191,16 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   Result<void> write_locked(std::span<const std::byte> bytes, std::uint64_t offset)
       STSFS_REQUIRES(mutex_);
   bool staged_in_use() const STSFS_REQUIRES(mutex_);
+  std::shared_ptr<BaseReader> make_reader(const std::string& key, const std::string& etag,
+                                          std::uint64_t size) const;
   void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
                   const std::string& etag_read);
+
+  // --- file_copies.cc ---
+  staging::CopySourcePointer base_as_source() STSFS_REQUIRES(mutex_);
+  std::shared_ptr<BaseReader> reader_of(const staging::Extent& extent) STSFS_REQUIRES(mutex_);
+  Result<void> take_staged(const staging::StagedFile& from, ByteRange range, std::uint64_t to);
+  void localized(Result<void> result);
 
   // --- file_stream.cc ---
   void stream();
@@ -183,12 +219,21 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_commit.cc ---
   void start_commit();
   void prepare();
-  void fetch(std::vector<ByteRange> ranges, Callback<void> next);
-  void stage_fetched(std::span<const std::byte> bytes, std::uint64_t offset);
+  void spare_copies();
+  void plan();
+  struct Piece;
+  std::vector<Piece> pieces_of(const std::vector<ByteRange>& ranges) STSFS_REQUIRES(mutex_);
+  void fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next);
+  void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces, Callback<void> next);
+  Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
+                             std::uint64_t offset);
   void note_attempt();
   void check_target();
+  bool needs_base() const;
+  void look_at_target();
   void found_at_target(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
+  bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
   void stamp(oss::Written written, const oss::UserMetadata& present);
   void finish(Result<CommitOutcome> outcome);
@@ -203,6 +248,10 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string etag_ STSFS_GUARDED_BY(mutex_);  // its version; empty: there is none
   std::uint64_t base_size_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<BaseReader> base_ STSFS_GUARDED_BY(mutex_);
+  staging::CopySourcePointer as_source_ STSFS_GUARDED_BY(mutex_);  // the base, once it was lent
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> copy_readers_
+      STSFS_GUARDED_BY(mutex_);  // by key and ETag
+  std::vector<Callback<void>> localize_waiters_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<staging::StagedFile> staged_ STSFS_GUARDED_BY(mutex_);
   staging::ExtentMap map_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t generation_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes
@@ -243,14 +292,23 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   CommitRequest request_;
   std::string expected_etag_;  // what must be at the key; empty: nothing
   std::string base_key_;
+  bool looked_ = false;  // at what is there, in this commit
   std::uint64_t commit_generation_ = 0;
   std::vector<staging::Extent> commit_extents_;
   staging::CommitPlan plan_;
+  staging::CopySourcePointer commit_copy_;  // the whole file is a copy of this
   std::uint64_t commit_size_ = 0;
   std::string write_id_;
   std::shared_ptr<staging::StagedFile> commit_file_;
   std::shared_ptr<staging::MultipartUpload> commit_stream_;
   Chain chain_;
+
+  Chain localize_chain_;  // of what `localize` fetches, beside a commit
 };
+
+/// Has everybody but `but` who counts on `key` (below it, when it ends in `/`) fetch what they need
+/// of it. `done` with the first that could not.
+void localize_users(CopyUsers& users, const std::string& key, const FileContent* but,
+                    Callback<void> done);
 
 }  // namespace stsfs::fs

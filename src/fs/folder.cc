@@ -64,6 +64,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           *area_,
           *journal_,
           slots_,
+          copy_users_,
           *this,
           ContentOptions{.read_timeout = options_.metadata_timeout,
                          .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
@@ -363,7 +364,8 @@ Result<void> Folder::commit_and_wait(const Context& context,
 
 /// Brings what was written where the commit mode says that a close leaves it.
 void Folder::settle(const std::shared_ptr<FileContent>& content, Callback<void> done) {
-  if (options_.commit == CommitMode::kClose) {
+  // What is still to be copied on the server hangs on an object that another client may change.
+  if (options_.commit == CommitMode::kClose || content->has_copies()) {
     content->commit(std::move(done));
     return;
   }
@@ -402,6 +404,14 @@ Result<void> Folder::save_if_noted(const std::shared_ptr<FileContent>& content) 
   });
   if (saved && options_.commit == CommitMode::kBackground) content->commit_soon();
   return saved;
+}
+
+/// Before an object is changed or deleted: what others are still to copy from it they fetch.
+Result<void> Folder::spare_copies_of(const std::string& key) {
+  return await<void>(nullptr, [&](Callback<void> done) {
+    localize_users(copy_users_, key, nullptr, std::move(done));
+    return Transfer();
+  });
 }
 
 /// Not to be interrupted: who holds must release, and the commit under way has a bound of its own.

@@ -81,6 +81,12 @@ class Folder final : public MountedFolder, public CommitOwner {
             Callback<std::span<const std::byte>> done) override;
   Result<std::size_t> write(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
                             std::uint64_t offset) override;
+  Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,
+                                   HandleNumber to, std::uint64_t to_offset) override;
+  Result<void> allocate(const Context&, HandleNumber handle, ByteRange range,
+                        Allocation kind) override;
+  Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
+                                            std::uint64_t offset, SeekTo what) override;
   void flush(const Context&, HandleNumber handle, Callback<void> done) override;
   void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) override;
   void release(HandleNumber handle) override;
@@ -160,6 +166,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void await_journal();
   Result<void> save_if_noted(const std::shared_ptr<FileContent>& content);
   Result<void> hold(const std::shared_ptr<FileContent>& content);
+  Result<void> spare_copies_of(const std::string& key);
   WallTime now() const { return clock_.wall(); }
 
   // --- what an earlier daemon left (folder_recovery.cc) ---
@@ -209,6 +216,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                                         const DirectoryHandlePointer& handle, std::size_t from,
                                         std::size_t count);
 
+  Result<FileHandlePointer> writable(HandleNumber handle) const;
+  void wrote(FileHandle& handle);
   FileHandlePointer file_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
@@ -227,6 +236,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   NamesOverlay names_overlay_;
   NameGate name_gate_;
   CommitSlots slots_;
+  CopyUsers copy_users_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;
   cache::DirectoryCache directories_;

@@ -1,5 +1,7 @@
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "folder.h"
 #include "stsfs/base/text.h"
 
@@ -102,21 +104,75 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
   handle->content->read(range, std::move(done));
 }
 
+Result<Folder::FileHandlePointer> Folder::writable(HandleNumber number) const {
+  if (auto may = may_write(); !may) return fail(std::move(may.error()));
+  FileHandlePointer handle = file_handle(number);
+  if (!handle || !writes(handle->flags)) return fail(Errc::kBadHandle, "not open for writing");
+  return handle;
+}
+
+void Folder::wrote(FileHandle& handle) {
+  MutexLock lock(tree_.mutex);
+  handle.wrote = true;
+  handle.inode->attributes.mtime = handle.inode->attributes.ctime = now();
+  handle.inode->times_given = false;
+}
+
 Result<std::size_t> Folder::write(const Context&, HandleNumber number,
                                   std::span<const std::byte> bytes, std::uint64_t offset) {
-  if (auto may = may_write(); !may) return fail(std::move(may.error()));
-  const FileHandlePointer handle = file_handle(number);
-  if (!handle || !writes(handle->flags)) return fail(Errc::kBadHandle, "not open for writing");
-  if ((handle->flags & O_APPEND) != 0) {
-    if (auto at = handle->content->append(bytes); !at) return fail(std::move(at.error()));
-  } else if (auto written = handle->content->write(bytes, offset); !written) {
+  auto handle = writable(number);
+  if (!handle) return fail(std::move(handle.error()));
+  if (((*handle)->flags & O_APPEND) != 0) {
+    if (auto at = (*handle)->content->append(bytes); !at) return fail(std::move(at.error()));
+  } else if (auto written = (*handle)->content->write(bytes, offset); !written) {
     return fail(std::move(written.error()));
   }
-  MutexLock lock(tree_.mutex);
-  handle->wrote = true;
-  handle->inode->attributes.mtime = handle->inode->attributes.ctime = now();
-  handle->inode->times_given = false;
+  wrote(**handle);
   return bytes.size();
+}
+
+/// Within one file, or from one whose object may go any moment, the kernel reads and writes itself.
+Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber from, ByteRange range,
+                                         HandleNumber to, std::uint64_t to_offset) {
+  auto target = writable(to);
+  if (!target) return fail(std::move(target.error()));
+  const FileHandlePointer source = file_handle(from);
+  if (!source) return fail(Errc::kBadHandle, "copy from a handle that is not open");
+  bool removed = false;
+  {
+    MutexLock lock(tree_.mutex);
+    removed = source->inode->removed;
+  }
+  if (removed || source->content == (*target)->content)
+    return fail(Errc::kNotSupported, "these bytes are read and written");
+  const FileContent::Lent lent = source->content->lend(range);
+  const bool on_the_server =
+      std::all_of(lent.extents.begin(), lent.extents.end(),
+                  [](const auto& e) { return e.origin != staging::Origin::kStaged; });
+  if (!on_the_server)
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  if (lent.extents.empty()) return 0;
+  if (auto taken = (*target)->content->take(lent, range.offset, to_offset); !taken)
+    return fail(std::move(taken.error()));
+  wrote(**target);
+  return lent.extents.back().range.end() - range.offset;
+}
+
+Result<void> Folder::allocate(const Context& context, HandleNumber number, ByteRange range,
+                              Allocation kind) {
+  auto handle = writable(number);
+  if (!handle) return fail(std::move(handle.error()));
+  if (auto may = may_wait(context); !may) return may;
+  if (auto done = (*handle)->content->allocate(range, kind); !done) return done;
+  wrote(**handle);
+  return {};
+}
+
+Result<std::optional<std::uint64_t>> Folder::seek(const Context&, HandleNumber number,
+                                                  std::uint64_t offset, SeekTo what) {
+  const FileHandlePointer handle = file_handle(number);
+  if (!handle) return fail(Errc::kBadHandle, "seek in a handle that is not open");
+  return handle->content->seek(offset, what);
 }
 
 void Folder::flush(const Context&, HandleNumber number, Callback<void> done) {

@@ -185,6 +185,7 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   }
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
+  if (auto spared = spare_copies_of(*key); !spared) return spared;
   if (content)
     if (auto held = hold(content); !held) return held;
   auto removed = remove_object(context, *found, content, *key);

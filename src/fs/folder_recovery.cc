@@ -59,6 +59,7 @@ void Folder::recover_file(const staging::JournalEntry& entry) {
   inode->times_given = true;  // as they were when it was written
   inode->content =
       std::make_shared<FileContent>(surroundings_, inode->number, entry, std::move(staged));
+  inode->content->watch_copies();
   keep_track_of(inode->content);
 }
 

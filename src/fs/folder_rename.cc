@@ -135,6 +135,8 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     content = inode->content;
     if (target) target_content = target->content;
   }
+  for (const std::string& key : {*old_key, *new_key})
+    if (auto spared = spare_copies_of(key); !spared) return spared;
   if (content)
     if (auto held = hold(content); !held) return held;
   if (target_content)
@@ -207,6 +209,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   auto from = keys_.directory_key(old_path);
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
+  if (auto spared = spare_copies_of(*from); !spared) return spared;
   auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
   if (!plan) return fail(std::move(plan.error()));
   const NameGate::Pass alone = name_gate_.enter_alone();

@@ -5,7 +5,7 @@
 #include "driver.h"
 #include "fuse_handles.h"
 
-/// The operations as libfuse calls them, in three files by what they are about. Each one unpacks
+/// The operations as libfuse calls them, in files by what they are about. Each one unpacks
 /// its arguments, has the file system carry it out, and packs the answer; userdata is the Driver.
 namespace stsfs::fuse {
 
@@ -30,6 +30,7 @@ inline fs::HandleNumber handle_of(const fuse_file_info* info) { return fs::Handl
 void add_name_operations(fuse_lowlevel_ops& operations);
 void add_attribute_operations(fuse_lowlevel_ops& operations);
 void add_file_operations(fuse_lowlevel_ops& operations);
+void add_space_operations(fuse_lowlevel_ops& operations);
 void add_directory_operations(fuse_lowlevel_ops& operations);
 
 }  // namespace stsfs::fuse

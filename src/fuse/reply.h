@@ -52,6 +52,7 @@ class Reply {
   void link(const std::string& target) && { fuse_reply_readlink(take(), target.c_str()); }
   void statistics(const struct statvfs& statistics) && { fuse_reply_statfs(take(), &statistics); }
   void written(std::size_t size_bytes) && { fuse_reply_write(take(), size_bytes); }
+  void offset(off_t offset) && { fuse_reply_lseek(take(), offset); }
   void xattr_size(std::size_t size_bytes) && { fuse_reply_xattr(take(), size_bytes); }
   bool bytes(std::span<const std::byte> bytes) && {
     return sent(fuse_reply_buf(take(), reinterpret_cast<const char*>(bytes.data()), bytes.size()));

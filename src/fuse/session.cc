@@ -90,6 +90,7 @@ fuse_lowlevel_ops all_operations() {
   operations.init = init;
   add_name_operations(operations);
   add_attribute_operations(operations);
+  add_space_operations(operations);
   add_file_operations(operations);
   add_directory_operations(operations);
   return operations;

@@ -13,18 +13,21 @@ constexpr int kStreamedPartsPerSize = 1'000;
 struct Run {
   ByteRange range;
   bool copied = false;
+  CopySourcePointer source = nullptr;
+  std::uint64_t source_offset = 0;
 };
 
 /// Unchanged runs long enough to be worth a request of their own are copied; everything else is
-/// sent. Neighbours differ.
+/// sent. Of two neighbours at most one is sent.
 std::vector<Run> runs_of(std::span<const Extent> extents, std::uint64_t copied_run_min) {
   std::vector<Run> runs;
   for (const Extent& extent : extents) {
-    const bool copied = extent.origin == Origin::kBase && extent.range.length >= copied_run_min;
-    if (!runs.empty() && runs.back().copied == copied)
+    const bool copied = extent.is_remote() && extent.range.length >= copied_run_min;
+    if (!runs.empty() && !runs.back().copied && !copied)
       runs.back().range.length += extent.range.length;
     else
-      runs.push_back({extent.range, copied});
+      runs.push_back({extent.range, copied, copied ? extent.source : nullptr,
+                      copied ? extent.source_offset : 0});
   }
   return runs;
 }
@@ -36,10 +39,11 @@ void widen_short_runs(std::vector<Run>& runs) {
     Run& run = runs[i];
     if (run.copied || run.range.length >= kPartSizeLeast) continue;
     const std::uint64_t lacking = kPartSizeLeast - run.range.length;
-    ByteRange& behind = runs[i + 1].range;
+    Run& behind = runs[i + 1];
     run.range.length += lacking;
-    behind.offset += lacking;
-    behind.length -= lacking;
+    behind.range.offset += lacking;
+    behind.range.length -= lacking;
+    if (behind.source) behind.source_offset += lacking;
   }
 }
 
@@ -55,17 +59,19 @@ std::vector<PlannedPart> parts_of(const std::vector<Run>& runs, std::uint64_t pa
     for (std::uint64_t at = 0; at < run.range.length; at += each)
       parts.push_back({static_cast<int>(parts.size()) + 1,
                        {run.range.offset + at, std::min(each, run.range.length - at)},
-                       run.copied});
+                       run.copied,
+                       run.source,
+                       run.source ? run.source_offset + at : 0});
   }
   return parts;
 }
 
-std::vector<ByteRange> base_bytes_in(std::span<const Extent> extents,
-                                     const std::vector<PlannedPart>& parts) {
+std::vector<ByteRange> remote_bytes_sent_in(std::span<const Extent> extents,
+                                            const std::vector<PlannedPart>& parts) {
   std::vector<ByteRange> out;
   auto part = parts.begin();
   for (const Extent& extent : extents) {
-    if (extent.origin != Origin::kBase) continue;
+    if (!extent.is_remote()) continue;
     while (part != parts.end() && part->range.end() <= extent.range.offset) ++part;
     for (auto at = part; at != parts.end() && at->range.offset < extent.range.end(); ++at) {
       if (at->copied) continue;
@@ -80,10 +86,10 @@ std::vector<ByteRange> base_bytes_in(std::span<const Extent> extents,
   return out;
 }
 
-std::vector<ByteRange> all_base_bytes(std::span<const Extent> extents) {
+std::vector<ByteRange> all_remote_bytes(std::span<const Extent> extents) {
   std::vector<ByteRange> out;
   for (const Extent& extent : extents)
-    if (extent.origin == Origin::kBase) out.push_back(extent.range);
+    if (extent.is_remote()) out.push_back(extent.range);
   return out;
 }
 
@@ -94,9 +100,9 @@ CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& optio
   const std::uint64_t size = extents.empty() ? 0 : extents.back().range.end();
   std::uint64_t unchanged = 0;
   for (const Extent& extent : extents)
-    if (extent.origin == Origin::kBase) unchanged += extent.range.length;
+    if (extent.is_remote()) unchanged += extent.range.length;
   if (size <= options.put_size_max && (unchanged == 0 || size <= options.refetch_size_max)) {
-    plan.fetched_before = all_base_bytes(extents);
+    plan.fetched_before = all_remote_bytes(extents);
     return plan;
   }
   // Too many small changes for 10,000 parts: longer stretches between them are sent again, and the
@@ -115,8 +121,16 @@ CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& optio
       std::none_of(plan.parts.begin(), plan.parts.end(), [](const auto& p) { return p.copied; }))
     plan.parts.clear();  // nothing to copy after all: one request is cheaper
   plan.fetched_before =
-      plan.parts.empty() ? all_base_bytes(extents) : base_bytes_in(extents, plan.parts);
+      plan.parts.empty() ? all_remote_bytes(extents) : remote_bytes_sent_in(extents, plan.parts);
   return plan;
+}
+
+CopySourcePointer whole_copy(std::span<const Extent> extents, const CopySourcePointer& base) {
+  if (extents.size() != 1 || !extents[0].is_remote()) return nullptr;
+  const Extent& all = extents[0];
+  const CopySourcePointer& source = all.origin == Origin::kBase ? base : all.source;
+  if (!source || all.source_offset != 0 || source->size != all.range.length) return nullptr;
+  return source;
 }
 
 ByteRange streamed_part(int number, const PlanOptions& options) {
@@ -137,7 +151,7 @@ std::vector<PlannedPart> streamed_parts(std::uint64_t size, const PlanOptions& o
     ByteRange range = streamed_part(number, options);
     if (range.offset >= size) return out;
     range.length = std::min(range.length, size - range.offset);
-    out.push_back({number, range, false});
+    out.push_back({.number = number, .range = range});
   }
 }
 

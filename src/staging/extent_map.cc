@@ -1,21 +1,48 @@
 #include "stsfs/staging/extent_map.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace stsfs::staging {
+namespace {
+
+bool same(const CopySourcePointer& a, const CopySourcePointer& b) {
+  return a == b || (a && b && *a == *b);
+}
+
+}  // namespace
+
+bool Extent::operator==(const Extent& other) const {
+  return range == other.range && origin == other.origin && same(source, other.source) &&
+         source_offset == other.source_offset;
+}
 
 ExtentMap::ExtentMap(std::uint64_t base_size) : size_(base_size) {
-  if (base_size > 0) starts_[0] = Origin::kBase;
+  if (base_size > 0) starts_[0] = {Origin::kBase};
 }
 
 ExtentMap::ExtentMap(const std::vector<Extent>& extents) {
-  for (const Extent& extent : extents) set(extent.range, extent.origin);
+  for (const Extent& extent : extents)
+    set(extent.range, {extent.origin, extent.source, extent.source_offset});
+}
+
+ExtentMap::Run ExtentMap::advanced(const Run& run, std::uint64_t by) {
+  Run out = run;
+  if (out.origin == Origin::kCopied) out.source_offset += by;
+  return out;
+}
+
+bool ExtentMap::continues(const Run& run, std::uint64_t length, const Run& next) {
+  if (run.origin != next.origin) return false;
+  return run.origin != Origin::kCopied ||
+         (same(run.source, next.source) && run.source_offset + length == next.source_offset);
 }
 
 void ExtentMap::split_at(std::uint64_t offset) {
   if (offset >= size_) return;
-  const auto after = starts_.upper_bound(offset);
-  starts_.emplace(offset, std::prev(after)->second);
+  const auto before = std::prev(starts_.upper_bound(offset));
+  if (before->first == offset) return;
+  starts_.emplace(offset, advanced(before->second, offset - before->first));
 }
 
 void ExtentMap::merge_around(std::uint64_t from, std::uint64_t to) {
@@ -23,32 +50,48 @@ void ExtentMap::merge_around(std::uint64_t from, std::uint64_t to) {
   if (at != starts_.begin()) --at;
   while (at != starts_.end() && at->first <= to) {
     const auto next = std::next(at);
-    if (next != starts_.end() && next->second == at->second)
+    if (next != starts_.end() && continues(at->second, next->first - at->first, next->second))
       starts_.erase(next);
     else
       at = next;
   }
 }
 
-void ExtentMap::set(ByteRange range, Origin origin) {
+void ExtentMap::set(ByteRange range, const Run& run) {
   if (range.empty()) return;
   split_at(range.offset);
   split_at(range.end());
   starts_.erase(starts_.lower_bound(range.offset), starts_.lower_bound(range.end()));
-  starts_[range.offset] = origin;
+  starts_[range.offset] = run;
   size_ = std::max(size_, range.end());
   merge_around(range.offset, range.end());
 }
 
+void ExtentMap::extend_to(std::uint64_t offset) {
+  if (offset > size_) set({size_, offset - size_}, {Origin::kZero});
+}
+
 void ExtentMap::write(ByteRange range) {
   if (range.empty()) return;
-  if (range.offset > size_) set({size_, range.offset - size_}, Origin::kZero);
-  set(range, Origin::kStaged);
+  extend_to(range.offset);
+  set(range, {Origin::kStaged});
+}
+
+void ExtentMap::zero(ByteRange range) {
+  if (range.empty()) return;
+  extend_to(range.offset);
+  set(range, {Origin::kZero});
+}
+
+void ExtentMap::copy(ByteRange range, CopySourcePointer source, std::uint64_t source_offset) {
+  if (range.empty()) return;
+  extend_to(range.offset);
+  set(range, {Origin::kCopied, std::move(source), source_offset});
 }
 
 void ExtentMap::truncate(std::uint64_t size) {
   if (size > size_) {
-    set({size_, size - size_}, Origin::kZero);
+    extend_to(size);
     return;
   }
   starts_.erase(starts_.lower_bound(size), starts_.end());
@@ -57,7 +100,17 @@ void ExtentMap::truncate(std::uint64_t size) {
 
 void ExtentMap::fetched(ByteRange range) {
   for (const Extent& extent : within(range))
-    if (extent.origin == Origin::kBase) set(extent.range, Origin::kStaged);
+    if (extent.is_remote()) set(extent.range, {Origin::kStaged});
+}
+
+void ExtentMap::committed(const std::vector<Extent>& extents) {
+  for (const Extent& was : extents) {
+    if (was.origin != Origin::kCopied) continue;
+    for (const Extent& now : within(was.range))
+      if (now.origin == Origin::kCopied && same(now.source, was.source) &&
+          now.source_offset - was.source_offset == now.range.offset - was.range.offset)
+        set(now.range, {Origin::kBase});
+  }
 }
 
 std::vector<Extent> ExtentMap::within(ByteRange range) const {
@@ -69,9 +122,17 @@ std::vector<Extent> ExtentMap::within(ByteRange range) const {
     const auto next = std::next(at);
     const std::uint64_t from = std::max(at->first, range.offset);
     const std::uint64_t to = std::min(next == starts_.end() ? size_ : next->first, end);
-    out.push_back({{from, to - from}, at->second});
+    const Run run = advanced(at->second, from - at->first);
+    out.push_back({{from, to - from}, run.origin, run.source, run.source_offset});
   }
   return out;
+}
+
+std::uint64_t ExtentMap::next(std::uint64_t offset, bool hole) const {
+  if (offset >= size_) return size_;
+  for (auto at = std::prev(starts_.upper_bound(offset)); at != starts_.end(); ++at)
+    if ((at->second.origin == Origin::kZero) == hole) return std::max(at->first, offset);
+  return size_;
 }
 
 std::uint64_t ExtentMap::staged_bytes() const {
@@ -81,9 +142,9 @@ std::uint64_t ExtentMap::staged_bytes() const {
   return sum;
 }
 
-bool ExtentMap::needs_base() const {
+bool ExtentMap::has(Origin origin) const {
   return std::any_of(starts_.begin(), starts_.end(),
-                     [](const auto& run) { return run.second == Origin::kBase; });
+                     [&](const auto& run) { return run.second.origin == origin; });
 }
 
 }  // namespace stsfs::staging

@@ -1,6 +1,8 @@
 #include "journal_row.h"
 
+#include <algorithm>
 #include <array>
+#include <memory>
 #include <utility>
 
 #include "stsfs/base/text.h"
@@ -28,12 +30,14 @@ constexpr char letter_of(Origin origin) {
       return 's';
     case Origin::kZero:
       return 'z';
+    case Origin::kCopied:
+      return 'c';
   }
   return '?';
 }
 
 std::optional<Origin> origin_of(char letter) {
-  for (const Origin origin : {Origin::kBase, Origin::kStaged, Origin::kZero})
+  for (const Origin origin : {Origin::kBase, Origin::kStaged, Origin::kZero, Origin::kCopied})
     if (letter_of(origin) == letter) return origin;
   return std::nullopt;
 }
@@ -45,15 +49,36 @@ void append_field(std::string& out, std::string_view name, std::string_view valu
   out += percent_encode(value);
 }
 
+/// `8192:100000:key:etag`: offset in the source, its size, what it is.
+std::string text_of_source(const Extent& extent) {
+  return std::to_string(extent.source_offset) + ':' + std::to_string(extent.source->size) + ':' +
+         percent_encode(extent.source->key) + ':' + percent_encode(extent.source->etag);
+}
+
+bool read_source(std::string_view text, Extent& extent) {
+  const auto fields = split(text, ':');
+  if (fields.size() != 4) return false;
+  const auto offset = parse_u64(fields[0]);
+  const auto size = parse_u64(fields[1]);
+  const auto key = percent_decode(fields[2]);
+  const auto etag = percent_decode(fields[3]);
+  if (!offset || !size || !key || !etag || *offset > *size) return false;
+  if (extent.range.length > *size - *offset) return false;
+  extent.source_offset = *offset;
+  extent.source = std::make_shared<const CopySource>(CopySource{*key, *etag, *size});
+  return true;
+}
+
 }  // namespace
 
-// `s4096,b1048576`: lengths one after the other, since extents leave no gaps.
+// `s4096,b1048576,c4096:0:8192:key:etag`: lengths one after the other, since extents leave no gaps.
 std::string encode_extents(const std::vector<Extent>& extents) {
   std::string out;
   for (const Extent& extent : extents) {
     if (!out.empty()) out += ',';
     out += letter_of(extent.origin);
     out += std::to_string(extent.range.length);
+    if (extent.origin == Origin::kCopied) out += ':' + text_of_source(extent);
   }
   return out;
 }
@@ -64,10 +89,16 @@ Result<std::vector<Extent>> decode_extents(std::string_view text) {
   std::uint64_t offset = 0;
   for (const std::string_view field : split(text, ',')) {
     const auto origin = field.empty() ? std::nullopt : origin_of(field[0]);
-    const auto length = field.empty() ? std::nullopt : parse_u64(field.substr(1));
+    const auto colon = std::min(field.find(':'), field.size());
+    const auto length = field.empty() ? std::nullopt : parse_u64(field.substr(1, colon - 1));
     if (!origin || !length || *length == 0 || *length > UINT64_MAX - offset)
       return fail(Errc::kCorrupt, "the extents " + printable(text));
-    out.push_back({{offset, *length}, *origin});
+    Extent extent{{offset, *length}, *origin};
+    const bool copied = *origin == Origin::kCopied;
+    if (copied != (colon < field.size()) ||
+        (copied && !read_source(field.substr(colon + 1), extent)))
+      return fail(Errc::kCorrupt, "the extents " + printable(text));
+    out.push_back(std::move(extent));
     offset += *length;
   }
   return out;

@@ -45,7 +45,7 @@ Result<std::vector<ByteRange>> rescue_file(const std::string& staging_directory,
     return fail_errno("extend " + printable(target));
   std::vector<ByteRange> lacking;
   for (const Extent& extent : entry.extents) {
-    if (extent.origin == Origin::kBase) lacking.push_back(extent.range);
+    if (extent.is_remote()) lacking.push_back(extent.range);
     if (extent.origin == Origin::kStaged)
       if (auto copied = copy_range(from.get(), to.get(), extent.range); !copied)
         return fail(std::move(copied.error()), printable(target));

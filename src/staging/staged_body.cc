@@ -36,8 +36,8 @@ class StagedBody final : public http::BodySource {
                          [](auto place, const auto& one) { return place < one.range.offset; }));
     const auto count =
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), extent->range.end() - at));
-    if (extent->origin == Origin::kBase)
-      return fail(Errc::kInvalid, "bytes of the base were to be sent and are not staged");
+    if (extent->is_remote())
+      return fail(Errc::kInvalid, "bytes that are in OSS only were to be sent and are not staged");
     if (extent->origin == Origin::kZero || !file_)
       std::memset(buffer.data(), 0, count);
     else if (auto done = file_->read(buffer.first(count), at); !done)

@@ -59,6 +59,13 @@ Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>&
   return swept;
 }
 
+Result<void> StagingArea::has_room(std::uint64_t bytes) const {
+  const std::uint64_t budget = options_.budget_bytes;
+  if (budget == 0 || (bytes <= budget && used_ <= budget - bytes)) return {};
+  return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(used_) +
+                                  " that are not in OSS yet, its budget is " + human_bytes(budget));
+}
+
 StagedFile::~StagedFile() {
   area_.used_ -= charged_;
   if (keepers_ <= 0) unlink(area_.path_of(name_).c_str());
@@ -91,11 +98,7 @@ Result<void> StagedFile::reserve(ByteRange range) {
 }
 
 Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
-  const std::uint64_t budget = area_.options_.budget_bytes;
-  if (budget != 0 && area_.used_ + bytes.size() > budget)
-    return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(area_.used_) +
-                                    " that are not in OSS yet, its budget is " +
-                                    human_bytes(budget));
+  if (auto room = area_.has_room(bytes.size()); !room) return room;
   if (auto ready = reserve({offset, bytes.size()}); !ready) return ready;
   return pwrite_full(fd_.get(), bytes, offset);
 }
@@ -104,6 +107,27 @@ Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset)
   auto got = pread_full(fd_.get(), buffer, offset);
   if (!got) return fail(std::move(got.error()), "staged file");
   std::memset(buffer.data() + *got, 0, buffer.size() - *got);
+  return {};
+}
+
+Result<void> StagedFile::allocate(ByteRange range) {
+  if (auto room = area_.has_room(range.length); !room) return room;
+  if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
+                static_cast<off_t>(range.length)) != 0 &&
+      errno != EOPNOTSUPP)
+    return fail_errno("reserve space in the staging area");
+  charge();
+  return {};
+}
+
+Result<void> StagedFile::punch(ByteRange range) {
+  if (fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                static_cast<off_t>(range.offset), static_cast<off_t>(range.length)) != 0 &&
+      errno != EOPNOTSUPP)
+    return fail_errno("give space of the staging area back");
+  // What was reserved there is not any more.
+  reserved_from_ = reserved_end_ = 0;
+  charge();
   return {};
 }
 

@@ -289,6 +289,10 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
   auto start_part = [&store, key, file, base_key, base_etag, map = ExtentMap(extents)](
                         const std::string& id, const PlannedPart& part, Deadline deadline,
                         Callback<oss::Part> part_done) {
+    if (part.copied && part.source)
+      return store.start_copy_part(key, id, part.number, part.source->key, part.source->etag,
+                                   {part.source_offset, part.range.length}, deadline,
+                                   std::move(part_done));
     if (part.copied)
       return store.start_copy_part(key, id, part.number, base_key, base_etag, part.range, deadline,
                                    std::move(part_done));

@@ -392,6 +392,47 @@ Result<std::size_t> MemoryFileSystem::write(const Context& context, HandleNumber
   return bytes.size();
 }
 
+Result<std::uint64_t> MemoryFileSystem::copy_range(const Context& context, HandleNumber from,
+                                                   ByteRange range, HandleNumber to,
+                                                   std::uint64_t to_offset) {
+  std::string bytes;
+  {
+    MutexLock lock(mutex_);
+    auto node = of(from);
+    if (!node) return fail(std::move(node.error()));
+    if (range.offset < (*node)->bytes.size())
+      bytes = (*node)->bytes.substr(range.offset, range.length);
+  }
+  auto written = write(context, to, std::as_bytes(std::span(bytes)), to_offset);
+  if (!written) return fail(std::move(written.error()));
+  return *written;
+}
+
+Result<void> MemoryFileSystem::allocate(const Context& context, HandleNumber handle,
+                                        ByteRange range, Allocation kind) {
+  MutexLock lock(mutex_);
+  if (auto ready = enter(context); !ready) return ready;
+  auto node = of(handle);
+  if (!node) return fail(std::move(node.error()));
+  std::string& bytes = (*node)->bytes;
+  if (kind == Allocation::kReserve) return {};
+  if (kind != Allocation::kPunch && bytes.size() < range.end()) bytes.resize(range.end());
+  if (kind != Allocation::kExtend)
+    for (std::uint64_t i = range.offset; i < range.end() && i < bytes.size(); ++i) bytes[i] = 0;
+  (*node)->attributes.size_bytes = bytes.size();
+  return {};
+}
+
+Result<std::optional<std::uint64_t>> MemoryFileSystem::seek(const Context&, HandleNumber handle,
+                                                            std::uint64_t offset, SeekTo what) {
+  MutexLock lock(mutex_);
+  auto node = of(handle);
+  if (!node) return fail(std::move(node.error()));
+  const std::uint64_t size = (*node)->bytes.size();
+  if (offset >= size) return std::nullopt;
+  return what == SeekTo::kData ? offset : size;  // no holes here
+}
+
 void MemoryFileSystem::flush(const Context& context, HandleNumber, Callback<void> done) {
   Result<void> ready;
   {

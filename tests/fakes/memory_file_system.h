@@ -72,6 +72,12 @@ class MemoryFileSystem final : public FileSystem {
             Callback<std::span<const std::byte>> done) override;
   Result<std::size_t> write(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
                             std::uint64_t offset) override;
+  Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,
+                                   HandleNumber to, std::uint64_t to_offset) override;
+  Result<void> allocate(const Context&, HandleNumber handle, ByteRange range,
+                        Allocation kind) override;
+  Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
+                                            std::uint64_t offset, SeekTo what) override;
   void flush(const Context&, HandleNumber handle, Callback<void> done) override;
   void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) override;
   void release(HandleNumber handle) override;

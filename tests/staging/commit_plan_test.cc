@@ -40,6 +40,41 @@ TEST(CommitPlan, CopiesWhatAnAppendLeavesAlone) {
   EXPECT_EQ(sent_bytes(plan), kMiB);
 }
 
+TEST(CommitPlan, CopiesAWholeObjectOrRangesOfSeveral) {
+  const auto one = std::make_shared<const CopySource>(CopySource{"one", "e", 10 * kGiB});
+  ExtentMap map;
+  map.copy({0, 4 * kGiB - 4 * kKiB}, one, 0);  // as copy_file_range takes it
+  map.copy({4 * kGiB - 4 * kKiB, 6 * kGiB + 4 * kKiB}, one, 4 * kGiB - 4 * kKiB);
+  EXPECT_EQ(whole_copy(map.all(), nullptr), one);
+  const CommitPlan plan = plan_commit(map.all(), {});
+  EXPECT_EQ(plan.parts.size(), 20U);
+  EXPECT_EQ(sent_bytes(plan), 0U);
+  map.copy({10 * kGiB, 200 * kMiB}, one, 7);
+  map.write({9 * kGiB, 10});
+  EXPECT_EQ(whole_copy(map.all(), nullptr), nullptr);
+  const CommitPlan mixed = plan_commit(map.all(), {});
+  std::uint64_t at = 0;
+  for (const PlannedPart& part : mixed.parts) {
+    EXPECT_EQ(part.range.offset, at);
+    at = part.range.end();
+    if (!part.copied) continue;
+    ASSERT_EQ(part.source, one);
+    EXPECT_EQ(part.source_offset, part.range.offset < 10 * kGiB
+                                      ? part.range.offset
+                                      : part.range.offset - 10 * kGiB + 7);
+  }
+  EXPECT_EQ(at, map.size());
+  EXPECT_EQ(mixed.fetched_before, (std::vector<ByteRange>{{9 * kGiB + 10, 100 * kKiB - 10}}));
+}
+
+TEST(CommitPlan, AFileCutShortIsNoCopyOfItsBase) {
+  const auto base = std::make_shared<const CopySource>(CopySource{"k", "e", 10});
+  ExtentMap map(10);
+  EXPECT_EQ(whole_copy(map.all(), base), base);
+  map.truncate(9);
+  EXPECT_EQ(whole_copy(map.all(), base), nullptr);
+}
+
 TEST(CommitPlan, FillsASmallChangeUpToTheLeastPart) {
   ExtentMap map(100 * kMiB);
   map.write({50 * kMiB, 4 * kKiB});

@@ -47,6 +47,45 @@ TEST(ExtentMap, TakesOnlyBaseRunsAsFetched) {
   EXPECT_FALSE(map.needs_base());
 }
 
+TEST(ExtentMap, KeepsTheOffsetOfWhatIsCopied) {
+  const auto source = std::make_shared<const CopySource>(CopySource{"k", "e", 1000});
+  ExtentMap map(10);
+  map.copy({10, 20}, source, 100);
+  map.copy({30, 5}, source, 120);  // goes on where the other ends
+  map.write({15, 2});
+  EXPECT_EQ(map.all(), (Extents{{{0, 10}, Origin::kBase},
+                                {{10, 5}, Origin::kCopied, source, 100},
+                                {{15, 2}, Origin::kStaged},
+                                {{17, 18}, Origin::kCopied, source, 107}}));
+  EXPECT_EQ(map.within({20, 1}), (Extents{{{20, 1}, Origin::kCopied, source, 110}}));
+  ExtentMap again(map.all());
+  EXPECT_EQ(again.all(), map.all());
+}
+
+TEST(ExtentMap, WhatWasCopiedIsTheBaseOnceItIsCommitted) {
+  const auto source = std::make_shared<const CopySource>(CopySource{"k", "e", 1000});
+  ExtentMap map;
+  map.copy({0, 20}, source, 0);
+  const auto sent = map.all();
+  map.write({5, 1});
+  map.copy({10, 5}, source, 500);  // another place of it
+  map.committed(sent);
+  EXPECT_EQ(map.all(), (Extents{{{0, 5}, Origin::kBase},
+                                {{5, 1}, Origin::kStaged},
+                                {{6, 4}, Origin::kBase},
+                                {{10, 5}, Origin::kCopied, source, 500},
+                                {{15, 5}, Origin::kBase}}));
+}
+
+TEST(ExtentMap, FindsDataAndHoles) {
+  ExtentMap map(4);
+  map.zero({4, 6});
+  map.write({8, 2});
+  EXPECT_EQ(map.next_hole(0), 4U);
+  EXPECT_EQ(map.next_data(5), 8U);
+  EXPECT_EQ(map.next_hole(8), 10U);
+}
+
 /// Byte by byte, against a plain array.
 TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
   const auto seed = std::random_device{}();

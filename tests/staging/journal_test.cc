@@ -34,7 +34,13 @@ class JournalTest : public ::testing::Test {
     out.base_key = "users/a/f";
     out.base_etag = "\"5D41\"";
     out.base_size = std::uint64_t{1} << 41;
-    out.extents = {{{0, 10}, Origin::kBase}, {{10, 5}, Origin::kStaged}, {{15, 1}, Origin::kZero}};
+    out.extents = {{{0, 10}, Origin::kBase},
+                   {{10, 5}, Origin::kStaged},
+                   {{15, 1}, Origin::kZero},
+                   {{16, 40},
+                    Origin::kCopied,
+                    std::make_shared<const CopySource>(CopySource{"a:b,c/数", "\"5D:42\"", 100}),
+                    60}};
     out.headers.content_type = "text/plain; charset=\"x&y=z\"";
     out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
     out.storage_class = "IA";

@@ -94,6 +94,17 @@ struct DirectoryEntry {
 /// Takes one entry; false: it does not fit any more and is to be given again at the next call.
 using DirectorySink = std::function<bool(const DirectoryEntry&)>;
 
+/// What fallocate(2) does with a range.
+enum class Allocation {
+  kReserve,  ///< Room for it; the size stays.
+  kExtend,   ///< Room for it, and the file reaches to its end.
+  kPunch,    ///< A hole; the size stays.
+  kZero,     ///< Zeros; the file reaches to its end.
+};
+
+/// What lseek(2) looks for.
+enum class SeekTo { kData, kHole };
+
 enum class RenameMode { kReplace, kNoReplace, kExchange };
 
 /// What each file operation means over objects. Knows neither FUSE nor curl.
@@ -155,6 +166,15 @@ class FileSystem {
                     Callback<std::span<const std::byte>> done) = 0;
   virtual Result<std::size_t> write(const Context&, HandleNumber handle,
                                     std::span<const std::byte> bytes, std::uint64_t offset) = 0;
+  /// The bytes `from` of one file become those at `to_offset` of another, as copy_file_range(2).
+  /// Returns how many. kNotSupported when the caller must read and write them itself.
+  virtual Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,
+                                           HandleNumber to, std::uint64_t to_offset) = 0;
+  virtual Result<void> allocate(const Context&, HandleNumber handle, ByteRange range,
+                                Allocation kind) = 0;
+  /// nullopt when there is none up to the end of the file (ENXIO).
+  virtual Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
+                                                    std::uint64_t offset, SeekTo what) = 0;
   /// close(2) of one descriptor: the file's data is where the commit mode says, or why not.
   virtual void flush(const Context&, HandleNumber handle, Callback<void> done) = 0;
   virtual void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) = 0;

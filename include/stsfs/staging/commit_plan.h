@@ -12,14 +12,17 @@ namespace stsfs::staging {
 struct PlannedPart {
   int number = 0;  ///< 1 to 10,000, ascending with the offset.
   ByteRange range;
-  bool copied = false;  ///< UploadPartCopy of the same range of the base; else its bytes are sent.
+  bool copied = false;  ///< UploadPartCopy; else its bytes are sent.
+  /// What it is copied from; null: the same range of the base.
+  CopySourcePointer source = nullptr;
+  std::uint64_t source_offset = 0;
   bool operator==(const PlannedPart&) const = default;
 };
 
 /// How a changed file becomes one object.
 struct CommitPlan {
   std::vector<PlannedPart> parts;         ///< Empty: one PutObject.
-  std::vector<ByteRange> fetched_before;  ///< Bytes of the base that must be staged first.
+  std::vector<ByteRange> fetched_before;  ///< Bytes that are in OSS only and must be staged first.
   bool operator==(const CommitPlan&) const = default;
 };
 
@@ -36,6 +39,10 @@ struct PlanOptions {
 /// The cheapest plan that OSS takes: at most 10,000 parts, each but the last of 100 KiB at least.
 /// `extents` cover the file from 0 without gaps.
 CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& options);
+
+/// The object that the whole file is a copy of, `base` included; then CopyObject is enough. Null
+/// when it is not.
+CopySourcePointer whole_copy(std::span<const Extent> extents, const CopySourcePointer& base);
 
 /// Part `number` (from 1) of a file whose size is not known yet: 1,000 parts of `part_size_min`,
 /// 1,000 of twice that, and so on, so that 10,000 parts hold 8 TiB.

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "stsfs/base/byte_range.h"
@@ -13,16 +15,31 @@ enum class Origin {
   kBase,    ///< The version in OSS that the file was opened on, at the same offset.
   kStaged,  ///< The local staged file, at the same offset.
   kZero,    ///< A hole.
+  kCopied,  ///< One version of another object, at an offset of its own.
 };
+
+/// One version of an object that ranges are copied from on the server.
+struct CopySource {
+  std::string key, etag;
+  std::uint64_t size = 0;  ///< In bytes, of the whole object.
+  bool operator==(const CopySource&) const = default;
+};
+using CopySourcePointer = std::shared_ptr<const CopySource>;
 
 struct Extent {
   ByteRange range;
   Origin origin = Origin::kZero;
-  bool operator==(const Extent&) const = default;
+  CopySourcePointer source = nullptr;  ///< Of kCopied, else null.
+  std::uint64_t source_offset = 0;     ///< Where in it the range begins.
+
+  ByteRange source_range() const { return {source_offset, range.length}; }
+  /// Its bytes are in OSS only.
+  bool is_remote() const { return origin == Origin::kBase || origin == Origin::kCopied; }
+  bool operator==(const Extent& other) const;
 };
 
 /// Which byte of a changed file comes from where. Covers `[0, size)` without gaps; neighbours
-/// differ in origin.
+/// differ in origin, or are copied from places that do not adjoin.
 class ExtentMap {
  public:
   ExtentMap() = default;
@@ -35,23 +52,47 @@ class ExtentMap {
 
   /// These bytes are staged now; what lies between the old end and their start is zero.
   void write(ByteRange range);
+  /// They are zero now; the same.
+  void zero(ByteRange range);
+  /// They come from `source` now, from `source_offset` on; the same.
+  void copy(ByteRange range, CopySourcePointer source, std::uint64_t source_offset);
   /// Cuts, or extends with zeros.
   void truncate(std::uint64_t size);
-  /// Of `range`, what still comes from the base, is staged now: it was fetched.
+  /// Of `range`, what is still in OSS only is staged now: it was fetched.
   void fetched(ByteRange range);
+  /// What was made of `extents` is the base now: what was copied lies in it, where it has not been
+  /// changed since.
+  void committed(const std::vector<Extent>& extents);
 
   /// The extents that cover `range`, cut to it and to the size, in order.
   std::vector<Extent> within(ByteRange range) const;
   std::vector<Extent> all() const { return within({0, size_}); }
+  /// Where the next data, or the next hole, begins at or behind `offset`; the size when there is
+  /// none.
+  std::uint64_t next_data(std::uint64_t offset) const { return next(offset, false); }
+  std::uint64_t next_hole(std::uint64_t offset) const { return next(offset, true); }
   std::uint64_t staged_bytes() const;
-  bool needs_base() const;
+  bool needs_base() const { return has(Origin::kBase); }
+  bool has_copies() const { return has(Origin::kCopied); }
 
  private:
-  void set(ByteRange range, Origin origin);
+  struct Run {
+    Origin origin = Origin::kZero;
+    CopySourcePointer source = nullptr;
+    std::uint64_t source_offset = 0;  // at its start
+  };
+  /// `run` as it is `by` bytes behind its start.
+  static Run advanced(const Run& run, std::uint64_t by);
+  static bool continues(const Run& run, std::uint64_t length, const Run& next);
+
+  void set(ByteRange range, const Run& run);
+  void extend_to(std::uint64_t offset);
   void split_at(std::uint64_t offset);
   void merge_around(std::uint64_t from, std::uint64_t to);
+  std::uint64_t next(std::uint64_t offset, bool hole) const;
+  bool has(Origin origin) const;
 
-  std::map<std::uint64_t, Origin>
+  std::map<std::uint64_t, Run>
       starts_;  // offset at which a run begins; it reaches to the next one, or the size
   std::uint64_t size_ = 0;
 };

@@ -37,6 +37,10 @@ class StagedFile {
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset);
   /// Zeros where nothing was written.
   Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
+  /// Room for these bytes, so that writing them cannot fail for want of it. kNoSpace.
+  Result<void> allocate(ByteRange range);
+  /// Gives their blocks back; they read as zeros.
+  Result<void> punch(ByteRange range);
   /// Gives the blocks behind `size` back.
   Result<void> truncate(std::uint64_t size);
   /// Returns when everything is on the disk.
@@ -78,6 +82,7 @@ class StagingArea {
  private:
   friend class StagedFile;
   StagingArea(StagingOptions options) : options_(std::move(options)) {}
+  Result<void> has_room(std::uint64_t bytes) const;
   std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
 
   const StagingOptions options_;

@@ -103,15 +103,16 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
 };
 
 /// What a part that is sent, or a whole put, is read from: staged bytes and zeros. `extents` lie
-/// one behind the other and none comes from the base.
+/// one behind the other and none is in OSS only.
 std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> file,
                                               std::vector<Extent> extents);
 
-/// Makes one object of `extents` by `plan`: from `file`, zeros and `base_key` at `base_etag`.
+/// Makes one object of `extents` by `plan`: from `file`, zeros, `base_key` at `base_etag` and the
+/// sources that the extents name.
 /// What the plan wants fetched before must be staged.
 ///
-/// Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kChanged when the base is no
-///         longer that version; kTimedOut without progress.
+/// Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kChanged when the base,
+///         or a source, is no longer that version; kTimedOut without progress.
 /// Threads: `done` on the HTTP loop.
 Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string key,
                       std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,

@@ -1,0 +1,257 @@
+// Open files written in every way the kernel knows, through a real mount. Statements of stsfs(7)
+// stand above the tests that hold them.
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "mount/cloud.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+
+class Writes : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cloud_ = std::make_unique<Cloud>();
+    user_ = std::make_unique<MountedUser>(*cloud_, "writer");
+  }
+  static void TearDownTestSuite() {
+    user_.reset();
+    cloud_.reset();
+  }
+  void SetUp() override { ASSERT_TRUE(user_->is_mounted()); }
+
+  std::string at(const std::string& name) const { return *user_ / name; }
+  UniqueFd open(const std::string& name, int flags) const {
+    UniqueFd fd(::open(at(name).c_str(), flags | O_CLOEXEC, 0644));
+    EXPECT_TRUE(fd) << name << ": " << std::strerror(errno);
+    return fd;
+  }
+  static void put(const UniqueFd& fd, const std::string& text) {
+    EXPECT_EQ(::write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  static void put_at(const UniqueFd& fd, const std::string& text, off_t offset) {
+    EXPECT_EQ(pwrite(fd.get(), text.data(), text.size(), offset),
+              static_cast<ssize_t>(text.size()));
+  }
+  static std::string get(const UniqueFd& fd, std::size_t size, off_t offset) {
+    std::string out(size, '?');
+    const ssize_t got = pread(fd.get(), out.data(), size, offset);
+    out.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return out;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(at(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  static std::string bytes(std::size_t size) {
+    std::string out(size, '\0');
+    fill_random(std::as_writable_bytes(std::span(out)));
+    return out;
+  }
+  /// What the cloud has counted of one operation since the last time it was asked.
+  nlohmann::json counted() const {
+    const auto all =
+        nlohmann::json::parse(run({"curl", "-s", cloud_->admin_endpoint() + "/counters"}).said);
+    run({"curl", "-s", "-X", "POST", cloud_->admin_endpoint() + "/counters/reset"});
+    return all.at("operations");
+  }
+
+  static std::unique_ptr<Cloud> cloud_;
+  static std::unique_ptr<MountedUser> user_;
+};
+std::unique_ptr<Cloud> Writes::cloud_;
+std::unique_ptr<MountedUser> Writes::user_;
+
+// "and so cp(1) within the mount, is a copy on the server: no byte of what is in OSS passes through
+// the machine."
+TEST_F(Writes, CpCopiesOnTheServer) {
+  const std::string text = bytes(40'000'000);
+  std::ofstream(at("source"), std::ios::binary) << text;
+  counted();
+  ASSERT_EQ(run({"cp", at("source"), at("copy")}).code, 0);
+  const auto seen = counted();
+  EXPECT_EQ(seen.value("/CopyObject/requests"_json_pointer, 0), 1);
+  for (const char* operation : {"GetObject", "PutObject", "UploadPart"})
+    EXPECT_FALSE(seen.contains(operation)) << seen;
+  EXPECT_TRUE(read("copy") == text);
+}
+
+TEST_F(Writes, AChangedFileIsCopiedAsItIs) {
+  std::string text = bytes(24'000'000);
+  std::ofstream(at("source2"), std::ios::binary) << text;
+  const UniqueFd from = open("source2", O_RDWR);
+  put_at(from, "CHANGED", 12'000'000);
+  text.replace(12'000'000, 7, "CHANGED");
+  {
+    const UniqueFd to = open("copy2", O_WRONLY | O_CREAT);
+    off_t in = 1;
+    off_t out = 5;
+    for (std::size_t left = text.size() - 1; left > 0;) {
+      const ssize_t done = copy_file_range(from.get(), &in, to.get(), &out, left, 0);
+      ASSERT_GT(done, 0) << std::strerror(errno);
+      left -= static_cast<std::size_t>(done);
+    }
+    file::rename(at("source2"), at("elsewhere"));
+  }
+  EXPECT_TRUE(read("copy2") == std::string(5, '\0') + text.substr(1));
+  EXPECT_EQ(get(from, 7, 12'000'000), "CHANGED");
+}
+
+// "Every write through O_APPEND goes to the end, whoever wrote last."
+TEST_F(Writes, AppendsOfSeveralHandlesFollowEachOther) {
+  std::string expected;
+  {
+    const UniqueFd one = open("log", O_WRONLY | O_CREAT | O_APPEND);
+    const UniqueFd two = open("log", O_WRONLY | O_APPEND);
+    for (int i = 0; i < 20; ++i) {
+      const std::string line = std::to_string(i) + "\n";
+      put(i % 2 == 0 ? one : two, line);
+      expected += line;
+    }
+  }
+  EXPECT_EQ(read("log"), expected);
+}
+
+// "What was written by a process is at once visible to every other process on the same mount."
+TEST_F(Writes, OpenHandlesSeeTruncationsAndEachOther) {
+  const UniqueFd one = open("shared", O_RDWR | O_CREAT);
+  put(one, "hello world");
+  EXPECT_EQ(fsync(one.get()), 0);
+  {
+    const UniqueFd two = open("shared", O_WRONLY | O_TRUNC);
+    EXPECT_EQ(get(one, 20, 0), "");
+    put(two, "x");
+    EXPECT_EQ(get(one, 20, 0), "x");
+  }
+  EXPECT_EQ(ftruncate(one.get(), 4), 0);
+  EXPECT_EQ(get(one, 20, 0), std::string("x\0\0\0", 4));
+  EXPECT_EQ(ftruncate(one.get(), 1), 0);
+  EXPECT_EQ(get(one, 20, 0), "x");
+}
+
+// "A file may be opened with O_DIRECT and mapped, shared or privately."
+TEST_F(Writes, DirectlyAsWellAsThroughTheCache) {
+  void* memory = nullptr;
+  ASSERT_EQ(posix_memalign(&memory, 4096, 8192), 0);
+  const std::unique_ptr<void, decltype(&std::free)> owner(memory, &std::free);
+  std::memset(memory, 'd', 8192);
+  const UniqueFd direct = open("direct", O_RDWR | O_CREAT | O_DIRECT);
+  ASSERT_EQ(pwrite(direct.get(), memory, 8192, 4096), 8192);
+  const UniqueFd cached = open("direct", O_RDWR);
+  EXPECT_EQ(get(cached, 20'000, 0), std::string(4096, '\0') + std::string(8192, 'd'));
+  put_at(cached, "cached", 4096);
+  ASSERT_EQ(pread(direct.get(), memory, 4096, 4096), 4096);
+  EXPECT_EQ(std::memcmp(memory, "cacheddd", 8), 0);
+}
+
+TEST_F(Writes, MappingsAndWritesSeeEachOther) {
+  constexpr std::size_t kSize = 10'000;
+  {
+    const UniqueFd fd = open("mapped", O_RDWR | O_CREAT);
+    ASSERT_EQ(ftruncate(fd.get(), kSize), 0);
+    auto* shared =
+        static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
+    ASSERT_NE(shared, MAP_FAILED);
+    std::memcpy(shared + 5000, "MAPPED", 6);
+    const UniqueFd writer = open("mapped", O_WRONLY);
+    put_at(writer, "W", 4999);
+    EXPECT_EQ(std::string(shared + 4999, 7), "WMAPPED");
+    EXPECT_EQ(get(fd, 7, 4999), "WMAPPED");
+    auto* own =
+        static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd.get(), 0));
+    ASSERT_NE(own, MAP_FAILED);
+    own[0] = 'p';
+    EXPECT_EQ(get(fd, 1, 0), std::string(1, '\0'));
+    munmap(own, kSize);
+    munmap(shared, kSize);
+  }
+  std::string expected(kSize, '\0');
+  expected.replace(4999, 7, "WMAPPED");
+  EXPECT_TRUE(read("mapped") == expected);
+}
+
+TEST_F(Writes, GoOnUnderANewNameAndWithoutOne) {
+  {
+    const UniqueFd fd = open("first", O_RDWR | O_CREAT);
+    put(fd, "one");
+    file::rename(at("first"), at("second"));
+    put(fd, "two");
+  }
+  EXPECT_EQ(read("second"), "onetwo");
+  EXPECT_FALSE(file::exists(at("first")));
+  const UniqueFd fd = open("second", O_RDWR);
+  ASSERT_TRUE(file::remove(at("second")));
+  put_at(fd, "X", 0);
+  EXPECT_EQ(get(fd, 10, 0), "Xnetwo");
+  EXPECT_FALSE(file::exists(at("second")));
+}
+
+// "fallocate(2) reserves room on the local disk, extends, punches holes and writes zeros; its other
+// modes fail with EOPNOTSUPP." "lseek(2) finds data and holes of what is being written"
+TEST_F(Writes, SpaceIsReservedAndHolesArePunched) {
+  const UniqueFd fd = open("space", O_RDWR | O_CREAT);
+  put(fd, std::string(100'000, 'z'));
+  ASSERT_EQ(fallocate(fd.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 8192), 0);
+  EXPECT_EQ(get(fd, 8194, 4095), "z" + std::string(8192, '\0') + "z");
+  EXPECT_EQ(lseek(fd.get(), 0, SEEK_HOLE), 4096);
+  EXPECT_EQ(lseek(fd.get(), 4096, SEEK_DATA), 12'288);
+  EXPECT_EQ(lseek(fd.get(), 200'000, SEEK_DATA), -1);
+  EXPECT_EQ(errno, ENXIO);
+  struct stat status {};
+  ASSERT_EQ(fallocate(fd.get(), FALLOC_FL_KEEP_SIZE, 0, 1 << 20), 0);
+  ASSERT_EQ(fstat(fd.get(), &status), 0);
+  EXPECT_EQ(status.st_size, 100'000);
+  ASSERT_EQ(fallocate(fd.get(), FALLOC_FL_ZERO_RANGE, 99'000, 2'000), 0);
+  ASSERT_EQ(fallocate(fd.get(), 0, 0, 102'000), 0);
+  ASSERT_EQ(fstat(fd.get(), &status), 0);
+  EXPECT_EQ(status.st_size, 102'000);
+  EXPECT_EQ(fallocate(fd.get(), FALLOC_FL_COLLAPSE_RANGE, 0, 4096), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  ASSERT_EQ(fsync(fd.get()), 0);
+  std::string expected(102'000, '\0');
+  expected.replace(0, 4096, std::string(4096, 'z'));
+  expected.replace(12'288, 99'000 - 12'288, std::string(99'000 - 12'288, 'z'));
+  EXPECT_TRUE(read("space") == expected);
+}
+
+// An append, and small changes to a large file, send little and fetch no more than fills a part.
+TEST_F(Writes, OnlyWhatIsNewGoesUp) {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  const std::string text = bytes(100 * kMiB);
+  std::ofstream(at("large"), std::ios::binary) << text;
+  counted();
+  std::ofstream(at("large"), std::ios::binary | std::ios::app) << std::string(kMiB, 'a');
+  auto seen = counted();
+  EXPECT_EQ(seen.value("/UploadPart/bytes_in"_json_pointer, std::uint64_t{0}), kMiB);
+  EXPECT_FALSE(seen.contains("GetObject") || seen.contains("PutObject")) << seen;
+  EXPECT_LE(seen.value("/HeadObject/requests"_json_pointer, 0), 1) << seen;  // at open
+  {
+    const UniqueFd fd = open("large", O_RDWR);
+    for (off_t i = 0; i < 64; ++i) put_at(fd, std::string(4096, 'c'), i * 1'600'000);
+    ASSERT_EQ(fsync(fd.get()), 0);
+  }
+  seen = counted();
+  EXPECT_LE(seen.value("/UploadPart/bytes_in"_json_pointer, std::uint64_t{0}), 16 * kMiB);
+  EXPECT_EQ(read("large").substr(1'600'000, 4096), std::string(4096, 'c'));
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

@@ -131,9 +131,13 @@ void FileContent::plan() {
                       commit_stream_->key() == request_.key && commit_extents_.size() == 1 &&
                       commit_extents_[0].origin == Origin::kStaged;
     if (commit_stream_ && !fits) dropped = std::exchange(commit_stream_, nullptr);
-    commit_copy_ = staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
-    plan_ = commit_copy_ ? staging::CommitPlan{}
-                         : staging::plan_commit(commit_extents_, around_.options.upload.plan);
+    attributes_only_ = bytes_are_base();
+    plan_ = {};
+    commit_copy_ = nullptr;
+    if (!attributes_only_)
+      commit_copy_ = staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
+    if (!attributes_only_ && !commit_copy_)
+      plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
     lacking = plan_.fetched_before;
   }
   if (dropped) dropped->cancel();
@@ -255,7 +259,32 @@ void FileContent::note_attempt() {
     ++state_;
   }
   // A journal that cannot be written says so in the log; OSS is the better place anyway.
-  save([self = shared_from_this()](Result<void>) { self->check_target(); });
+  save([self = shared_from_this()](Result<void>) { self->carry_tags(); });
+}
+
+/// A copy keeps the tags of the object; whatever else replaces it has to bring them.
+void FileContent::carry_tags() {
+  const bool copied = attributes_only_ && commit_size_ < oss::kCopySizeMax;
+  if (!request_.tagged || expected_etag_.empty() || copied) {
+    check_target();
+    return;
+  }
+  chain_.step([&] {
+    return around_.store.start_get_tagging(
+        base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this()](Result<std::string> tags) {
+          if (!tags && tags.error().code != Errc::kNotFound && tags.error().code != Errc::kDenied) {
+            self->finish(fail(std::move(tags.error())));
+            return;
+          }
+          if (tags)
+            self->request_.put.tagging = std::move(*tags);
+          else
+            log_warning("fs", "{} loses its tags: {}", printable(self->request_.path),
+                        tags.error().message);
+          self->check_target();
+        });
+  });
 }
 
 /// Is what we are based on still there? OSS has no If-Match on a write: this is the nearest there
@@ -267,7 +296,8 @@ void FileContent::check_target() {
     first = attempts_.size() <= 1;
   }
   const bool base_is_proved = needs_base() && base_key_ == request_.key;
-  if (first && (expected_etag_.empty() || base_is_proved)) {
+  // A copy of the attributes looks for itself.
+  if (attributes_only_ || (first && (expected_etag_.empty() || base_is_proved))) {
     upload(false);
     return;
   }
@@ -330,6 +360,13 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
 }
 
 void FileContent::upload(bool to_conflict_key) {
+  if (attributes_only_) {
+    if (to_conflict_key)
+      refuse_attributes(Error{Errc::kChanged, "another client wrote the file meanwhile", {}});
+    else
+      copy_attributes();
+    return;
+  }
   if (to_conflict_key && needs_base()) {
     finish(fail(Errc::kStale,
                 "another client wrote " + printable(request_.path) +
@@ -459,6 +496,63 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
                                  self->finish(std::move(stamped));
                                });
   });
+}
+
+/// Nothing but attributes changed: a copy of the object onto itself, which goes only if it still is
+/// the version that we know.
+void FileContent::copy_attributes() {
+  oss::CopyOptions copy{.source_key = base_key_,
+                        .source_etag = expected_etag_,
+                        .replace_metadata = true,
+                        .put = request_.put};
+  copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  chain_.step([&] {
+    return staging::start_copy(around_.store, around_.clock, request_.key, std::move(copy),
+                               commit_size_, around_.options.upload,
+                               [self = shared_from_this()](Result<oss::Written> written) {
+                                 self->attributes_copied(std::move(written));
+                               });
+  });
+}
+
+void FileContent::attributes_copied(Result<oss::Written> written) {
+  if (written) {
+    if (written->etag.empty()) written->etag = expected_etag_;
+    CommitOutcome outcome;
+    outcome.written = std::move(*written);
+    outcome.size = commit_size_;
+    finish(std::move(outcome));
+    return;
+  }
+  switch (written.error().code) {
+    case Errc::kChanged:  // it may have been us, and the answer was lost
+      if (std::exchange(looked_, true))
+        refuse_attributes(written.error());
+      else
+        look_at_target();
+      return;
+    case Errc::kNotFound:
+    case Errc::kDenied:
+    case Errc::kArchived:
+    case Errc::kMetadataFull:
+    case Errc::kNotSupported:
+    case Errc::kInvalid:
+      refuse_attributes(written.error());
+      return;
+    default:
+      finish(fail(std::move(written.error())));
+  }
+}
+
+/// Trying again would not help, and no byte is at stake.
+void FileContent::refuse_attributes(const Error& error) {
+  log_warning("fs", "the attributes of {} could not be changed: {}", printable(request_.path),
+              error.message);
+  CommitOutcome outcome;
+  outcome.written.etag = expected_etag_;
+  outcome.size = commit_size_;
+  outcome.refused = true;
+  finish(std::move(outcome));
 }
 
 void FileContent::finish(Result<CommitOutcome> outcome) {

@@ -2,11 +2,19 @@
 
 #include <algorithm>
 
+#include "stsfs/base/text.h"
+
 namespace stsfs::fs {
 namespace {
 
 using staging::Extent;
 using staging::Origin;
+
+constexpr std::uint64_t kFileSizeMax = oss::kPartsMax * oss::kPartSizeMax;
+
+tl::unexpected<Error> too_large() {
+  return fail(Errc::kTooLarge, "an object of OSS takes " + human_bytes(kFileSizeMax));
+}
 
 /// Below this a file is put at once when it is closed.
 std::uint64_t first_stream_size(const staging::PlanOptions& plan) {
@@ -227,6 +235,7 @@ Result<void> FileContent::stage() {
 
 Result<void> FileContent::write_locked(std::span<const std::byte> bytes, std::uint64_t offset) {
   if (bytes.empty()) return {};
+  if (offset > kFileSizeMax - bytes.size()) return too_large();
   if (auto ready = stage(); !ready) return ready;
   if (auto written = staged_->write(bytes, offset); !written) return written;
   map_.write({offset, bytes.size()});
@@ -262,6 +271,7 @@ Result<std::uint64_t> FileContent::append(std::span<const std::byte> bytes) {
 bool FileContent::staged_in_use() const { return committing_ || noted_file_ == staged_; }
 
 Result<void> FileContent::truncate(std::uint64_t size) {
+  if (size > kFileSizeMax) return too_large();
   std::shared_ptr<staging::MultipartUpload> abandoned;
   {
     MutexLock lock(mutex_);
@@ -279,12 +289,37 @@ Result<void> FileContent::truncate(std::uint64_t size) {
   return {};
 }
 
-void FileContent::attributes_changed() {
+// --- attributes ---
+
+bool FileContent::bytes_are_base() const {
+  if (etag_.empty() || map_.size() != base_size_) return false;
+  const auto extents = map_.all();
+  return std::all_of(extents.begin(), extents.end(),
+                     [](const Extent& extent) { return extent.origin == Origin::kBase; });
+}
+
+bool FileContent::attributes_changed() {
   MutexLock lock(mutex_);
   ++state_;
-  if (!committing_) return;
-  ++generation_;  // what is being sent has the old ones
-  wanted_ = true;
+  const bool owed = generation_ != committed_;
+  if (committing_) wanted_ = true;
+  if (committing_ || !owed) ++generation_;  // what is being sent has the old ones
+  return owed;
+}
+
+std::optional<std::uint64_t> FileContent::attributes_owed() const {
+  MutexLock lock(mutex_);
+  if (generation_ == committed_ || committing_ || !bytes_are_base()) return std::nullopt;
+  return generation_;
+}
+
+void FileContent::attributes_carried(std::uint64_t change) {
+  {
+    MutexLock lock(mutex_);
+    committed_ = std::max(committed_, change);
+    if (generation_ != committed_) return;
+  }
+  forget_note();
 }
 
 }  // namespace stsfs::fs

@@ -32,6 +32,7 @@ struct CommitRequest {
   std::string conflict_key;
   oss::PutOptions put;
   bool times_given = false;  ///< The times in `put` were set, not those of the last write.
+  bool tagged = false;       ///< The object has tags, to be carried along.
   bool gone = false;         ///< The file was removed: there is nothing to commit any more.
 };
 
@@ -42,6 +43,8 @@ struct CommitOutcome {
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
   bool clean = false;         ///< Nothing was written while it ran.
   bool times_differ = false;  ///< The object's modification time is the server's, not ours.
+  /// Only attributes were to change, and OSS did not take them: what it has counts.
+  bool refused = false;
 };
 
 /// The inode's side of a commit. Called on the HTTP loop, with no lock of FileContent held.
@@ -139,8 +142,13 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
       STSFS_EXCLUDES(mutex_);
 
   /// The attributes that go with a commit changed, or its path: a commit under way, or a note in
-  /// the journal, has the old ones.
-  void attributes_changed() STSFS_EXCLUDES(mutex_);
+  /// the journal, has the old ones. Returns false when no commit was owed: then the attributes
+  /// alone make it dirty, and somebody must ask for their commit.
+  bool attributes_changed() STSFS_EXCLUDES(mutex_);
+  /// Which change of attributes is all that OSS lacks; nullopt when bytes are lacking, or nothing.
+  std::optional<std::uint64_t> attributes_owed() const STSFS_EXCLUDES(mutex_);
+  /// A copy made while held brought them to OSS.
+  void attributes_carried(std::uint64_t change) STSFS_EXCLUDES(mutex_);
 
   /// `done` when the journal knows all that is written now, or could not note it. At once when
   /// clean.
@@ -193,6 +201,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool staged_in_use() const STSFS_REQUIRES(mutex_);
   std::shared_ptr<BaseReader> make_reader(const std::string& key, const std::string& etag,
                                           std::uint64_t size) const;
+  bool bytes_are_base() const STSFS_REQUIRES(mutex_);
   void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
                   const std::string& etag_read);
 
@@ -228,12 +237,16 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
                              std::uint64_t offset);
   void note_attempt();
+  void carry_tags();
   void check_target();
   bool needs_base() const;
   void look_at_target();
   void found_at_target(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
+  void copy_attributes();
+  void attributes_copied(Result<oss::Written> written);
+  void refuse_attributes(const Error& error);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
   void stamp(oss::Written written, const oss::UserMetadata& present);
   void finish(Result<CommitOutcome> outcome);
@@ -292,9 +305,10 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   CommitRequest request_;
   std::string expected_etag_;  // what must be at the key; empty: nothing
   std::string base_key_;
-  bool looked_ = false;  // at what is there, in this commit
   std::uint64_t commit_generation_ = 0;
   std::vector<staging::Extent> commit_extents_;
+  bool attributes_only_ = false;  // every byte is the base's: a copy onto itself does
+  bool looked_ = false;           // at what stands in its way
   staging::CommitPlan plan_;
   staging::CopySourcePointer commit_copy_;  // the whole file is a copy of this
   std::uint64_t commit_size_ = 0;

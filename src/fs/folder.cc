@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "extended_attributes.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
@@ -42,6 +43,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       clock_(clock),
       options_(std::move(options)),
       defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
+      begun_(clock.wall()),
       keys_(options_.prefix),
       area_(std::move(area)),
       journal_(std::move(journal)),
@@ -77,7 +79,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
   root->attributes.gid = options_.gid;
   root->attributes.link_count = 2;
   root->attributes.size_bytes = 4096;
-  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = now();
+  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = begun_;
 }
 
 Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
@@ -100,12 +102,14 @@ CommitRequest Folder::describe(InodeNumber number) {
     return out;
   }
   out.path = tree_.path_of(*inode);
-  out.key = keys_.file_key(out.path).value_or("");
+  const bool directory = is_directory(inode->attributes.mode);
+  out.key = (directory ? keys_.directory_key(out.path) : keys_.file_key(out.path)).value_or("");
   const std::string mark = ".conflict-" + format_compact(now()) + "-" + random_hex(3);
   out.conflict_path = out.path + mark;
   out.conflict_key = out.key + mark;
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
   out.times_given = inode->times_given;
+  out.tagged = inode->tagged;
   return out;
 }
 
@@ -120,12 +124,18 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     const auto slash = whole.rfind('/');
     directory_path = slash == std::string::npos ? "" : whole.substr(0, slash);
     name = inode->name;
-    if (!outcome.conflict) {
+    if (outcome.refused) {
+      inode->confirmed = {};  // what OSS has counts
+    } else if (!outcome.conflict) {
       inode->in_store = true;
       inode->etag = inode->pages_etag = outcome.written.etag;
-      inode->attributes.size_bytes = outcome.size;
-      inode->confirmed = outcome.times_differ ? SteadyTime{} : clock_.steady();
+      if (is_regular(inode->attributes.mode)) inode->attributes.size_bytes = outcome.size;
+      const bool known = !outcome.times_differ &&
+                         (!is_link(inode->attributes.mode) || !inode->link_target.empty());
+      inode->confirmed = known ? clock_.steady() : SteadyTime{};
+      inode->touched = clock_.steady();
       note_entry(directory_path, name, *inode);
+      drop_if_unused(inode);
     } else {
       // The path shows theirs: whatever we know of it is old.
       inode->confirmed = {};
@@ -136,8 +146,9 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     directories_.forget(keys_.directory_key(directory_path).value_or(""));
     log_warning("fs", "{}: another client wrote it too; our content was put beside it",
                 printable(join_path(directory_path, name)));
-    if (notifier_ != nullptr) notifier_->inode_changed(number);
   }
+  if ((outcome.conflict || outcome.refused) && notifier_ != nullptr)
+    notifier_->inode_changed(number);
   sweep();
 }
 
@@ -155,6 +166,7 @@ std::vector<PendingFile> Folder::pending() const {
 }
 
 Result<void> Folder::drain(Deadline deadline) {
+  store_directory_times();
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
@@ -205,11 +217,14 @@ void Folder::refresh() {
 void Folder::stop() {
   if (stopped_.exchange(true)) return;
   std::vector<std::shared_ptr<FileContent>> contents;
+  Transfer timer;
   {
     MutexLock lock(tree_.mutex);
+    timer = std::move(lazy_timer_);
     for (const auto& known : contents_)
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
+  timer.cancel();
   for (const auto& content : contents) content->stop();
   moves_.stop();
   removals_.stop();
@@ -253,6 +268,13 @@ std::string Folder::path_below(const InodePointer& parent, std::string_view name
   return join_path(path(parent), name);
 }
 
+std::string Folder::key_of(const Inode& inode) const {
+  const std::string whole = tree_.path_of(inode);
+  const auto key =
+      is_directory(inode.attributes.mode) ? keys_.directory_key(whole) : keys_.file_key(whole);
+  return key.value_or("");
+}
+
 bool Folder::is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const {
   return confirmed != SteadyTime{} && clock_.steady() - confirmed < time;
 }
@@ -267,9 +289,10 @@ Entry Folder::entry_of(const InodePointer& inode) {
   MutexLock lock(tree_.mutex);
   Entry out;
   out.attributes = inode->attributes;
+  if (inode->removed) out.attributes.link_count = 0;
   bool ours = inode->number == InodeNumber::kRoot;
   if (inode->content) {
-    out.attributes.size_bytes = inode->content->size();
+    if (is_regular(inode->attributes.mode)) out.attributes.size_bytes = inode->content->size();
     ours = ours || inode->content->dirty();
   }
   const auto left = ours ? options_.open_fresh : freshness_left(inode->confirmed);
@@ -314,7 +337,9 @@ oss::PutOptions Folder::put_options(const Attributes& attributes, const oss::Obj
   out.headers.user.erase("md5chksum");
   out.headers.user.erase(oss::kWriteIdName);
   store_attributes(attributes, out.headers.user);
-  if (storage_class != "Standard") out.storage_class = storage_class;
+  out.storage_class = storage_class;
+  if (const auto acl = out.headers.user.find(kAclName); acl != out.headers.user.end())
+    out.acl = acl->second;
   return out;
 }
 
@@ -337,10 +362,13 @@ void Folder::note_gone(const std::string& directory_path, std::string_view name)
 std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
   MutexLock lock(tree_.mutex);
   if (!inode->content) {
-    const auto key = keys_.file_key(tree_.path_of(*inode));
+    const std::string whole = tree_.path_of(*inode);
+    const bool directory = is_directory(inode->attributes.mode);
+    const auto key = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
+    const bool has_bytes = inode->in_store && !directory;
     inode->content =
         std::make_shared<FileContent>(surroundings_, inode->number, key.value_or(""), inode->etag,
-                                      inode->in_store ? inode->attributes.size_bytes : 0);
+                                      has_bytes ? inode->attributes.size_bytes : 0);
     keep_track_of(inode->content);
   }
   return inode->content;
@@ -352,6 +380,14 @@ void Folder::keep_track_of(const std::shared_ptr<FileContent>& content) {
     contents_sweep_at_ = std::max<std::size_t>(64, 2 * contents_.size());
   }
   contents_.push_back(content);
+}
+
+/// A content that nobody has open and OSS has: the next open asks again, and blocks need not stay.
+void Folder::drop_if_unused(const InodePointer& inode) {
+  if (inode->opens > 0 || !inode->content) return;
+  if (inode->content->dirty() || inode->content->busy()) return;
+  inode->content = nullptr;
+  tree_.release(inode);
 }
 
 Result<void> Folder::commit_and_wait(const Context& context,

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,15 @@
 #include "tree_moves.h"
 
 namespace stsfs::fs {
+
+/// A change of attributes before it is made.
+struct AttributeDraft {
+  Attributes attributes;
+  oss::UserMetadata user;  ///< What else is in the object's metadata.
+  std::string storage_class;
+  bool times_given = false;
+};
+using AttributeEdit = std::function<Result<void>(AttributeDraft&)>;
 
 /// The FileSystem over an ObjectStore. The operations are in folder_*.cc by what they are about:
 /// lookup, names, attributes, files, directories.
@@ -62,7 +72,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                       InodeNumber new_parent, std::string_view new_name, RenameMode mode) override;
   Result<std::string> readlink(const Context&, InodeNumber inode) override;
 
-  // --- attributes: folder_attributes.cc ---
+  // --- attributes: folder_attributes.cc, the extended ones in folder_xattrs.cc, those that
+  // tell what OSS knows in store_attributes.cc ---
   Result<Entry> getattr(const Context&, InodeNumber inode) override;
   Result<Entry> setattr(const Context&, InodeNumber inode, std::optional<HandleNumber> handle,
                         const AttributeChange& change) override;
@@ -148,6 +159,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<InodePointer> inode(InodeNumber number);
   std::string path(const InodePointer& inode) const;
   std::string path_below(const InodePointer& parent, std::string_view name) const;
+  std::string key_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
   Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
   Entry counted_entry(const InodePointer& inode);
   std::chrono::milliseconds freshness_left(SteadyTime confirmed) const;
@@ -160,6 +172,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_gone(const std::string& directory_path, std::string_view name);
   std::shared_ptr<FileContent> content_of(const InodePointer& inode);
   void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_REQUIRES(tree_.mutex);
+  void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
   void settle(const std::shared_ptr<FileContent>& content, Callback<void> done);
   Result<void> settle_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
@@ -194,8 +207,27 @@ class Folder final : public MountedFolder, public CommitOwner {
                        std::chrono::milliseconds fresh);
 
   // --- changing OSS ---
+  enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
+  AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
+  Result<void> change_attributes(const Context& context, const InodePointer& inode,
+                                 const AttributeEdit& edit);
+  Result<void> hold_back(const Context& context, const InodePointer& inode);
+  Result<Entry> resize(const Context& context, const InodePointer& inode,
+                       std::optional<HandleNumber> handle, const AttributeChange& change);
+  Result<std::string> store_attribute(const Context& context, const InodePointer& inode,
+                                      std::string_view name);
+  Result<void> set_store_attribute(const Context& context, const InodePointer& inode,
+                                   std::string_view name, std::string_view value);
+  Result<std::string> object_key(const InodePointer& inode) const;
+  Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
+  Result<std::string> tags(const Context& context, const std::string& key);
+  void entries_changed(const InodePointer& directory);  // folder_times.cc
+  void store_directory_times();
+  void store_directory_time(const InodePointer& directory);
+  Result<oss::Written> put_symlink_anew(const Context& context, const std::string& key,
+                                        const oss::PutOptions& put);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
-                              const Attributes& attributes);
+                              const AttributeDraft& draft);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
@@ -227,6 +259,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   const Clock& clock_;
   const FolderOptions options_;
   const AttributeDefaults defaults_;
+  const WallTime begun_;  ///< What implied directories show: it does not change from look to look.
   const KeySpace keys_;
   const std::unique_ptr<staging::StagingArea> area_;
   const std::shared_ptr<staging::Journal> journal_;
@@ -245,11 +278,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> acls_hidden_ = false;  // the credential may not read them
 
   mutable Tree tree_;
   // Also those that no inode has any more and something under way keeps alive; for `stop`.
   std::vector<std::weak_ptr<FileContent>> contents_ STSFS_GUARDED_BY(tree_.mutex);
   std::size_t contents_sweep_at_ STSFS_GUARDED_BY(tree_.mutex) = 64;
+  // Directories whose times are newer here than in OSS, and when that is made good.
+  std::set<InodePointer> late_directories_ STSFS_GUARDED_BY(tree_.mutex);
+  Transfer lazy_timer_ STSFS_GUARDED_BY(tree_.mutex);
   mutable Mutex handles_mutex_;  // a leaf
   std::unordered_map<std::uint64_t, FileHandlePointer> files_ STSFS_GUARDED_BY(handles_mutex_);
   std::unordered_map<std::uint64_t, DirectoryHandlePointer> open_directories_

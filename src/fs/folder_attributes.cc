@@ -1,8 +1,18 @@
+// Attributes of files, directories, links: reading them, and the one way on which every change of
+// them goes to OSS.
+//
+// A change rides along with a commit that is owed anyway. Otherwise it is a copy of the object onto
+// itself, made before the call returns; but programs change several in a row (tar, rsync, cp -p:
+// owner, mode, times), so what follows closely upon something that we brought to OSS is noted in
+// the journal, held back for a moment, merged, and brought there by one copy, or by that of a
+// rename. With commit=background every change is.
+
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "extended_attributes.h"
 #include "folder.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/text.h"
@@ -13,8 +23,25 @@ namespace {
 /// What statfs says where there is no quota: more than anybody needs.
 constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 50;
 
+/// So soon after the last request about it a change is one of several in a row.
+constexpr std::chrono::seconds kInARow{1};
+
 WallTime time_of(const std::variant<Now, WallTime>& time, WallTime now) {
   return std::holds_alternative<Now>(time) ? now : std::get<WallTime>(time);
+}
+
+void take(const AttributeChange& change, WallTime now, AttributeDraft& draft) {
+  Attributes& wanted = draft.attributes;
+  if (change.mode) wanted.mode = (wanted.mode & S_IFMT) | (*change.mode & 07777);
+  if (change.uid) wanted.uid = *change.uid;
+  if (change.gid) wanted.gid = *change.gid;
+  if (change.atime) wanted.atime = time_of(*change.atime, now);
+  if (change.mtime) wanted.mtime = time_of(*change.mtime, now);
+  if (change.mtime) draft.times_given = std::holds_alternative<WallTime>(*change.mtime);
+}
+
+bool changes_attributes(const AttributeChange& change) {
+  return change.mode || change.uid || change.gid || change.atime || change.mtime;
 }
 
 }  // namespace
@@ -32,86 +59,145 @@ Result<Entry> Folder::setattr(const Context& context, InodeNumber number,
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
-  const bool attributes_change =
-      change.mode || change.uid || change.gid || change.atime || change.mtime;
-  Attributes wanted;
-  bool rides_along = false;
-  bool regular = false;
-  std::shared_ptr<FileContent> content;  // that the change goes to OSS with
-  {
-    MutexLock lock(tree_.mutex);
-    wanted = (*found)->attributes;
-    regular = is_regular(wanted.mode);
-    const bool dirty = (*found)->content && (*found)->content->dirty();
-    rides_along = dirty || (*found)->removed || number == InodeNumber::kRoot;
-  }
-  if (change.size_bytes && !regular) return fail(Errc::kInvalid, "only a file has a size to set");
-  // An open file's new size goes with its commit; without a handle the path is truncated, and that
-  // is to last.
-  const bool commits = change.size_bytes && !handle;
-  if (commits || (attributes_change && !rides_along && !change.size_bytes))
-    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  if (change.mode) wanted.mode = (wanted.mode & S_IFMT) | (*change.mode & 07777);
-  if (change.uid) wanted.uid = *change.uid;
-  if (change.gid) wanted.gid = *change.gid;
-  if (change.atime) wanted.atime = time_of(*change.atime, now());
-  if (change.mtime) wanted.mtime = time_of(*change.mtime, now());
-  wanted.ctime = now();
-  if (change.size_bytes) {
-    const auto cut_content = content_of(*found);
-    if (auto cut = cut_content->truncate(*change.size_bytes); !cut)
-      return fail(std::move(cut.error()));
-    if (!change.mtime) wanted.mtime = now();
-    rides_along = cut_content->dirty();
-  }
-  if (attributes_change && !rides_along)
-    if (auto stored = store_metadata(context, *found, wanted); !stored)
-      return fail(std::move(stored.error()));
-  {
-    MutexLock lock(tree_.mutex);
-    wanted.size_bytes = (*found)->attributes.size_bytes;
-    (*found)->attributes = wanted;
-    if (change.mtime)
-      (*found)->times_given = std::holds_alternative<WallTime>(*change.mtime);
-    else if (change.size_bytes)
-      (*found)->times_given = false;
-    if (rides_along) content = (*found)->content;
-  }
-  if (content) content->attributes_changed();
-  if (commits)
-    if (auto done = settle_and_wait(context, content_of(*found)); !done)
-      return fail(std::move(done.error()));
-  if (auto saved = save_if_noted(content); !saved) return fail(std::move(saved.error()));
+  if (change.size_bytes) return resize(context, *found, handle, change);
+  if (!changes_attributes(change)) return entry_of(*found);
+  auto changed = change_attributes(context, *found, [&](AttributeDraft& draft) -> Result<void> {
+    take(change, now(), draft);
+    return {};
+  });
+  if (!changed) return fail(std::move(changed.error()));
   return entry_of(*found);
+}
+
+/// An open file's new size goes with its commit; without a handle the path is truncated, and that
+/// is to last.
+Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
+                             std::optional<HandleNumber> handle, const AttributeChange& change) {
+  {
+    MutexLock lock(tree_.mutex);
+    if (!is_regular(inode->attributes.mode))
+      return fail(Errc::kInvalid, "only a file has a size to set");
+  }
+  if (!handle)
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  const auto content = content_of(inode);
+  if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
+  {
+    MutexLock lock(tree_.mutex);
+    AttributeDraft draft{.attributes = inode->attributes, .times_given = false};
+    draft.attributes.mtime = draft.attributes.ctime = now();
+    take(change, now(), draft);
+    inode->attributes = draft.attributes;
+    inode->times_given = draft.times_given;
+  }
+  content->attributes_changed();
+  if (!handle)
+    if (auto done = settle_and_wait(context, content); !done) return fail(std::move(done.error()));
+  if (auto saved = save_if_noted(content); !saved) return fail(std::move(saved.error()));
+  return entry_of(inode);
+}
+
+Folder::AttributeWay Folder::way_of(const Inode& inode) const {
+  if (inode.removed || inode.number == InodeNumber::kRoot) return AttributeWay::kMemoryOnly;
+  if (inode.content && inode.content->dirty()) return AttributeWay::kRidesAlong;
+  // What is no object of its own yet, or not one that a copy can change, is put at once.
+  const bool plain = inode.in_store && !inode.etag.empty() && !inode.symlink_object &&
+                     (options_.symlink_objects || !is_directory(inode.attributes.mode));
+  const bool in_a_row = is_fresh(inode.touched, kInARow);
+  if (plain && (in_a_row || options_.commit == CommitMode::kBackground))
+    return AttributeWay::kHeldBack;
+  return AttributeWay::kAtOnce;
+}
+
+Result<void> Folder::change_attributes(const Context& context, const InodePointer& inode,
+                                       const AttributeEdit& edit) {
+  AttributeDraft draft;
+  AttributeWay way{};
+  bool may_have_foreign_acl = false;  // which a copy would lose
+  {
+    MutexLock lock(tree_.mutex);
+    draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
+    way = way_of(*inode);
+    may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
+                           way != AttributeWay::kRidesAlong && !is_fresh(inode->touched, kInARow) &&
+                           !draft.user.contains(kAclName);
+  }
+  if (way == AttributeWay::kAtOnce || way == AttributeWay::kHeldBack)
+    if (auto may = may_wait(context); !may) return may;
+  draft.attributes.ctime = now();
+  if (may_have_foreign_acl) {
+    auto acl = foreign_acl(context, inode);
+    if (!acl) return fail(std::move(acl.error()));
+    if (*acl != "default") draft.user[kAclName] = std::move(*acl);
+  }
+  if (auto edited = edit(draft); !edited) return edited;
+  if (way == AttributeWay::kAtOnce)
+    if (auto stored = store_metadata(context, inode, draft); !stored) return stored;
+  {
+    MutexLock lock(tree_.mutex);
+    draft.attributes.size_bytes = inode->attributes.size_bytes;
+    draft.attributes.inode = inode->number;
+    inode->attributes = draft.attributes;
+    inode->times_given = draft.times_given;
+    inode->headers.user = std::move(draft.user);
+    inode->storage_class = std::move(draft.storage_class);
+  }
+  if (way == AttributeWay::kMemoryOnly || way == AttributeWay::kAtOnce) return {};
+  return hold_back(context, inode);
+}
+
+/// The change goes with the commit that is owed; where there is none it becomes one, which the
+/// journal has before this returns.
+Result<void> Folder::hold_back(const Context& context, const InodePointer& inode) {
+  const auto content = content_of(inode);
+  if (content->attributes_changed()) return save_if_noted(content);
+  auto saved = await<void>(nullptr, [&](Callback<void> done) {
+    content->save(std::move(done));
+    return Transfer();
+  });
+  if (!saved) return commit_and_wait(context, content);  // then only OSS is a place to have it
+  content->commit_soon();
+  return {};
 }
 
 /// A change of metadata is a copy of the object onto itself that carries everything else along.
 Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
-                                    const Attributes& attributes) {
+                                    const AttributeDraft& draft) {
   std::string key;
   std::string etag;
   oss::PutOptions put;
   std::uint64_t size = 0;
   bool marker_only = false;
+  bool symlink_object = false;
+  bool tagged = false;
   std::shared_ptr<FileContent> content;
   std::string directory_path;
   std::string name;
   {
     MutexLock lock(tree_.mutex);
     const std::string whole = tree_.path_of(*inode);
-    const bool directory = is_directory(attributes.mode);
+    const bool directory = is_directory(draft.attributes.mode);
     auto made = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
     if (!made) return fail(std::move(made.error()));
     key = std::move(*made);
     etag = inode->etag;
     size = directory ? 0 : inode->attributes.size_bytes;
-    put = put_options(attributes, inode->headers, inode->storage_class);
+    oss::ObjectHeaders headers = inode->headers;
+    headers.user = draft.user;
+    put = put_options(draft.attributes, headers, draft.storage_class);
     marker_only = directory;
+    symlink_object = inode->symlink_object;
+    tagged = inode->tagged;
     content = inode->content;
     const auto slash = whole.rfind('/');
     directory_path = slash == std::string::npos ? "" : whole.substr(0, slash);
     name = inode->name;
-    if (is_link(attributes.mode) && inode->etag.empty()) return {};
+    if (is_link(draft.attributes.mode) && inode->etag.empty()) return {};
+  }
+  if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
+    auto present = tags(context, key);
+    if (!present) return fail(std::move(present.error()));
+    put.tagging = std::move(*present);
   }
   if (content)
     if (auto held = hold(content); !held) return held;
@@ -121,6 +207,8 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
       return store_.start_put(key, http::memory_body(""), put, context.deadline, std::move(done));
     });
+  } else if (symlink_object) {
+    written = put_symlink_anew(context, key, put);
   } else {
     oss::CopyOptions copy{
         .source_key = key, .source_etag = etag, .replace_metadata = true, .put = put};
@@ -135,9 +223,8 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     new_etag = written->etag.empty() ? etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
     inode->etag = new_etag;
-    inode->headers.user = put.headers.user;
     inode->in_store = true;
-    inode->confirmed = clock_.steady();
+    inode->confirmed = inode->touched = clock_.steady();
     note_entry(directory_path, name, *inode);
   }
   if (content) content->release_hold(key, new_etag);
@@ -145,26 +232,23 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   return {};
 }
 
+/// Whether a copy of an OSS Symlink object is one is not documented.
+Result<oss::Written> Folder::put_symlink_anew(const Context& context, const std::string& key,
+                                              const oss::PutOptions& put) {
+  auto link = await<oss::Symlink>(context.interrupt, [&](Callback<oss::Symlink> done) {
+    return store_.start_get_symlink(key, context.deadline, std::move(done));
+  });
+  if (!link) return fail(std::move(link.error()));
+  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put_symlink(key, link->target, put, context.deadline, std::move(done));
+  });
+}
+
 Result<Statistics> Folder::statfs(const Context&) {
   Statistics out;
   out.total_bytes = options_.quota_bytes != 0 ? options_.quota_bytes : kUnlimited;
   out.free_bytes = out.total_bytes - std::min(out.total_bytes, options_.used_bytes);
   return out;
-}
-
-Result<std::string> Folder::getxattr(const Context&, InodeNumber, std::string_view name) {
-  return fail(Errc::kNoAttribute, "no extended attribute " + printable(name));
-}
-
-Result<std::string> Folder::listxattr(const Context&, InodeNumber) { return std::string(); }
-
-Result<void> Folder::setxattr(const Context&, InodeNumber, std::string_view name, std::string_view,
-                              int) {
-  return fail(Errc::kNotSupported, "extended attributes are not kept: " + printable(name));
-}
-
-Result<void> Folder::removexattr(const Context&, InodeNumber, std::string_view name) {
-  return fail(Errc::kNoAttribute, "no extended attribute " + printable(name));
 }
 
 }  // namespace stsfs::fs

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "extended_attributes.h"
 #include "folder.h"
 #include "stsfs/base/text.h"
 
@@ -87,7 +88,10 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     MutexLock lock(tree_.mutex);
     inode = tree_.add((*parent)->number, name, new_attributes(context, S_IFREG | (mode & 07777)));
     inode->headers.content_type = "application/octet-stream";
+    inode->storage_class = options_.storage_class;
+    if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
   }
+  entries_changed(*parent);
   auto content = content_of(inode);
   const Opened out = opened(inode, content, flags);
   file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too

@@ -150,7 +150,7 @@ Result<Folder::Found> Folder::find_object(const Context& context, const std::str
     if (meta) out.meta = std::move(*meta);
     out.attributes = attributes_of(out.meta, true, defaults_);
     if (!out.entry.has_marker)
-      out.attributes.mtime = out.attributes.ctime = out.attributes.atime = now();
+      out.attributes.mtime = out.attributes.ctime = out.attributes.atime = begun_;
     out.attributes.link_count = 2;
     return out;
   }
@@ -225,9 +225,13 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     const InodeNumber number = inode->number;
     inode->attributes = found.attributes;
     inode->attributes.inode = number;
+    if (inode->entries_changed > inode->attributes.mtime)
+      inode->attributes.mtime = inode->attributes.ctime = inode->entries_changed;
     inode->headers = found.meta.headers;
     inode->storage_class = found.meta.storage_class;
     inode->link_target = found.link_target;
+    inode->tagged = found.meta.tagging_count > 0;
+    inode->symlink_object = found.meta.type == oss::ObjectType::kSymlink;
     inode->in_store = !found.entry.is_directory || found.entry.has_marker;
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;
     if (pages_changed) inode->pages_etag.clear();

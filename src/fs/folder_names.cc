@@ -19,11 +19,18 @@ Result<Entry> Folder::lookup(const Context& context, InodeNumber parent_number,
 }
 
 void Folder::forget(InodeNumber number, std::uint64_t count) {
+  InodePointer inode;
+  bool late = false;
   {
     MutexLock lock(tree_.mutex);
-    const InodePointer inode = tree_.find(number);
+    inode = tree_.find(number);
     if (!inode || number == InodeNumber::kRoot) return;
     inode->lookups -= std::min(inode->lookups, count);
+    late = inode->lookups == 0 && late_directories_.erase(inode) > 0 && !inode->removed;
+  }
+  if (late) store_directory_time(inode);
+  {
+    MutexLock lock(tree_.mutex);
     tree_.release(inode);
   }
   sweep();
@@ -62,9 +69,10 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
     inode->in_store = true;
     inode->etag = written->etag;
     inode->headers = put.headers;
-    inode->confirmed = clock_.steady();
+    inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
   }
+  entries_changed(*parent);
   return counted_entry(inode);
 }
 
@@ -106,9 +114,10 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     inode->in_store = true;
     inode->etag = written->etag;
     inode->headers = put.headers;
-    inode->confirmed = clock_.steady();
+    inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
   }
+  entries_changed(*parent);
   return counted_entry(inode);
 }
 
@@ -146,9 +155,10 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
     inode->etag = written->etag;
     inode->headers = put.headers;
     inode->link_target = target;
-    inode->confirmed = clock_.steady();
+    inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
   }
+  entries_changed(*parent);
   return counted_entry(inode);
 }
 
@@ -159,6 +169,15 @@ Result<Entry> Folder::link(const Context&, InodeNumber, InodeNumber, std::string
 Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
+  std::shared_ptr<FileContent> owed;  // attributes that an earlier daemon left
+  {
+    MutexLock lock(tree_.mutex);
+    if ((*found)->link_target.empty()) owed = (*found)->content;
+  }
+  if (owed && owed->dirty()) {
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+    if (auto sent = commit_and_wait(context, owed); !sent) return fail(std::move(sent.error()));
+  }
   if (auto confirmed = confirm(context, *found, options_.fresh); !confirmed)
     return fail(std::move(confirmed.error()));
   MutexLock lock(tree_.mutex);
@@ -197,6 +216,7 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
     if (removed) tree_.remove(*found);
   }
   if (removed) note_gone(directory_path, name);
+  if (removed) entries_changed(*parent);
   if (removed) metas_.forget(*key);
   if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);
@@ -300,6 +320,18 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   if (!empty) return fail(std::move(empty.error()));
   if (!*empty) return fail(Errc::kNotEmpty, printable(whole) + " is not empty");
   auto key = keys_.directory_key(whole);
+  std::shared_ptr<FileContent> attributes_owed;
+  {
+    MutexLock lock(tree_.mutex);
+    attributes_owed = (*found)->content;
+  }
+  if (attributes_owed) {
+    if (auto held = hold(attributes_owed); !held) return held;
+    attributes_owed->forget_changes();
+    attributes_owed->release_hold(*key, "");
+    MutexLock lock(tree_.mutex);
+    (*found)->content = nullptr;
+  }
   std::string etag;
   bool parent_has_marker = false;
   {
@@ -314,6 +346,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   if (!gone) return gone;
   directories_.forget(*key);
   note_gone(path(*parent), name);
+  entries_changed(*parent);
   {
     MutexLock lock(tree_.mutex);
     tree_.remove(*found);

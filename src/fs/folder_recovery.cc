@@ -51,7 +51,16 @@ void Folder::recover_file(const staging::JournalEntry& entry) {
   oss::ObjectMeta meta;
   meta.headers = entry.headers;
   meta.size_bytes = staging::ExtentMap(entry.extents).size();
-  const InodePointer inode = tree_.add(parent->number, name, attributes_of(meta, false, defaults_));
+  const auto mode = entry.headers.user.find("mode");
+  const auto known_mode =
+      mode == entry.headers.user.end() ? std::nullopt : parse_metadata_mode(mode->second);
+  const Attributes attributes =
+      attributes_of(meta, known_mode && is_directory(*known_mode), defaults_);
+  InodePointer inode = tree_.child(parent->number, name);  // as a directory above another
+  if (!inode) inode = tree_.add(parent->number, name, attributes);
+  const InodeNumber number = inode->number;
+  inode->attributes = attributes;
+  inode->attributes.inode = number;
   inode->headers = entry.headers;
   inode->storage_class = entry.storage_class;
   inode->in_store = !entry.base_etag.empty();

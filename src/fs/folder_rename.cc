@@ -89,6 +89,8 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
         moved_contents.push_back(one->content);
   }
   holds.reset();
+  entries_changed(*parent);
+  entries_changed(*new_parent);
   sweep();
   await_journal();
   for (const auto& content : moved_contents)
@@ -109,8 +111,9 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && one->content->dirty() &&
           (one == target || ((one->in_store || one->content->may_be_in_store()) &&
-                             tree_.is_below(*one, source->number))))
-        changed.push_back(one->content);
+                             tree_.is_below(*one, source->number))) &&
+          !(one == source && is_regular(one->attributes.mode) && one->content->attributes_owed()))
+        changed.push_back(one->content);  // attributes alone go along with the copy
   }
   for (const auto& content : changed) {
     commits.push_back(std::make_shared<Waiter<void>>());
@@ -149,6 +152,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   std::string etag;
   std::string target_etag;
   oss::CopyOptions copy;
+  const auto attributes = content ? content->attributes_owed() : std::nullopt;
   {
     MutexLock lock(tree_.mutex);
     in_store = inode->in_store;
@@ -156,7 +160,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     size = inode->attributes.size_bytes;
     copy.source_key = *old_key;
     copy.source_etag = is_link(inode->attributes.mode) ? "" : etag;
-    copy.replace_metadata = false;
+    copy.replace_metadata = attributes.has_value();
     copy.put = put_options(inode->attributes, inode->headers,
                            inode->storage_class);  // for a multipart copy
     if (target && target->in_store) target_etag = target->etag;
@@ -193,6 +197,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     }
   }
   if (target_content && written) target_content->forget_changes();
+  if (content && written && in_store && attributes) content->attributes_carried(*attributes);
   if (target_content) holds.add(target_content, *new_key, target_etag);
   if (content) holds.add(content, key_now, etag);
   if (!written) return fail(std::move(written.error()));
@@ -254,8 +259,9 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
     std::string etag;
     {
       MutexLock lock(tree_.mutex);
-      key = keys_.file_key(tree_.path_of(*one)).value_or("");
+      key = key_of(*one);
       etag = one->etag;
+      one->confirmed = {};
     }
     holds.add(content, key, etag);
   }
@@ -270,7 +276,7 @@ void Folder::object_moved(const std::string& new_key, const std::string& old_eta
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& one : tree_.all()) {
-      if (one->etag != old_etag || keys_.file_key(tree_.path_of(*one)) != new_key) continue;
+      if (one->etag != old_etag || key_of(*one) != new_key) continue;
       if (one->pages_etag == old_etag) one->pages_etag = new_etag;
       one->etag = new_etag;
       if (one->content) contents.push_back(one->content);

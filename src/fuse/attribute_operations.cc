@@ -102,6 +102,10 @@ void setxattr(fuse_req_t request, fuse_ino_t inode, const char* name, const char
     fuse_reply_err(request, EOPNOTSUPP);
     return;
   }
+  if (size > fs::kExtendedAttributeMax) {
+    fuse_reply_err(request, E2BIG);  // ENOSPC is for what fits an object without others
+    return;
+  }
   Driver& driver = driver_of(request);
   driver.carry_out<void>(
       begin(request, "setxattr", inode),

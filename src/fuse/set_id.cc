@@ -12,7 +12,7 @@ namespace stsfs::fuse {
 std::optional<mode_t> without_set_id(mode_t mode) {
   mode_t cleared = mode & ~static_cast<mode_t>(S_ISUID);
   if (mode & S_IXGRP) cleared &= ~static_cast<mode_t>(S_ISGID);
-  if (!S_ISREG(mode) || cleared == mode) return std::nullopt;
+  if (S_ISDIR(mode) || cleared == mode) return std::nullopt;
   return cleared & 07777;
 }
 

@@ -7,7 +7,7 @@
 namespace stsfs::fuse {
 
 /// `mode` without set-user-id, and without set-group-id where that means "run as" (group may
-/// execute). nullopt when there is nothing to clear.
+/// execute). nullopt when there is nothing to clear, as on a directory, where they mean else.
 std::optional<mode_t> without_set_id(mode_t mode);
 
 /// Clears them on a regular file, as a write by one without CAP_FSETID must.

@@ -374,4 +374,33 @@ Result<Symlink> read_symlink(const http::Response& response) {
                  who->last_modified, user_metadata(response.headers)};
 }
 
+Result<std::string> read_acl(const http::Response& response) {
+  auto xml = XmlAnswer::parse(response.body, "AccessControlPolicy");
+  if (!xml) return fail(std::move(xml.error()));
+  std::string grant;
+  auto found = xml->root().each("AccessControlList", [&](XmlElement list) -> Result<void> {
+    grant = list.text("Grant");
+    return {};
+  });
+  if (!found) return fail(std::move(found.error()));
+  if (grant.empty()) return fail(Errc::kProtocol, "the answer has no Grant");
+  return grant;
+}
+
+Result<std::string> read_tagging(const http::Response& response) {
+  auto xml = XmlAnswer::parse(response.body, "Tagging");
+  if (!xml) return fail(std::move(xml.error()));
+  std::string out;
+  const auto take = [&](XmlElement tag) -> Result<void> {
+    auto key = tag.required("Key");
+    if (!key) return fail(std::move(key.error()));
+    if (!out.empty()) out += '&';
+    out += percent_encode(*key) + "=" + percent_encode(tag.text("Value"));
+    return {};
+  };
+  auto read = xml->root().each("TagSet", [&](XmlElement set) { return set.each("Tag", take); });
+  if (!read) return fail(std::move(read.error()));
+  return out;
+}
+
 }  // namespace stsfs::oss

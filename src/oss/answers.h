@@ -52,5 +52,8 @@ Result<PartsPage> read_parts(const http::Response& response, int marker);
 /// The keys that the server says it deleted.
 Result<std::vector<std::string>> read_deleted(const http::Response& response);
 Result<Symlink> read_symlink(const http::Response& response);
+Result<std::string> read_acl(const http::Response& response);
+/// As `PutOptions::tagging`: `a=1&b=2`, encoded.
+Result<std::string> read_tagging(const http::Response& response);
 
 }  // namespace stsfs::oss

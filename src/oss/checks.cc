@@ -17,6 +17,10 @@ bool is_name_character(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
 }
 
+bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 bool is_header_value(std::string_view value) {
   return std::all_of(value.begin(), value.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
@@ -76,6 +80,28 @@ Result<void> check_options(const PutOptions& options) {
   for (const std::string* value : {&options.storage_class, &options.acl, &options.tagging})
     if (auto good = check_value("storage class, ACL or tagging", *value); !good) return good;
   return check_headers(options.headers);
+}
+
+Result<void> check_acl(std::string_view acl) {
+  if (is_one_of(acl, {"default", "private", "public-read", "public-read-write"})) return {};
+  return fail(Errc::kInvalid, "an ACL is default, private, public-read or public-read-write, not " +
+                                  printable(acl, 64));
+}
+
+Result<void> check_storage_class(std::string_view storage_class) {
+  if (is_one_of(storage_class, {"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"}))
+    return {};
+  return fail(Errc::kInvalid,
+              "a storage class is Standard, IA, Archive, ColdArchive or DeepColdArchive, not " +
+                  printable(storage_class, 64));
+}
+
+Result<void> check_restore(const RestoreRequest& request) {
+  if (request.days < 1 || request.days > 365)
+    return fail(Errc::kInvalid, "an object is restored for 1 to 365 days");
+  if (is_one_of(request.tier, {"", "Expedited", "Standard", "Bulk"})) return {};
+  return fail(Errc::kInvalid,
+              "a restore is Expedited, Standard or Bulk, not " + printable(request.tier, 64));
 }
 
 Result<void> check_part_number(int number) {

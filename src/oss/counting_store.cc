@@ -160,4 +160,20 @@ Transfer CountingStore::start_get_symlink(std::string_view key, Deadline deadlin
   return inner_.start_get_symlink(key, deadline, counted(Operation::kGetSymlink, std::move(done)));
 }
 
+Transfer CountingStore::start_get_acl(std::string_view key, Deadline deadline,
+                                      Callback<std::string> done) {
+  return inner_.start_get_acl(key, deadline, counted(Operation::kGetAcl, std::move(done)));
+}
+
+Transfer CountingStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                          Callback<std::string> done) {
+  return inner_.start_get_tagging(key, deadline, counted(Operation::kGetTagging, std::move(done)));
+}
+
+Transfer CountingStore::start_restore(std::string_view key, const RestoreRequest& request,
+                                      Deadline deadline, Callback<void> done) {
+  return inner_.start_restore(key, request, deadline,
+                              counted(Operation::kRestore, std::move(done)));
+}
+
 }  // namespace stsfs::oss

@@ -36,6 +36,12 @@ const char* name_of(Operation operation) {
       return "PutSymlink";
     case Operation::kGetSymlink:
       return "GetSymlink";
+    case Operation::kGetAcl:
+      return "GetObjectAcl";
+    case Operation::kGetTagging:
+      return "GetObjectTagging";
+    case Operation::kRestore:
+      return "RestoreObject";
   }
   return "?";
 }

@@ -338,4 +338,28 @@ Transfer OssStore::start_get_symlink(std::string_view key, Deadline deadline,
   return courier_->run(std::move(spec), deadline, std::move(done), read_symlink);
 }
 
+Transfer OssStore::start_get_acl(std::string_view key, Deadline deadline,
+                                 Callback<std::string> done) {
+  RequestSpec spec = get_acl_request(key);
+  if (auto good = check_key(key); !good)
+    return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
+  return courier_->run(std::move(spec), deadline, std::move(done), read_acl);
+}
+
+Transfer OssStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                     Callback<std::string> done) {
+  RequestSpec spec = get_tagging_request(key);
+  if (auto good = check_key(key); !good)
+    return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
+  return courier_->run(std::move(spec), deadline, std::move(done), read_tagging);
+}
+
+Transfer OssStore::start_restore(std::string_view key, const RestoreRequest& request,
+                                 Deadline deadline, Callback<void> done) {
+  RequestSpec spec = restore_request(key, request);
+  if (auto good = first_failure({check_key(key), check_restore(request)}); !good)
+    return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
+  return courier_->run(std::move(spec), deadline, std::move(done), nothing_to_read);
+}
+
 }  // namespace stsfs::oss

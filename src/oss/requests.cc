@@ -269,4 +269,32 @@ RequestSpec get_symlink_request(std::string_view key) {
           .query = {{"symlink", ""}}};
 }
 
+RequestSpec get_acl_request(std::string_view key) {
+  return {.operation = Operation::kGetAcl,
+          .method = http::Method::kGet,
+          .key = std::string(key),
+          .query = {{"acl", ""}}};
+}
+
+RequestSpec get_tagging_request(std::string_view key) {
+  return {.operation = Operation::kGetTagging,
+          .method = http::Method::kGet,
+          .key = std::string(key),
+          .query = {{"tagging", ""}}};
+}
+
+RequestSpec restore_request(std::string_view key, const RestoreRequest& request) {
+  std::string xml = fmt::format("<RestoreRequest><Days>{}</Days>", request.days);
+  if (!request.tier.empty())
+    xml += fmt::format("<JobParameters><Tier>{}</Tier></JobParameters>", request.tier);
+  xml += "</RestoreRequest>";
+  RequestSpec spec{.operation = Operation::kRestore,
+                   .method = http::Method::kPost,
+                   .key = std::string(key),
+                   .query = {{"restore", ""}}};
+  spec.headers = {{"Content-Type", std::string(kXml)}};
+  spec.body = http::memory_body(std::move(xml));
+  return spec;
+}
+
 }  // namespace stsfs::oss

@@ -47,6 +47,10 @@ RequestSpec put_symlink_request(std::string_view key, std::string_view target_ke
                                 const PutOptions& options);
 RequestSpec get_symlink_request(std::string_view key);
 
+RequestSpec get_acl_request(std::string_view key);
+RequestSpec get_tagging_request(std::string_view key);
+RequestSpec restore_request(std::string_view key, const RestoreRequest& request);
+
 /// Whether an XML document can hold `key` at all: UTF-8, and of the control characters only tab,
 /// line feed and carriage return.
 bool fits_xml(std::string_view key);

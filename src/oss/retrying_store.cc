@@ -268,6 +268,36 @@ Transfer RetryingStore::start_get_symlink(std::string_view key, Deadline deadlin
       std::move(done)));
 }
 
+Transfer RetryingStore::start_get_acl(std::string_view key, Deadline deadline,
+                                      Callback<std::string> done) {
+  return Attempts<std::string>::begin(std::make_shared<Attempts<std::string>>(
+      *this, deadline,
+      [this, key = std::string(key), deadline](Callback<std::string> each) {
+        return inner_.start_get_acl(key, deadline, std::move(each));
+      },
+      std::move(done)));
+}
+
+Transfer RetryingStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                          Callback<std::string> done) {
+  return Attempts<std::string>::begin(std::make_shared<Attempts<std::string>>(
+      *this, deadline,
+      [this, key = std::string(key), deadline](Callback<std::string> each) {
+        return inner_.start_get_tagging(key, deadline, std::move(each));
+      },
+      std::move(done)));
+}
+
+Transfer RetryingStore::start_restore(std::string_view key, const RestoreRequest& request,
+                                      Deadline deadline, Callback<void> done) {
+  return Attempts<void>::begin(std::make_shared<Attempts<void>>(
+      *this, deadline,
+      [this, key = std::string(key), request, deadline](Callback<void> each) {
+        return inner_.start_restore(key, request, deadline, std::move(each));
+      },
+      std::move(done)));
+}
+
 // --- what may meet its own result ---
 
 Transfer RetryingStore::look_for_own(const std::string& key, const PutOptions& options,

@@ -146,7 +146,7 @@ std::string remedy(const ServiceError& error, WallTime now) {
   if (error.code == "InDebt" || error.code == "InDebtOverdue" || error.code == "UserDisable")
     return "the cloud account that owns the bucket is suspended: ask its owner";
   if (error.code == "InvalidObjectState")
-    return "the object is archived: restore it first, in the console or with ossutil";
+    return "the object is archived: ask for it with setfattr -n user.oss.restore -v 1, and wait";
   return {};
 }
 

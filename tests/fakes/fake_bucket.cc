@@ -408,4 +408,12 @@ void FakeObjectStore::Bucket::restore(const std::string& key) {
   found->second.meta.restore = "ongoing-request=\"false\"";
 }
 
+Result<void> FakeObjectStore::Bucket::amend(const std::string& key,
+                                            const std::function<Result<void>(Object&)>& change) {
+  MutexLock lock(mutex_);
+  const auto found = objects_.find(key);
+  if (found == objects_.end()) return fail(Errc::kNotFound, "no such object: " + key);
+  return change(found->second);
+}
+
 }  // namespace stsfs::fakes

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -63,6 +64,8 @@ class FakeObjectStore::Bucket {
   std::vector<std::string> keys() const;
   std::size_t open_uploads() const;
   void restore(const std::string& key);
+  /// kNotFound; else what `change` says.
+  Result<void> amend(const std::string& key, const std::function<Result<void>(Object&)>& change);
 
  private:
   struct StoredPart {

@@ -288,4 +288,41 @@ Transfer FakeObjectStore::start_get_symlink(std::string_view key, Deadline deadl
       });
 }
 
+Transfer FakeObjectStore::start_get_acl(std::string_view key, Deadline deadline,
+                                        Callback<std::string> done) {
+  return run<std::string>(deadline, std::move(done),
+                          [this, key = std::string(key)]() -> Result<std::string> {
+                            const auto object = bucket_->find(key);
+                            if (!object) return fail(Errc::kNotFound, "no such object: " + key);
+                            return object->acl.empty() ? "default" : object->acl;
+                          });
+}
+
+Transfer FakeObjectStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                            Callback<std::string> done) {
+  return run<std::string>(deadline, std::move(done),
+                          [this, key = std::string(key)]() -> Result<std::string> {
+                            const auto object = bucket_->find(key);
+                            if (!object) return fail(Errc::kNotFound, "no such object: " + key);
+                            return object->tagging;
+                          });
+}
+
+Transfer FakeObjectStore::start_restore(std::string_view key, const oss::RestoreRequest& request,
+                                        Deadline deadline, Callback<void> done) {
+  return run<void>(deadline, std::move(done),
+                   [this, key = std::string(key), request]() -> Result<void> {
+                     if (auto good = oss::check_restore(request); !good) return good;
+                     return bucket_->amend(key, [](Bucket::Object& object) -> Result<void> {
+                       if (object.meta.storage_class.find("Archive") == std::string::npos)
+                         return fail(Errc::kNotSupported, "not archived");
+                       if (object.restored) return {};
+                       if (!object.meta.restore.empty())
+                         return fail(Errc::kBusy, "it is being restored");
+                       object.meta.restore = "ongoing-request=\"true\"";
+                       return {};
+                     });
+                   });
+}
+
 }  // namespace stsfs::fakes

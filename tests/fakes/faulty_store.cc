@@ -314,4 +314,28 @@ Transfer FaultyStore::start_get_symlink(std::string_view key, Deadline deadline,
                            });
 }
 
+Transfer FaultyStore::start_get_acl(std::string_view key, Deadline deadline,
+                                    Callback<std::string> done) {
+  return run<std::string>(Operation::kGetAcl, key, std::move(done),
+                          [this, key = std::string(key), deadline](Callback<std::string> finish) {
+                            return inner_.start_get_acl(key, deadline, std::move(finish));
+                          });
+}
+
+Transfer FaultyStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                        Callback<std::string> done) {
+  return run<std::string>(Operation::kGetTagging, key, std::move(done),
+                          [this, key = std::string(key), deadline](Callback<std::string> finish) {
+                            return inner_.start_get_tagging(key, deadline, std::move(finish));
+                          });
+}
+
+Transfer FaultyStore::start_restore(std::string_view key, const oss::RestoreRequest& request,
+                                    Deadline deadline, Callback<void> done) {
+  return run<void>(Operation::kRestore, key, std::move(done),
+                   [this, key = std::string(key), request, deadline](Callback<void> finish) {
+                     return inner_.start_restore(key, request, deadline, std::move(finish));
+                   });
+}
+
 }  // namespace stsfs::fakes

@@ -107,6 +107,10 @@ enum class SeekTo { kData, kHole };
 
 enum class RenameMode { kReplace, kNoReplace, kExchange };
 
+/// The longest value of an extended attribute that OSS could hold, in base64 and with nothing
+/// beside it. Less may fit: kMetadataFull.
+inline constexpr std::size_t kExtendedAttributeMax = 5 * 1024;
+
 /// What each file operation means over objects. Knows neither FUSE nor curl.
 ///
 /// Lookups are counted as FUSE counts them: every Entry returned by lookup, create, mkdir, symlink,

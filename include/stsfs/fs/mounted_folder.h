@@ -30,6 +30,10 @@ struct FolderOptions {
   mode_t file_mode = 0644;
   mode_t directory_mode = 0755;
 
+  // What new files are put with; empty: as the bucket says.
+  std::string storage_class;
+  std::string acl;
+
   std::chrono::milliseconds fresh{
       30'000};  ///< How long names, attributes and listings are believed.
   std::chrono::milliseconds open_fresh{1'000};  ///< `open` confirms what was confirmed longer ago.

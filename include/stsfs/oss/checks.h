@@ -18,6 +18,13 @@ Result<void> check_key(std::string_view key);
 Result<void> check_headers(const ObjectHeaders& headers);
 Result<void> check_options(const PutOptions& options);
 
+/// One of the four words. Errors: kInvalid.
+Result<void> check_acl(std::string_view acl);
+/// As OSS names them. Errors: kInvalid.
+Result<void> check_storage_class(std::string_view storage_class);
+/// Days and tier. Errors: kInvalid.
+Result<void> check_restore(const RestoreRequest& request);
+
 /// A part's number: 1 to 10,000.
 Result<void> check_part_number(int number);
 

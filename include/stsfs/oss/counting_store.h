@@ -72,6 +72,12 @@ class CountingStore final : public ObjectStore {
                              Callback<Written> done) override;
   Transfer start_get_symlink(std::string_view key, Deadline deadline,
                              Callback<Symlink> done) override;
+  Transfer start_get_acl(std::string_view key, Deadline deadline,
+                         Callback<std::string> done) override;
+  Transfer start_get_tagging(std::string_view key, Deadline deadline,
+                             Callback<std::string> done) override;
+  Transfer start_restore(std::string_view key, const RestoreRequest& request, Deadline deadline,
+                         Callback<void> done) override;
 
  private:
   struct Counter {

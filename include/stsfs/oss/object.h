@@ -111,6 +111,12 @@ struct Part {
   std::optional<std::uint64_t> crc64;
 };
 
+/// How an archived object is to be made readable.
+struct RestoreRequest {
+  int days = 1;      ///< 1 to 365: how long it stays so.
+  std::string tier;  ///< `Expedited`, `Standard`, `Bulk`; empty, as for class Archive: none given.
+};
+
 struct Symlink {
   std::string target;  ///< A raw key of the same bucket, decoded.
   std::string etag;

@@ -125,6 +125,21 @@ class ObjectStore {
   /// kNotFound; kInvalid when the object is not a link. Source: GetSymlink.
   virtual Transfer start_get_symlink(std::string_view key, Deadline deadline,
                                      Callback<Symlink> done) = 0;
+
+  // --- what no HEAD tells and what archives ask for; kNotFound ---
+
+  /// `default`, `private`, `public-read` or `public-read-write`. No copy carries it: whoever copies
+  /// gives it anew. Source: GetObjectAcl.
+  virtual Transfer start_get_acl(std::string_view key, Deadline deadline,
+                                 Callback<std::string> done) = 0;
+  /// In the form of `PutOptions::tagging`; empty when there are none. Source: GetObjectTagging.
+  virtual Transfer start_get_tagging(std::string_view key, Deadline deadline,
+                                     Callback<std::string> done) = 0;
+  /// Asks that an archived object be readable for some days, which takes minutes to hours; well
+  /// also when it is already. Errors: kNotSupported when it is not archived; kBusy while an earlier
+  /// request is being carried out. Source: RestoreObject.
+  virtual Transfer start_restore(std::string_view key, const RestoreRequest& request,
+                                 Deadline deadline, Callback<void> done) = 0;
 };
 
 }  // namespace stsfs::oss

@@ -22,8 +22,11 @@ enum class Operation {
   kListParts,
   kPutSymlink,
   kGetSymlink,
+  kGetAcl,
+  kGetTagging,
+  kRestore,
 };
-inline constexpr std::size_t kOperationCount = 16;
+inline constexpr std::size_t kOperationCount = 19;
 
 /// As OSS calls it: "ListObjectsV2", "HeadObject", …
 const char* name_of(Operation operation);

@@ -1,0 +1,288 @@
+// How changes of attributes come to OSS: with what is written anyway, at once, or several in one
+// copy.
+
+#include <sys/xattr.h>
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+const WallTime kMtime(seconds(1700000000) + std::chrono::nanoseconds(5));
+
+class AttributeChanges : public FolderTest {
+ protected:
+  const std::string key_ = "users/alice/f";
+
+  InodeNumber file(std::string_view name = "f") {
+    EXPECT_TRUE(write_file(kRoot, name, "text"));
+    return lookup(name)->attributes.inode;
+  }
+  /// As one that was there before: nothing was done to it lately.
+  InodeNumber old_file() {
+    const InodeNumber inode = file();
+    clock_.advance(seconds(5));
+    return inode;
+  }
+  void change(InodeNumber inode, const AttributeChange& wanted) {
+    const auto changed = folder_->setattr(context(), inode, std::nullopt, wanted);
+    ASSERT_TRUE(changed) << changed.error().message;
+  }
+  Result<void> set(InodeNumber inode, std::string_view name, std::string_view value,
+                   int flags = 0) {
+    return folder_->setxattr(context(), inode, name, value, flags);
+  }
+  std::string stored(std::string_view key, const std::string& name) {
+    const auto meta = store_.meta(std::string(key));
+    return meta && meta->headers.user.contains(name) ? meta->headers.user.at(name) : "";
+  }
+  std::uint64_t copies() const { return faulty_.started(Operation::kCopy); }
+  std::uint64_t writes() const {
+    return copies() + faulty_.started(Operation::kPut) + faulty_.started(Operation::kDelete);
+  }
+};
+
+TEST_F(AttributeChanges, OfAnOldFileAreInOssAtOnce) {
+  const InodeNumber inode = old_file();
+  change(inode, {.mode = 0751});
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0751));
+  EXPECT_EQ(copies(), 1U);
+}
+
+TEST_F(AttributeChanges, BeforeCloseRideAlong) {
+  const auto made = folder_->create(context(), kRoot, "f", 0600, O_WRONLY | O_CREAT);
+  const InodeNumber inode = made->first.attributes.inode;
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));
+  change(inode, {.mode = 0640, .mtime = kMtime});
+  ASSERT_TRUE(set(inode, "user.a", "1"));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_EQ(stored(key_, "mtime"), "1700000000.000000005");
+  EXPECT_EQ(folder_->getxattr(context(), inode, "user.a"), "1");
+  EXPECT_EQ(writes(), 1U);
+}
+
+// As tar and cp -p do when they close first.
+TEST_F(AttributeChanges, SeveralAfterCloseAreOneCopy) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  change(inode, {.uid = 3, .gid = 4});
+  change(inode, {.atime = kMtime, .mtime = kMtime});
+  ASSERT_TRUE(set(inode, "user.a", "1"));
+  EXPECT_EQ(copies(), 0U);
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0640U);
+  scheduler_.advance(milliseconds(301));
+  EXPECT_EQ(copies(), 1U);
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_EQ(stored(key_, "uid"), "3");
+  EXPECT_EQ(stored(key_, "mtime"), "1700000000.000000005");
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(store_.content(key_), "text");
+  EXPECT_EQ(faulty_.started(Operation::kHead), 0U);  // nothing more than that copy
+}
+
+// As rsync does: a temporary name, attributes, the final name.
+TEST_F(AttributeChanges, GoAlongWithARename) {
+  const InodeNumber inode = file("tmp");
+  change(inode, {.mode = 0640});
+  change(inode, {.mtime = kMtime});
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "tmp", kRoot, "f", RenameMode::kReplace));
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_EQ(stored(key_, "mtime"), "1700000000.000000005");
+  while (scheduler_.run_next()) {
+  }
+  EXPECT_EQ(writes(), 3U);  // the file, the copy and the delete of the rename
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(AttributeChanges, HeldBackSurviveAKill) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  kill_and_begin();
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0644));
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0640U);
+  folder_->resume();
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_EQ(store_.content(key_), "text");
+  EXPECT_EQ(read_file("f"), "text");
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(AttributeChanges, OfDirectoriesAndLinksAreHeldBackAndSurviveAKill) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
+  const auto link = folder_->symlink(context(), directory, "l", "target")->attributes.inode;
+  change(link, {.uid = 3, .mtime = kMtime});
+  change(directory, {.mode = 0751});
+  change(directory, {.mtime = kMtime});
+  ASSERT_TRUE(set(directory, "user.a", "1"));
+  kill_and_begin();
+  EXPECT_EQ(lookup("d")->attributes.mode, S_IFDIR | 0751U);
+  const auto again = lookup(lookup("d")->attributes.inode, "l");
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->attributes.uid, 3U);
+  EXPECT_EQ(folder_->readlink(context(), again->attributes.inode), "target");
+  folder_->resume();
+  EXPECT_EQ(stored("users/alice/d/", "mode"), std::to_string(S_IFDIR | 0751));
+  EXPECT_EQ(stored("users/alice/d/", "mtime"), "1700000000.000000005");
+  EXPECT_EQ(stored("users/alice/d/l", "uid"), "3");
+  EXPECT_EQ(store_.content("users/alice/d/l"), "target");
+  EXPECT_EQ(folder_->getxattr(context(), lookup("d")->attributes.inode, "user.a"), "1");
+}
+
+TEST_F(AttributeChanges, WaitOutAnOutage) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  faulty_.fail_everything(Error{Errc::kUnavailable, "network gone", {}});
+  scheduler_.advance(milliseconds(301));
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_NE(folder_->pending()[0].last_error, "");
+  faulty_.fail_everything(std::nullopt);
+  scheduler_.advance(seconds(60));
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(AttributeChanges, NeverTouchWhatAnotherClientWrote) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  store_.put(key_, "theirs");
+  scheduler_.advance(milliseconds(301));
+  EXPECT_EQ(store_.content(key_), "theirs");
+  EXPECT_EQ(stored(key_, "mode"), "");
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(read_file("f"), "theirs");
+}
+
+TEST_F(AttributeChanges, OfAFileThatAnotherClientRemovedAreForgotten) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  store_.erase(key_);
+  scheduler_.advance(milliseconds(301));
+  EXPECT_TRUE(store_.keys().empty());
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+}
+
+TEST_F(AttributeChanges, AnAnswerThatWasLostIsOurs) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  faulty_.lose_answer({.operation = Operation::kCopy}, Error{Errc::kTimedOut, "no answer", {}});
+  scheduler_.advance(seconds(60));
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+TEST_F(AttributeChanges, WhatOssRefusesIsNotTriedForEver) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  faulty_.fail({.operation = Operation::kCopy, .count = Calls::kAll},
+               Error{Errc::kDenied, "not allowed", {}});
+  scheduler_.advance(seconds(60));
+  EXPECT_EQ(copies(), 1U);
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0644U);  // what OSS has
+}
+
+TEST_F(AttributeChanges, FollowAWriteThatCameBetween) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  ASSERT_TRUE(write_file(kRoot, "f", "more"));
+  EXPECT_EQ(store_.content(key_), "more");
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  while (scheduler_.run_next()) {
+  }
+  EXPECT_EQ(copies(), 0U);
+}
+
+TEST_F(AttributeChanges, OfARemovedDirectoryDoNotBringItBack) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
+  change(directory, {.mode = 0751});
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  while (scheduler_.run_next()) {
+  }
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(AttributeChanges, CarryEverythingElseAlong) {
+  oss::PutOptions theirs;
+  theirs.headers = {.content_type = "text/html",
+                    .cache_control = "no-cache",
+                    .content_disposition = "inline",
+                    .content_encoding = "gzip",
+                    .content_language = "en",
+                    .expires = "Fri, 28 Feb 2042 05:38:42 GMT",
+                    .user = {{"author", "bob"}}};
+  theirs.storage_class = "IA";
+  theirs.tagging = "a=1&b=2";
+  store_.put_with(key_, "text", theirs);
+  change(lookup("f")->attributes.inode, {.mode = 0640});
+  const auto meta = store_.meta(key_);
+  EXPECT_EQ(meta->headers.content_type, "text/html");
+  EXPECT_EQ(meta->headers.cache_control, "no-cache");
+  EXPECT_EQ(meta->headers.content_disposition, "inline");
+  EXPECT_EQ(meta->headers.content_encoding, "gzip");
+  EXPECT_EQ(meta->headers.content_language, "en");
+  EXPECT_EQ(meta->headers.expires, "Fri, 28 Feb 2042 05:38:42 GMT");
+  EXPECT_EQ(meta->headers.user.at("author"), "bob");
+  EXPECT_EQ(meta->storage_class, "IA");
+  EXPECT_EQ(meta->tagging_count, 2U);
+}
+
+TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
+  clock_.advance(seconds(5));
+  ASSERT_TRUE(write_file(directory, "a", "1"));
+  ASSERT_TRUE(write_file(directory, "b", "2"));
+  ASSERT_TRUE(folder_->unlink(context(), directory, "a"));
+  const WallTime changed = clock_.wall();
+  EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+  EXPECT_EQ(copies(), 0U);
+  clock_.advance(seconds(20));
+  folder_->refresh();  // what OSS says by then is older
+  EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+  scheduler_.advance(seconds(11));
+  EXPECT_EQ(copies(), 1U);
+  kill_and_begin();
+  EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+}
+
+TEST_F(AttributeChanges, ADirectorysTimeIsStoredBeforeItIsForgotten) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
+  clock_.advance(seconds(5));
+  ASSERT_TRUE(write_file(directory, "a", "1"));
+  const WallTime changed = clock_.wall();
+  folder_->forget(lookup(directory, "a")->attributes.inode, 2);
+  folder_->forget(directory, 1);
+  EXPECT_EQ(copies(), 1U);
+  EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+}
+
+TEST_F(AttributeChanges, AnImpliedDirectoryDoesNotChangeFromLookToLook) {
+  store_.put("users/alice/d/f", "x");
+  const WallTime seen = lookup("d")->attributes.mtime;
+  clock_.advance(seconds(60));
+  EXPECT_EQ(lookup("d")->attributes.mtime, seen);
+}
+
+TEST_F(AttributeChanges, ExtendedOnesAreListedAndRemoved) {
+  const InodeNumber inode = old_file();
+  ASSERT_TRUE(set(inode, "user.b", "2"));
+  ASSERT_TRUE(set(inode, "user.a", "1", XATTR_CREATE));
+  EXPECT_EQ(folder_->listxattr(context(), inode), std::string("user.a\0user.b\0", 14));
+  ASSERT_TRUE(folder_->removexattr(context(), inode, "user.a"));
+  EXPECT_EQ(folder_->getxattr(context(), inode, "user.a").error().code, Errc::kNoAttribute);
+  EXPECT_EQ(set(inode, "trusted.a", "1").error().code, Errc::kNotSupported);
+  EXPECT_EQ(set(inode, "user.", "1").error().code, Errc::kInvalid);
+  ASSERT_TRUE(set(inode, "user.c", std::string(3000, 'x')));
+  EXPECT_EQ(set(inode, "user.d", std::string(3000, 'x')).error().code, Errc::kMetadataFull);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

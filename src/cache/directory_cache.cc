@@ -1,17 +1,91 @@
 #include "stsfs/cache/directory_cache.h"
 
+#include <algorithm>
+
 namespace stsfs::cache {
 namespace {
 
-constexpr std::chrono::seconds kSameSecondRisk{2};
+/// Beyond this many a watcher is told that what it has is old, instead of what changed.
+constexpr std::size_t kChangesMax = 100'000;
+
+std::size_t slot_bytes(const std::string& key, const KnownDirectory& directory) {
+  constexpr std::size_t kSlot = 200;  // nodes of the map and of the list
+  return kSlot + 2 * key.size() + directory.memory_bytes();
+}
 
 }  // namespace
+
+// --- Changes ---
+
+DirectoryCache::Changes::Changes(DirectoryCache& cache, std::string key, bool below)
+    : cache_(cache), key_(std::move(key)), below_(below) {
+  MutexLock lock(cache_.mutex_);
+  if (below_)
+    cache_.watched_below_.push_back(this);
+  else
+    cache_.watched_.emplace(key_, this);
+}
+
+DirectoryCache::Changes::~Changes() {
+  MutexLock lock(cache_.mutex_);
+  if (below_) {
+    cache_.watched_below_.remove(this);
+    return;
+  }
+  const auto [from, to] = cache_.watched_.equal_range(key_);
+  cache_.watched_.erase(
+      std::find_if(from, to, [this](const auto& one) { return one.second == this; }));
+}
+
+std::optional<std::optional<KnownEntry>> DirectoryCache::Changes::of(
+    const std::string& directory_key, std::string_view name) const {
+  if (!any()) return std::nullopt;
+  MutexLock lock(cache_.mutex_);
+  const auto found = changes_.find(std::pair(directory_key, std::string(name)));
+  if (found == changes_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::map<std::string, KnownEntry, std::less<>> DirectoryCache::Changes::added(
+    const std::string& directory_key) const {
+  std::map<std::string, KnownEntry, std::less<>> out;
+  if (!any()) return out;
+  MutexLock lock(cache_.mutex_);
+  for (auto at = changes_.lower_bound(std::pair(directory_key, std::string()));
+       at != changes_.end() && at->first.first == directory_key; ++at)
+    if (at->second) out.emplace(at->first.second, *at->second);
+  return out;
+}
+
+bool DirectoryCache::Changes::forgotten() const {
+  MutexLock lock(cache_.mutex_);
+  return forgotten_;
+}
+
+void DirectoryCache::note_change(const std::string& directory_key, std::string_view name,
+                                 const std::optional<KnownEntry>& entry) {
+  const auto note = [&](Changes& changes) {
+    if (changes.changes_.size() >= kChangesMax) {
+      changes.changes_.clear();
+      changes.forgotten_ = true;
+    }
+    if (changes.forgotten_) return;
+    changes.changes_[std::pair(directory_key, std::string(name))] = entry;
+    changes.any_.store(true, std::memory_order_release);
+  };
+  const auto [from, to] = watched_.equal_range(directory_key);
+  for (auto at = from; at != to; ++at) note(*at->second);
+  for (Changes* changes : watched_below_)
+    if (directory_key.starts_with(changes->key_)) note(*changes);
+}
+
+// --- directories ---
 
 KnownDirectoryPointer DirectoryCache::find(const std::string& directory_key) {
   MutexLock lock(mutex_);
   const auto slot = slots_.find(directory_key);
   if (slot == slots_.end()) return nullptr;
-  if (clock_.steady() - slot->second.directory->asked > options_.fresh) {
+  if (clock_.steady() - slot->second.directory->asked >= options_.fresh) {
     drop(slot);
     return nullptr;
   }
@@ -19,73 +93,67 @@ KnownDirectoryPointer DirectoryCache::find(const std::string& directory_key) {
   return slot->second.directory;
 }
 
-void DirectoryCache::drop(std::map<std::string, Slot>::iterator slot) {
-  entries_ -= slot->second.directory->entries.size();
+void DirectoryCache::drop(Slots::iterator slot) {
+  bytes_ -= slot->second.bytes;
   recently_used_.erase(slot->second.used);
   slots_.erase(slot);
 }
 
-void DirectoryCache::begin(Listing& listing) {
-  MutexLock lock(mutex_);
-  under_way_.emplace(listing.directory_key_, &listing);
+void DirectoryCache::account(Slot& slot) {
+  bytes_ -= slot.bytes;
+  slot.bytes = slot_bytes(*slot.used, *slot.directory);
+  bytes_ += slot.bytes;
 }
 
-void DirectoryCache::end(Listing& listing) {
-  MutexLock lock(mutex_);
-  std::erase_if(under_way_, [&](const auto& one) { return one.second == &listing; });
+void DirectoryCache::shrink_to_budget() {
+  while (bytes_ > options_.bytes_max && slots_.size() > 1) drop(slots_.find(recently_used_.back()));
 }
 
-void DirectoryCache::note_change(const std::string& directory_key, std::string_view name,
-                                 const std::optional<KnownEntry>& entry) {
-  const auto [from, to] = under_way_.equal_range(directory_key);
-  for (auto at = from; at != to; ++at) at->second->changes_[std::string(name)] = entry;
-}
-
-KnownDirectoryPointer DirectoryCache::put(Listing& listing, KnownDirectory directory) {
+KnownDirectoryPointer DirectoryCache::put(const std::string& directory_key, const Changes& changes,
+                                          KnownDirectory directory) {
   auto shared = std::make_shared<KnownDirectory>(std::move(directory));
   MutexLock lock(mutex_);
-  for (const auto& [name, entry] : listing.changes_) {
-    if (entry)
-      shared->entries[name] = *entry;
+  for (auto at = changes.changes_.lower_bound(std::pair(directory_key, std::string()));
+       at != changes.changes_.end() && at->first.first == directory_key; ++at) {
+    if (at->second)
+      shared->set(at->first.second, *at->second);
     else
-      shared->entries.erase(name);
+      shared->erase(at->first.second);
   }
-  if (listing.forgotten_) return shared;  // good for who asked, but not to be kept
-  const std::string& directory_key = listing.directory_key_;
+  if (changes.forgotten_) return shared;  // good for who asked, but not to be kept
+  if (clock_.steady() - shared->asked >= options_.fresh) return shared;
   if (const auto old = slots_.find(directory_key); old != slots_.end()) drop(old);
-  entries_ += shared->entries.size();
   recently_used_.push_front(directory_key);
-  slots_[directory_key] = {shared, recently_used_.begin()};
-  while (entries_ > options_.entries_max && slots_.size() > 1)
-    drop(slots_.find(recently_used_.back()));
+  Slot& slot = slots_[directory_key];
+  slot = {shared, recently_used_.begin(), 0};
+  account(slot);
+  shrink_to_budget();
   return shared;
 }
 
-/// The directory to change: a copy of its own when a reader holds the present one.
-KnownDirectory* DirectoryCache::writable(const std::string& directory_key) {
+/// Changes a copy when a reader holds the present one; pages are shared between the two.
+template <class Change>
+void DirectoryCache::change(const std::string& directory_key, Change how) {
   const auto slot = slots_.find(directory_key);
-  if (slot == slots_.end()) return nullptr;
+  if (slot == slots_.end()) return;
   auto& directory = slot->second.directory;
   if (directory.use_count() > 1) directory = std::make_shared<KnownDirectory>(*directory);
-  return directory.get();
+  how(*directory);
+  account(slot->second);
+  shrink_to_budget();
 }
 
 void DirectoryCache::set_entry(const std::string& directory_key, std::string_view name,
-                               KnownEntry entry) {
+                               const KnownEntry& entry) {
   MutexLock lock(mutex_);
   note_change(directory_key, name, entry);
-  KnownDirectory* directory = writable(directory_key);
-  if (directory == nullptr) return;
-  const std::size_t before = directory->entries.size();
-  directory->entries[std::string(name)] = std::move(entry);
-  entries_ += directory->entries.size() - before;
+  change(directory_key, [&](KnownDirectory& directory) { directory.set(name, entry); });
 }
 
 void DirectoryCache::erase_entry(const std::string& directory_key, std::string_view name) {
   MutexLock lock(mutex_);
   note_change(directory_key, name, std::nullopt);
-  KnownDirectory* directory = writable(directory_key);
-  if (directory != nullptr) entries_ -= directory->entries.erase(std::string(name));
+  change(directory_key, [&](KnownDirectory& directory) { directory.erase(name); });
 }
 
 void DirectoryCache::forget(const std::string& directory_key) {
@@ -94,52 +162,30 @@ void DirectoryCache::forget(const std::string& directory_key) {
     return;
   }
   MutexLock lock(mutex_);
-  const auto [from, to] = under_way_.equal_range(directory_key);
+  const auto [from, to] = watched_.equal_range(directory_key);
   for (auto at = from; at != to; ++at) at->second->forgotten_ = true;
+  for (Changes* changes : watched_below_)
+    if (directory_key.starts_with(changes->key_)) changes->forgotten_ = true;
   if (const auto slot = slots_.find(directory_key); slot != slots_.end()) drop(slot);
 }
 
 void DirectoryCache::forget_below(const std::string& prefix) {
   MutexLock lock(mutex_);
-  for (auto& [key, listing] : under_way_)
-    if (key.starts_with(prefix)) listing->forgotten_ = true;
+  for (auto& [key, changes] : watched_)
+    if (key.starts_with(prefix)) changes->forgotten_ = true;
+  for (Changes* changes : watched_below_)
+    if (changes->key_.starts_with(prefix) || prefix.starts_with(changes->key_))
+      changes->forgotten_ = true;
   for (auto slot = slots_.lower_bound(prefix);
        slot != slots_.end() && slot->first.starts_with(prefix);)
     drop(slot++);
 }
 
-std::optional<oss::ObjectMeta> MetaCache::find(const std::string& key, const std::string& etag,
-                                               WallTime last_modified) {
+DirectoryCache::Usage DirectoryCache::usage() {
   MutexLock lock(mutex_);
-  const auto slot = slots_.find(key);
-  if (slot == slots_.end() || slot->second.meta.etag != etag ||
-      slot->second.meta.last_modified != last_modified)
-    return std::nullopt;
-  recently_used_.splice(recently_used_.begin(), recently_used_, slot->second.used);
-  return slot->second.meta;
-}
-
-void MetaCache::put(const std::string& key, const oss::ObjectMeta& meta) {
-  if (meta.server_time - meta.last_modified < kSameSecondRisk) return;
-  MutexLock lock(mutex_);
-  const auto slot = slots_.find(key);
-  if (slot != slots_.end()) {
-    slot->second.meta = meta;
-    return;
-  }
-  recently_used_.push_front(key);
-  slots_.emplace(key, Slot{meta, recently_used_.begin()});
-  if (slots_.size() <= entries_max_) return;
-  slots_.erase(recently_used_.back());
-  recently_used_.pop_back();
-}
-
-void MetaCache::forget(const std::string& key) {
-  MutexLock lock(mutex_);
-  const auto slot = slots_.find(key);
-  if (slot == slots_.end()) return;
-  recently_used_.erase(slot->second.used);
-  slots_.erase(slot);
+  Usage out{.directories = slots_.size(), .bytes = bytes_};
+  for (const auto& [key, slot] : slots_) out.entries += slot.directory->size();
+  return out;
 }
 
 }  // namespace stsfs::cache

@@ -13,7 +13,7 @@ namespace stsfs::daemon {
 struct Paths {
   std::vector<std::string> config_files;  ///< In the order in which they are read; the later win.
   std::string state;                      ///< `$XDG_STATE_HOME/stsfs`: login tokens, `mounts/`.
-  std::string cache;                      ///< `$XDG_CACHE_HOME/stsfs`: may be lost.
+  std::string cache;                      ///< `$XDG_CACHE_HOME/stsfs`: what can be asked for again.
   std::string runtime;                    ///< `$XDG_RUNTIME_DIR/stsfs`: control sockets.
 };
 

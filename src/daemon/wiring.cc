@@ -152,6 +152,20 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   return out;
 }
 
+/// Names the folder, and the state where it has one of its own: two daemons share no files.
+std::string mount_id(const MountRequest& request, const credentials::Folder& place) {
+  std::string out = folder_id(place.endpoint, place.bucket, place.prefix);
+  if (!request.options.state.empty()) out += "." + request.options.state;
+  return out;
+}
+
+/// Below the mount point it would need itself: then nothing is remembered.
+std::string attribute_file_of(const MountRequest& request, const credentials::Folder& place) {
+  const std::string directory = request.paths.cache + "/" + mount_id(request, place);
+  if (request.paths.cache.empty() || is_below(directory, request.mount_point)) return {};
+  return directory + "/attributes.db";
+}
+
 /// With those that failed first.
 control::Pending pending_of(const fs::MountedFolder& folder) {
   std::vector<fs::PendingFile> files = folder.pending();
@@ -291,9 +305,10 @@ Result<void> Stack::open_folder(Deadline deadline) {
   auto cache = DiskCache::open(request_, place_, *retrying_, *engine_, clock_);
   if (!cache) return fail(std::move(cache.error()));
   disk_cache_ = std::move(*cache);
-  auto folder =
-      fs::MountedFolder::make(disk_cache_ ? disk_cache_->store() : *retrying_, *engine_, clock_,
-                              folder_options(request_.options, place_, directory + "/staging"));
+  fs::FolderOptions options = folder_options(request_.options, place_, directory + "/staging");
+  options.attribute_file = attribute_file_of(request_, place_);
+  auto folder = fs::MountedFolder::make(disk_cache_ ? disk_cache_->store() : *retrying_, *engine_,
+                                        clock_, options);
   if (!folder) return fail(std::move(folder.error()));
   folder_ = std::move(*folder);
   // What is wrong with endpoint, bucket, prefix or credential shows here, before anything is
@@ -393,9 +408,7 @@ Result<void> Stack::refresh(Deadline deadline) {
 std::string state_directory_of(const MountRequest& request, const credentials::Folder& place) {
   const MountOptions& options = request.options;
   std::string out = options.state_dir.empty() ? request.paths.state : options.state_dir;
-  out += "/mounts/" + folder_id(place.endpoint, place.bucket, place.prefix);
-  if (!options.state.empty()) out += "." + options.state;
-  return out;
+  return out + "/mounts/" + mount_id(request, place);
 }
 
 Result<std::unique_ptr<Wiring>> Wiring::build(const MountRequest& request, const Clock& clock,

@@ -459,6 +459,7 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
   }
   CommitOutcome outcome;
   outcome.written = std::move(*written);
+  outcome.headers = request_.put.headers;
   outcome.size = commit_size_;
   outcome.conflict = to_conflict_key;
   finish(std::move(outcome));
@@ -468,6 +469,7 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
 /// copy onto itself. Times that nobody set are the server's then, for that is when it was written.
 void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) {
   CommitOutcome outcome;
+  outcome.headers = request_.put.headers;
   outcome.size = commit_size_;
   outcome.times_differ = !has_times_of(present, request_.put.headers.user);
   const bool right = same_but_times(present, request_.put.headers.user) &&
@@ -521,6 +523,7 @@ void FileContent::attributes_copied(Result<oss::Written> written) {
     CommitOutcome outcome;
     outcome.written = std::move(*written);
     outcome.size = commit_size_;
+    outcome.headers = request_.put.headers;
     finish(std::move(outcome));
     return;
   }

@@ -39,6 +39,7 @@ struct CommitRequest {
 /// What became of it.
 struct CommitOutcome {
   oss::Written written;
+  oss::ObjectHeaders headers;  ///< That it was written with.
   std::uint64_t size = 0;
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
   bool clean = false;         ///< Nothing was written while it ran.

@@ -43,7 +43,6 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       clock_(clock),
       options_(std::move(options)),
       defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
-      begun_(clock.wall()),
       keys_(options_.prefix),
       area_(std::move(area)),
       journal_(std::move(journal)),
@@ -70,7 +69,14 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           *this,
           ContentOptions{.read_timeout = options_.metadata_timeout,
                          .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
-      directories_({.fresh = options_.fresh}, clock),
+      listings_(store_, clock,
+                {.prefix = options_.prefix,
+                 .fresh = options_.fresh,
+                 .page_timeout = options_.metadata_timeout}),
+      metas_(cache::AttributeStore::open({.file = options_.attribute_file, .fresh = options_.fresh},
+                                         clock)),
+      attribute_runs_(listings_),
+      born_(std::chrono::floor<std::chrono::seconds>(clock.wall())),
       read_only_(options_.read_only) {
   MutexLock lock(tree_.mutex);
   const InodePointer root = tree_.find(InodeNumber::kRoot);
@@ -79,7 +85,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
   root->attributes.gid = options_.gid;
   root->attributes.link_count = 2;
   root->attributes.size_bytes = 4096;
-  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = begun_;
+  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = born_;
 }
 
 Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
@@ -135,6 +141,8 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       inode->confirmed = known ? clock_.steady() : SteadyTime{};
       inode->touched = clock_.steady();
       note_entry(directory_path, name, *inode);
+      if (known && !inode->symlink_object)
+        remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
       drop_if_unused(inode);
     } else {
       // The path shows theirs: whatever we know of it is old.
@@ -201,7 +209,7 @@ Result<void> Folder::drain(Deadline deadline) {
 }
 
 void Folder::refresh() {
-  directories_.forget("");
+  listings_.forget();
   std::vector<InodeNumber> known;
   {
     MutexLock lock(tree_.mutex);
@@ -351,11 +359,31 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
   entry.size_bytes = inode.attributes.size_bytes;
   entry.etag = inode.etag;
   entry.storage_class = inode.storage_class;
+  const std::string whole = join_path(directory_path, name);
+  const auto object = entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
+  if (object) metas_->forget(*object);  // until `remember_written`
   if (const auto key = keys_.directory_key(directory_path))
     directories_.set_entry(*key, name, std::move(entry));
 }
 
+/// What went to OSS a moment ago need not be asked of it later.
+void Folder::remember_written(const std::string& key, const Inode& inode,
+                              const oss::Written& written, const oss::ObjectHeaders& headers,
+                              std::uint64_t size) {
+  if (written.etag.empty() || written.server_time == WallTime{}) return;
+  metas_->put_written(key, {.size_bytes = size,
+                            .etag = written.etag,
+                            .last_modified = written.server_time,
+                            .storage_class = inode.storage_class,
+                            .crc64 = written.crc64,
+                            .version_id = written.version_id,
+                            .tagging_count = inode.tagged ? 1U : 0U,
+                            .headers = headers,
+                            .server_time = written.server_time});
+}
+
 void Folder::note_gone(const std::string& directory_path, std::string_view name) {
+  if (const auto key = keys_.file_key(join_path(directory_path, name))) metas_->forget(*key);
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
 }
 

@@ -8,14 +8,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "attribute_runs.h"
 #include "commit_slots.h"
+#include "directory_view.h"
 #include "file_content.h"
 #include "key_space.h"
+#include "listings.h"
 #include "name_gate.h"
 #include "names_overlay.h"
 #include "posix_metadata.h"
 #include "removals.h"
 #include "stsfs/base/mutex.h"
+#include "stsfs/cache/attribute_store.h"
 #include "stsfs/cache/directory_cache.h"
 #include "stsfs/fs/mounted_folder.h"
 #include "tree.h"
@@ -120,8 +124,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   };
   struct DirectoryHandle {
     InodePointer inode;
-    std::vector<std::pair<std::string, cache::KnownEntry>> entries;
-    bool filled = false;
+    Mutex mutex;  // a leaf
+    std::shared_ptr<DirectoryView> view STSFS_GUARDED_BY(mutex);
   };
   /// Contents that are held while their names change, and where they lie when they are let go. That
   /// is when the tree has the new names: a commit asks it where to go.
@@ -150,6 +154,13 @@ class Folder final : public MountedFolder, public CommitOwner {
     oss::ObjectMeta meta;  ///< Of the file, or of the directory's marker.
     std::string link_target;
     Attributes attributes;
+    SteadyTime asked;  ///< OSS said so then.
+  };
+  /// A name whose attributes only a HEAD tells.
+  struct Wanted {
+    std::string name;
+    std::string key;
+    bool is_directory = false;
   };
 
   // --- shared by the operations (folder.cc) ---
@@ -191,15 +202,33 @@ class Folder final : public MountedFolder, public CommitOwner {
   void abort_uploads();
 
   // --- asking OSS (folder_lookup.cc) ---
-  Result<cache::KnownDirectoryPointer> list_directory(const Context& context,
-                                                      const std::string& directory_path,
-                                                      bool first_page_only);
-  Result<std::optional<cache::KnownEntry>> find_entry(const Context& context,
-                                                      const std::string& directory_path,
-                                                      std::string_view name);
+  Result<NameAnswer> find_entry(const Context& context, const std::string& directory_path,
+                                std::string_view name);
+  Result<NameAnswer> ask_for(const Context& context, const std::string& whole);
+
+  // --- attributes of what was found (folder_objects.cc) ---
   Result<Found> find_object(const Context& context, const std::string& object_path,
-                            const cache::KnownEntry& entry);
+                            const NameAnswer& name);
+  Result<void> find_directory(const Context& context, const std::string& directory_path,
+                              Found& out);
+  Result<void> find_file(const Context& context, const std::string& file_path, Found& out);
+  Result<void> find_symlink(const Context& context, const std::string& link_path,
+                            const std::string& key, Found& out);
+  Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
+  Result<std::optional<oss::ObjectMeta>> marker_of(const Context& context, const std::string& key,
+                                                   Found& out);
+  std::optional<oss::ObjectMeta> known_meta(const Context& context, const std::string& key,
+                                            const cache::KnownEntry& entry);
   Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
+  Result<oss::ObjectMeta> head_with_neighbours(const Context& context, const std::string& path,
+                                               const std::string& key, bool is_directory);
+  std::optional<Wanted> wanted(const Context& context, const std::string& directory_path,
+                               const std::string& name, const cache::KnownEntry& entry);
+  std::vector<Result<oss::ObjectMeta>> ask_all(const Context& context,
+                                               const std::vector<Wanted>& all);
+  void remember_written(const std::string& key, const Inode& inode, const oss::Written& written,
+                        const oss::ObjectHeaders& headers, std::uint64_t size)
+      STSFS_REQUIRES(tree_.mutex);
   InodePointer adopt(const InodePointer& parent, std::string_view name, const Found& found);
   Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
                                std::string_view name);
@@ -243,10 +272,17 @@ class Folder final : public MountedFolder, public CommitOwner {
                     const std::string& new_etag);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
-  Result<void> fill(const Context& context, const DirectoryHandlePointer& handle);
-  std::vector<InodePointer> resolve_all(const Context& context,
-                                        const DirectoryHandlePointer& handle, std::size_t from,
-                                        std::size_t count);
+  Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,
+                                                 std::uint64_t cookie) STSFS_REQUIRES(handle.mutex);
+  DirectoryView::Entries not_in_oss(const InodePointer& directory);
+  mode_t listed_type(const Context& context, const std::string& key,
+                     const cache::KnownEntry& entry);
+  std::vector<InodePointer> inodes_of(const Context& context, const InodePointer& directory,
+                                      const DirectoryView& view,
+                                      const std::vector<DirectoryView::Item>& items, bool ask);
+  bool give(const DirectoryView::Item& item, const InodePointer& inode,
+            const std::string& directory_key, const Context& context,
+            const std::function<bool(const DirectoryEntry&, const Entry&)>& sink);
 
   Result<FileHandlePointer> writable(HandleNumber handle) const;
   void wrote(FileHandle& handle);
@@ -259,7 +295,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   const Clock& clock_;
   const FolderOptions options_;
   const AttributeDefaults defaults_;
-  const WallTime begun_;  ///< What implied directories show: it does not change from look to look.
   const KeySpace keys_;
   const std::unique_ptr<staging::StagingArea> area_;
   const std::shared_ptr<staging::Journal> journal_;
@@ -272,8 +307,11 @@ class Folder final : public MountedFolder, public CommitOwner {
   CopyUsers copy_users_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;
-  cache::DirectoryCache directories_;
-  cache::MetaCache metas_;
+  Listings listings_;
+  cache::DirectoryCache& directories_ = listings_.cache();
+  const std::unique_ptr<cache::AttributeStore> metas_;
+  AttributeRuns attribute_runs_;
+  const WallTime born_;                // what implied directories show as their times
   std::vector<PendingFile> unusable_;  // what cannot be committed any more; set while recovering
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;

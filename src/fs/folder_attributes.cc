@@ -226,6 +226,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     inode->in_store = true;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(directory_path, name, *inode);
+    remember_written(key, *inode, *written, put.headers, size);
   }
   if (content) content->release_hold(key, new_etag);
   if (!written) return fail(std::move(written.error()));

@@ -1,19 +1,26 @@
+// Reading a directory gives what its listing tells: names and types. What only a HEAD tells goes
+// along where it is known; the rest is asked for only once somebody looks at entries, one after the
+// other.
+
 #include <algorithm>
 
-#include "fan_out.h"
 #include "folder.h"
 
 namespace stsfs::fs {
 namespace {
 
-// Cookies: 1 follows ".", 2 follows "..", i + 3 follows entry i.
+// Cookies: 1 follows ".", 2 follows "..", c + 3 follows what is before c in the view.
 constexpr std::uint64_t kAfterDot = 1;
 constexpr std::uint64_t kAfterDotDot = 2;
-/// How many entries' attributes are asked for at once, and in flight together.
-constexpr std::size_t kResolvedAtOnce = 64;
-constexpr std::size_t kInFlight = 32;
+constexpr std::uint64_t kFirst = 3;
+/// How many entries are looked at together.
+constexpr std::size_t kTogether = 64;
 /// A small regular object may be a symbolic link in the form of s3fs: only its metadata tells.
 constexpr std::uint64_t kMayBeLinkSize = 4096;
+/// An inode number for entries that have none yet. Source: libfuse, FUSE_UNKNOWN_INO.
+constexpr InodeNumber kUnknownInode{0xffffffff};
+/// For `readdir_plus`: no inode goes with the name.
+constexpr InodeNumber kNoInode{0};
 
 }  // namespace
 
@@ -55,41 +62,61 @@ void Folder::releasedir(HandleNumber number) {
   sweep();
 }
 
-/// What the directory holds now: what OSS lists, overlaid with what is not there yet.
-Result<void> Folder::fill(const Context& context, const DirectoryHandlePointer& handle) {
-  // What is not in OSS now may be before the listing has ended, and then it is on neither.
-  std::vector<InodePointer> ours;
-  const auto add_ours = [&] {
-    MutexLock lock(tree_.mutex);
-    for (const InodePointer& child : tree_.children_of(handle->inode->number))
-      if (child->content && child->content->dirty()) ours.push_back(child);
-  };
-  add_ours();
-  auto known = list_directory(context, path(handle->inode), false);
-  if (!known) return fail(std::move(known.error()));
-  std::map<std::string, cache::KnownEntry, std::less<>> entries = (*known)->entries;
-  add_ours();
-  {
-    MutexLock lock(tree_.mutex);
-    for (const InodePointer& child : ours) {
-      if (child->removed || child->parent != handle->inode->number) continue;
-      cache::KnownEntry& entry = entries[child->name];
-      entry.is_directory = false;
-      entry.size_bytes = child->content ? child->content->size() : child->attributes.size_bytes;
-      entry.etag = child->etag;
-    }
+/// What is here and not in OSS yet.
+DirectoryView::Entries Folder::not_in_oss(const InodePointer& directory) {
+  DirectoryView::Entries out;
+  MutexLock lock(tree_.mutex);
+  for (const InodePointer& child : tree_.children_of(directory->number)) {
+    if (!child->content || !child->content->dirty() || child->removed) continue;
+    cache::KnownEntry& entry = out[child->name];
+    entry.is_directory = is_directory(child->attributes.mode);
+    entry.size_bytes = child->content->size();
+    entry.etag = child->etag;
   }
-  handle->entries.assign(entries.begin(), entries.end());
-  handle->filled = true;
-  return {};
+  return out;
+}
+
+/// Begun anew by who reads from the start.
+Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
+                                                       DirectoryHandle& handle,
+                                                       std::uint64_t cookie) {
+  if (cookie != 0) {
+    MutexLock lock(handle.mutex);
+    if (handle.view) return handle.view;
+  }
+  auto key = keys_.directory_key(path(handle.inode));
+  if (!key) return fail(std::move(key.error()));
+  if (!directories_.find(*key))
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  // What is not in OSS now may be on no page, and be in OSS when the last of them comes; what goes
+  // there from here on the listing is told.
+  auto ours = not_in_oss(handle.inode);
+  auto listing = listings_.read(*key, context.interrupt);
+  if (!listing) return fail(std::move(listing.error()));
+  for (auto& [name, entry] : not_in_oss(handle.inode)) ours.insert_or_assign(name, entry);
+  auto view = std::make_shared<DirectoryView>(std::move(*listing), std::move(ours));
+  std::shared_ptr<DirectoryView> before;  // goes when the lock is gone
+  MutexLock lock(handle.mutex);
+  before = std::exchange(handle.view, view);
+  return view;
+}
+
+/// The type bits; 0 when only a HEAD would tell.
+mode_t Folder::listed_type(const Context& context, const std::string& key,
+                           const cache::KnownEntry& entry) {
+  if (entry.is_directory) return S_IFDIR;
+  if (entry.type == oss::ObjectType::kSymlink) return S_IFLNK;
+  if (entry.size_bytes > kMayBeLinkSize || !metas_->has_hidden_links()) return S_IFREG;
+  const auto meta = known_meta(context, key, entry);
+  return meta ? attributes_of(*meta, false, defaults_).mode & S_IFMT : 0;
 }
 
 Result<void> Folder::readdir(const Context& context, HandleNumber number, std::uint64_t cookie,
                              const DirectorySink& sink) {
   const DirectoryHandlePointer handle = directory_handle(number);
   if (!handle) return fail(Errc::kBadHandle, "not an open directory");
-  if (cookie == 0 || !handle->filled)
-    if (auto filled = fill(context, handle); !filled) return filled;
+  auto view = view_at(context, *handle, cookie);
+  if (!view) return fail(std::move(view.error()));
   DirectoryEntry entry;
   entry.attributes.mode = S_IFDIR;
   entry.attributes.inode = handle->inode->number;
@@ -103,80 +130,64 @@ Result<void> Folder::readdir(const Context& context, HandleNumber number, std::u
     entry.next_cookie = kAfterDotDot;
     if (!sink(entry)) return {};
   }
-  for (std::uint64_t i = cookie > kAfterDotDot ? cookie - kAfterDotDot : 0;
-       i < handle->entries.size(); ++i) {
-    const auto& [name, known] = handle->entries[i];
-    entry.name = name;
-    entry.next_cookie = i + 1 + kAfterDotDot;
+  const std::string& key = (*view)->listing()->key();
+  const bool may_wait_here = context.wait == Wait::kAllowed;
+  std::uint64_t at = cookie >= kFirst ? cookie - kFirst : 0;
+  for (bool first = true;; first = false) {
+    auto item = (*view)->at(at, first && may_wait_here, context.interrupt);
+    if (!item && !first) return {};  // what there is goes out; whoever wants more waits for it
+    if (!item) return fail(std::move(item.error()));
+    if (!*item) return {};
+    at = (*item)->next_cookie;
+    entry.name = (*item)->name;
+    entry.next_cookie = at + kFirst;
     entry.attributes = {};
-    entry.attributes.size_bytes = known.size_bytes;
-    if (known.is_directory)
-      entry.attributes.mode = S_IFDIR;
-    else if (known.type == oss::ObjectType::kSymlink)
-      entry.attributes.mode = S_IFLNK;
-    else
-      entry.attributes.mode = known.size_bytes > kMayBeLinkSize ? S_IFREG : 0;  // 0: ask for it
+    entry.attributes.inode = kUnknownInode;
+    entry.attributes.size_bytes = (*item)->entry.size_bytes;
+    entry.attributes.mode = listed_type(context, key + (*item)->name, (*item)->entry);
     {
       MutexLock lock(tree_.mutex);
-      if (const InodePointer child = tree_.child(handle->inode->number, name)) {
+      if (const InodePointer child = tree_.child(handle->inode->number, (*item)->name)) {
         entry.attributes.mode = child->attributes.mode & S_IFMT;
         entry.attributes.inode = child->number;
       }
     }
     if (!sink(entry)) return {};
   }
-  return {};
 }
 
-/// The inodes of some entries; null where the entry is gone meanwhile or cannot be asked for.
-std::vector<InodePointer> Folder::resolve_all(const Context& context,
-                                              const DirectoryHandlePointer& handle,
-                                              std::size_t from, std::size_t count) {
-  const std::string directory_path = path(handle->inode);
-  // First what only a HEAD can tell, many at a time; then everything is answered from memory.
-  std::vector<std::string> keys;
+/// The inodes of some entries; null where the entry is gone meanwhile, or where only OSS could tell
+/// more of it and is not to be asked.
+std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodePointer& directory,
+                                            const DirectoryView& view,
+                                            const std::vector<DirectoryView::Item>& items,
+                                            bool ask) {
+  std::vector<InodePointer> out(items.size());
+  if (!view.entries_are_good()) return out;
+  const std::string directory_path = path(directory);
   {
     MutexLock lock(tree_.mutex);
-    for (std::size_t i = from; i < from + count; ++i) {
-      const auto& [name, known] = handle->entries[i];
-      const InodePointer child = tree_.child(handle->inode->number, name);
-      const bool ours = child && child->content && child->content->dirty();
-      if (known.is_directory || known.type == oss::ObjectType::kSymlink || ours ||
-          (child && is_fresh(child->confirmed, options_.fresh)))
-        continue;
-      auto key = keys_.file_key(join_path(directory_path, name));
-      if (key && !metas_.find(*key, known.etag, known.last_modified))
-        keys.push_back(std::move(*key));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const InodePointer child = tree_.child(directory->number, items[i].name);
+      if (child && ((child->content && child->content->dirty()) ||
+                    is_fresh(child->confirmed, options_.fresh)))
+        out[i] = child;
     }
   }
-  auto metas = fan_out<oss::ObjectMeta>(context.interrupt, keys.size(), kInFlight,
-                                        [&](std::size_t i, Callback<oss::ObjectMeta> done) {
-                                          return store_.start_head(keys[i], context.deadline,
-                                                                   std::move(done));
-                                        });
-  std::map<std::string, oss::ObjectMeta> fetched;
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    if (metas[i]) fetched.emplace(keys[i], std::move(*metas[i]));
-  std::vector<InodePointer> out(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto& [name, known] = handle->entries[from + i];
-    const auto key = keys_.file_key(join_path(directory_path, name));
-    const auto meta = key ? fetched.find(*key) : fetched.end();
-    if (meta != fetched.end() && meta->second.type != oss::ObjectType::kSymlink &&
-        !known.is_directory) {
-      Found found;
-      found.entry = known;
-      found.entry.etag = meta->second.etag;
-      found.meta = meta->second;
-      metas_.put(*key, meta->second);
-      found.attributes = attributes_of(found.meta, false, defaults_);
-      if (!is_link(found.attributes.mode)) {
-        out[i] = adopt(handle->inode, name, found);
-        continue;
-      }
-    }
-    auto resolved = resolve(context, handle->inode, name);
-    if (resolved) out[i] = *resolved;
+  std::vector<Wanted> all;
+  std::vector<bool> unknown(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (out[i]) continue;
+    auto one = wanted(context, directory_path, items[i].name, items[i].entry);
+    unknown[i] = one.has_value() || items[i].entry.type == oss::ObjectType::kSymlink;
+    if (one && ask) all.push_back(std::move(*one));
+  }
+  ask_all(context, all);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (out[i] || (unknown[i] && !ask)) continue;
+    const NameAnswer answer{.entry = items[i].entry, .asked = view.listing()->asked()};
+    auto found = find_object(context, join_path(directory_path, items[i].name), answer);
+    if (found) out[i] = adopt(directory, items[i].name, *found);
   }
   return out;
 }
@@ -187,8 +198,8 @@ Result<void> Folder::readdir_plus(
   if (auto may = may_wait(context); !may) return may;
   const DirectoryHandlePointer handle = directory_handle(number);
   if (!handle) return fail(Errc::kBadHandle, "not an open directory");
-  if (cookie == 0 || !handle->filled)
-    if (auto filled = fill(context, handle); !filled) return filled;
+  auto view = view_at(context, *handle, cookie);
+  if (!view) return fail(std::move(view.error()));
   DirectoryEntry entry;
   entry.attributes.mode = S_IFDIR;
   entry.attributes.inode = handle->inode->number;
@@ -203,27 +214,45 @@ Result<void> Folder::readdir_plus(
     entry.next_cookie = kAfterDotDot;
     if (!sink(entry, self)) return {};
   }
-  std::size_t at = cookie > kAfterDotDot ? cookie - kAfterDotDot : 0;
-  while (at < handle->entries.size()) {
-    const std::size_t count = std::min(kResolvedAtOnce, handle->entries.size() - at);
-    const auto inodes = resolve_all(context, handle, at, count);
-    for (std::size_t i = 0; i < count; ++i) {
-      if (!inodes[i]) continue;
-      entry.name = handle->entries[at + i].first;
-      entry.next_cookie = at + i + 1 + kAfterDotDot;
-      const Entry full = entry_of(inodes[i]);
-      entry.attributes = full.attributes;
-      {
-        MutexLock lock(tree_.mutex);
-        ++inodes[i]->lookups;
-      }
-      if (sink(entry, full)) continue;
-      forget(inodes[i]->number, 1);  // it did not fit: the kernel does not know it
-      return {};
+  // The kernel asks so at the start whatever is wanted, and later only after names were looked up.
+  const bool ask = cookie >= kFirst;
+  std::uint64_t at = ask ? cookie - kFirst : 0;
+  for (bool first = true;;) {
+    std::vector<DirectoryView::Item> items;
+    while (items.size() < kTogether) {
+      // The first entry is waited for; what there is then goes out.
+      auto item = (*view)->at(at, first, context.interrupt);
+      if (!item && first) return fail(std::move(item.error()));
+      first = false;
+      if (!item || !*item) break;
+      at = (*item)->next_cookie;
+      items.push_back(std::move(**item));
     }
-    at += count;
+    if (items.empty()) return {};
+    const auto inodes = inodes_of(context, handle->inode, **view, items, ask);
+    for (std::size_t i = 0; i < items.size(); ++i)
+      if (!give(items[i], inodes[i], (*view)->listing()->key(), context, sink)) return {};
   }
-  return {};
+}
+
+/// One entry of `readdir_plus`: with its inode, or just the name. False: it did not fit.
+bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
+                  const std::string& directory_key, const Context& context,
+                  const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) {
+  DirectoryEntry entry;
+  entry.name = item.name;
+  entry.next_cookie = item.next_cookie + kFirst;
+  Entry full;
+  if (inode) {
+    full = counted_entry(inode);
+  } else {
+    full.attributes.inode = kNoInode;
+    full.attributes.mode = listed_type(context, directory_key + item.name, item.entry);
+  }
+  entry.attributes = full.attributes;
+  if (sink(entry, full)) return true;
+  if (inode) forget(inode->number, 1);  // the kernel does not know it
+  return false;
 }
 
 }  // namespace stsfs::fs

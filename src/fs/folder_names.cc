@@ -58,10 +58,11 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
     return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
   });
   if (!written) return fail(std::move(written.error()));
+  const cache::DirectoryCache::Changes from_here_on(directories_, *key);
   cache::KnownDirectory empty;
   empty.asked = clock_.steady();
-  cache::DirectoryCache::Listing listing(directories_, *key);
-  directories_.put(listing, std::move(empty));  // we made it: nothing is in it
+  empty.marker = cache::KnownEntry{.is_directory = true, .has_marker = true, .etag = written->etag};
+  directories_.put(*key, from_here_on, std::move(empty));  // we made it: nothing is in it
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
@@ -71,6 +72,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
     inode->headers = put.headers;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
+    remember_written(*key, *inode, *written, put.headers, 0);
   }
   entries_changed(*parent);
   return counted_entry(inode);
@@ -116,6 +118,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     inode->headers = put.headers;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
+    remember_written(*key, *inode, *written, put.headers, 0);
   }
   entries_changed(*parent);
   return counted_entry(inode);
@@ -157,6 +160,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
     inode->link_target = target;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(**parent), name, *inode);
+    remember_written(*key, *inode, *written, put.headers, target.size());
   }
   entries_changed(*parent);
   return counted_entry(inode);
@@ -217,7 +221,7 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   }
   if (removed) note_gone(directory_path, name);
   if (removed) entries_changed(*parent);
-  if (removed) metas_.forget(*key);
+  if (removed) metas_->forget(*key);
   if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);
   sweep();
@@ -345,6 +349,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
                     : removals_.add(*key, etag, parent_has_marker);
   if (!gone) return gone;
   directories_.forget(*key);
+  metas_->forget(*key);
   note_gone(path(*parent), name);
   entries_changed(*parent);
   {

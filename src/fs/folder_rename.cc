@@ -201,7 +201,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   if (target_content) holds.add(target_content, *new_key, target_etag);
   if (content) holds.add(content, key_now, etag);
   if (!written) return fail(std::move(written.error()));
-  metas_.forget(*old_key);
+  metas_->forget(*old_key);
   return {};
 }
 
@@ -271,7 +271,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
 /// A copy may have an ETag of its own: whoever has the file open goes on with the same bytes.
 void Folder::object_moved(const std::string& new_key, const std::string& old_etag,
                           const std::string& new_etag) {
-  metas_.forget(new_key);
+  metas_->forget(new_key);
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);

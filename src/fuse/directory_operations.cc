@@ -26,6 +26,10 @@ void opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) noexcept {
       });
 }
 
+/// For names that go out without their inode; readers take 0 for an entry that was removed. Source:
+/// libfuse, FUSE_UNKNOWN_INO.
+constexpr ino_t kUnknownInode = 0xffffffff;
+
 /// Entries packed as the kernel takes them, into the room it offered.
 class Page {
  public:
@@ -42,11 +46,13 @@ class Page {
     name_.assign(entry.name);
     fuse_entry_param param = to_entry_param(full);
     const bool is_dot = name_ == "." || name_ == "..";
-    if (is_dot) param.ino = 0;  // no lookup is counted for these
+    const bool counted = !is_dot && full.attributes.inode != fs::InodeNumber{0};
+    if (!counted) param.ino = 0;  // to the kernel: just the name, and no lookup
+    if (param.attr.st_ino == 0) param.attr.st_ino = kUnknownInode;
     if (!take(fuse_add_direntry_plus(request_, end(), room(), name_.c_str(), &param,
                                      static_cast<off_t>(entry.next_cookie))))
       return false;
-    if (!is_dot) looked_up_.push_back(full.attributes.inode);
+    if (counted) looked_up_.push_back(full.attributes.inode);
     return true;
   }
 

@@ -28,13 +28,13 @@ Paths paths_with(const std::map<std::string, std::string>& variables, uid_t uid)
 TEST(Paths, FollowTheXdgVariables) {
   const Paths paths = paths_with({{"XDG_CONFIG_HOME", "/c"},
                                   {"XDG_STATE_HOME", "/s"},
-                                  {"XDG_CACHE_HOME", "/k"},
+                                  {"XDG_CACHE_HOME", "/x"},
                                   {"XDG_RUNTIME_DIR", "/r"}},
                                  0);
   EXPECT_EQ(paths.config_files,
             (std::vector<std::string>{"/etc/stsfs/stsfs.toml", "/c/stsfs/stsfs.toml"}));
   EXPECT_EQ(paths.state, "/s/stsfs");
-  EXPECT_EQ(paths.cache, "/k/stsfs");
+  EXPECT_EQ(paths.cache, "/x/stsfs");
   EXPECT_EQ(paths.runtime, "/r/stsfs");
 }
 
@@ -46,6 +46,7 @@ TEST(Paths, HaveTheirDefaultsForUsersAndForRoot) {
   EXPECT_EQ(user.runtime, "/tmp/stsfs-4000000");
   const Paths root = paths_with({}, 0);
   EXPECT_EQ(root.state, "/var/lib/stsfs");
+  EXPECT_EQ(user.cache, "/home/alice/.cache/stsfs");
   EXPECT_EQ(root.cache, "/var/cache/stsfs");
   EXPECT_EQ(root.runtime, "/run/stsfs");
 }

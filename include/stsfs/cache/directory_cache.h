@@ -1,39 +1,20 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
-#include "stsfs/oss/object.h"
+#include "stsfs/cache/known_directory.h"
 
 namespace stsfs::cache {
-
-/// One name in a directory, as a listing told it.
-struct KnownEntry {
-  bool is_directory =
-      false;  ///< `name/` exists or something lies below it. Wins over a file of that name.
-  bool has_marker = false;  ///< The object `name/` itself, where known (only with is_directory).
-  std::uint64_t size_bytes = 0;
-  std::string etag;
-  WallTime last_modified;
-  oss::ObjectType type = oss::ObjectType::kNormal;
-  std::string storage_class;
-};
-
-/// A whole directory, as it was at `asked`.
-struct KnownDirectory {
-  std::map<std::string, KnownEntry, std::less<>> entries;
-  SteadyTime asked;  ///< When the first page was asked for: nothing later is known.
-};
-using KnownDirectoryPointer = std::shared_ptr<const KnownDirectory>;
 
 /// Directories that were listed whole, by their key (with the closing slash). What we change
 /// ourselves is put in at once.
@@ -43,37 +24,54 @@ class DirectoryCache {
  public:
   struct Options {
     std::chrono::milliseconds fresh{30'000};
-    std::size_t entries_max = 500'000;  ///< In all directories; the least recently used go first.
+    /// Of all directories together; the least recently used go first. Room for two million entries.
+    std::size_t bytes_max = std::size_t{128} << 20;
   };
   DirectoryCache(Options options, const Clock& clock) : options_(options), clock_(clock) {}
 
   /// Null when it was never listed, or too long ago.
   KnownDirectoryPointer find(const std::string& directory_key) STSFS_EXCLUDES(mutex_);
 
-  /// A listing under way: what we change ourselves while it runs may be on pages that have passed.
-  class Listing {
+  /// What we change ourselves from its making on, in one directory or below a prefix: who lists it
+  /// meanwhile may have been given the pages before that, and who reads it holds an older state.
+  class Changes {
    public:
-    Listing(DirectoryCache& cache, std::string directory_key)
-        : cache_(cache), directory_key_(std::move(directory_key)) {
-      cache_.begin(*this);
-    }
-    ~Listing() { cache_.end(*this); }
-    Listing(const Listing&) = delete;
-    Listing& operator=(const Listing&) = delete;
+    /// `below`: of all directories whose key begins with `key`.
+    Changes(DirectoryCache& cache, std::string key, bool below = false);
+    ~Changes();
+    Changes(const Changes&) = delete;
+    Changes& operator=(const Changes&) = delete;
+
+    /// Cheap: whether there may be any.
+    bool any() const { return any_.load(std::memory_order_acquire); }
+    /// Absent: nothing changed; an absent entry: it was removed. `name` in the directory `key`.
+    std::optional<std::optional<KnownEntry>> of(const std::string& directory_key,
+                                                std::string_view name) const;
+    /// The names in a directory that are there now, whether or not they were before.
+    std::map<std::string, KnownEntry, std::less<>> added(const std::string& directory_key) const;
+    /// What is known of it is no longer good for anything but the names.
+    bool forgotten() const;
 
    private:
     friend class DirectoryCache;
+    /// By (directory, name). No entry: it was removed.
+    using Map = std::map<std::pair<std::string, std::string>, std::optional<KnownEntry>>;
+
     DirectoryCache& cache_;
-    const std::string directory_key_;
-    // Guarded by the cache's mutex. No entry: it was removed.
-    std::map<std::string, std::optional<KnownEntry>, std::less<>> changes_;
+    const std::string key_;
+    const bool below_;
+    std::atomic<bool> any_ = false;
+    // Both guarded by the cache's mutex.
+    Map changes_;
     bool forgotten_ = false;
   };
-  /// Keeps what was listed, with what changed meanwhile, and returns it.
-  KnownDirectoryPointer put(Listing& listing, KnownDirectory directory) STSFS_EXCLUDES(mutex_);
+
+  /// Keeps what was listed since `changes` was made, with what is in there, and returns it.
+  KnownDirectoryPointer put(const std::string& directory_key, const Changes& changes,
+                            KnownDirectory directory) STSFS_EXCLUDES(mutex_);
 
   /// A name that we created, changed or removed.
-  void set_entry(const std::string& directory_key, std::string_view name, KnownEntry entry)
+  void set_entry(const std::string& directory_key, std::string_view name, const KnownEntry& entry)
       STSFS_EXCLUDES(mutex_);
   void erase_entry(const std::string& directory_key, std::string_view name) STSFS_EXCLUDES(mutex_);
   /// Forgets the directory, or with "" all of them.
@@ -81,50 +79,36 @@ class DirectoryCache {
   /// Forgets every directory whose key begins so.
   void forget_below(const std::string& prefix) STSFS_EXCLUDES(mutex_);
 
+  struct Usage {
+    std::size_t directories = 0;
+    std::size_t entries = 0;
+    std::size_t bytes = 0;
+  };
+  Usage usage() STSFS_EXCLUDES(mutex_);
+
  private:
   struct Slot {
     std::shared_ptr<KnownDirectory> directory;
     std::list<std::string>::iterator used;
+    std::size_t bytes = 0;
   };
-  void begin(Listing& listing) STSFS_EXCLUDES(mutex_);
-  void end(Listing& listing) STSFS_EXCLUDES(mutex_);
+  using Slots = std::map<std::string, Slot>;
   void note_change(const std::string& directory_key, std::string_view name,
                    const std::optional<KnownEntry>& entry) STSFS_REQUIRES(mutex_);
-  KnownDirectory* writable(const std::string& directory_key) STSFS_REQUIRES(mutex_);
-  void drop(std::map<std::string, Slot>::iterator slot) STSFS_REQUIRES(mutex_);
+  template <class Change>
+  void change(const std::string& directory_key, Change how) STSFS_REQUIRES(mutex_);
+  void account(Slot& slot) STSFS_REQUIRES(mutex_);
+  void shrink_to_budget() STSFS_REQUIRES(mutex_);
+  void drop(Slots::iterator slot) STSFS_REQUIRES(mutex_);
 
   const Options options_;
   const Clock& clock_;
-  Mutex mutex_;  // a leaf
-  std::map<std::string, Slot> slots_ STSFS_GUARDED_BY(mutex_);
+  mutable Mutex mutex_;  // a leaf
+  Slots slots_ STSFS_GUARDED_BY(mutex_);
   std::list<std::string> recently_used_ STSFS_GUARDED_BY(mutex_);  // most recent first
-  std::size_t entries_ STSFS_GUARDED_BY(mutex_) = 0;
-  std::multimap<std::string, Listing*> under_way_ STSFS_GUARDED_BY(mutex_);
-};
-
-/// What HeadObject told of an object, remembered under (key, ETag, LastModified): a listing that
-/// shows the same needs no HEAD. LastModified has whole seconds, so nothing is kept that was
-/// written within 2 s of the answer.
-///
-/// Threads: every call at once on any thread.
-class MetaCache {
- public:
-  explicit MetaCache(std::size_t entries_max = 200'000) : entries_max_(entries_max) {}
-
-  std::optional<oss::ObjectMeta> find(const std::string& key, const std::string& etag,
-                                      WallTime last_modified) STSFS_EXCLUDES(mutex_);
-  void put(const std::string& key, const oss::ObjectMeta& meta) STSFS_EXCLUDES(mutex_);
-  void forget(const std::string& key) STSFS_EXCLUDES(mutex_);
-
- private:
-  struct Slot {
-    oss::ObjectMeta meta;
-    std::list<std::string>::iterator used;
-  };
-  const std::size_t entries_max_;
-  Mutex mutex_;  // a leaf
-  std::unordered_map<std::string, Slot> slots_ STSFS_GUARDED_BY(mutex_);
-  std::list<std::string> recently_used_ STSFS_GUARDED_BY(mutex_);
+  std::size_t bytes_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::multimap<std::string, Changes*> watched_ STSFS_GUARDED_BY(mutex_);
+  std::list<Changes*> watched_below_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::cache

@@ -43,6 +43,8 @@ struct FolderOptions {
   CommitMode commit = CommitMode::kClose;
   bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
 
+  std::string attribute_file;  ///< Remembers attributes over restarts; empty: nothing does.
+
   std::string staging_directory;           ///< Local, private; made when absent.
   std::uint64_t staging_budget_bytes = 0;  ///< 0: what the disk has.
 };

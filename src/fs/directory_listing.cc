@@ -1,0 +1,223 @@
+#include "directory_listing.h"
+
+#include "key_space.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+
+cache::KnownEntry known_entry(const oss::ListEntry& listed) {
+  return {.size_bytes = listed.size_bytes,
+          .etag = listed.etag,
+          .last_modified = listed.last_modified,
+          .type = listed.type,
+          .storage_class = listed.storage_class};
+}
+
+cache::DirectoryPage page_of(const oss::ListPage& listed, const std::string& key) {
+  cache::DirectoryPage out;
+  const auto add = [&](std::string_view name, const cache::KnownEntry& entry) {
+    if (name.empty()) return;  // the directory's own marker
+    if (KeySpace::check_name(name))
+      out.append(name, entry);
+    else
+      log_debug("fs", "{} is no valid name here and is not shown", printable(name));
+  };
+  cache::KnownEntry directory;
+  directory.is_directory = true;
+  auto object = listed.objects.begin();
+  auto common = listed.common_prefixes.begin();
+  while (object != listed.objects.end() || common != listed.common_prefixes.end()) {
+    const bool file = common == listed.common_prefixes.end() ||
+                      (object != listed.objects.end() && object->key < *common);
+    if (file) {
+      add(std::string_view(object->key).substr(key.size()), known_entry(*object));
+      ++object;
+    } else {
+      add(std::string_view(*common).substr(key.size(), common->size() - key.size() - 1), directory);
+      ++common;
+    }
+  }
+  return out;
+}
+
+DirectoryListing::DirectoryListing(oss::ObjectStore& store, const Clock& clock,
+                                   cache::DirectoryCache& cache, std::string key,
+                                   std::chrono::milliseconds timeout)
+    : store_(store),
+      clock_(clock),
+      cache_(cache),
+      key_(std::move(key)),
+      timeout_(timeout),
+      changes_(cache, key_) {
+  const auto known = cache_.find(key_);
+  if (!known) return;
+  MutexLock lock(mutex_);
+  known_ = *known;
+  exists_ = known_.size() > 0 || !known_.marker || known_.marker->has_marker.value_or(true);
+  complete_ = true;
+}
+
+DirectoryListing::~DirectoryListing() {
+  Transfer last;
+  MutexLock lock(mutex_);
+  last = std::move(transfer_);
+}
+
+void DirectoryListing::begin() {
+  {
+    MutexLock lock(mutex_);
+    if (begun_ > 0 && !error_) return;
+  }
+  advance();
+}
+
+void DirectoryListing::advance() {
+  oss::ListRequest request{.prefix = key_, .delimiter = "/"};
+  int number = 0;
+  {
+    MutexLock lock(mutex_);
+    if (complete_ || under_way_) return;
+    under_way_ = true;
+    error_.reset();
+    number = ++begun_;
+    page_asked_ = clock_.steady();
+    if (next_token_.empty()) known_.asked = page_asked_;
+    request.continuation_token = next_token_;
+  }
+  Transfer started =
+      store_.start_list(request, Deadline::in(clock_, timeout_),
+                        [this](Result<oss::ListPage> listed) { take(std::move(listed)); });
+  Transfer before;
+  MutexLock lock(mutex_);
+  if (number != begun_) return;  // done already, and the next one asked for
+  before = std::exchange(transfer_, std::move(started));
+}
+
+void DirectoryListing::take(Result<oss::ListPage> listed) {
+  std::vector<Callback<void>> waiting;
+  {
+    MutexLock lock(mutex_);
+    under_way_ = false;
+    if (listed) {
+      if (!known_.marker) {
+        const bool present = !listed->objects.empty() && listed->objects.front().key == key_;
+        known_.marker = present ? known_entry(listed->objects.front()) : cache::KnownEntry{};
+        known_.marker->is_directory = true;
+        known_.marker->has_marker = present;
+      }
+      exists_ = exists_ || !listed->objects.empty() || !listed->common_prefixes.empty();
+      const std::size_t before = known_.pages().size();
+      known_.append(page_of(*listed, key_));
+      if (known_.pages().size() > before) asked_.push_back(page_asked_);
+      next_token_ = listed->next_token;
+      complete_ = next_token_.empty();
+      if (complete_) cache_.put(key_, changes_, known_);
+    } else {
+      error_ = std::move(listed.error());
+    }
+    waiting.swap(waiting_);
+  }
+  for (Callback<void>& done : waiting) done({});
+}
+
+void DirectoryListing::when_moved(Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (under_way_) {
+      waiting_.push_back(std::move(done));
+      return;
+    }
+  }
+  done({});
+}
+
+Result<cache::DirectoryPagePointer> DirectoryListing::look(std::size_t index, bool& is_last) const {
+  MutexLock lock(mutex_);
+  is_last = index + 1 >= known_.pages().size();
+  if (index < known_.pages().size()) return known_.pages()[index];
+  if (complete_) return cache::DirectoryPagePointer();
+  return fail(Errc::kWouldWait, "");
+}
+
+Result<cache::DirectoryPagePointer> DirectoryListing::page_here(std::size_t index) {
+  bool is_last = false;
+  auto here = look(index, is_last);
+  if (here && is_last) advance();
+  return here;
+}
+
+Result<cache::DirectoryPagePointer> DirectoryListing::page(std::size_t index, Interrupt* interrupt,
+                                                           bool ahead) {
+  for (bool waited = false;; waited = true) {
+    bool is_last = false;
+    auto here = look(index, is_last);
+    if (!here && waited) {
+      MutexLock lock(mutex_);
+      if (error_ && !under_way_) return fail(Error(*error_));
+    }
+    if (!here || (is_last && ahead)) advance();
+    if (here) return here;
+    auto moved = await<void>(interrupt, [this](Callback<void> done) {
+      when_moved(std::move(done));
+      return Transfer();
+    });
+    if (!moved) return fail(std::move(moved.error()));
+  }
+}
+
+SteadyTime DirectoryListing::asked_for(std::string_view name) const {
+  if (asked_.empty()) return known_.asked;
+  return asked_[std::min(known_.page_for(name), asked_.size() - 1)];
+}
+
+std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
+                                                 std::chrono::milliseconds fresh) const {
+  if (changes_.forgotten()) return std::nullopt;
+  auto changed = changes_.of(key_, name);
+  MutexLock lock(mutex_);
+  const SteadyTime asked = asked_for(name);
+  if (clock_.steady() - asked >= fresh) return std::nullopt;
+  if (changed) return NameAnswer{std::move(*changed), asked};
+  auto found = known_.find(name);
+  if (found || complete_ || known_.covers(name)) return NameAnswer{std::move(found), asked};
+  return std::nullopt;
+}
+
+bool DirectoryListing::is_on_pages(std::string_view name) const {
+  MutexLock lock(mutex_);
+  return known_.find(name).has_value();
+}
+
+std::vector<std::pair<std::string, cache::KnownEntry>> DirectoryListing::after(
+    std::string_view name, std::size_t count) const {
+  MutexLock lock(mutex_);
+  return known_.after(name, count);
+}
+
+std::optional<cache::KnownEntry> DirectoryListing::marker() const {
+  MutexLock lock(mutex_);
+  return known_.marker;
+}
+
+bool DirectoryListing::exists() const {
+  MutexLock lock(mutex_);
+  return exists_;
+}
+
+bool DirectoryListing::complete() const {
+  MutexLock lock(mutex_);
+  return complete_;
+}
+
+bool DirectoryListing::failed() const {
+  MutexLock lock(mutex_);
+  return error_.has_value();
+}
+
+SteadyTime DirectoryListing::asked() const {
+  MutexLock lock(mutex_);
+  return known_.asked;
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,91 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stsfs/base/await.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/cache/directory_cache.h"
+#include "stsfs/oss/object_store.h"
+
+namespace stsfs::fs {
+
+/// What a page of OSS says is in the directory `key`. Names that are none here are left out.
+cache::DirectoryPage page_of(const oss::ListPage& listed, const std::string& key);
+cache::KnownEntry known_entry(const oss::ListEntry& listed);
+
+/// What is known of a name.
+struct NameAnswer {
+  std::optional<cache::KnownEntry> entry;  ///< Absent: there is none.
+  SteadyTime asked;                        ///< Since when.
+};
+
+/// One directory while it is listed, page by page, and what we change in it meanwhile. Shared by
+/// all who read it; the next page is under way while one is read.
+///
+/// Threads:  every call at once on any thread.
+/// Lifetime: store, clock and cache outlive it. Dropping it calls off what is under way.
+class DirectoryListing {
+ public:
+  DirectoryListing(oss::ObjectStore& store, const Clock& clock, cache::DirectoryCache& cache,
+                   std::string key, std::chrono::milliseconds timeout);
+  ~DirectoryListing();
+
+  /// Asks for the first page, unless that has been done.
+  void begin();
+  /// Page `index`; null past the end. Waits for it, and with `ahead` asks for the one behind. Asked
+  /// once more after an error, it goes on where that was.
+  Result<cache::DirectoryPagePointer> page(std::size_t index, Interrupt* interrupt,
+                                           bool ahead = true);
+  /// The same from memory: kWouldWait when it is not there.
+  Result<cache::DirectoryPagePointer> page_here(std::size_t index);
+  /// What the pages up to here tell of a name, if anything, and no older than `fresh`.
+  std::optional<NameAnswer> find(std::string_view name, std::chrono::milliseconds fresh) const;
+  /// The directory's own marker, told by the first page; nothing before.
+  std::optional<cache::KnownEntry> marker() const;
+  bool is_on_pages(std::string_view name) const;
+  /// The entries behind `name` on the pages up to here.
+  std::vector<std::pair<std::string, cache::KnownEntry>> after(std::string_view name,
+                                                               std::size_t count) const;
+  /// Whether any key begins with the directory's; good once the first page is there.
+  bool exists() const;
+  bool complete() const;
+  bool failed() const;
+  SteadyTime asked() const;
+  const std::string& key() const { return key_; }
+  const cache::DirectoryCache::Changes& changes() const { return changes_; }
+
+ private:
+  Result<cache::DirectoryPagePointer> look(std::size_t index, bool& is_last) const;
+  void advance();
+  void take(Result<oss::ListPage> listed);
+  void when_moved(Callback<void> done);
+  SteadyTime asked_for(std::string_view name) const STSFS_REQUIRES(mutex_);
+
+  oss::ObjectStore& store_;
+  const Clock& clock_;
+  cache::DirectoryCache& cache_;
+  const std::string key_;
+  const std::chrono::milliseconds timeout_;
+  const cache::DirectoryCache::Changes changes_;  // before anything is looked at or asked
+
+  mutable Mutex mutex_;  // before the cache's; not held while a transfer starts or goes
+  cache::KnownDirectory known_ STSFS_GUARDED_BY(mutex_);
+  std::vector<SteadyTime> asked_ STSFS_GUARDED_BY(mutex_);  // of each page
+  std::string next_token_ STSFS_GUARDED_BY(mutex_);
+  bool exists_ STSFS_GUARDED_BY(mutex_) = false;
+  bool complete_ STSFS_GUARDED_BY(mutex_) = false;
+  bool under_way_ STSFS_GUARDED_BY(mutex_) = false;
+  int begun_ STSFS_GUARDED_BY(mutex_) = 0;          // requests
+  SteadyTime page_asked_ STSFS_GUARDED_BY(mutex_);  // the last of them
+  std::optional<Error> error_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Callback<void>> waiting_ STSFS_GUARDED_BY(mutex_);
+  Transfer transfer_ STSFS_GUARDED_BY(mutex_);  // of the last request
+};
+using DirectoryListingPointer = std::shared_ptr<DirectoryListing>;
+
+}  // namespace stsfs::fs

@@ -1,0 +1,57 @@
+#include "directory_view.h"
+
+namespace stsfs::fs {
+namespace {
+
+// A cookie: the page, and the row on it; behind all pages, the position in the rest.
+constexpr int kRowBits = 16;
+constexpr std::uint64_t kRowMask = (std::uint64_t{1} << kRowBits) - 1;
+constexpr std::uint64_t kRest = std::uint64_t{1} << 60;
+
+}  // namespace
+
+std::optional<cache::KnownEntry> DirectoryView::shown(std::string_view name,
+                                                      cache::KnownEntry listed) const {
+  if (auto changed = listing_->changes().of(listing_->key(), name)) return std::move(*changed);
+  return listed;
+}
+
+Result<std::optional<DirectoryView::Item>> DirectoryView::at(std::uint64_t cookie, bool may_wait,
+                                                             Interrupt* interrupt) {
+  if (cookie >= kRest) return beyond(cookie);
+  std::size_t page = cookie >> kRowBits;
+  std::size_t row = cookie & kRowMask;
+  for (;; ++page, row = 0) {
+    auto rows = may_wait ? listing_->page(page, interrupt) : listing_->page_here(page);
+    if (!rows) return fail(std::move(rows.error()));
+    if (!*rows) return beyond(kRest);
+    for (; row < (*rows)->size(); ++row) {
+      if ((*rows)->is_hidden(row)) continue;
+      auto entry = shown((*rows)->name(row), (*rows)->entry(row));
+      if (!entry) continue;
+      return Item{std::string((*rows)->name(row)), std::move(*entry),
+                  (std::uint64_t{page} << kRowBits) + row + 1};
+    }
+  }
+}
+
+std::optional<DirectoryView::Item> DirectoryView::beyond(std::uint64_t cookie) {
+  MutexLock lock(mutex_);
+  if (!rest_) gather_rest();
+  for (std::size_t i = cookie - kRest; i < rest_->size(); ++i) {
+    const auto& [name, entry] = (*rest_)[i];
+    if (auto now = shown(name, entry)) return Item{name, std::move(*now), kRest + i + 1};
+  }
+  return std::nullopt;
+}
+
+/// Once, at the end of the pages: what comes later is for who opens the directory later.
+void DirectoryView::gather_rest() {
+  Entries all = listing_->changes().added(listing_->key());
+  all.insert(ours_.begin(), ours_.end());
+  rest_.emplace();
+  for (auto& [name, entry] : all)
+    if (!listing_->is_on_pages(name)) rest_->emplace_back(name, std::move(entry));
+}
+
+}  // namespace stsfs::fs

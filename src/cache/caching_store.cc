@@ -290,5 +290,17 @@ Transfer CachingStore::start_get_symlink(std::string_view key, Deadline deadline
                                          Callback<oss::Symlink> done) {
   return inner_.start_get_symlink(key, deadline, std::move(done));
 }
+Transfer CachingStore::start_get_acl(std::string_view key, Deadline deadline,
+                                     Callback<std::string> done) {
+  return inner_.start_get_acl(key, deadline, std::move(done));
+}
+Transfer CachingStore::start_get_tagging(std::string_view key, Deadline deadline,
+                                         Callback<std::string> done) {
+  return inner_.start_get_tagging(key, deadline, std::move(done));
+}
+Transfer CachingStore::start_restore(std::string_view key, const oss::RestoreRequest& request,
+                                     Deadline deadline, Callback<void> done) {
+  return inner_.start_restore(key, request, deadline, std::move(done));
+}
 
 }  // namespace stsfs::cache

@@ -135,7 +135,8 @@ void FileContent::plan() {
     plan_ = {};
     commit_copy_ = nullptr;
     if (!attributes_only_)
-      commit_copy_ = staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
+      commit_copy_ =
+          staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
     if (!attributes_only_ && !commit_copy_)
       plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
     lacking = plan_.fetched_before;

@@ -154,21 +154,22 @@ Transfer NamesOverlay::look(std::string_view key, Callback<T> done, Ask<T> ask) 
 
 Transfer NamesOverlay::start_head(std::string_view key, Deadline deadline,
                                   Callback<oss::ObjectMeta> done) {
-  return look<oss::ObjectMeta>(key, std::move(done), [&](const std::string& name, auto next) {
+  return look<oss::ObjectMeta>(key, std::move(done), [=, this](const std::string& name, auto next) {
     return inner_.start_head(name, deadline, std::move(next));
   });
 }
 
 Transfer NamesOverlay::start_brief(std::string_view key, Deadline deadline,
                                    Callback<oss::ObjectBrief> done) {
-  return look<oss::ObjectBrief>(key, std::move(done), [&](const std::string& name, auto next) {
-    return inner_.start_brief(name, deadline, std::move(next));
-  });
+  return look<oss::ObjectBrief>(key, std::move(done),
+                                [=, this](const std::string& name, auto next) {
+                                  return inner_.start_brief(name, deadline, std::move(next));
+                                });
 }
 
 Transfer NamesOverlay::start_get_symlink(std::string_view key, Deadline deadline,
                                          Callback<oss::Symlink> done) {
-  return look<oss::Symlink>(key, std::move(done), [&](const std::string& name, auto next) {
+  return look<oss::Symlink>(key, std::move(done), [=, this](const std::string& name, auto next) {
     return inner_.start_get_symlink(name, deadline, std::move(next));
   });
 }
@@ -180,6 +181,29 @@ Transfer NamesOverlay::start_get(std::string_view key, std::string_view etag, By
       [=, this, &sink, etag = std::string(etag)](const std::string& name, Callback<void> next) {
         return inner_.start_get(name, etag, range, sink, deadline, std::move(next));
       });
+}
+
+Transfer NamesOverlay::start_get_acl(std::string_view key, Deadline deadline,
+                                     Callback<std::string> done) {
+  return where_it_is<std::string>(key, std::move(done),
+                                  [=, this](const std::string& name, auto next) {
+                                    return inner_.start_get_acl(name, deadline, std::move(next));
+                                  });
+}
+
+Transfer NamesOverlay::start_get_tagging(std::string_view key, Deadline deadline,
+                                         Callback<std::string> done) {
+  return where_it_is<std::string>(
+      key, std::move(done), [=, this](const std::string& name, auto next) {
+        return inner_.start_get_tagging(name, deadline, std::move(next));
+      });
+}
+
+Transfer NamesOverlay::start_restore(std::string_view key, const oss::RestoreRequest& request,
+                                     Deadline deadline, Callback<void> done) {
+  return where_it_is<void>(key, std::move(done), [=, this](const std::string& name, auto next) {
+    return inner_.start_restore(name, request, deadline, std::move(next));
+  });
 }
 
 // --- writing ---

@@ -58,6 +58,12 @@ class NamesOverlay final : public oss::ObjectStore {
                              Callback<oss::Written> done) override;
   Transfer start_get_symlink(std::string_view key, Deadline deadline,
                              Callback<oss::Symlink> done) override;
+  Transfer start_get_acl(std::string_view key, Deadline deadline,
+                         Callback<std::string> done) override;
+  Transfer start_get_tagging(std::string_view key, Deadline deadline,
+                             Callback<std::string> done) override;
+  Transfer start_restore(std::string_view key, const oss::RestoreRequest& request,
+                         Deadline deadline, Callback<void> done) override;
 
  private:
   template <class T>

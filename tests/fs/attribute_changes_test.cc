@@ -72,6 +72,7 @@ TEST_F(AttributeChanges, BeforeCloseRideAlong) {
 // As tar and cp -p do when they close first.
 TEST_F(AttributeChanges, SeveralAfterCloseAreOneCopy) {
   const InodeNumber inode = file();
+  const auto heads = faulty_.started(Operation::kHead);
   change(inode, {.mode = 0640});
   change(inode, {.uid = 3, .gid = 4});
   change(inode, {.atime = kMtime, .mtime = kMtime});
@@ -85,7 +86,7 @@ TEST_F(AttributeChanges, SeveralAfterCloseAreOneCopy) {
   EXPECT_EQ(stored(key_, "mtime"), "1700000000.000000005");
   EXPECT_TRUE(folder_->pending().empty());
   EXPECT_EQ(store_.content(key_), "text");
-  EXPECT_EQ(faulty_.started(Operation::kHead), 0U);  // nothing more than that copy
+  EXPECT_EQ(faulty_.started(Operation::kHead), heads);  // nothing more than that copy
 }
 
 // As rsync does: a temporary name, attributes, the final name.
@@ -205,8 +206,7 @@ TEST_F(AttributeChanges, OfARemovedDirectoryDoNotBringItBack) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
   change(directory, {.mode = 0751});
   ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
-  while (scheduler_.run_next()) {
-  }
+  ASSERT_TRUE(drain());
   EXPECT_TRUE(store_.keys().empty());
 }
 

@@ -159,6 +159,7 @@ TEST_F(CopyRange, SurvivesWhatThisMountDoesToTheSource) {
     if (lookup("source")) {
       ASSERT_TRUE(folder_->unlink(context(), kRoot, "source"));
     }
+    ASSERT_TRUE(drain());
   }
 }
 

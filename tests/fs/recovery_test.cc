@@ -258,6 +258,7 @@ TEST_F(BackgroundCommit, ADirectoryThatIsRenamedTakesItsFilesAlong) {
   ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
   kill_and_begin();
   resume();
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.content("users/alice/b/f"), "precious");
   EXPECT_FALSE(store_.content("users/alice/a/f"));
 }

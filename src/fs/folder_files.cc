@@ -135,6 +135,23 @@ Result<std::size_t> Folder::write(const Context&, HandleNumber number,
   return bytes.size();
 }
 
+/// Back-pressure: the scarcer the room for what is not in OSS yet, the slower its writers, down to
+/// what goes up meanwhile. Full is full: the next write says so.
+void Folder::pace(Callback<void> done) {
+  constexpr std::chrono::milliseconds kPauseMax{250};
+  const auto pause =
+      std::chrono::duration_cast<std::chrono::milliseconds>(area_->pressure() * kPauseMax);
+  if (pause.count() == 0) {
+    done({});
+    return;
+  }
+  auto timer = std::make_shared<Transfer>();
+  *timer = surroundings_.scheduler.after(pause, [timer, done = std::move(done)]() mutable {
+    done({});
+    timer.reset();
+  });
+}
+
 /// Within one file, or from one whose object may go any moment, the kernel reads and writes itself.
 Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber from, ByteRange range,
                                          HandleNumber to, std::uint64_t to_offset) {

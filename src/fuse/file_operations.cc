@@ -135,9 +135,14 @@ Result<std::size_t> write_now(fs::FileSystem& fs, const Context& context, InodeN
   return fs.write(context, handle, bytes, offset);
 }
 
-const auto kAnswerWritten = [](Call& call, std::size_t size_bytes) {
-  std::move(call.reply()).written(size_bytes);
-};
+/// The answer waits while room gets scarce; no thread waits with it.
+void answer_written(Call call, Result<std::size_t>& result) {
+  if (!result) return call.fail(result.error());
+  fs::FileSystem& fs = call.driver().file_system();
+  fs.pace([call = std::move(call), size_bytes = *result](const Result<void>&) mutable {
+    std::move(call.reply()).written(size_bytes);
+  });
+}
 
 // Not carry_out(): the bytes lie in the receiver's buffer, and are copied only if they must leave
 // it.
@@ -151,13 +156,13 @@ void write(fuse_req_t request, fuse_ino_t inode, const char* data, std::size_t s
   const bool kill = current_kills_set_id();
   auto result = write_now(driver.file_system(), call.context(Wait::kNever), call.inode(), handle,
                           bytes, position, kill);
-  if (!would_wait(result)) return finish<std::size_t>(call, result, kAnswerWritten);
+  if (!would_wait(result)) return answer_written(std::move(call), result);
   call.make_interruptible();
   driver.hand_over([call = std::move(call), &fs = driver.file_system(), handle, position, kill,
                     copy = std::vector(bytes.begin(), bytes.end())]() mutable {
     auto waited =
         write_now(fs, call.context(Wait::kAllowed), call.inode(), handle, copy, position, kill);
-    finish<std::size_t>(call, waited, kAnswerWritten);
+    answer_written(std::move(call), waited);
   });
 }
 

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,6 +26,7 @@ Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& opt
     return fail(std::move(made.error()), "staging area");
   std::unique_ptr<StagingArea> area(new StagingArea(options));
   if (auto probe = area->create(); !probe) return fail(std::move(probe.error()), "staging area");
+  area->look_at_disk();
   return area;
 }
 
@@ -59,11 +61,31 @@ Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>&
   return swept;
 }
 
+/// The budget, or less when the disk has less: an eighth of a small one, 16 MiB of a large one, are
+/// the journal's. Others write there too, so this is looked at again and again.
+void StagingArea::look_at_disk() {
+  constexpr std::uint64_t kForTheJournalMax = std::uint64_t{16} << 20;
+  struct statvfs disk {};
+  if (statvfs(options_.directory.c_str(), &disk) != 0) return;
+  const std::uint64_t size = std::uint64_t{disk.f_blocks} * disk.f_frsize;
+  const std::uint64_t kept = std::min(kForTheJournalMax, size / 8);
+  const std::uint64_t has = used_ + std::uint64_t{disk.f_bavail} * disk.f_frsize;
+  const std::uint64_t room = has > kept ? has - kept : 0;
+  limit_ = options_.budget_bytes == 0 ? room : std::min(room, options_.budget_bytes);
+}
+
 Result<void> StagingArea::has_room(std::uint64_t bytes) const {
-  const std::uint64_t budget = options_.budget_bytes;
-  if (budget == 0 || (bytes <= budget && used_ <= budget - bytes)) return {};
+  const std::uint64_t limit = limit_;
+  if (bytes <= limit && used_ <= limit - bytes) return {};
   return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(used_) +
-                                  " that are not in OSS yet, its budget is " + human_bytes(budget));
+                                  " that are not in OSS yet, and has room for " +
+                                  human_bytes(limit));
+}
+
+double StagingArea::pressure() const {
+  const double part =
+      static_cast<double>(used_) / static_cast<double>(std::max<std::uint64_t>(1, limit_));
+  return std::clamp((part - 0.9) * 10, 0.0, 1.0);
 }
 
 StagedFile::~StagedFile() {
@@ -80,11 +102,14 @@ void StagedFile::charge() {
 }
 
 /// So that a full disk shows before a byte is accepted. A growing file gets steps ahead of it, a
-/// small one only what it needs.
+/// small one, and one on a disk that is nearly full, only what it needs.
 Result<void> StagedFile::reserve(ByteRange range) {
   if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
-  const std::uint64_t length =
-      range.offset < kReserveStep ? range.length : std::max(range.length, kReserveStep);
+  area_.look_at_disk();
+  std::uint64_t length = range.length;
+  if (range.offset >= kReserveStep && area_.has_room(kReserveStep))
+    length = std::max(length, kReserveStep);
+  if (auto room = area_.has_room(length); !room) return room;
   if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
                 static_cast<off_t>(length)) != 0) {
     if (errno == EOPNOTSUPP)
@@ -98,7 +123,6 @@ Result<void> StagedFile::reserve(ByteRange range) {
 }
 
 Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
-  if (auto room = area_.has_room(bytes.size()); !room) return room;
   if (auto ready = reserve({offset, bytes.size()}); !ready) return ready;
   return pwrite_full(fd_.get(), bytes, offset);
 }
@@ -111,6 +135,7 @@ Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset)
 }
 
 Result<void> StagedFile::allocate(ByteRange range) {
+  area_.look_at_disk();
   if (auto room = area_.has_room(range.length); !room) return room;
   if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
                 static_cast<off_t>(range.length)) != 0 &&

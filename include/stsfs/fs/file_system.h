@@ -170,6 +170,9 @@ class FileSystem {
                     Callback<std::span<const std::byte>> done) = 0;
   virtual Result<std::size_t> write(const Context&, HandleNumber handle,
                                     std::span<const std::byte> bytes, std::uint64_t offset) = 0;
+  /// `done` when who has just written may go on: at once while there is room, later when it gets
+  /// scarce, after a bounded time in any case.
+  virtual void pace(Callback<void> done) { done({}); }
   /// The bytes `from` of one file become those at `to_offset` of another, as copy_file_range(2).
   /// Returns how many. kNotSupported when the caller must read and write them itself.
   virtual Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,

@@ -60,8 +60,9 @@ class StagedFile {
 };
 
 struct StagingOptions {
-  std::string directory;           ///< Made 0700 if it is not there.
-  std::uint64_t budget_bytes = 0;  ///< 0: what the disk has.
+  std::string directory;  ///< Made 0700 if it is not there.
+  /// 0: what the disk has, less some for the journal, which must be able to grow to the end.
+  std::uint64_t budget_bytes = 0;
 };
 
 /// Where staged files live.
@@ -78,15 +79,19 @@ class StagingArea {
   Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
 
   std::uint64_t used_bytes() const { return used_; }
+  /// How near the budget, or the end of the disk, is: 0 up to nine tenths of it, 1 when it is full.
+  double pressure() const;
 
  private:
   friend class StagedFile;
   StagingArea(StagingOptions options) : options_(std::move(options)) {}
   Result<void> has_room(std::uint64_t bytes) const;
+  void look_at_disk();
   std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
 
   const StagingOptions options_;
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> limit_{UINT64_MAX};  // of `used_`: the budget, or what the disk has
 };
 
 }  // namespace stsfs::staging

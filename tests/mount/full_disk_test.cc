@@ -1,0 +1,91 @@
+// The state directory on a filesystem of a few MiB. Statements of stsfs(7) stand above the tests
+// that hold them.
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "mount/cloud.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+class FullDisk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "only root mounts a tmpfs";
+    mkdir(state_.c_str(), 0700);
+    ASSERT_EQ(::mount("tmpfs", state_.c_str(), "tmpfs", 0, "size=8m,mode=0700"), 0)
+        << std::strerror(errno);
+  }
+  void TearDown() override {
+    if (user_.is_mounted()) user_.umount();
+    umount2(state_.c_str(), MNT_DETACH);
+  }
+  void fault(const std::string& method, const std::string& json) const {
+    run({"curl", "-sf", "-X", method, "-d", json, cloud_.admin_endpoint() + "/faults"});
+  }
+  /// The error of the first call that failed, or 0 when the file is closed.
+  int store(const std::string& name, const std::string& text) const {
+    UniqueFd fd(::open((user_ / name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!fd) return errno;
+    for (std::size_t at = 0; at < text.size();) {
+      const ssize_t done = write(fd.get(), text.data() + at, text.size() - at);
+      if (done < 0) return errno;
+      at += static_cast<std::size_t>(done);
+    }
+    return ::close(fd.release()) == 0 ? 0 : errno;
+  }
+  std::string load(const std::string& name) const { return run({"cat", user_ / name}).said; }
+
+  Cloud cloud_;
+  MountedUser user_{cloud_, "small", "", false};
+  const std::string state_ = user_.outside("STATE");
+};
+
+// "A write for which the local disk has no room fails with ENOSPC; what was acknowledged before is
+// kept, and goes on when there is room again."
+TEST_F(FullDisk, KeepsWhatItAcknowledgedAndSaysWhenItIsFull) {
+  ASSERT_EQ(user_.mount("commit=background").code, 0);
+  fault("POST", R"({"operation":"PutObject","status":503,"code":"ServiceUnavailable"})");
+  std::map<std::string, std::string> acknowledged;
+  int error = 0;
+  for (int i = 0; i < 200 && error == 0; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    const std::string text = random_hex(50'000);
+    error = store(name, text);
+    if (error == 0) acknowledged[name] = text;
+  }
+  EXPECT_EQ(error, ENOSPC);
+  EXPECT_GT(acknowledged.size(), 40U);  // some 6 MiB
+  for (const auto& [name, text] : acknowledged) EXPECT_TRUE(load(name) == text) << name;
+  user_.kill_daemon();
+  umount2(user_.path().c_str(), MNT_DETACH);
+  ASSERT_EQ(user_.mount("commit=background").code, 0);  // the journal still has room
+  EXPECT_EQ(user_.status("/pending/files"), std::to_string(acknowledged.size()));
+  fault("DELETE", "");
+  ASSERT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+  for (const auto& [name, text] : acknowledged) EXPECT_TRUE(load(name) == text) << name;
+  EXPECT_EQ(store("again", std::string(1'000'000, 'x')), 0);
+}
+
+TEST_F(FullDisk, AFileThatIsLargerThanItFailsAndHarmsNoOther) {
+  ASSERT_EQ(user_.mount().code, 0);
+  ASSERT_EQ(store("before", "kept"), 0);
+  EXPECT_EQ(store("large", std::string(20'000'000, 'x')), ENOSPC);
+  EXPECT_EQ(store("after", std::string(2'000'000, 'y')), 0);
+  EXPECT_EQ(load("before"), "kept");
+  EXPECT_EQ(user_.umount().code, 0);
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

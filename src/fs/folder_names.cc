@@ -240,7 +240,8 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
   bool has_marker = false;
   {
     MutexLock lock(tree_.mutex);
-    if (!inode->in_store) return {};
+    // An object whose answer was lost may be there, of a version that nobody told us.
+    if (!inode->in_store && !(content && content->may_be_in_store())) return {};
     etag = inode->etag;
     is_open = inode->opens > 0 && content;
     const InodePointer parent = tree_.find(inode->parent);

@@ -15,6 +15,13 @@ Result<void> Folder::recover() {
   auto uploads = journal_->uploads();
   if (!uploads) return fail(std::move(uploads.error()));
   abandoned_ = std::move(*uploads);
+  // A file that was removed leaves two notes for a moment: that it was written, and that it is
+  // gone.
+  std::erase_if(*entries, [&](const auto& entry) {
+    if (entry.base_etag.empty() || !removals_.hides(entry.base_key, entry.base_etag)) return false;
+    journal_->erase(entry.id, [](Result<void>) {});
+    return true;
+  });
   std::set<std::string, std::less<>> known;
   for (const auto& entry : *entries) known.insert(entry.staged_name);
   auto swept = area_->sweep(known);

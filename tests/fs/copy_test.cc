@@ -1,6 +1,9 @@
 // copy_file_range: what is copied on the server, and what becomes of it when the source does not
 // hold still.
 
+#include <functional>
+#include <map>
+
 #include "folder_fixture.h"
 
 #include "stsfs/oss/object_store.h"
@@ -119,47 +122,42 @@ TEST_F(CopyRange, AChangedSourceGivesItsChangesAlong) {
 }
 
 TEST_F(CopyRange, SurvivesWhatThisMountDoesToTheSource) {
-  const auto inode_of = [&](const char* name) { return lookup(name)->attributes.inode; };
-  const std::map<std::string, std::function<void()>> changes{
-      {"remove", [&] { ASSERT_TRUE(folder_->unlink(context(), kRoot, "source")); }},
-      {"rename",
-       [&] {
-         ASSERT_TRUE(
-             folder_->rename(context(), kRoot, "source", kRoot, "moved", RenameMode::kReplace));
-       }},
+  using Change = std::function<void(const std::string&)>;
+  const auto rename = [&](const std::string& from, const std::string& to) {
+    ASSERT_TRUE(folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kReplace));
+  };
+  const std::map<std::string, Change> changes{
+      {"remove", [&](auto& name) { ASSERT_TRUE(folder_->unlink(context(), kRoot, name)); }},
+      {"rename", [&](auto& name) { rename(name, "moved"); }},
       {"replace",
-       [&] {
+       [&](auto& name) {
          ASSERT_TRUE(write_file(kRoot, "other", "other"));
-         ASSERT_TRUE(
-             folder_->rename(context(), kRoot, "other", kRoot, "source", RenameMode::kReplace));
+         rename("other", name);
        }},
       {"rewrite",
-       [&] {
-         const auto opened = folder_->open(context(), inode_of("source"), O_WRONLY | O_TRUNC);
-         ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("new"), 0));
-         ASSERT_TRUE(flush(opened->handle));
-         folder_->release(opened->handle);
+       [&](auto& name) {
+         const HandleNumber source = open(name, O_WRONLY | O_TRUNC);
+         ASSERT_TRUE(folder_->write(context(), source, as_bytes("new"), 0));
+         ASSERT_TRUE(flush(source));
+         folder_->release(source);
        }},
-      {"patch", [&] {
-         const HandleNumber source = open("source", O_RDWR);
+      {"patch", [&](auto& name) {
+         const HandleNumber source = open(name, O_RDWR);
          ASSERT_TRUE(folder_->write(context(), source, as_bytes("patched"), kMiB));
          ASSERT_TRUE(flush(source));
          folder_->release(source);
        }}};
-  for (const auto& [name, change] : changes) {
-    SCOPED_TRACE(name);
-    store_.put("users/alice/source", source_);
-    folder_->refresh();
-    const HandleNumber target = copied("source", "target-" + name);
-    change();
+  for (const auto& [kind, change] : changes) store_.put("users/alice/" + kind, source_);
+  for (const auto& [kind, change] : changes) {
+    SCOPED_TRACE(kind);
+    const HandleNumber target = copied(kind, "target-" + kind);
+    change(kind);
     const auto closed = flush(target);
     EXPECT_TRUE(closed) << closed.error().message;
     folder_->release(target);
-    EXPECT_TRUE(store_.content("users/alice/target-" + name) == source_);
-    if (lookup("source")) {
-      ASSERT_TRUE(folder_->unlink(context(), kRoot, "source"));
-    }
-    ASSERT_TRUE(drain());
+    EXPECT_TRUE(store_.content("users/alice/target-" + kind) == source_);
+    ASSERT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+    EXPECT_FALSE(store_.content("users/alice/" + kind) == source_);
   }
 }
 

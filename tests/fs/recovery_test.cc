@@ -4,6 +4,7 @@
 #include "folder_fixture.h"
 
 #include "stsfs/oss/retrying_store.h"
+#include "stsfs/staging/name_journal.h"
 
 namespace stsfs::fs {
 namespace {
@@ -104,8 +105,44 @@ TEST_F(Recovery, AFileThatWasRemovedStaysRemoved) {
   ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
   kill_and_begin();
   network_back();
-  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
   resume();
+  EXPECT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Recovery, OfTheTwoNotesOfAFileThatWasRemovedTheLaterCounts) {
+  store_.put(key_, "before");
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("after"), 0));
+  faulty_.fail({.operation = Operation::kPut, .count = Calls::kAll}, Error{Errc::kUnavailable, ""});
+  ASSERT_FALSE(flush(opened->handle));
+  folder_->stop();
+  folder_.reset();
+  {
+    auto journal =
+        staging::Journal::open({.file = options_.staging_directory + "/journal.db"}).value();
+    auto names = staging::NameJournal::open(*journal).value();
+    names->add({.id = names->next_id(),
+                .key = key_,
+                .etag = store_.meta(key_)->etag,
+                .removed_at = clock_.wall()},
+               [](Result<void> added) { EXPECT_TRUE(added); });
+  }
+  faulty_.heal();
+  begin();
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  resume();
+  EXPECT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Recovery, AnObjectWhoseAnswerWasLostGoesWithItsFile) {
+  faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kTimedOut, "no answer"});
+  ASSERT_FALSE(write_file(kRoot, "f", "precious"));
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  EXPECT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
   EXPECT_TRUE(store_.keys().empty());
 }
 

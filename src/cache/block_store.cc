@@ -177,9 +177,7 @@ Result<void> BlockStore::prepare() {
   if (statvfs(options_.directory.c_str(), &disk) != 0) return fail_errno("ask for its space");
   reserve_bytes_ = options_.reserve_bytes.value_or(
       std::min<std::uint64_t>(kReserveMax, disk.f_blocks * disk.f_frsize / 20));
-  if (auto mapped = map_ledger(); !mapped) return mapped;
-  make_room(options_.size_max_bytes);  // also counts what is here, and sweeps
-  return {};
+  return map_ledger();
 }
 
 Result<void> BlockStore::map_ledger() {
@@ -268,7 +266,10 @@ void BlockStore::write(const BlockId& id, const BlockFacts& facts,
     return;
   }
   if ((ledger_->used_bytes += size) > options_.size_max_bytes) {
-    make_room(options_.size_max_bytes / 8 * 7);
+    {
+      MutexLock lock(evicting_);
+      evict(options_.size_max_bytes / 8 * 7);
+    }
     ledger_->used_bytes += size;  // it was not among the files that were counted
   }
   if (write_file(path_of(id), *head, block)) {
@@ -326,9 +327,9 @@ void BlockStore::give_way() {
   evict(ledger_->used_bytes / 8 * 7);
 }
 
-void BlockStore::make_room(std::uint64_t aim_bytes) {
+void BlockStore::tidy() {
   MutexLock lock(evicting_);
-  evict(aim_bytes);
+  evict(options_.size_max_bytes);
 }
 
 /// The least recently used go until no more than `aim_bytes` are left.

@@ -193,7 +193,9 @@ CachingStore::CachingStore(oss::ObjectStore& inner, Scheduler& scheduler, BlockS
     : inner_(inner),
       scheduler_(scheduler),
       folder_(std::move(folder)),
-      disk_(std::make_unique<Disk>(blocks)) {}
+      disk_(std::make_unique<Disk>(blocks)) {
+  (void)disk_->threads.run([this] { disk_->blocks.tidy(); });
+}
 
 CachingStore::~CachingStore() = default;
 

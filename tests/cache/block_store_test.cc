@@ -48,7 +48,9 @@ class BlockStoreTest : public ::testing::Test {
   std::unique_ptr<BlockStore> open(std::uint64_t size_max = 64 * kMiB) {
     auto store = BlockStore::open({.directory = place(), .size_max_bytes = size_max}, clock_);
     EXPECT_TRUE(store) << store.error().message;
-    return store ? std::move(*store) : nullptr;
+    if (!store) return nullptr;
+    (*store)->tidy();
+    return std::move(*store);
   }
   std::string place() const { return directory_ / "cache"; }
 

@@ -55,6 +55,8 @@ class BlockStore {
     std::optional<std::uint64_t> reserve_bytes;
   };
 
+  /// Does not look at what is there: that is for `tidy`.
+  ///
   /// Errors: kDenied when the directory is another user's or open to others; others when it cannot
   /// be made or used.
   static Result<std::unique_ptr<BlockStore>> open(const Options& options, const Clock& clock);
@@ -71,6 +73,9 @@ class BlockStore {
   /// Keeps it, unless it is here already, the disk is full, or it could not be written.
   void write(const BlockId& id, const BlockFacts& facts, std::span<const std::byte> block);
   void drop(const BlockId& id);
+  /// Counts what is here, sweeps what a killed process left, and makes room where it is too much:
+  /// once, soon after opening. Looks at every file, which may take long.
+  void tidy() STSFS_EXCLUDES(evicting_);
 
   struct Figures {
     std::uint64_t used_bytes = 0;  ///< Of all that share the directory.
@@ -95,7 +100,6 @@ class BlockStore {
   bool write_file(const std::string& path, std::span<const std::byte> head,
                   std::span<const std::byte> block);
   void give_way() STSFS_EXCLUDES(evicting_);
-  void make_room(std::uint64_t aim_bytes) STSFS_EXCLUDES(evicting_);
   void evict(std::uint64_t aim_bytes) STSFS_REQUIRES(evicting_);
   std::vector<Entry> take_stock() const;
   void note_use(int fd) const;

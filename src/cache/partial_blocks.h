@@ -27,7 +27,7 @@ class BlockBuffers {
   void give_back(Buffer buffer) STSFS_EXCLUDES(mutex_);
 
  private:
-  static constexpr std::size_t kKept = 8;
+  static constexpr std::size_t kKept = 32;
   Mutex mutex_;  // a leaf
   std::vector<Buffer> free_ STSFS_GUARDED_BY(mutex_);
 };

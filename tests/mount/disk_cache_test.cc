@@ -82,6 +82,23 @@ TEST_F(DiskCache, WhatWasReadOnceIsNotFetchedAgain) {
   EXPECT_NE(user_.status("/disk_cache/hits"), "0");
 }
 
+// "mounts may share it"
+TEST_F(DiskCache, TwoMountsOfOneUserShareIt) {
+  const std::string second = user_.outside("second");
+  mkdir(second.c_str(), 0700);
+  const Outcome mounted =
+      user_.stsfs({"mount", cloud_.vending_url(), second, "-o", "state=second,cache_size=64M"});
+  ASSERT_EQ(mounted.code, 0) << mounted.said;
+  fill();  // by the first, while the second is there
+  std::ifstream in(second + "/large", std::ios::binary);
+  EXPECT_TRUE(std::string(std::istreambuf_iterator<char>(in), {}) == large_);
+  in.close();
+  const Outcome status = user_.stsfs({"status", "--json", second});
+  EXPECT_NE(status.said.find("\"GetObject\":{\"failed\":0,\"started\":0}"), std::string::npos)
+      << status.said;
+  EXPECT_EQ(user_.stsfs({"umount", second}).code, 0);
+}
+
 TEST_F(DiskCache, WhatAnotherClientChangedIsFetched) {
   fill();
   const std::string theirs = bytes(5'000'001);

@@ -1,6 +1,7 @@
 """Filesystems over one simulated OSS, side by side. Called by scripts/bench.sh, which says how."""
 
 import argparse
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -109,18 +110,18 @@ class Bench:
 
     # --- one workload on one filesystem ---
 
-    def stage(self, server, name):
+    def stage(self, server, name, sizes):
+        """A prefix and a scratch directory that nobody used before."""
         self.played += 1
         scratch = self.memory / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
-        return scratch, f"{name}{self.played}"
+        return workloads.Stage(server, f"{name}{self.played}", sizes, self.memory / "sources", scratch)
 
     def play(self, player, profile, name, sizes):
-        scratch, prefix = self.stage(player.server, name)
+        stage = self.stage(player.server, name, sizes)
         player.server.set_profile(0, 0)
-        player.server.make_folder(prefix)
-        stage = workloads.Stage(player.server, prefix, sizes, self.memory / "sources", scratch)
+        player.server.make_folder(stage.prefix)
         steps = workloads.WORKLOADS[name](stage)
         mounted = None
         try:
@@ -131,7 +132,7 @@ class Bench:
                     if step.remount and mounted:
                         mounted.end()
                         mounted = None
-                    mounted = mounted or player.mount(prefix)
+                    mounted = mounted or player.mount(stage.prefix)
                     self.measure(player, mounted, profile, step)
                 except (Failed, OSError) as failure:
                     for lost in steps[number:]:
@@ -141,7 +142,7 @@ class Bench:
             if mounted:
                 mounted.end()
             player.server.set_profile(0, 0)
-            player.server.remove(prefix)
+            player.server.remove(stage.prefix)
 
     def cool(self, player):
         player.forget()
@@ -172,7 +173,7 @@ class Bench:
             processes.in_a_child(lambda: step.after(mounted.point), self.options.limit)
         self.add(row)
         if step.writes and not player.stored_at_close:
-            self.add(report.dataclasses.replace(row, workload=f"{step.row}:seen", value=value_of(step, seen), seconds=seen))
+            self.add(dataclasses.replace(row, workload=f"{step.row}:seen", value=value_of(step, seen), seconds=seen))
 
     def last_change(self, server, began):
         """Waits until the server has been asked nothing for a while; the seconds from `began` to the last change."""
@@ -192,8 +193,7 @@ class Bench:
         if name not in ("seqread", "seqwrite") or not self.wants("curl"):
             return
         size = sizes.large
-        scratch, prefix = self.stage(simulator, name)
-        stage = workloads.Stage(simulator, prefix, sizes, self.memory / "sources", scratch)
+        stage = self.stage(simulator, name, sizes)
         for connections in (1, 8):
             simulator.set_profile(0, 0)
             parts = [stage.file(f"part{number}", size // connections) for number in range(connections)]
@@ -205,21 +205,21 @@ class Bench:
             try:
                 began = time.monotonic()
                 if name == "seqread":
-                    ceilings.get(simulator, f"{prefix}/large", size, connections)
+                    ceilings.get(simulator, f"{stage.prefix}/large", size, connections)
                     written = {}
                 else:
-                    written = ceilings.put(simulator, prefix, parts)
+                    written = ceilings.put(simulator, stage.prefix, parts)
                 row.seconds = time.monotonic() - began
                 row.kinds, row.bytes_up, row.bytes_down = simulator.counts()
                 for key, part in written.items():
                     if problem := simulator.differs(key, part):
                         raise Failed(problem)
                 row.value = size / 1e6 / row.seconds
-            except (Failed, OSError, ceilings.subprocess.TimeoutExpired) as failure:
+            except (Failed, OSError) as failure:
                 row.why = str(failure)
             self.add(row)
             simulator.set_profile(0, 0)
-            simulator.remove(prefix)
+            simulator.remove(stage.prefix)
 
     def add(self, row):
         self.rows.append(row)

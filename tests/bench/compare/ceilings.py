@@ -14,9 +14,14 @@ def _curl(server, method, key, *words):
 
 def _at_once(commands):
     """Their outputs."""
-    begun = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-             for command in commands]
-    out = [process.communicate(timeout=_LIMIT) for process in begun]
+    begun = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for command in commands]
+    try:
+        out = [process.communicate(timeout=_LIMIT) for process in begun]
+    except subprocess.TimeoutExpired:
+        raise Failed(f"more than {_LIMIT} s") from None
+    finally:
+        for process in begun:
+            process.kill()  # no-op for those that have ended
     for process, (_, said) in zip(begun, out):
         if process.returncode != 0:
             raise Failed(said.decode(errors="replace").strip() or f"curl: exit status {process.returncode}")

@@ -8,7 +8,7 @@ packages=(
   g++ cmake ninja-build pkg-config ccache git
   libfuse3-dev libcurl4-openssl-dev libssl-dev libpugixml-dev libexpected-dev libspdlog-dev libfmt-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libisal-dev
-  libmicrohttpd-dev libgnutls28-dev libsodium-dev libpq-dev libsystemd-dev
+  libkeyutils-dev libmicrohttpd-dev libgnutls28-dev libsodium-dev libpq-dev libsystemd-dev
   # to mount
   fuse3 ca-certificates
   # to test the vending server: its other database, a browser

@@ -98,6 +98,25 @@ bool MemberReader::boolean(const char* name) {
   return member->is_boolean() && member->get<bool>();
 }
 
+std::vector<std::string> MemberReader::texts(const char* name, std::size_t count_max,
+                                             std::size_t size_max_bytes) {
+  const nlohmann::json* member = find(name, false);
+  std::vector<std::string> out;
+  if (member == nullptr) return out;
+  if (!member->is_array() || member->size() > count_max) {
+    complain(name, "is no list, or too long");
+    return out;
+  }
+  for (const nlohmann::json& entry : *member) {
+    const auto* text = entry.get_ptr<const std::string*>();
+    if (text == nullptr || text->size() > size_max_bytes)
+      complain(name, "has an entry that is no text, or too long");
+    else
+      out.push_back(*text);
+  }
+  return out;
+}
+
 std::uint64_t MemberReader::number(const char* name) {
   const nlohmann::json* member = find(name, false);
   if (member == nullptr) return 0;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -28,6 +29,9 @@ class MemberReader {
   std::optional<WallTime> time(const char* name, bool required = false);
   bool boolean(const char* name);
   std::uint64_t number(const char* name);
+  /// A list of texts; what is none in it is a complaint.
+  std::vector<std::string> texts(const char* name, std::size_t count_max,
+                                 std::size_t size_max_bytes);
   bool has(const char* name) const;
 
   void complain(const char* name, const char* what);

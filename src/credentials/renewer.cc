@@ -1,6 +1,7 @@
 #include "stsfs/credentials/renewer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -48,6 +49,7 @@ class ThreadedRenewer final : public Renewer {
         schedule_(options, clock) {}
 
   ~ThreadedRenewer() override {
+    source_->watch({});
     interrupt_.raise();
     MutexLock lock(mutex_);
     stopping_ = true;
@@ -60,6 +62,7 @@ class ThreadedRenewer final : public Renewer {
     return accept(std::move(*grant));
   }
   void run() {
+    source_->watch([this] { renew_now(); });
     thread_ = std::jthread([this] {
       while (auto job = next_job()) work(*job);
     });
@@ -99,6 +102,7 @@ class ThreadedRenewer final : public Renewer {
   const std::unique_ptr<Source> source_;
   const Clock& clock_;
   Interrupt interrupt_;
+  std::atomic<std::uint64_t> replays_{0};
   WaitingDesk desk_;
 
   mutable Mutex mutex_;  // before the desk's; no other lock and no network while it is held
@@ -106,6 +110,7 @@ class ThreadedRenewer final : public Renewer {
   ServerClock server_clock_ STSFS_GUARDED_BY(mutex_);
   Schedule schedule_ STSFS_GUARDED_BY(mutex_);
   CredentialSnapshot snapshot_ STSFS_GUARDED_BY(mutex_);
+  std::string identity_ STSFS_GUARDED_BY(mutex_);
   std::optional<Folder> first_folder_ STSFS_GUARDED_BY(mutex_);
   std::optional<Folder> untold_folder_ STSFS_GUARDED_BY(mutex_);
   std::function<void(const Folder&)> listener_ STSFS_GUARDED_BY(mutex_);
@@ -138,7 +143,13 @@ Result<CredentialSnapshot> ThreadedRenewer::current() {
 }
 
 Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline deadline,
-                                  Callback<CredentialSnapshot> done) {
+                                  Callback<CredentialSnapshot> asked) {
+  const bool is_replay = !access_key_id.empty();
+  Callback<CredentialSnapshot> done =
+      [this, is_replay, asked = std::move(asked)](Result<CredentialSnapshot> next) mutable {
+        if (next && is_replay) ++replays_;
+        asked(std::move(next));
+      };
   std::optional<Result<CredentialSnapshot>> at_once;
   {
     MutexLock lock(mutex_);
@@ -252,6 +263,7 @@ Result<void> ThreadedRenewer::accept(Grant grant) {
   else
     schedule_.arrived(std::nullopt);
   snapshot_ = std::make_shared<const Credential>(std::move(grant.credential));
+  identity_ = std::move(grant.identity);
   last_error_.reset();
   ++counts_.renewals;
   counts_.last_renewal = clock_.wall();
@@ -300,11 +312,13 @@ RenewalStatus ThreadedRenewer::status() const {
   MutexLock lock(mutex_);
   RenewalStatus status = counts_;
   status.source = source_->describe();
+  status.identity = identity_;
   status.access_key_id = snapshot_->access_key_id;
   status.expiration = snapshot_->expiration;
   if (const auto next = schedule_.next(false))
     status.next_renewal = clock_.wall() + (*next - clock_.steady());
   if (last_error_) status.last_error = last_error_->message;
+  status.replays = replays_;
   return status;
 }
 

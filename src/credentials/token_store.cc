@@ -4,12 +4,15 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 
 #include <nlohmann/json.hpp>
 
 #include "json_reader.h"
+#include "keyring.h"
 #include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
@@ -42,6 +45,8 @@ std::string canonical(const std::string& url) {
   auto normal = normalize_vending_url({.url = url, .insecure_http = true});
   return normal ? *normal : url;
 }
+
+std::string key_name(const std::string& url) { return "stsfs:" + canonical(url); }
 
 }  // namespace
 
@@ -85,33 +90,61 @@ std::string TokenStore::path_of(const std::string& url) const {
          hex_lower(std::span(hash).first(8)) + ".json";
 }
 
+Result<Secret> TokenStore::read(const std::string& url) const {
+  if (place_ == TokenPlace::kKeyring) return read_key(key_name(url));
+  return read_private_file(path_of(url));
+}
+
 Result<LoginToken> TokenStore::load(const std::string& url) const {
-  const std::string path = path_of(url);
-  const auto text = read_private_file(path);
+  const auto text = read(url);
+  const std::string remedy = "; remedy: stsfs login " + printable(canonical(url), 512);
   if (!text && text.error().code == Errc::kNotFound)
-    return fail(Errc::kCredential,
-                "not logged in; remedy: stsfs login " + printable(canonical(url), 512));
+    return fail(Errc::kCredential, "not logged in" + remedy);
   if (!text) return fail(text.error(), "login token");
   auto token = parse_token_file(text->reveal());
   if (!token)
-    return fail(Errc::kCredential, printable(path) + " is damaged (" + token.error().message +
-                                       "); remedy: stsfs login " + printable(canonical(url), 512));
+    return fail(Errc::kCredential, (place_ == TokenPlace::kKeyring ? "the token in the keyring"
+                                                                   : printable(path_of(url))) +
+                                       " is damaged (" + token.error().message + ")" + remedy);
   return token;
 }
 
 Result<void> TokenStore::save(const std::string& url, const LoginToken& token) const {
-  if (auto made = make_directories(directory_ + "/tokens", 0700); !made) return made;
   std::string text = write_token_file(canonical(url), token);
-  auto written = write_file_atomically(path_of(url), text, 0600);
+  Result<void> written;
+  if (place_ == TokenPlace::kKeyring) {
+    written = write_key(key_name(url), text);
+  } else {
+    written = make_directories(directory_ + "/tokens", 0700);
+    if (written) written = write_file_atomically(path_of(url), text, 0600);
+  }
   wipe(text);
   if (!written) return fail(std::move(written.error()), "login token");
   return {};
 }
 
 Result<void> TokenStore::erase(const std::string& url) const {
+  if (place_ == TokenPlace::kKeyring) return erase_key(key_name(url));
   const std::string path = path_of(url);
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + printable(path));
   return {};
+}
+
+std::vector<std::string> TokenStore::servers() const {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_ + "/tokens", error)) {
+    if (entry.path().extension() != ".json") continue;
+    const auto text = read_private_file(entry.path());
+    auto document = text ? parse_object(text->reveal(), kPrivateFileMaxBytes)
+                         : Result<nlohmann::json>(fail(text.error()));
+    if (!document) continue;
+    MemberReader reader(*document);
+    if (std::string url = reader.text("url", 2048); !url.empty()) out.push_back(std::move(url));
+    (void)reader.secret("token", kTokenMaxBytes);  // wiped, not left in the document
+  }
+  std::sort(out.begin(), out.end());
+  return out;
 }
 
 Result<TokenStore::Lock> TokenStore::lock(const std::string& url, const Clock& clock,

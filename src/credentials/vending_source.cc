@@ -21,8 +21,12 @@ bool is_due(const LoginToken& token, const Clock& clock) {
 
 class VendingSource final : public Source {
  public:
-  VendingSource(std::unique_ptr<VendingClient> client, TokenStore store, const Clock& clock)
-      : client_(std::move(client)), store_(std::move(store)), clock_(clock) {}
+  VendingSource(std::unique_ptr<VendingClient> client, TokenStore store, const Clock& clock,
+                UnattendedLogin login)
+      : client_(std::move(client)),
+        store_(std::move(store)),
+        clock_(clock),
+        login_(std::move(login)) {}
 
   std::string describe() const override {
     return "vending server " + printable(client_->url(), 512);
@@ -31,15 +35,16 @@ class VendingSource final : public Source {
   Result<Grant> fetch(const std::string& rejected_access_key_id, Deadline deadline,
                       Interrupt& interrupt) override {
     auto token = store_.load(client_->url());
-    if (!token) return fail(std::move(token.error()));
+    if (!token) return after_login(std::move(token.error()), deadline, interrupt);
     if (is_due(*token, clock_)) token = exchanged(std::move(*token), deadline, interrupt);
     if (!token) return fail(std::move(token.error()));
-    auto grant = client_->credentials(token->token, rejected_access_key_id, deadline, interrupt);
+    auto grant = with_token(*token, rejected_access_key_id, deadline, interrupt);
     if (grant || grant.error().code != Errc::kCredential) return grant;
     // Another process may have exchanged it, or the person logged in again, after we had read it.
     auto present = store_.load(client_->url());
-    if (!present || present->token == token->token) return grant;
-    return client_->credentials(present->token, rejected_access_key_id, deadline, interrupt);
+    if (!present || present->token == token->token)
+      return after_login(std::move(grant.error()), deadline, interrupt);
+    return with_token(*present, rejected_access_key_id, deadline, interrupt);
   }
 
  private:
@@ -63,16 +68,45 @@ class VendingSource final : public Source {
     return token;
   }
 
+  Result<Grant> with_token(const LoginToken& token, const std::string& rejected_access_key_id,
+                           Deadline deadline, Interrupt& interrupt) {
+    auto grant = client_->credentials(token.token, rejected_access_key_id, deadline, interrupt);
+    if (grant) grant->identity = token.username;
+    return grant;
+  }
+
+  /// Logs in by ourselves, if we can; else `why` is the reason.
+  Result<Grant> after_login(Error why, Deadline deadline, Interrupt& interrupt) {
+    if (!login_.password || why.code != Errc::kCredential) return fail(std::move(why));
+    auto password = login_.password(deadline, interrupt);
+    if (!password) return fail(std::move(password.error()), why.message + "; password");
+    // A server locks out who tries a wrong password over and over.
+    if (*password == refused_)
+      return fail(Errc::kCredential, why.message + "; the server refused the password");
+    auto token = client_->login(login_.username, *password, deadline, interrupt);
+    if (!token) {
+      if (token.error().code == Errc::kCredential) refused_ = std::move(*password);
+      return fail(std::move(token.error()), "logging in as " + printable(login_.username));
+    }
+    if (auto saved = store_.save(client_->url(), *token); !saved) return fail(saved.error());
+    log_info("credentials", "logged in at {} as {}", printable(client_->url(), 512),
+             printable(login_.username));
+    return with_token(*token, {}, deadline, interrupt);
+  }
+
   const std::unique_ptr<VendingClient> client_;
   const TokenStore store_;
   const Clock& clock_;
+  const UnattendedLogin login_;
+  Secret refused_;  // the last password that the server did not take
 };
 
 }  // namespace
 
 std::unique_ptr<Source> vending_source(std::unique_ptr<VendingClient> client, TokenStore store,
-                                       const Clock& clock) {
-  return std::make_unique<VendingSource>(std::move(client), std::move(store), clock);
+                                       const Clock& clock, UnattendedLogin login) {
+  return std::make_unique<VendingSource>(std::move(client), std::move(store), clock,
+                                         std::move(login));
 }
 
 }  // namespace stsfs::credentials

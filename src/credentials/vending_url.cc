@@ -3,6 +3,7 @@
 
 #include "stsfs/base/text.h"
 #include "stsfs/credentials/vending_client.h"
+#include "this_machine.h"
 
 namespace stsfs::credentials {
 namespace {
@@ -79,16 +80,16 @@ bool is_loopback_v4(std::string_view host) {
   });
 }
 
-bool is_loopback(const std::string& host) {
+}  // namespace
+
+bool is_this_machine(const std::string& host) {
   return host == "localhost" || host == "[::1]" || is_loopback_v4(host);
 }
-
-}  // namespace
 
 Result<std::string> normalize_vending_url(const VendingOptions& options) {
   auto url = split_url(options.url);
   if (!url) return fail(std::move(url.error()));
-  if (url->scheme == "http" && !is_loopback(url->host) && !options.insecure_http)
+  if (url->scheme == "http" && !is_this_machine(url->host) && !options.insecure_http)
     return fail(Errc::kInvalid,
                 "the vending URL is http:// to another machine, where everybody on the way reads "
                 "the password; remedy: use https:// (or, on a network you trust, insecure_http)");

@@ -1,5 +1,6 @@
-// One call is a chain of at most five transfers: the request, a correction of the clock (no
-// transfer), a replacement of the credential, and the request again for each. The call holds the
+// One call is a chain of at most six transfers: a wait for a credential where there is none, the
+// request, a correction of the clock (no transfer), a replacement of the credential, and the
+// request again for each. The call holds the
 // chain, and the present transfer's callback holds the call; the Transfer that the caller has
 // breaks that circle when it goes.
 
@@ -25,10 +26,7 @@ class OssStore::Courier::Call : public std::enable_shared_from_this<Call> {
 
   void begin() {
     auto credential = courier_.provider_.current();
-    if (!credential) {
-      credential.error().message = what_was_tried(spec_) + ": " + credential.error().message;
-      return finish_on_loop(std::move(credential.error()));
-    }
+    if (!credential) return wait_for_one(std::move(credential.error()));
     send(std::move(*credential));
   }
   void cancel() { chain_.cancel(); }
@@ -82,21 +80,32 @@ class OssStore::Courier::Call : public std::enable_shared_from_this<Call> {
     return names_credential(error) && !replaced_ && !credential.security_token.empty();
   }
 
+  /// The present one is dead: the machine slept, or whoever renews is away. Any other will do.
+  void wait_for_one(Error dead) {
+    dead.message = what_was_tried(spec_) + ": " + dead.message;
+    go_on_with_successor({}, std::move(dead));
+  }
+
   void replace(const credentials::Credential& credential, const ServiceError& error) {
     replaced_ = true;
-    Error refused = to_error(error, spec_, courier_.clock_.wall());
     log_info("oss", "{} refused ({}); asking for another credential",
              printable(credential.access_key_id, 64), printable(error.code, 64));
+    go_on_with_successor(credential.access_key_id, to_error(error, spec_, courier_.clock_.wall()));
+  }
+
+  /// `otherwise` is what the caller is told when there is none by the deadline.
+  void go_on_with_successor(const std::string& refused_id, Error otherwise) {
     chain_.step([&] {
-      return courier_.provider_.replace(credential.access_key_id, deadline_,
-                                        [self = shared_from_this(), refused = std::move(refused)](
-                                            Result<CredentialSnapshot> next) mutable {
-                                          if (next) return self->send(std::move(*next));
-                                          refused.code = next.error().code;
-                                          refused.message +=
-                                              "; no other credential came: " + next.error().message;
-                                          self->finish_on_loop(std::move(refused));
-                                        });
+      return courier_.provider_.replace(
+          refused_id, deadline_,
+          [self = shared_from_this(),
+           error = std::move(otherwise)](Result<CredentialSnapshot> next) mutable {
+            if (next) return self->send(std::move(*next));
+            error.code = next.error().code;
+            if (error.message.find(next.error().message) == std::string::npos)
+              error.message += "; no other credential came: " + next.error().message;
+            self->finish_on_loop(std::move(error));
+          });
     });
   }
 

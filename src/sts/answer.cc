@@ -44,7 +44,7 @@ struct Meaning {
   const char* remedy;
 };
 // STS API, AssumeRole, "Error codes", and its FAQ.
-constexpr std::array<Meaning, 14> kMeanings{{
+constexpr std::array<Meaning, 16> kMeanings{{
     {"InvalidParameter.DurationSeconds", Errc::kInvalid,
      "duration_seconds must lie between 900 and the role's maximum session duration"},
     {"InvalidParameter.RoleArn", Errc::kInvalid, "check role_arn"},
@@ -53,6 +53,9 @@ constexpr std::array<Meaning, 14> kMeanings{{
     {"NoPermission", Errc::kDenied,
      "the RAM user needs sts:AssumeRole on this role, and the role's trust policy must name it"},
     {"EntityNotExist.Role", Errc::kDenied, "check role_arn: there is no such role"},
+    {"EntityNotExist", Errc::kDenied, "check the ARNs: there is no such OIDC provider"},
+    {"AuthenticationFail", Errc::kCredential,
+     "the OIDC token is not taken: check that it is fresh and meant for this provider"},
     {"InvalidAccessKeyId", Errc::kCredential,
      "check the AccessKey of the vending server: it is unknown or disabled"},
     {"SignatureDoesNotMatch", Errc::kCredential, "check the AccessKey secret"},

@@ -311,6 +311,56 @@ TEST_F(Renewers, JudgeALifeByTheServersClock) {
   wait_until([&] { return id_of(*renewer) == "k2"; });
 }
 
+TEST_F(Renewers, CountWhatWentOnWithASuccessor) {
+  auto renewer = start([&](int fetch, auto&) { return grant("k" + std::to_string(fetch)); });
+  clock_.advance(1min);
+  std::vector<std::promise<std::string>> promises(3);
+  std::vector<Transfer> transfers;
+  for (auto& promise : promises) transfers.push_back(renewer->replace("k1", soon(), into(promise)));
+  for (auto& promise : promises) EXPECT_EQ(promise.get_future().get(), "k2");
+  EXPECT_EQ(renewer->status().replays, 3u);
+  EXPECT_EQ(renewer->status().replacements, 1u);
+}
+
+TEST_F(Renewers, ShowWhoseTheCredentialIs) {
+  auto renewer = start([&](int fetch, auto&) {
+    Grant out = grant("k" + std::to_string(fetch));
+    out.identity = "alice";
+    return out;
+  });
+  EXPECT_EQ(renewer->status().identity, "alice");
+}
+
+TEST_F(Renewers, WaitAsLongAsTheSourceAsksForButNotPastAnExpiryUnnoticed) {
+  auto renewer = start([&](int fetch, auto&) -> Result<Grant> {
+    if (fetch > 1) return fail(Error{Errc::kThrottled, "later", 120s});
+    return grant("k1");
+  });
+  advance(*renewer, 31min);
+  log_->wait_for_fetches(2);
+  wait_until([&] { return renewer->status().failures == 1; });
+  advance(*renewer, 119s);
+  EXPECT_EQ(log_->all().size(), 2u);
+  EXPECT_EQ(id_of(*renewer), "k1") << "and the present one is used";
+  advance(*renewer, 2s);
+  log_->wait_for_fetches(3);
+}
+
+TEST_F(Renewers, KnowAfterASuspendThatTheCredentialIsDead) {
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  auto renewer = start([&](int fetch, auto&) {
+    if (fetch > 1) gate.wait();
+    return grant("k" + std::to_string(fetch));
+  });
+  clock_.advance(8h);  // the boot clock goes on while the machine sleeps
+  EXPECT_FALSE(renewer->current()) << "nothing is signed with a dead one";
+  std::promise<std::string> promise;
+  auto transfer = renewer->replace({}, soon(), into(promise));
+  go.set_value();
+  EXPECT_EQ(promise.get_future().get(), "k2");
+}
+
 TEST_F(Renewers, RenewWhenAPersonAsks) {
   auto renewer = start([&](int fetch, auto&) { return grant("k" + std::to_string(fetch)); });
   renewer->renew_now();

@@ -10,6 +10,7 @@
 #include "fakes/fake_clock.h"
 #include "fakes/scripted_engine.h"
 #include "stsfs/base/fd.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "support/temporary_directory.h"
@@ -167,6 +168,56 @@ TEST_F(VendingSources, TakeTheTokenThatAnotherProcessPutThereMeanwhile) {
   EXPECT_TRUE(fetch(*source(engine)));
 }
 
+// --- nobody is there to log in ---
+
+class UnattendedSources : public VendingSources {
+ protected:
+  /// A server that knows alice's password and the tokens that it gave for it.
+  ScriptedEngine engine_{[this](const ScriptedEngine::Asked& asked) -> Result<http::Response> {
+    if (asked.url.ends_with("/v1/login")) {
+      ++logins_;
+      if (asked.body.find("right") == std::string::npos) return http::Response{401, {}, ""};
+      return http::Response{200, {}, R"({"token":"fresh","expires_at":"2026-02-02T03:04:05Z"})"};
+    }
+    if (asked.header("Authorization") != "Bearer fresh") return http::Response{401, {}, ""};
+    return http::Response{200, {}, credentials_json("k")};
+  }};
+  std::unique_ptr<Source> unattended() {
+    auto client = VendingClient::create(engine_, clock_, {.url = kUrl});
+    return vending_source(std::move(*client), store_, clock_,
+                          {.username = "alice", .password = [this](Deadline, Interrupt&) {
+                             return Result<Secret>(Secret(std::string_view(password_)));
+                           }});
+  }
+  std::string password_ = "right";
+  int logins_ = 0;
+};
+
+TEST_F(UnattendedSources, LogInWhereThereIsNoToken) {
+  auto source = unattended();
+  auto grant = fetch(*source);
+  ASSERT_TRUE(grant) << grant.error().message;
+  EXPECT_EQ(grant->identity, "alice");
+  EXPECT_EQ(store_.load(kUrl)->token.reveal(), "fresh");
+  ASSERT_TRUE(fetch(*source));
+  EXPECT_EQ(logins_, 1);
+}
+
+TEST_F(UnattendedSources, LogInAgainWhenTheTokenWasRevoked) {
+  log_in(0s, "revoked");
+  EXPECT_TRUE(fetch(*unattended()));
+  EXPECT_EQ(logins_, 1);
+}
+
+TEST_F(UnattendedSources, TryAWrongPasswordOnce) {
+  password_ = "wrong";
+  auto source = unattended();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(fetch(*source).error().code, Errc::kCredential);
+  EXPECT_EQ(logins_, 1) << "a server locks out who tries over and over";
+  password_ = "right";
+  EXPECT_TRUE(fetch(*source));
+}
+
 class VendingClients : public Sources {
  protected:
   Error refused(http::Response response) {
@@ -269,6 +320,30 @@ TEST_F(TokenStores, EraseIsDoneAlsoWhenThereIsNothing) {
   EXPECT_TRUE(store_.erase(kUrl));
   EXPECT_TRUE(store_.erase(kUrl));
   EXPECT_FALSE(store_.load(kUrl));
+}
+
+TEST_F(TokenStores, NameTheServersThatTheyHaveTokensFor) {
+  EXPECT_TRUE(store_.servers().empty());
+  log_in(0s);
+  EXPECT_EQ(store_.servers(), (std::vector<std::string>{kUrl}));
+}
+
+TEST_F(TokenStores, KeepATokenInTheKernelsKeyring) {
+  const std::string url = "https://" + random_hex(8) + ".example.com";
+  const TokenStore keyring(directory_ / "state", TokenPlace::kKeyring);
+  const auto saved = keyring.save(url, {.token = Secret(std::string_view("in-memory")),
+                                        .obtained_at = clock_.wall(),
+                                        .expires_at = clock_.wall() + 1h,
+                                        .username = "alice"});
+  if (!saved && saved.error().code == Errc::kNotSupported) GTEST_SKIP() << saved.error().message;
+  ASSERT_TRUE(saved) << saved.error().message;
+  const auto kept = keyring.load(url);
+  ASSERT_TRUE(kept) << kept.error().message;
+  EXPECT_EQ(kept->token.reveal(), "in-memory");
+  EXPECT_FALSE(store_.load(url)) << "no file has it";
+  ASSERT_TRUE(keyring.erase(url));
+  EXPECT_TRUE(keyring.erase(url));
+  EXPECT_EQ(keyring.load(url).error().code, Errc::kCredential);
 }
 
 TEST_F(TokenStores, LockOutASecondUntilItsDeadline) {

@@ -33,6 +33,11 @@ class FakeProvider final : public credentials::Provider {
     MutexLock lock(mutex_);
     error_ = std::move(error);
   }
+  /// There is none now, but one comes to whoever waits.
+  void is_late() {
+    MutexLock lock(mutex_);
+    late_ = true;
+  }
   std::vector<std::string> refused() const {
     MutexLock lock(mutex_);
     return refused_;
@@ -41,6 +46,7 @@ class FakeProvider final : public credentials::Provider {
   Result<credentials::CredentialSnapshot> current() override {
     MutexLock lock(mutex_);
     if (error_) return fail(*error_);
+    if (late_) return fail(Errc::kCredential, "it expired, and there is no new one yet");
     return current_;
   }
   Transfer replace(const std::string& access_key_id, Deadline,
@@ -61,6 +67,7 @@ class FakeProvider final : public credentials::Provider {
   Result<credentials::CredentialSnapshot> successor(const std::string& access_key_id) {
     MutexLock lock(mutex_);
     refused_.push_back(access_key_id);
+    if (error_) return fail(*error_);
     if (current_->access_key_id != access_key_id) return current_;
     if (next_.empty()) return fail(Errc::kCredential, "log in again: stsfs login");
     current_ = next_.front();
@@ -72,6 +79,7 @@ class FakeProvider final : public credentials::Provider {
   credentials::CredentialSnapshot current_ STSFS_GUARDED_BY(mutex_);
   std::deque<credentials::CredentialSnapshot> next_ STSFS_GUARDED_BY(mutex_);
   std::optional<Error> error_ STSFS_GUARDED_BY(mutex_);
+  bool late_ STSFS_GUARDED_BY(mutex_) = false;
   std::vector<std::string> refused_ STSFS_GUARDED_BY(mutex_);
   std::chrono::milliseconds offset_ STSFS_GUARDED_BY(mutex_){0};
 };

@@ -188,6 +188,14 @@ TEST_F(OssStoreTest, DoesNotReplaceForAPolicyThatSaysNo) {
   EXPECT_TRUE(provider_.refused().empty());
 }
 
+TEST_F(OssStoreTest, WaitsForACredentialThatIsLate) {
+  provider_.is_late();
+  engine_.answer(200, object_headers("abc"));
+  const auto result = head("x");
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(provider_.refused(), (std::vector<std::string>{""})) << "any will do";
+}
+
 TEST_F(OssStoreTest, FailsWithoutACredential) {
   provider_.fail_with(Error{Errc::kCredential, "log in first", {}});
   const auto result = put("x");

@@ -43,6 +43,8 @@ struct Grant {
   /// When the one who issued it says it is now (`Date`, to the second); what is left of its life is
   /// counted from there, so that a wrong clock of ours does not matter.
   std::optional<WallTime> server_time = {};
+  /// Whose it is, for `status`: a login's name, a session's ARN; empty when the source cannot say.
+  std::string identity = {};
 };
 
 }  // namespace stsfs::credentials

@@ -48,6 +48,7 @@ struct RenewerOptions {
 /// What `status` shows.
 struct RenewalStatus {
   std::string source;
+  std::string identity;  ///< Whose credential it is; empty when the source cannot say.
   std::string access_key_id;
   std::optional<WallTime> expiration;
   std::optional<WallTime> last_renewal;
@@ -56,6 +57,7 @@ struct RenewalStatus {
   std::uint64_t renewals = 0;  ///< The first one counts.
   std::uint64_t failures = 0;
   std::uint64_t replacements = 0;  ///< Forced, because OSS refused one.
+  std::uint64_t replays = 0;       ///< Requests that went on with the successor of a refused one.
 };
 
 /// Keeps one credential fresh from one source, on a thread of its own.
@@ -78,7 +80,8 @@ class Renewer : public Provider {
   virtual std::optional<Folder> folder() const = 0;
   /// Called on the renewal thread with each later grant's folder, when it has one.
   virtual void on_folder(std::function<void(const Folder&)> listener) = 0;
-  /// Asks for a renewal now (`stsfs login` while mounted, SIGHUP).
+  /// Asks for a renewal now (`stsfs login` while mounted, SIGHUP). A source that knows of changes
+  /// asks by itself.
   virtual void renew_now() = 0;
 };
 

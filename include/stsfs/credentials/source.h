@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,7 +11,7 @@
 namespace stsfs::credentials {
 
 /// Where credentials come from: a vending server, the environment, a static triple, a process, a
-/// file.
+/// file. What every one of them must do, tests/credentials/source_contract.cc says.
 ///
 /// Threads: one call at a time, on a thread that may wait.
 class Source {
@@ -27,6 +28,12 @@ class Source {
   ///         kThrottled (with retry_after), kProtocol, kInterrupted.
   virtual Result<Grant> fetch(const std::string& rejected_access_key_id, Deadline deadline,
                               Interrupt& interrupt) = 0;
+
+  /// Asks to be told when a fetch would bring another credential, as a file does that was replaced:
+  /// `changed` is called on a thread of the source's. Most sources cannot know, and never call. An
+  /// empty function ends it: when that has returned, nothing is called any more. The source does
+  /// not outlive what it calls.
+  virtual void watch(std::function<void()> /*changed*/) {}
 };
 
 }  // namespace stsfs::credentials

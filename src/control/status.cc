@@ -14,6 +14,7 @@ Json time_or_null(const std::optional<WallTime>& time) {
 
 Json credential_json(const credentials::RenewalStatus& status) {
   return {{"source", status.source},
+          {"identity", status.identity},
           {"access_key_id", status.access_key_id},
           {"expiration", time_or_null(status.expiration)},
           {"last_renewal", time_or_null(status.last_renewal)},
@@ -21,7 +22,8 @@ Json credential_json(const credentials::RenewalStatus& status) {
           {"last_error", status.last_error},
           {"renewals", status.renewals},
           {"failures", status.failures},
-          {"replacements", status.replacements}};
+          {"replacements", status.replacements},
+          {"replays", status.replays}};
 }
 
 Json pending_json(const Pending& pending) {
@@ -49,6 +51,7 @@ std::optional<WallTime> time_member(const Json& object, const char* name) {
 
 credentials::RenewalStatus parse_credential(const Json& object) {
   return {.source = text_member(object, "source"),
+          .identity = text_member(object, "identity"),
           .access_key_id = text_member(object, "access_key_id"),
           .expiration = time_member(object, "expiration"),
           .last_renewal = time_member(object, "last_renewal"),
@@ -56,7 +59,8 @@ credentials::RenewalStatus parse_credential(const Json& object) {
           .last_error = text_member(object, "last_error"),
           .renewals = number_member(object, "renewals"),
           .failures = number_member(object, "failures"),
-          .replacements = number_member(object, "replacements")};
+          .replacements = number_member(object, "replacements"),
+          .replays = number_member(object, "replays")};
 }
 
 Pending parse_pending(const Json& object) {

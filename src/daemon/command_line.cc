@@ -78,6 +78,11 @@ Done usage(const std::string& problem) {
   return {kExitUsage};
 }
 
+/// Those that a command which only talks to a vending server takes.
+const std::vector<std::string_view> kVendingOptions{
+    "cacert",        "proxy",       "insecure_http", "connect_timeout",
+    "stall_timeout", "token_store", "vend_user",     "password_command"};
+
 /// One parse: the application, its subcommands and what they fill in.
 class Parser {
  public:
@@ -86,6 +91,7 @@ class Parser {
     app_.set_version_flag("-V,--version", "stsfs " STSFS_VERSION);
     app_.set_help_flag("-h,--help", "show this and end");
     add_login();
+    add_credentials();
     add_mount();
     add_umount();
     add_status();
@@ -111,9 +117,35 @@ class Parser {
     login_command_->add_option("-u,--user", login_.user, "who you are there (your name here)");
     login_command_->add_flag("--password-stdin", login_.password_from_stdin,
                              "read the password from standard input instead of asking");
-    login_flags_.emplace(*login_command_,
-                         std::vector<std::string_view>{"cacert", "proxy", "insecure_http",
-                                                       "connect_timeout", "stall_timeout"});
+    login_command_->add_flag("--device", login_.device,
+                             "confirm the login on another device, by a code");
+    login_flags_.emplace(*login_command_, kVendingOptions);
+    login_flags_->add_option_lists(*login_command_);
+
+    logout_command_ = add("logout", "end a login, here and at the vending server");
+    logout_command_->add_option("URL", logout_.url, "the vending server")->required();
+    logout_command_->add_flag("--local", logout_.local, "forget it here only");
+    logout_flags_.emplace(*logout_command_, kVendingOptions);
+
+    whoami_command_ = add("whoami", "show who you are at a vending server");
+    whoami_command_->add_option("URL", whoami_.url, "the vending server (all)");
+    whoami_flags_.emplace(*whoami_command_, kVendingOptions);
+  }
+
+  void add_credentials() {
+    credentials_command_ = add("credentials", "give the credential to other programs");
+    credentials_command_->add_option("URL", credentials_.source,
+                                     "the vending server (as credentials= says)");
+    auto* how = credentials_command_->add_option_group("how");
+    how->add_flag("--process", credentials_.process, "print it once, as a credential process does");
+    auto* serve = how->add_flag("--serve", credentials_.serve,
+                                "serve it to this machine as a credentials URI, until ended");
+    how->require_option(1);
+    credentials_command_
+        ->add_option("--uri-file", credentials_.uri_file, "keep the URI there over restarts")
+        ->needs(serve);
+    credentials_flags_.emplace(*credentials_command_);
+    credentials_flags_->add_option_lists(*credentials_command_);
   }
 
   void add_mount() {
@@ -148,6 +180,9 @@ class Parser {
     status_command_->add_option("DIRECTORY", status_.mount_point,
                                 "where it is mounted (all mounts)");
     status_command_->add_flag("--json", status_.json, "for programs");
+    metrics_command_ = add("metrics", "show counters and times, for Prometheus");
+    metrics_command_->add_option("DIRECTORY", metrics_.mount_point,
+                                 "where it is mounted (all mounts)");
   }
 
   void add_the_rest() {
@@ -172,9 +207,24 @@ class Parser {
 
   Command command() {
     if (login_command_->parsed()) {
+      if (!login_flags_->problem().empty()) return usage(login_flags_->problem());
       login_.settings = login_flags_->settings();
       return login_;
     }
+    if (logout_command_->parsed()) {
+      logout_.settings = logout_flags_->settings();
+      return logout_;
+    }
+    if (whoami_command_->parsed()) {
+      whoami_.settings = whoami_flags_->settings();
+      return whoami_;
+    }
+    if (credentials_command_->parsed()) {
+      if (!credentials_flags_->problem().empty()) return usage(credentials_flags_->problem());
+      credentials_.settings = credentials_flags_->settings();
+      return credentials_;
+    }
+    if (metrics_command_->parsed()) return metrics_;
     if (mount_command_->parsed()) {
       if (!mount_flags_->problem().empty()) return usage(mount_flags_->problem());
       mount_.settings = mount_flags_->settings();
@@ -192,6 +242,10 @@ class Parser {
 
   CLI::App app_{"stsfs: a folder in Alibaba Cloud OSS as a directory of this machine", "stsfs"};
   LoginArguments login_;
+  LogoutArguments logout_;
+  WhoamiArguments whoami_;
+  CredentialsArguments credentials_;
+  MetricsArguments metrics_;
   MountArguments mount_;
   UmountArguments umount_;
   StatusArguments status_;
@@ -199,10 +253,13 @@ class Parser {
   DrainArguments drain_;
   LogLevelArguments log_level_;
   RescueArguments rescue_;
-  std::optional<TableFlags> login_flags_, mount_flags_;
-  CLI::App *login_command_ = nullptr, *mount_command_ = nullptr, *umount_command_ = nullptr,
-           *status_command_ = nullptr, *refresh_command_ = nullptr, *drain_command_ = nullptr,
-           *log_level_command_ = nullptr, *rescue_command_ = nullptr, *version_command_ = nullptr;
+  std::optional<TableFlags> login_flags_, logout_flags_, whoami_flags_, credentials_flags_,
+      mount_flags_;
+  CLI::App *login_command_ = nullptr, *logout_command_ = nullptr, *whoami_command_ = nullptr,
+           *credentials_command_ = nullptr, *metrics_command_ = nullptr, *mount_command_ = nullptr,
+           *umount_command_ = nullptr, *status_command_ = nullptr, *refresh_command_ = nullptr,
+           *drain_command_ = nullptr, *log_level_command_ = nullptr, *rescue_command_ = nullptr,
+           *version_command_ = nullptr;
 };
 
 }  // namespace

@@ -7,6 +7,9 @@
 /// Command lines as data, so that they can be tested without doing what they say.
 namespace stsfs::daemon {
 
+struct MetricsArguments {
+  std::string mount_point;  ///< Empty: all of this user's.
+};
 struct RefreshArguments {
   std::string mount_point;
 };
@@ -22,8 +25,9 @@ struct Done {
 };
 
 using Command =
-    std::variant<LoginArguments, MountArguments, UmountArguments, StatusArguments, RefreshArguments,
-                 DrainArguments, RescueArguments, LogLevelArguments, Done>;
+    std::variant<LoginArguments, LogoutArguments, WhoamiArguments, CredentialsArguments,
+                 MountArguments, UmountArguments, StatusArguments, MetricsArguments,
+                 RefreshArguments, DrainArguments, RescueArguments, LogLevelArguments, Done>;
 
 /// `stsfs …`
 Command parse_command_line(int argc, const char* const* argv);

@@ -13,9 +13,32 @@ struct LoginArguments {
   std::string url;
   std::string user;  ///< Empty: who runs it.
   bool password_from_stdin = false;
-  Settings settings;  ///< cacert, proxy, insecure_http and the like.
+  bool device = false;  ///< Confirmed on another device, by a code.
+  Settings settings;    ///< cacert, proxy, insecure_http and the like.
 };
 int login_command(const LoginArguments& arguments);
+
+struct LogoutArguments {
+  std::string url;
+  bool local = false;  ///< Without revoking the token at the server.
+  Settings settings;
+};
+int logout_command(const LogoutArguments& arguments);
+
+struct WhoamiArguments {
+  std::string url;  ///< Empty: wherever this user is logged in.
+  Settings settings;
+};
+int whoami_command(const WhoamiArguments& arguments);
+
+struct CredentialsArguments {
+  std::string source;    ///< A vending server; empty: as `credentials=` says.
+  bool process = false;  ///< Printed once; or else:
+  bool serve = false;    ///< Served as a credentials URI.
+  std::string uri_file;  ///< Where the URI is kept over restarts; empty: nowhere.
+  Settings settings;
+};
+int credentials_command(const CredentialsArguments& arguments);
 
 struct MountArguments {
   std::string source;
@@ -41,6 +64,9 @@ struct StatusArguments {
   bool json = false;
 };
 int status_command(const StatusArguments& arguments);
+
+/// In the text format of Prometheus; an empty mount point: all of this user's.
+int metrics_command(const std::string& mount_point);
 
 int refresh_command(const std::string& mount_point);
 int drain_command(const std::string& mount_point);

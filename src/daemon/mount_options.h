@@ -11,10 +11,22 @@
 
 #include "stsfs/base/log.h"
 #include "stsfs/base/result.h"
+#include "stsfs/credentials/token_store.h"
 
 namespace stsfs::daemon {
 
-enum class CredentialKind { kVending, kEnvironment, kStatic };
+enum class CredentialKind {
+  kAutomatic,
+  kVending,
+  kEnvironment,
+  kStatic,
+  kFile,
+  kProcess,
+  kUri,
+  kEcs,
+  kOidc,
+  kAssumeRole
+};
 enum class Consistency { kCached, kStrict, kPrivate };
 enum class UrlStyleChoice { kAutomatic, kVirtualHosted, kPath };
 
@@ -23,8 +35,12 @@ enum class UrlStyleChoice { kAutomatic, kVirtualHosted, kPath };
 struct MountOptions {
   // where the folder is
   std::string endpoint, region;
-  CredentialKind credentials = CredentialKind::kVending;
-  std::string vend, credentials_file;
+  CredentialKind credentials = CredentialKind::kAutomatic;
+  std::string vend, vend_user, password_command;
+  credentials::TokenPlace token_store = credentials::TokenPlace::kFile;
+  std::string credentials_file, credentials_process, credentials_uri;
+  std::string ecs_role, ecs_metadata;
+  std::string role_arn, role_session, sts_endpoint, oidc_provider_arn, oidc_token_file;
   // how to get there
   std::string cacert, proxy;
   bool insecure_http = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "credential_choice.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::daemon {
@@ -69,20 +70,17 @@ Result<MountSource> parse_source(const std::string& text) {
 
 Result<MountOptions> fit_to_source(MountOptions options, const MountSource& source) {
   if (options.region.empty()) options.region = region_of(options.endpoint);
-  if (options.credentials == CredentialKind::kStatic && options.credentials_file.empty())
-    return fail(Errc::kInvalid, "credentials=static needs credentials_file=FILE");
   if (std::holds_alternative<VendingSource>(source)) {
-    if (options.credentials != CredentialKind::kVending)
+    if (options.credentials != CredentialKind::kVending &&
+        options.credentials != CredentialKind::kAutomatic)
       return fail(Errc::kInvalid,
                   "a vending server gives the credentials itself: leave credentials= "
                   "out, or mount oss://bucket/prefix");
+    options.credentials = CredentialKind::kVending;
     options.vend = std::get<VendingSource>(source).url;
     return options;
   }
-  if (options.credentials == CredentialKind::kVending && options.vend.empty())
-    return fail(Errc::kInvalid,
-                "oss:// needs credentials: credentials=env, credentials=static with "
-                "credentials_file=FILE, or vend=URL of a vending server");
+  if (auto whole = check_credentials(options); !whole) return fail(std::move(whole.error()));
   if (options.endpoint.empty())
     return fail(Errc::kInvalid,
                 "oss:// needs endpoint=URL, such as "

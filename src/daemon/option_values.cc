@@ -1,11 +1,43 @@
 #include "option_values.h"
 
+#include <grp.h>
+#include <pwd.h>
+
 #include <array>
 #include <filesystem>
 
+#include "stsfs/base/command.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::daemon {
+namespace {
+
+/// What the name service knows of `name`; its pointers are dead.
+template <class Entry, class Find>
+std::optional<Entry> entry_of(Find find, const std::string& name) {
+  std::array<char, 16'384> buffer;
+  Entry entry{};
+  Entry* found = nullptr;
+  if (find(name.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr)
+    return std::nullopt;
+  return entry;
+}
+
+Result<void> set_id(std::optional<unsigned>& target, const std::string& value,
+                    std::optional<unsigned> named, const char* what) {
+  constexpr std::uint64_t kNobodyAtAll = 0xffff'ffff;  // (uid_t)-1: "do not change"
+  const auto number = parse_u64(value);
+  if (number && *number < kNobodyAtAll)
+    target = static_cast<unsigned>(*number);
+  else if (!number && named)
+    target = named;
+  else
+    return fail(Errc::kInvalid,
+                std::string("must be a ") + what + " of this machine, by number or name");
+  return {};
+}
+
+}  // namespace
 
 Result<void> set_bool(bool& target, const std::string& value) {
   for (const char* yes : {"", "yes", "true", "on", "1"})
@@ -40,6 +72,12 @@ Result<void> set_path(std::string& target, const std::string& value) {
   return {};
 }
 
+Result<void> set_command(std::string& target, const std::string& value) {
+  if (auto words = split_command(value); !words) return fail(std::move(words.error()));
+  target = value;
+  return {};
+}
+
 Result<void> set_int(int& target, const std::string& value, int min, int max) {
   const auto number = parse_u64(value);
   if (!number || *number < static_cast<std::uint64_t>(min) ||
@@ -50,13 +88,14 @@ Result<void> set_int(int& target, const std::string& value, int min, int max) {
   return {};
 }
 
-Result<void> set_id(std::optional<unsigned>& target, const std::string& value) {
-  constexpr std::uint64_t kNobodyAtAll = 0xffff'ffff;  // (uid_t)-1: "do not change"
-  const auto number = parse_u64(value);
-  if (!number || *number >= kNobodyAtAll)
-    return fail(Errc::kInvalid, "must be a user or group number");
-  target = static_cast<unsigned>(*number);
-  return {};
+Result<void> set_user(std::optional<unsigned>& target, const std::string& value) {
+  const auto entry = entry_of<passwd>(getpwnam_r, value);
+  return set_id(target, value, entry ? std::optional(entry->pw_uid) : std::nullopt, "user");
+}
+
+Result<void> set_group(std::optional<unsigned>& target, const std::string& value) {
+  const auto entry = entry_of<group>(getgrnam_r, value);
+  return set_id(target, value, entry ? std::optional(entry->gr_gid) : std::nullopt, "group");
 }
 
 Result<void> set_mode(std::optional<unsigned>& target, const std::string& value) {

@@ -18,8 +18,12 @@ Result<void> set_bool(bool& target, const std::string& value);
 Result<void> set_text(std::string& target, const std::string& value);
 /// Made absolute against the present directory; empty stays empty.
 Result<void> set_path(std::string& target, const std::string& value);
+/// What `split_command` takes, kept as it was written.
+Result<void> set_command(std::string& target, const std::string& value);
 Result<void> set_int(int& target, const std::string& value, int min, int max);
-Result<void> set_id(std::optional<unsigned>& target, const std::string& value);
+/// A number, or a name that this machine knows.
+Result<void> set_user(std::optional<unsigned>& target, const std::string& value);
+Result<void> set_group(std::optional<unsigned>& target, const std::string& value);
 /// Octal, at most 0777.
 Result<void> set_mode(std::optional<unsigned>& target, const std::string& value);
 /// `64M`, `1.5G`; between the bounds.

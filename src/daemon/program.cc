@@ -32,6 +32,14 @@ bool wants_core(int argc, char** argv) {
 
 struct Run {
   int operator()(const LoginArguments& arguments) const { return login_command(arguments); }
+  int operator()(const LogoutArguments& arguments) const { return logout_command(arguments); }
+  int operator()(const WhoamiArguments& arguments) const { return whoami_command(arguments); }
+  int operator()(const CredentialsArguments& arguments) const {
+    return credentials_command(arguments);
+  }
+  int operator()(const MetricsArguments& arguments) const {
+    return metrics_command(arguments.mount_point);
+  }
   int operator()(const MountArguments& arguments) const { return mount_command(arguments); }
   int operator()(const UmountArguments& arguments) const { return umount_command(arguments); }
   int operator()(const StatusArguments& arguments) const { return status_command(arguments); }

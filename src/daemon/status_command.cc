@@ -9,6 +9,7 @@
 #include "status_text.h"
 #include "stsfs/base/text.h"
 #include "stsfs/control/client.h"
+#include "stsfs/control/metrics.h"
 #include "stsfs/fuse/mounts.h"
 
 namespace stsfs::daemon {
@@ -49,16 +50,22 @@ auto with_daemon(const std::string& path, Ask ask) -> decltype(ask(std::string()
 
 int code_of(const Result<void>& done) { return done ? kExitOk : report(done.error()); }
 
-Result<void> show_one(const StatusArguments& arguments) {
-  auto json = with_daemon(arguments.mount_point, [](const std::string& socket) {
+Result<std::vector<std::string>> status_of(const std::string& mount_point) {
+  auto json = with_daemon(mount_point, [](const std::string& socket) {
     return control::ask_status_json(socket, system_clock(), in(kAskTimeout));
   });
   if (!json) return fail(std::move(json.error()));
+  return std::vector{std::move(*json)};
+}
+
+Result<void> show_one(const StatusArguments& arguments) {
+  auto json = status_of(arguments.mount_point);
+  if (!json) return fail(std::move(json.error()));
   if (arguments.json) {
-    std::printf("%s\n", json->c_str());
+    std::printf("%s\n", json->front().c_str());
     return {};
   }
-  auto status = control::parse_status(*json);
+  auto status = control::parse_status(json->front());
   if (!status) return fail(std::move(status.error()));
   std::fputs(status_text(*status, system_clock().wall()).c_str(), stdout);
   return {};
@@ -102,6 +109,16 @@ Result<void> show_all(bool as_json) {
 
 int status_command(const StatusArguments& arguments) {
   return code_of(arguments.mount_point.empty() ? show_all(arguments.json) : show_one(arguments));
+}
+
+int metrics_command(const std::string& mount_point) {
+  auto all = mount_point.empty() ? all_statuses() : status_of(mount_point);
+  if (!all) return report(all.error());
+  std::vector<control::Status> mounts;
+  for (const std::string& json : *all)
+    if (auto status = control::parse_status(json)) mounts.push_back(std::move(*status));
+  std::fputs(control::prometheus_text(mounts).c_str(), stdout);
+  return kExitOk;
 }
 
 int refresh_command(const std::string& mount_point) {

@@ -29,6 +29,7 @@ std::string line(const char* name, const std::string& value) {
 std::string credential_text(const control::Status& status, WallTime now) {
   const auto& credential = status.credential;
   std::string out = line("from", printable(credential.source));
+  if (!credential.identity.empty()) out += line("of", printable(credential.identity));
   if (!credential.access_key_id.empty()) out += line("key", printable(credential.access_key_id));
   if (credential.expiration)
     out += line("expires", format_iso8601(*credential.expiration) + ", " +
@@ -38,6 +39,9 @@ std::string credential_text(const control::Status& status, WallTime now) {
   if (credential.last_renewal) renewed += ", last " + relative(*credential.last_renewal, now);
   if (credential.next_renewal) renewed += ", next " + relative(*credential.next_renewal, now);
   out += line("obtained", renewed);
+  if (credential.replacements != 0 || credential.failures != 0)
+    out += line("", fmt::format("{} refused by OSS, {} requests sent again, {} renewals failed",
+                                credential.replacements, credential.replays, credential.failures));
   if (!credential.last_error.empty()) {
     out += line("PROBLEM", printable(credential.last_error, 1'000));
     const bool alive = credential.expiration && *credential.expiration > now;

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "credential_choice.h"
 #include "disk_cache.h"
 #include "state_lock.h"
 #include "stsfs/base/fd.h"
@@ -13,9 +14,6 @@
 #include "stsfs/base/text.h"
 #include "stsfs/base/worker_pool.h"
 #include "stsfs/credentials/renewer.h"
-#include "stsfs/credentials/sources.h"
-#include "stsfs/credentials/token_store.h"
-#include "stsfs/credentials/vending_client.h"
 #include "stsfs/fs/mounted_folder.h"
 #include "stsfs/fuse/notifier.h"
 #include "stsfs/fuse/session.h"
@@ -28,7 +26,6 @@ namespace stsfs::daemon {
 namespace {
 
 using credentials::Renewer;
-using credentials::Source;
 
 // How often a refresh looks whether the renewal that it asked for has ended.
 constexpr std::chrono::milliseconds kRefreshLook{20};
@@ -80,24 +77,6 @@ fuse::SessionOptions session_options(const MountRequest& request) {
           .metadata_timeout = options.metadata_timeout,
           .read_timeout = options.read_timeout,
           .debug = request.debug};
-}
-
-Result<std::unique_ptr<Source>> make_source(const MountRequest& request, http::Engine& engine,
-                                            const Clock& clock) {
-  const MountOptions& options = request.options;
-  switch (options.credentials) {
-    case CredentialKind::kEnvironment:
-      return credentials::environment_source([](const char* name) { return getenv(name); });
-    case CredentialKind::kStatic:
-      return credentials::file_source(options.credentials_file);
-    case CredentialKind::kVending:
-      break;
-  }
-  auto client = credentials::VendingClient::create(
-      engine, clock, {.url = options.vend, .insecure_http = options.insecure_http});
-  if (!client) return fail(std::move(client.error()));
-  return credentials::vending_source(std::move(*client),
-                                     credentials::TokenStore(request.paths.state), clock);
 }
 
 /// Where the folder is: a bucket source says it itself, a vending server in its answer; options
@@ -276,7 +255,9 @@ Result<void> Stack::connect(Deadline deadline) {
   auto engine = http::Engine::create(engine_options(request_.options), clock_);
   if (!engine) return fail(std::move(engine.error()));
   engine_ = std::move(*engine);
-  auto source = make_source(request_, *engine_, clock_);
+  auto source = make_source(
+      request_.options, request_.paths.state, [](const char* name) { return getenv(name); },
+      *engine_, clock_);
   if (!source) return fail(std::move(source.error()));
   auto renewer = Renewer::start(std::move(*source), {}, clock_, deadline);
   if (!renewer) return fail(std::move(renewer.error()), "no credential");

@@ -65,6 +65,8 @@ TEST(MountSource, AFolderNeedsEndpointAndCredentials) {
   MountOptions with_file = options_with(CredentialKind::kStatic, endpoint);
   with_file.credentials_file = "/k";
   EXPECT_TRUE(fit_to_source(with_file, source));
+  EXPECT_FALSE(fit_to_source(options_with(CredentialKind::kFile, endpoint), source));
+  EXPECT_FALSE(fit_to_source(options_with(CredentialKind::kProcess, endpoint), source));
 }
 
 TEST(MountSource, AVendingServerGivesTheCredentialsItself) {

@@ -62,7 +62,7 @@ TEST(OptionTable, DefaultsAreWhatTheManPagePromises) {
   EXPECT_EQ(options.freshness, seconds(30));
   EXPECT_EQ(options.umask, 077U);
   EXPECT_EQ(options.signature_version, 4);
-  EXPECT_EQ(options.credentials, CredentialKind::kVending);
+  EXPECT_EQ(options.credentials, CredentialKind::kAutomatic);
   EXPECT_FALSE(options.allow_other);
   EXPECT_FALSE(options.uid);
 }

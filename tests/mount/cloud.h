@@ -16,6 +16,10 @@ class Cloud {
   const std::string& vending_url() const { return vending_url_; }
   const std::string& oss_endpoint() const { return oss_endpoint_; }
   const std::string& admin_endpoint() const { return admin_endpoint_; }
+  const std::string& sts_endpoint() const { return sts_endpoint_; }
+  /// The role that the vending server assumes, and the key of the RAM user that may.
+  const std::string& role_arn() const { return role_arn_; }
+  std::string ram_key_file() const { return directory_ / "key.json"; }
   /// A person with a folder of their own. Returns the password.
   std::string add_user(const std::string& name);
 

@@ -8,7 +8,9 @@ DESTDIR=$work cmake --install "$build" --prefix /usr > "$work/log" || { cat "$wo
 status=0
 for file in bin/stsfs bin/stsfs-vend bin/stsfs-sim sbin/mount.stsfs \
   share/man/man1/stsfs.1 share/man/man7/stsfs.7 share/man/man8/mount.stsfs.8 share/man/man8/stsfs-vend.8 \
-  share/man/man8/stsfs-sim.8 lib/systemd/system/stsfs-vend.service share/doc/stsfs/README.md share/doc/stsfs/CHANGELOG.md share/doc/stsfs/LICENSE; do
+  share/man/man8/stsfs-sim.8 share/doc/stsfs/README.md share/doc/stsfs/CHANGELOG.md share/doc/stsfs/LICENSE \
+  share/doc/stsfs/examples/fstab.example lib/systemd/system/stsfs-vend.service lib/systemd/user/stsfs@.service \
+  lib/systemd/user/stsfs-credentials.service; do
   [[ -e $work/usr/$file ]] || { echo "missing: /usr/$file"; status=1; }
 done
 "$work/usr/bin/stsfs" version

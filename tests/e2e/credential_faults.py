@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""Every way in which credentials can fail, through a mount under load: no data error, no unbounded wait, no storm, and
+recovery without help. Prints a table.
+
+Between the mount and its vending server stands a proxy that misbehaves as it is told and counts. The load reads, writes,
+lists, renames and removes; each file's contents are known. While no credential can be had, an operation may fail, in
+bounded time and with an error; data may never be wrong, and afterwards everything must work by itself.
+"""
+import concurrent.futures
+import datetime
+import http.client
+import http.server
+import json
+import os
+import pathlib
+import signal
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from folder import Folder, check, wait_until
+
+TTL = 6          # seconds that a credential lives
+DEADLINE = 8     # of an operation, by option
+FAULT = 9        # seconds that a fault lasts: longer than a credential
+WORKERS = 8
+FULL = bool(os.environ.get("STSFS_TEST_FULL"))
+
+
+def long_ago():
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Proxy:
+    """Passes everything on to the vending server, or does what `fault` says to answers of /v1/credentials."""
+
+    def __init__(self, target, certificates):
+        self.target = target.rsplit(":", 1)
+        self.fault, self.count, self.requests = None, 0, []
+        self.lock = threading.Lock()
+        self.certificates, self.now = certificates, 0
+        proxy = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            timeout = 30
+
+            def log_message(self, *arguments):
+                pass
+
+            def do_GET(self):
+                proxy.handle(self)
+
+            do_POST = do_GET
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, request, address):
+                pass  # clients that do not like the certificate hang up
+
+            def finish_request(self, request, address):
+                context = proxy.context()
+                super().finish_request(context.wrap_socket(request, server_side=True), address)
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def context(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*self.certificates[self.now])
+        return context
+
+    def handle(self, handler):
+        length = int(handler.headers.get("Content-Length") or 0)
+        body = handler.rfile.read(length)
+        is_credentials = handler.path == "/v1/credentials"
+        with self.lock:
+            if is_credentials:
+                self.count += 1
+                self.requests.append(time.monotonic())
+            fault = self.fault if is_credentials else None
+        if fault == "away":
+            handler.close_connection = True
+            return
+        if fault == "slow":
+            time.sleep(3)
+        headers = {name: value for name, value in handler.headers.items() if name.lower() != "host"}
+        connection = http.client.HTTPConnection("127.0.0.1", int(self.target[1]), timeout=30)
+        connection.request(handler.command, handler.path, body, headers)
+        answer = connection.getresponse()
+        status, text = answer.status, answer.read()
+        more = {}
+        if fault == "500":
+            status, text = 500, b'{"StatusCode":500,"ErrorCode":"Internal","ErrorMessage":"broken"}'
+        elif fault == "429":
+            status, text, more = 429, b'{"StatusCode":429,"ErrorCode":"TooMany"}', {"Retry-After": "2"}
+        elif fault == "json":
+            text = b'{"AccessKeyId": "STS.half'
+        elif fault and status == 200:
+            changed = json.loads(text)
+            if fault == "expired":
+                changed["Expiration"] = long_ago()
+            elif fault == "prefix":
+                changed["Prefix"] = "users/bob/"
+            elif fault == "ro":
+                changed["Permissions"] = "ro"
+            elif fault == "unknown":
+                changed["AccessKeyId"] = "STS.nobody"
+            text = json.dumps(changed).encode()
+        handler.send_response_only(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(text)))
+        for name in ("Date",):
+            if answer.getheader(name):
+                handler.send_header(name, answer.getheader(name))
+        for name, value in more.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(text)
+
+
+class Load:
+    """Workers that use the mount until they are stopped. What each wrote it knows."""
+
+    def __init__(self, folder):
+        self.folder, self.stopping = folder, threading.Event()
+        self.done, self.failed, self.slowest = 0, 0, 0.0
+        self.errors, self.wrong = {}, []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.work, args=(i,)) for i in range(WORKERS)]
+        for thread in self.threads:
+            thread.start()
+
+    def step(self, what):
+        """Runs one operation; None when it failed."""
+        start = time.monotonic()
+        try:
+            return what()
+        except OSError as error:
+            with self.lock:
+                self.failed += 1
+                self.errors[error.errno] = str(error.strerror)
+            time.sleep(0.2)
+            return None
+        finally:
+            with self.lock:
+                self.done += 1
+                self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def work(self, number):
+        place = self.folder.path / f"worker {number}"
+        self.step(lambda: place.mkdir(exist_ok=True))
+        round_number = 0
+        while not self.stopping.is_set():
+            self.round(place, number, round_number)
+            round_number += 1
+
+    def round(self, place, number, round_number):
+        text = f"{number} {round_number} ".encode() * (1 + 997 * (round_number % 7))
+        path, other = place / "file", place / "renamed"
+        written = self.step(lambda: path.write_bytes(text))
+        if written is None:
+            return
+        got = self.step(path.read_bytes)
+        if got is not None and got != text:
+            self.wrong.append(f"{path}: {got[:30]} is not {text[:30]}")
+        self.step(lambda: path.rename(other))
+        self.step(lambda: os.listdir(place))
+        self.step(other.unlink)
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(DEADLINE * 6)
+        check(not any(thread.is_alive() for thread in self.threads), "an operation hangs")
+
+
+def works(folder):
+    try:
+        path = folder.path / "probe"
+        path.write_text(str(time.monotonic()))
+        path.unlink()
+        return True
+    except OSError:
+        return False
+
+
+class Matrix:
+    def __init__(self, folder, proxy):
+        self.folder, self.proxy, self.rows = folder, proxy, []
+
+    def row(self, name, begin, end, seconds=FAULT, may_fail=True, requests_max=None):
+        """One fault under load. `requests_max`: of the vending server, while it lasts."""
+        wait_until(lambda: works(self.folder), 30, f"a mount that works before: {name}")
+        load = Load(self.folder)
+        time.sleep(0.5)
+        before = self.proxy.count
+        begin()
+        time.sleep(seconds)
+        during = self.proxy.count - before
+        said = self.folder.status()["credential"]["last_error"]
+        end()
+        start = time.monotonic()
+        wait_until(lambda: works(self.folder), 60, f"recovery by itself after: {name}; {said}")
+        recovered = time.monotonic() - start
+        load.stop()
+        # 8 workers that wait must not be 8 askers; a failing server is asked less and less often.
+        limit = requests_max or int(seconds * 2 + 6)
+        self.rows.append((name, load.done, load.failed, load.slowest, during, recovered, said, load.errors))
+        print(f"{name:<28}{load.done:>7} ops{load.failed:>5} failed, slowest {load.slowest:5.1f} s,"
+              f"{during:>4} requests, back after {recovered:4.1f} s  {list(load.errors.values())}", flush=True)
+        check(not load.wrong, f"{name}: wrong data: {load.wrong[:3]}")
+        check(may_fail or load.failed == 0, f"{name}: {load.failed} operations failed: {load.errors}")
+        check(load.slowest < DEADLINE * 3 + 5, f"{name}: an operation took {load.slowest:.1f} s")
+        check(during <= limit, f"{name}: {during} requests for credentials in {seconds} s, more than {limit}")
+        check(load.done > 0, f"{name}: there was no load")
+
+    def fault(self, name, kind, **more):
+        def begin():
+            self.proxy.fault = kind
+
+        def end():
+            self.proxy.fault = None
+        self.row(name, begin, end, **more)
+
+
+def certificate(work, name):
+    key, cert = work / f"{name}.key", work / f"{name}.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key),
+                    "-out", str(cert)], check=True, capture_output=True)
+    return str(cert), str(key)
+
+
+def read_only(folder, proxy):
+    """A grant that is read-only from now on takes effect without a remount, and back."""
+    proxy.fault = "ro"
+    folder.stsfs("refresh", str(folder.path))
+
+    def refused():
+        try:
+            (folder.path / "not allowed").write_text("x")
+            return False
+        except OSError as error:
+            return error.errno == 30
+    wait_until(refused, 10, "EROFS after the grant became read-only")
+    proxy.fault = None
+    folder.stsfs("refresh", str(folder.path))
+    wait_until(lambda: works(folder), 10, "writes after the grant is read-write again")
+    print("permissions rw -> ro -> rw: without a remount")
+
+
+def other_prefix(folder, proxy):
+    proxy.fault = "prefix"
+    said = folder.stsfs("refresh", str(folder.path), wanted=None)
+    proxy.fault = None
+    check("another folder" in said and "remedy" in said, f"another prefix was not refused clearly: {said}")
+    check(folder.status()["folder"]["prefix"] == "users/alice/", "the mount followed to another prefix")
+
+
+def revoke_sessions(folder):
+    """OSS refuses the present key from now on, as if the role had been changed: each request says so once."""
+    for operation in ("PutObject", "GetObject", "ListObjectsV2", "HeadObject"):
+        folder.admin("POST", "/faults", {"operation": operation, "status": 403, "code": "InvalidSecurityToken", "count": 3})
+
+
+def matrix(folder, proxy, clock):
+    table = Matrix(folder, proxy)
+    table.fault("slow (3 s an answer)", "slow", may_fail=False)
+    table.fault("away", "away")
+    table.fault("500", "500")
+    table.fault("429, Retry-After 2", "429", requests_max=FAULT // 2 + 3)
+    table.fault("wrong JSON", "json")
+    table.fault("already expired reply", "expired")
+    table.fault("other prefix", "prefix")
+    table.fault("a key OSS does not know", "unknown")
+
+    def change():
+        proxy.now = 1
+
+    def change_back():
+        proxy.now = 0
+    table.row("TLS certificate changed", change, change_back)
+    table.row("token refused by OSS now", lambda: revoke_sessions(folder), lambda: folder.admin("DELETE", "/faults"),
+              seconds=3, may_fail=False)
+    for offset in (3600, -3600):
+        table.row(f"clock {offset:+d} s", lambda: clock.write_text(str(offset)), lambda: None, may_fail=False)
+        clock.write_text("0")
+    pid = folder.status()["pid"]
+    table.row(f"asleep for {TTL + 2} s", lambda: asleep(pid, TTL + 2), lambda: None, seconds=1)
+    return table
+
+
+def asleep(pid, seconds):
+    """Stopped over the expiry of its credential, as a suspended machine is."""
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(seconds)
+    os.kill(pid, signal.SIGCONT)
+
+
+def one_flight(folder, proxy):
+    """Many operations that wait for a credential are one request."""
+    proxy.fault = "away"
+    wait_until(lambda: not works(folder), 60, "the credential to die")
+    proxy.fault = "slow"
+    before = proxy.count
+    count = 200
+
+    def read(number):
+        try:
+            os.stat(folder.path / f"no such {number}")
+        except OSError as error:
+            return error.errno
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        codes = list(pool.map(read, range(count)))
+    asked = proxy.count - before
+    proxy.fault = None
+    print(f"{count} operations that waited: {asked} requests, {codes.count(2)} answered")
+    check(asked <= 4, f"{count} waiting operations caused {asked} requests")
+
+
+def soak(folder, seconds):
+    """Credentials that live some seconds under a mixed load: not one error."""
+    load = Load(folder)
+    time.sleep(seconds)
+    load.stop()
+    status = folder.status()["credential"]
+    print(f"soak of {seconds} s: {load.done} operations, {load.failed} failed, {status['renewals']} renewals, "
+          f"{status['replays']} replays, slowest {load.slowest:.1f} s")
+    check(load.failed == 0 and not load.wrong, f"soak: {load.errors} {load.wrong[:3]}")
+
+
+def main():
+    with Folder(ttl=TTL) as folder, tempfile.TemporaryDirectory() as certificates:
+        folder.stsfs("umount", str(folder.path))
+        place = pathlib.Path(certificates)
+        proxy = Proxy(folder.VEND_URL.rstrip("/"), [certificate(place, "one"), certificate(place, "two")])
+        clock = folder.work / "clock"
+        clock.write_text("0")
+        folder.env.update(STSFS_CLOCK_FILE=str(clock), STSFS_CACERT=proxy.certificates[0][0])
+        password = (pathlib.Path(folder.STATE_DIR) / "password").read_text()
+        folder.stsfs("login", proxy.url, "--user", "alice", "--password-stdin", input=password)
+        env = folder.env
+        folder.env = dict(env, LD_PRELOAD=os.environ["STSFS_STEP_CLOCK"])
+        folder.stsfs("mount", proxy.url, str(folder.path), "-o",
+                     f"metadata_timeout={DEADLINE},read_timeout={DEADLINE},commit_timeout={DEADLINE}")
+        folder.env = env
+        matrix(folder, proxy, clock)
+        other_prefix(folder, proxy)
+        read_only(folder, proxy)
+        one_flight(folder, proxy)
+        wait_until(lambda: works(folder), 30, "work to go on")
+        soak(folder, 600 if FULL else 20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

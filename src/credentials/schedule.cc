@@ -11,13 +11,15 @@ using std::chrono::nanoseconds;
 
 // While requests wait for a credential, a server that is back is noticed within this.
 constexpr std::chrono::seconds kPauseMaxWhileWaiting{5};
-// Before an expiry we try again this often at most.
-constexpr std::chrono::milliseconds kPauseMin{100};
+// After a failure we never try again sooner. Before an expiry, where pauses shrink with what is
+// left, that bounds what a fleet whose credentials die together does to its server.
+constexpr std::chrono::milliseconds kPauseMin{200};
 // A server may ask for so much patience and no more: a mistyped header must not end the mount.
 constexpr std::chrono::minutes kRetryAfterMax{5};
 constexpr std::chrono::seconds kFetchTimeoutMin{2};
-// A server that hands out what is all but dead is not asked faster than kPauseMin.
+// A server that hands out what is all but dead is not asked faster than this.
 constexpr std::chrono::seconds kShortLife{1};
+constexpr std::chrono::milliseconds kShortLifePause{100};
 constexpr int kDoublingsMax = 20;
 
 /// Evenly from [0, longest].
@@ -37,7 +39,7 @@ void Schedule::arrived(std::optional<nanoseconds> life) {
   due_.reset();
   if (!life) return;
   expires_ = arrived_ + *life;
-  if (*life < kShortLife) not_before_ = arrived_ + kPauseMin;
+  if (*life < kShortLife) not_before_ = arrived_ + kShortLifePause;
   const auto at = std::chrono::duration_cast<nanoseconds>(*life * options_.renew_at);
   const auto spread = std::chrono::duration_cast<nanoseconds>(*life * options_.jitter);
   due_ = arrived_ + std::max(at - random_part(spread), nanoseconds(0));
@@ -64,9 +66,9 @@ void Schedule::failed(std::chrono::milliseconds retry_after, bool somebody_waits
   // What is left of the present one is not slept through: several attempts before it ends.
   if (expires_ && *expires_ > now)
     longest =
-        std::min<nanoseconds>(longest, std::max<nanoseconds>((*expires_ - now) / 4, kPauseMin));
+        std::min<nanoseconds>(longest, std::max<nanoseconds>((*expires_ - now) / 4, 2 * kPauseMin));
   not_before_ = now + std::max({pause(longest), std::min<nanoseconds>(retry_after, kRetryAfterMax),
-                                nanoseconds(kPauseMin) / 2});
+                                nanoseconds(kPauseMin)});
 }
 
 void Schedule::refused() {

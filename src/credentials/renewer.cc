@@ -158,6 +158,7 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
       at_once = std::move(present);
     } else if (last_error_ && is_definite(last_error_->code) && schedule_.pausing()) {
       at_once = fail(*last_error_);
+      if (schedule_.needed()) changed_.notify_all();
     } else if (present && refused_ != access_key_id) {
       refused_ = access_key_id;
       ++counts_.replacements;

@@ -9,7 +9,8 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// While requests wait for a credential, a server that is back is noticed within this.
+// While requests wait for a credential, or fail for want of one, a server that is back is noticed
+// within this.
 constexpr std::chrono::seconds kPauseMaxWhileWaiting{5};
 // After a failure we never try again sooner. Before an expiry, where pauses shrink with what is
 // left, that bounds what a fleet whose credentials die together does to its server.
@@ -67,8 +68,9 @@ void Schedule::failed(std::chrono::milliseconds retry_after, bool somebody_waits
   if (expires_ && *expires_ > now)
     longest =
         std::min<nanoseconds>(longest, std::max<nanoseconds>((*expires_ - now) / 4, 2 * kPauseMin));
-  not_before_ = now + std::max({pause(longest), std::min<nanoseconds>(retry_after, kRetryAfterMax),
-                                nanoseconds(kPauseMin)});
+  asked_patience_until_ = now + std::min<nanoseconds>(retry_after, kRetryAfterMax);
+  not_before_ =
+      std::max(now + std::max<nanoseconds>(pause(longest), kPauseMin), asked_patience_until_);
 }
 
 void Schedule::refused() {
@@ -76,6 +78,13 @@ void Schedule::refused() {
   if (expires_) young = std::min(young, (*expires_ - arrived_) / 2);
   if (clock_.steady() - arrived_ >= young) return;
   not_before_ = std::max(not_before_, clock_.steady() + pause(options_.backoff_max));
+}
+
+bool Schedule::needed() {
+  const SteadyTime soon = std::max(clock_.steady() + kPauseMaxWhileWaiting, asked_patience_until_);
+  if (soon >= not_before_) return false;
+  not_before_ = soon;
+  return true;
 }
 
 void Schedule::hurry() { not_before_ = clock_.steady(); }

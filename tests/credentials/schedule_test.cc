@@ -65,6 +65,17 @@ TEST_F(Schedules, BackOffToTheirMaximumOnceAllIsLost) {
   EXPECT_LE(until_next(true), 5s) << "somebody waits";
 }
 
+TEST_F(Schedules, DoNotWaitOutALongPauseWhileRequestsFail) {
+  schedule_.arrived(1s);
+  clock_.advance(2s);
+  for (int i = 0; i < 20; ++i) schedule_.failed({}, false);
+  schedule_.needed();
+  EXPECT_LE(until_next(), 5s);
+  schedule_.failed(20s, false);
+  schedule_.needed();
+  EXPECT_GE(until_next(), 20s) << "the server asked for it";
+}
+
 TEST_F(Schedules, HonourRetryAfterUpToABound) {
   schedule_.arrived(1h);
   schedule_.failed(20s, true);

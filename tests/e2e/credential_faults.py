@@ -8,6 +8,7 @@ bounded time and with an error; data may never be wrong, and afterwards everythi
 """
 import concurrent.futures
 import datetime
+import errno
 import http.client
 import http.server
 import json
@@ -127,8 +128,11 @@ class Proxy:
 class Load:
     """Workers that use the mount until they are stopped. What each wrote it knows."""
 
+    rounds = 0
+
     def __init__(self, folder):
         self.folder, self.stopping = folder, threading.Event()
+        Load.rounds += 1  # directories of its own: what an earlier fault left is not this one's
         self.done, self.failed, self.slowest = 0, 0, 0.0
         self.errors, self.wrong = {}, []
         self.lock = threading.Lock()
@@ -136,7 +140,7 @@ class Load:
         for thread in self.threads:
             thread.start()
 
-    def step(self, what):
+    def step(self, name, what):
         """Runs one operation; None when it failed."""
         start = time.monotonic()
         try:
@@ -144,7 +148,8 @@ class Load:
         except OSError as error:
             with self.lock:
                 self.failed += 1
-                self.errors[error.errno] = str(error.strerror)
+                key = f"{name} {errno.errorcode[error.errno]}"
+                self.errors[key] = self.errors.get(key, 0) + 1
             time.sleep(0.2)
             return None
         finally:
@@ -153,8 +158,9 @@ class Load:
                 self.slowest = max(self.slowest, time.monotonic() - start)
 
     def work(self, number):
-        place = self.folder.path / f"worker {number}"
-        self.step(lambda: place.mkdir(exist_ok=True))
+        place = self.folder.path / f"load {Load.rounds}.{number}"
+        while not self.stopping.is_set() and self.step("mkdir", lambda: place.mkdir(exist_ok=True) or True) is None:
+            pass
         round_number = 0
         while not self.stopping.is_set():
             self.round(place, number, round_number)
@@ -163,15 +169,15 @@ class Load:
     def round(self, place, number, round_number):
         text = f"{number} {round_number} ".encode() * (1 + 997 * (round_number % 7))
         path, other = place / "file", place / "renamed"
-        written = self.step(lambda: path.write_bytes(text))
+        written = self.step("write", lambda: path.write_bytes(text))
         if written is None:
             return
-        got = self.step(path.read_bytes)
+        got = self.step("read", path.read_bytes)
         if got is not None and got != text:
             self.wrong.append(f"{path}: {got[:30]} is not {text[:30]}")
-        self.step(lambda: path.rename(other))
-        self.step(lambda: os.listdir(place))
-        self.step(other.unlink)
+        self.step("rename", lambda: path.rename(other))
+        self.step("list", lambda: os.listdir(place))
+        self.step("unlink", other.unlink)
 
     def stop(self):
         self.stopping.set()
@@ -192,7 +198,7 @@ def works(folder):
 
 class Matrix:
     def __init__(self, folder, proxy):
-        self.folder, self.proxy, self.rows = folder, proxy, []
+        self.folder, self.proxy, self.problems = folder, proxy, []
 
     def row(self, name, begin, end, seconds=FAULT, may_fail=True, requests_max=None):
         """One fault under load. `requests_max`: of the vending server, while it lasts."""
@@ -211,14 +217,17 @@ class Matrix:
         load.stop()
         # 8 workers that wait must not be 8 askers; a failing server is asked less and less often.
         limit = requests_max or int(seconds * 2 + 6)
-        self.rows.append((name, load.done, load.failed, load.slowest, during, recovered, said, load.errors))
-        print(f"{name:<28}{load.done:>7} ops{load.failed:>5} failed, slowest {load.slowest:5.1f} s,"
-              f"{during:>4} requests, back after {recovered:4.1f} s  {list(load.errors.values())}", flush=True)
-        check(not load.wrong, f"{name}: wrong data: {load.wrong[:3]}")
-        check(may_fail or load.failed == 0, f"{name}: {load.failed} operations failed: {load.errors}")
-        check(load.slowest < DEADLINE * 3 + 5, f"{name}: an operation took {load.slowest:.1f} s")
-        check(during <= limit, f"{name}: {during} requests for credentials in {seconds} s, more than {limit}")
-        check(load.done > 0, f"{name}: there was no load")
+        print(f"{name:<26}{load.done:>6}{load.failed:>8}{load.slowest:>9.1f} s{during:>10}{recovered:>9.1f} s  "
+              f"{', '.join(f'{n} {what}' for what, n in load.errors.items()) or '-'}", flush=True)
+        self.note(load.wrong, f"{name}: wrong data: {load.wrong[:3]}")
+        self.note(load.failed and not may_fail, f"{name}: {load.failed} operations failed: {load.errors}")
+        self.note(load.slowest > DEADLINE * 3 + 5, f"{name}: an operation took {load.slowest:.1f} s")
+        self.note(during > limit, f"{name}: {during} requests for credentials in {seconds} s, more than {limit}")
+        self.note(not load.done, f"{name}: there was no load")
+
+    def note(self, wrong, message):
+        if wrong:
+            self.problems.append(message)
 
     def fault(self, name, kind, **more):
         def begin():
@@ -271,6 +280,7 @@ def revoke_sessions(folder):
 
 def matrix(folder, proxy, clock):
     table = Matrix(folder, proxy)
+    print(f"{'fault, under load':<26}{'ops':>6}{'failed':>8}{'slowest':>11}{'requests':>10}{'back after':>11}  errors")
     table.fault("slow (3 s an answer)", "slow", may_fail=False)
     table.fault("away", "away")
     table.fault("500", "500")
@@ -293,7 +303,7 @@ def matrix(folder, proxy, clock):
         clock.write_text("0")
     pid = folder.status()["pid"]
     table.row(f"asleep for {TTL + 2} s", lambda: asleep(pid, TTL + 2), lambda: None, seconds=1)
-    return table
+    check(not table.problems, "\n".join(table.problems))
 
 
 def asleep(pid, seconds):

@@ -13,6 +13,7 @@ const require = createRequire(path.join(process.cwd(), 'package.json'));
 export const OSS = require('ali-oss');
 export const PopCore = require('@alicloud/pop-core');
 export const Sts = require('@alicloud/sts20150401');
+export const Credentials = require('@alicloud/credentials');
 
 export const BUCKET = 'examplebucket';
 export const REGION = 'cn-hangzhou';

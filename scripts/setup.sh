@@ -15,7 +15,8 @@ packages=(
   postgresql chromium chromium-driver
   # to test: GoogleTest, a second compiler with its checkers and fuzzers, programs that use a mount
   libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  attr curl file gdb man-db openssl procps psmisc python3 rsync s3fs rclone sqlite3 time xxd
+  attr curl file gdb man-db openssl procps make psmisc python3 rsync s3fs rclone sqlite3
+  time unzip vim xxd zip
 )
 # A Node.js that is there already (from wherever) is taken; Debian's npm would conflict with some of them.
 command -v node > /dev/null || packages+=(nodejs)

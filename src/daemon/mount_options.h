@@ -52,6 +52,7 @@ struct MountOptions {
   std::optional<gid_t> gid;
   mode_t umask = 0;
   std::optional<mode_t> file_mode, dir_mode;
+  std::string storage_class, object_acl;
   bool allow_other = false;
   bool read_only = false;
   // what may be known and kept, and where

@@ -8,6 +8,7 @@
 
 #include "stsfs/base/command.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/checks.h"
 
 namespace stsfs::daemon {
 namespace {
@@ -132,6 +133,18 @@ Result<void> set_duration(std::chrono::milliseconds& target, const std::string& 
   }
   return fail(Errc::kInvalid, "must be a time between " + std::to_string(min.count()) + "ms and " +
                                   std::to_string(max.count() / 1'000) + "s, such as 30s or 5m");
+}
+
+Result<void> set_storage_class(std::string& target, const std::string& value) {
+  if (auto good = oss::check_storage_class(value); !good) return good;
+  target = value;
+  return {};
+}
+
+Result<void> set_acl(std::string& target, const std::string& value) {
+  if (auto good = oss::check_acl(value); !good) return good;
+  target = value;
+  return {};
 }
 
 }  // namespace stsfs::daemon

@@ -27,6 +27,8 @@ Result<void> set_group(std::optional<unsigned>& target, const std::string& value
 /// Octal, at most 0777.
 Result<void> set_mode(std::optional<unsigned>& target, const std::string& value);
 /// `64M`, `1.5G`; between the bounds.
+Result<void> set_storage_class(std::string& target, const std::string& value);
+Result<void> set_acl(std::string& target, const std::string& value);
 Result<void> set_size(std::uint64_t& target, const std::string& value, std::uint64_t min,
                       std::uint64_t max);
 /// `30`, `30s`, `500ms`, `5m`, `2h`; between the bounds.

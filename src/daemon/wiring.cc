@@ -118,6 +118,8 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   out.gid = options.gid.value_or(getegid());
   out.file_mode = options.file_mode.value_or(kFilePermissions & ~options.umask);
   out.directory_mode = options.dir_mode.value_or(kAllPermissions & ~options.umask);
+  out.storage_class = options.storage_class;
+  out.acl = options.object_acl;
   out.fresh = options.freshness;
   out.open_fresh = std::min<std::chrono::milliseconds>(kOpenFresh, options.freshness);
   if (options.consistency == Consistency::kStrict) out.fresh = out.open_fresh = {};

@@ -239,7 +239,9 @@ void Folder::release(HandleNumber number) {
   {
     MutexLock lock(tree_.mutex);
     --handle->inode->opens;
-    commit = !handle->inode->removed && handle->content->dirty() && !stopped_;
+    // Attributes that are held back go by themselves, a moment later.
+    commit = !handle->inode->removed && handle->content->dirty() && !stopped_ &&
+             !handle->content->attributes_owed();
   }
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.

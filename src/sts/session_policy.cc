@@ -169,9 +169,12 @@ Result<void> check_prefix_template(std::string_view prefix_template) {
 Result<void> check_shared_prefix(std::string_view prefix) { return check_policy_prefix(prefix); }
 
 std::string_view shipped_template(Access access) {
+  // Tags, so that a rewrite can carry them along. Not ACLs: nobody makes files public with a vended
+  // credential.
   constexpr std::string_view kReadWrite =
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:GetObject","oss:PutObject",)"
-      R"("oss:DeleteObject","oss:AbortMultipartUpload","oss:ListParts"],)"
+      R"("oss:DeleteObject","oss:AbortMultipartUpload","oss:ListParts",)"
+      R"("oss:GetObjectTagging","oss:PutObjectTagging","oss:RestoreObject"],)"
       R"("Resource":["acs:oss:*:*:${bucket}/${prefix}*"]},)"
       R"({"Effect":"Allow","Action":["oss:ListObjects"],"Resource":["acs:oss:*:*:${bucket}"],)"
       R"("Condition":{"StringLike":{"oss:Prefix":["${prefix}*"]}}}]})";

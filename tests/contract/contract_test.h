@@ -54,6 +54,16 @@ class ObjectStoreContract : public ::testing::TestWithParam<WorldKind> {
     return sink.text;
   }
   Result<std::string> get(const std::string& name) { return get(name, {0, 1 << 20}); }
+  Result<std::string> get_tagging(const std::string& name) {
+    return await<std::string>(nullptr, [&](Callback<std::string> done) {
+      return store().start_get_tagging(key(name), deadline(), std::move(done));
+    });
+  }
+  Result<void> restore(const std::string& name, const oss::RestoreRequest& request) {
+    return await<void>(nullptr, [&](Callback<void> done) {
+      return store().start_restore(key(name), request, deadline(), std::move(done));
+    });
+  }
   Result<oss::Written> copy(const std::string& from, const std::string& to,
                             oss::CopyOptions options = {}) {
     options.source_key = key(from);

@@ -71,7 +71,6 @@ class SimulatorWorld final : public World {
   }
   const Clock& clock() override { return system_clock(); }
   std::string prefix() override { return kPrefix; }
-  bool may_tag() override { return false; }
 
  private:
   Result<void> open(const Terms& terms) {

@@ -18,8 +18,6 @@ class World {
   virtual const Clock& clock() = 0;
   /// Where the test may do as it likes; ends in `/`.
   virtual std::string prefix() { return "users/contract/"; }
-  /// A person's session may not tag objects.
-  virtual bool may_tag() { return true; }
 };
 
 /// A way to make one; the name is part of the test's.

@@ -103,6 +103,20 @@ TEST_F(AttributeChanges, GoAlongWithARename) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+// As rsync's fchmod does it between utimens and rename.
+TEST_F(AttributeChanges, AreNotHurriedByAnOpenAndClose) {
+  const InodeNumber inode = file();
+  change(inode, {.mtime = kMtime});
+  const auto opened = folder_->open(context(), inode, O_RDONLY);
+  ASSERT_TRUE(folder_->setattr(context(), inode, opened->handle, {.mode = 0640}));
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  EXPECT_EQ(copies(), 0U);
+  scheduler_.advance(milliseconds(301));
+  EXPECT_EQ(copies(), 1U);
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+}
+
 TEST_F(AttributeChanges, HeldBackSurviveAKill) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});

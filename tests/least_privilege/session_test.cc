@@ -121,8 +121,9 @@ class LeastPrivilege : public ::testing::TestWithParam<sts::SignatureKind> {
 
 TEST_P(LeastPrivilege, AUserMayDoInHisFolderWhatAFilesystemNeeds) {
   become_alice();
-  for (const char* action : {"oss:GetObject", "oss:PutObject", "oss:DeleteObject",
-                             "oss:AbortMultipartUpload", "oss:ListParts"})
+  for (const char* action :
+       {"oss:GetObject", "oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload",
+        "oss:ListParts", "oss:GetObjectTagging", "oss:PutObjectTagging", "oss:RestoreObject"})
     for (const char* key : {"users/alice/", "users/alice/a", "users/alice/deep/信 ☕.txt"})
       EXPECT_TRUE(may(action, key)) << action << " " << key;
   EXPECT_TRUE(may_list("users/alice/"));
@@ -131,8 +132,9 @@ TEST_P(LeastPrivilege, AUserMayDoInHisFolderWhatAFilesystemNeeds) {
 
 TEST_P(LeastPrivilege, AUserMayNeitherReadNorWriteNorListAnothersFolder) {
   become_alice();
-  for (const char* action : {"oss:GetObject", "oss:PutObject", "oss:DeleteObject",
-                             "oss:AbortMultipartUpload", "oss:ListParts"})
+  for (const char* action :
+       {"oss:GetObject", "oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload",
+        "oss:ListParts", "oss:GetObjectTagging", "oss:PutObjectTagging", "oss:RestoreObject"})
     for (const char* key : {"users/bob/a", "users/bob/", "users/alicebob/a", "users/alice",
                             "users/", "a", "users/Alice/a", "xusers/alice/a"})
       EXPECT_FALSE(may(action, key)) << action << " " << key;

@@ -265,7 +265,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
-                           const InodePointer& target, const std::string& new_path, Holds& holds);
+                           const InodePointer& target, const std::string& new_path, RenameMode mode,
+                           Holds& holds);
+  Result<oss::Written> copy_over(const Context& context, const std::string& key,
+                                 oss::CopyOptions copy, std::uint64_t size,
+                                 const InodePointer& target, RenameMode mode);
+  Result<void> keep_theirs(const Context& context, const std::string& key,
+                           const std::string& known_etag);
+  Result<void> exchange(const Context& context, InodeNumber parent, std::string_view name,
+                        InodeNumber new_parent, std::string_view new_name);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);

@@ -5,7 +5,9 @@
 #include "fan_out.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
 
 namespace stsfs::fs {
 Folder::Holds::~Holds() {
@@ -40,7 +42,8 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
                             std::string_view new_name, RenameMode mode) {
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
-  if (mode == RenameMode::kExchange) return fail(Errc::kInvalid, "two names cannot be exchanged");
+  if (mode == RenameMode::kExchange)
+    return exchange(context, parent_number, name, new_parent_number, new_name);
   auto parent = directory(parent_number);
   auto new_parent = directory(new_parent_number);
   if (!parent || !new_parent) return fail(parent ? new_parent.error() : parent.error());
@@ -73,7 +76,7 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   } else {
     const NameGate::Pass pass = name_gate_.enter();
     if (auto sent = commit_changes(context, *source, target); !sent) return sent;
-    moved = rename_file(context, *source, target, new_path, *holds);
+    moved = rename_file(context, *source, target, new_path, mode, *holds);
   }
   if (!moved) return moved;
   note_gone(path(*parent), name);
@@ -127,7 +130,7 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
 
 Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
                                  const InodePointer& target, const std::string& new_path,
-                                 Holds& holds) {
+                                 RenameMode mode, Holds& holds) {
   auto new_key = keys_.file_key(new_path);
   auto old_key = keys_.file_key(path(inode));
   if (!new_key || !old_key) return fail(new_key ? old_key.error() : new_key.error());
@@ -165,13 +168,9 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
                            inode->storage_class);  // for a multipart copy
     if (target && target->in_store) target_etag = target->etag;
   }
-  copy.put.forbid_overwrite = !target;
   Result<oss::Written> written;
   if (in_store) {
-    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, *new_key, copy, size, surroundings_.options.upload,
-                                 std::move(done));
-    });
+    written = copy_over(context, *new_key, std::move(copy), size, target, mode);
     if (written) {
       auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
         return store_.start_delete(*old_key, context.deadline, std::move(done));
@@ -203,6 +202,87 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   if (!written) return fail(std::move(written.error()));
   metas_->forget(*old_key);
   return {};
+}
+
+/// What another client has put under the new name since we looked is kept under a name of its own.
+Result<oss::Written> Folder::copy_over(const Context& context, const std::string& key,
+                                       oss::CopyOptions copy, std::uint64_t size,
+                                       const InodePointer& target, RenameMode mode) {
+  const auto start = [&] {
+    return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+      return staging::start_copy(store_, clock_, key, copy, size, surroundings_.options.upload,
+                                 std::move(done));
+    });
+  };
+  std::string seen;
+  bool just_now = false;
+  if (target) {
+    MutexLock lock(tree_.mutex);
+    seen = target->etag;
+    just_now = is_fresh(target->confirmed, options_.open_fresh) || is_link(target->attributes.mode);
+  }
+  copy.put.forbid_overwrite = !target;
+  if (target && !just_now)
+    if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
+  auto written = start();
+  if (written || written.error().code != Errc::kExists || mode == RenameMode::kNoReplace)
+    return written;
+  if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
+  copy.put.forbid_overwrite = false;
+  return start();
+}
+
+/// Copies what is at the key beside it, unless it is the version that we know or nothing.
+Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
+                                 const std::string& known_etag) {
+  auto meta = head(context, key);
+  if (!meta && meta.error().code == Errc::kNotFound) return {};
+  if (!meta) return fail(std::move(meta.error()));
+  if (meta->etag == known_etag) return {};
+  const std::string beside = key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
+  copy.put.headers = meta->headers;  // for a copy in parts
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return staging::start_copy(store_, clock_, beside, copy, meta->size_bytes,
+                               surroundings_.options.upload, std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  log_warning("fs", "{} is renamed over; another client had written it: that is kept as {}",
+              printable(key), printable(beside));
+  directories_.forget(key.substr(0, key.rfind('/') + 1));
+  return {};
+}
+
+/// Through a third name; whoever asks inside the mount is made to wait by the kernel. Killed in
+/// between, what lies under the third name is one of the two.
+Result<void> Folder::exchange(const Context& context, InodeNumber parent_number,
+                              std::string_view name, InodeNumber new_parent_number,
+                              std::string_view new_name) {
+  auto parent = directory(parent_number);
+  auto new_parent = directory(new_parent_number);
+  if (!parent || !new_parent) return fail(parent ? new_parent.error() : parent.error());
+  auto one = resolve(context, *parent, name);
+  if (!one) return fail(std::move(one.error()));
+  auto other = resolve(context, *new_parent, new_name);
+  if (!other) return fail(std::move(other.error()));
+  if (*one == *other) return {};
+  {
+    MutexLock lock(tree_.mutex);
+    if (tree_.is_below(**new_parent, (*one)->number) || tree_.is_below(**parent, (*other)->number))
+      return fail(Errc::kInvalid, "a directory cannot go below itself");
+  }
+  const std::string third = ".stsfs-exchange-" + random_hex(8);
+  const auto move = [&](InodeNumber from, std::string_view from_name, InodeNumber to,
+                        std::string_view to_name) {
+    return rename(context, from, from_name, to, to_name, RenameMode::kNoReplace);
+  };
+  if (auto away = move(parent_number, name, parent_number, third); !away) return away;
+  auto over = move(new_parent_number, new_name, parent_number, name);
+  if (!over) {
+    static_cast<void>(move(parent_number, third, parent_number, name));
+    return over;
+  }
+  return move(parent_number, third, new_parent_number, new_name);
 }
 
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.

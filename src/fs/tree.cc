@@ -7,6 +7,9 @@
 namespace stsfs::fs {
 namespace {
 
+/// So many later nothing is under way any more.
+constexpr std::size_t kRetiredMax = 100'000;
+
 std::uint64_t raw(InodeNumber number) { return static_cast<std::uint64_t>(number); }
 
 }  // namespace
@@ -29,9 +32,25 @@ InodePointer Tree::child(InodeNumber parent, std::string_view name) const {
   return found == names_.end() ? nullptr : found->second;
 }
 
+InodeNumber Tree::free_number(InodeNumber parent, std::string_view name) const {
+  // FNV-1a, then mixed (splitmix64): near names must not have near numbers. 63 bits, for those who
+  // print it signed.
+  std::uint64_t hash = 0xcbf29ce484222325U ^ raw(parent);
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  for (;;) {
+    hash += 0x9e3779b97f4a7c15U;
+    std::uint64_t mixed = hash;
+    mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9U;
+    mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebU;
+    mixed = (mixed ^ (mixed >> 31)) >> 1;
+    if (mixed > raw(InodeNumber::kRoot) && !inodes_.contains(mixed) && !retired_.contains(mixed))
+      return static_cast<InodeNumber>(mixed);
+  }
+}
+
 InodePointer Tree::add(InodeNumber parent, std::string_view name, const Attributes& attributes) {
   auto inode = std::make_shared<Inode>();
-  inode->number = static_cast<InodeNumber>(next_++);
+  inode->number = free_number(parent, name);
   inode->parent = parent;
   inode->name = name;
   inode->attributes = attributes;
@@ -45,6 +64,8 @@ InodePointer Tree::add(InodeNumber parent, std::string_view name, const Attribut
 void Tree::remove(const InodePointer& inode) {
   if (inode->removed) return;
   inode->removed = true;
+  if (retired_.size() >= kRetiredMax) retired_.clear();
+  retired_.insert(raw(inode->number));
   const auto found = names_.find(std::pair(raw(inode->parent), inode->name));
   if (found != names_.end() && found->second == inode) names_.erase(found);
   const InodePointer above = find(inode->parent);

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -63,6 +64,8 @@ class Tree {
 
   InodePointer find(InodeNumber number) const STSFS_REQUIRES(mutex);
   InodePointer child(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
+  /// Its number follows from the parent's and the name, so that it is the same after it was
+  /// forgotten, and in the next mount; a rename keeps it.
   InodePointer add(InodeNumber parent, std::string_view name, const Attributes& attributes)
       STSFS_REQUIRES(mutex);
   /// Takes the name away; the inode goes with its last use.
@@ -86,11 +89,14 @@ class Tree {
   bool is_below(const Inode& inode, InodeNumber ancestor) const STSFS_REQUIRES(mutex);
 
  private:
+  InodeNumber free_number(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
+
   std::unordered_map<std::uint64_t, InodePointer> inodes_ STSFS_GUARDED_BY(mutex);
   std::map<std::pair<std::uint64_t, std::string>, InodePointer, std::less<>> names_
       STSFS_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<FileContent>> released_contents_ STSFS_GUARDED_BY(mutex);
-  std::uint64_t next_ STSFS_GUARDED_BY(mutex) = 2;
+  /// Of the inodes that were removed: what is still under way for one must not meet another.
+  std::unordered_set<std::uint64_t> retired_ STSFS_GUARDED_BY(mutex);
 };
 
 }  // namespace stsfs::fs

@@ -117,6 +117,72 @@ TEST_F(FolderTest, RenamesFilesAndReplacesThem) {
   EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
 }
 
+TEST_F(FolderTest, ExchangesTwoNames) {
+  ASSERT_TRUE(write_file(kRoot, "a", "first"));
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "b", 0755));
+  ASSERT_TRUE(write_file(lookup("b")->attributes.inode, "below", "second"));
+  const InodeNumber a = lookup("a")->attributes.inode;
+  const InodeNumber b = lookup("b")->attributes.inode;
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kExchange));
+  EXPECT_EQ(lookup("b")->attributes.inode, a);
+  EXPECT_EQ(lookup("a")->attributes.inode, b);
+  EXPECT_EQ(read_file("b"), "first");
+  EXPECT_EQ(read_file(b, "below"), "second");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(),
+            (std::vector<std::string>{"users/alice/a/", "users/alice/a/below", "users/alice/b"}));
+  EXPECT_EQ(folder_->rename(context(), kRoot, "a", kRoot, "no", RenameMode::kExchange).error().code,
+            Errc::kNotFound);
+  EXPECT_EQ(folder_->rename(context(), kRoot, "a", b, "below", RenameMode::kExchange).error().code,
+            Errc::kInvalid);
+}
+
+TEST_F(FolderTest, RenamesWithoutARequestWhatWasNeverUploaded) {
+  names(kRoot);
+  auto made = folder_->create(context(), kRoot, "tmp", 0644, O_WRONLY | O_CREAT | O_EXCL);
+  const auto before = faulty_.started();
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "tmp", kRoot, "final", RenameMode::kReplace));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "final", kRoot, "last", RenameMode::kNoReplace));
+  EXPECT_EQ(faulty_.started(), before);
+  folder_->release(made->second.handle);
+}
+
+TEST_F(FolderTest, KeepsWhatAnotherClientWroteWhereSomethingIsRenamedTo) {
+  ASSERT_TRUE(write_file(kRoot, "a", "ours"));
+  ASSERT_TRUE(write_file(kRoot, "b", "old"));
+  names(kRoot);
+  clock_.advance(std::chrono::seconds(5));
+  store_.put("users/alice/b", "theirs");
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
+  const auto comes_between = [&] { store_.put("users/alice/c", "theirs too"); };
+  faulty_.before({.operation = oss::Operation::kCopy}, comes_between);
+  EXPECT_EQ(folder_->rename(context(), kRoot, "b", kRoot, "c", RenameMode::kNoReplace).error().code,
+            Errc::kExists);
+  store_.erase("users/alice/c");
+  faulty_.before({.operation = oss::Operation::kCopy}, comes_between);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "b", kRoot, "c", RenameMode::kReplace));
+  EXPECT_EQ(store_.content("users/alice/c"), "ours");
+  const auto keys = store_.keys();
+  ASSERT_EQ(keys.size(), 3U);
+  EXPECT_TRUE(keys[0].starts_with("users/alice/b.conflict-"));
+  EXPECT_EQ(store_.content(keys[0]), "theirs");
+  EXPECT_TRUE(keys[2].starts_with("users/alice/c.conflict-"));
+  EXPECT_EQ(store_.content(keys[2]), "theirs too");
+}
+
+TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
+  store_.put("users/alice/d/f", "x");
+  const InodeNumber d = lookup("d")->attributes.inode;
+  const InodeNumber f = lookup(d, "f")->attributes.inode;
+  kill_and_begin();
+  EXPECT_EQ(lookup("d")->attributes.inode, d);
+  EXPECT_EQ(lookup(d, "f")->attributes.inode, f);
+  ASSERT_TRUE(folder_->rename(context(), d, "f", kRoot, "g", RenameMode::kReplace));
+  EXPECT_EQ(lookup("g")->attributes.inode, f);
+  ASSERT_TRUE(write_file(d, "f", "another"));
+  EXPECT_NE(lookup(d, "f")->attributes.inode, f);
+}
+
 TEST_F(FolderTest, RenamesAFileThatIsBeingWritten) {
   auto made = folder_->create(context(), kRoot, "tmp", 0644, O_WRONLY | O_CREAT | O_EXCL);
   ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));

@@ -15,6 +15,8 @@ constexpr std::chrono::seconds kWrittenSlack{1};
 /// How long rows gather before they are written together.
 constexpr std::chrono::milliseconds kGather{250};
 constexpr std::size_t kRowsAtOnce = 2'000;
+/// Rows that wait for the disk.
+constexpr std::size_t kQueueMax = 50'000;
 /// No object's key: OSS takes none that begins with a slash.
 constexpr const char* kHiddenLinks = "/hidden-links";
 
@@ -75,7 +77,8 @@ std::optional<oss::ObjectMeta> AttributeStore::find(const std::string& key, cons
                                                     WallTime last_modified, Where where) {
   const auto answer = [&](const Row& row) -> std::optional<oss::ObjectMeta> {
     if (!answers(row, etag, last_modified)) return std::nullopt;
-    if (!row.kept && clock_.steady() - row.known >= options_.fresh) return std::nullopt;
+    const bool recent = row.known != SteadyTime{} && clock_.steady() - row.known < options_.fresh;
+    if (!row.kept && !recent) return std::nullopt;
     oss::ObjectMeta out = row.meta;
     out.last_modified = last_modified;
     return out;
@@ -134,6 +137,11 @@ void AttributeStore::put_absent(const std::string& key) {
   remember(key, {.kept = false, .known = clock_.steady()});
 }
 
+void AttributeStore::expire() {
+  MutexLock lock(mutex_);
+  for (auto& [key, slot] : slots_) slot.row.known = {};
+}
+
 void AttributeStore::note_hidden_link() {
   if (hidden_links_.exchange(true)) return;
   MutexLock lock(mutex_);
@@ -167,6 +175,7 @@ void AttributeStore::remember(const std::string& key, Row row) {
 
 void AttributeStore::keep(const std::string& key, std::optional<Row> row) {
   if (!database_) return;
+  if (row && queue_.size() >= kQueueMax) return;  // the disk is slow: it is asked for again later
   queue_[key] = std::move(row);
   if (queue_.size() == 1) wake_.notify_all();
 }

@@ -61,6 +61,11 @@ Result<void> ask_refresh(const std::string& path, const Clock& clock, Deadline d
   return done(ask(path, {{"command", "refresh-credentials"}}, clock, deadline));
 }
 
+Result<void> ask_forget(const std::string& socket, const std::string& path, const Clock& clock,
+                        Deadline deadline) {
+  return done(ask(socket, {{"command", "forget"}, {"path", path}}, clock, deadline));
+}
+
 Result<void> ask_log_level(const std::string& path, const std::string& level, const Clock& clock,
                            Deadline deadline) {
   return done(ask(path, {{"command", "log-level"}, {"level", level}}, clock, deadline));

@@ -58,6 +58,9 @@ class Conversation {
     } else if (command == "refresh-credentials") {
       auto done = service_.refresh(in(Server::kRefreshTimeout));
       (void)say(done ? ok() : refusal(done.error()));
+    } else if (command == "forget") {
+      service_.forget(text_member(request, "path"));
+      (void)say(ok());
     } else if (command == "drain") {
       drain();
     } else if (command == "log-level") {

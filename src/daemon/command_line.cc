@@ -186,9 +186,9 @@ class Parser {
   }
 
   void add_the_rest() {
-    refresh_command_ = add("refresh", "obtain a new credential now");
-    refresh_command_->add_option("DIRECTORY", refresh_.mount_point, "where it is mounted")
-        ->required();
+    refresh_command_ = add(
+        "refresh", "forget what is known of a path; of a whole mount, and renew its credential");
+    refresh_command_->add_option("PATH", refresh_.path, "a mount, or something in one")->required();
     drain_command_ = add("drain", "wait until everything is in OSS");
     drain_command_->add_option("DIRECTORY", drain_.mount_point, "where it is mounted")->required();
     log_level_command_ = add("log-level", "change what a daemon logs");

@@ -11,7 +11,7 @@ struct MetricsArguments {
   std::string mount_point;  ///< Empty: all of this user's.
 };
 struct RefreshArguments {
-  std::string mount_point;
+  std::string path;
 };
 struct DrainArguments {
   std::string mount_point;

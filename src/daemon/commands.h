@@ -68,7 +68,7 @@ int status_command(const StatusArguments& arguments);
 /// In the text format of Prometheus; an empty mount point: all of this user's.
 int metrics_command(const std::string& mount_point);
 
-int refresh_command(const std::string& mount_point);
+int refresh_command(const std::string& path);
 int drain_command(const std::string& mount_point);
 int log_level_command(const std::string& mount_point, const std::string& level);
 

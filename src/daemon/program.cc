@@ -44,7 +44,7 @@ struct Run {
   int operator()(const UmountArguments& arguments) const { return umount_command(arguments); }
   int operator()(const StatusArguments& arguments) const { return status_command(arguments); }
   int operator()(const RefreshArguments& arguments) const {
-    return refresh_command(arguments.mount_point);
+    return refresh_command(arguments.path);
   }
   int operator()(const DrainArguments& arguments) const {
     return drain_command(arguments.mount_point);

@@ -48,6 +48,18 @@ auto with_daemon(const std::string& path, Ask ask) -> decltype(ask(std::string()
   return answer;
 }
 
+/// The mount of ours that `wanted` lies in, and the way from there; `wanted` itself when in none.
+std::pair<std::string, std::string> within_mount(const std::string& wanted) {
+  const auto whole = fuse::resolve_mount_point(wanted);
+  if (!whole) return {wanted, ""};
+  for (std::string at = *whole; !at.empty(); at.resize(at.rfind('/'))) {
+    const auto mount = fuse::find_mount(at);
+    if (!mount || !*mount || (*mount)->type != "fuse.stsfs") continue;
+    return {at, at == *whole ? "" : whole->substr(at.size() + 1)};
+  }
+  return {wanted, ""};
+}
+
 int code_of(const Result<void>& done) { return done ? kExitOk : report(done.error()); }
 
 Result<std::vector<std::string>> status_of(const std::string& mount_point) {
@@ -121,8 +133,11 @@ int metrics_command(const std::string& mount_point) {
   return kExitOk;
 }
 
-int refresh_command(const std::string& mount_point) {
-  return code_of(with_daemon(mount_point, [](const std::string& socket) {
+int refresh_command(const std::string& wanted) {
+  const auto [mount_point, path] = within_mount(wanted);
+  return code_of(with_daemon(mount_point, [&](const std::string& socket) {
+    auto forgotten = control::ask_forget(socket, path, system_clock(), in(kAskTimeout));
+    if (!forgotten || !path.empty()) return forgotten;
     return control::ask_refresh(socket, system_clock(), in(kRefreshTimeout));
   }));
 }

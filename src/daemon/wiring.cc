@@ -223,6 +223,7 @@ class Stack final : public Wiring, public control::Service {
   control::Status status() override;
   control::Pending pending() override { return pending_of(*folder_); }
   Result<void> refresh(Deadline deadline) override;
+  void forget(const std::string& path) override { folder_->refresh(path); }
   void hurry() override;
   void set_log_level(LogLevel level) override {
     stsfs::set_log_level(level);

@@ -178,9 +178,9 @@ std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
   MutexLock lock(mutex_);
   const SteadyTime asked = asked_for(name);
   if (clock_.steady() - asked >= fresh) return std::nullopt;
-  if (changed) return NameAnswer{std::move(*changed), asked};
+  if (changed) return NameAnswer{std::move(*changed), asked, {}};
   auto found = known_.find(name);
-  if (found || complete_ || known_.covers(name)) return NameAnswer{std::move(found), asked};
+  if (found || complete_ || known_.covers(name)) return NameAnswer{std::move(found), asked, {}};
   return std::nullopt;
 }
 
@@ -213,6 +213,11 @@ bool DirectoryListing::complete() const {
 bool DirectoryListing::failed() const {
   MutexLock lock(mutex_);
   return error_.has_value();
+}
+
+SteadyTime DirectoryListing::asked(std::size_t index) const {
+  MutexLock lock(mutex_);
+  return index < asked_.size() ? asked_[index] : known_.asked;
 }
 
 SteadyTime DirectoryListing::asked() const {

@@ -22,6 +22,7 @@ cache::KnownEntry known_entry(const oss::ListEntry& listed);
 struct NameAnswer {
   std::optional<cache::KnownEntry> entry;  ///< Absent: there is none.
   SteadyTime asked;                        ///< Since when.
+  std::optional<oss::ObjectMeta> meta;     ///< Where OSS was asked for it.
 };
 
 /// One directory while it is listed, page by page, and what we change in it meanwhile. Shared by
@@ -56,6 +57,8 @@ class DirectoryListing {
   bool complete() const;
   bool failed() const;
   SteadyTime asked() const;
+  /// When page `index`, which is there, was asked for.
+  SteadyTime asked(std::size_t index) const;
   const std::string& key() const { return key_; }
   const cache::DirectoryCache::Changes& changes() const { return changes_; }
 

@@ -29,7 +29,7 @@ Result<std::optional<DirectoryView::Item>> DirectoryView::at(std::uint64_t cooki
       if ((*rows)->is_hidden(row)) continue;
       auto entry = shown((*rows)->name(row), (*rows)->entry(row));
       if (!entry) continue;
-      return Item{std::string((*rows)->name(row)), std::move(*entry),
+      return Item{std::string((*rows)->name(row)), std::move(*entry), listing_->asked(page),
                   (std::uint64_t{page} << kRowBits) + row + 1};
     }
   }
@@ -40,7 +40,8 @@ std::optional<DirectoryView::Item> DirectoryView::beyond(std::uint64_t cookie) {
   if (!rest_) gather_rest();
   for (std::size_t i = cookie - kRest; i < rest_->size(); ++i) {
     const auto& [name, entry] = (*rest_)[i];
-    if (auto now = shown(name, entry)) return Item{name, std::move(*now), kRest + i + 1};
+    if (auto now = shown(name, entry))
+      return Item{name, std::move(*now), listing_->asked(), kRest + i + 1};
   }
   return std::nullopt;
 }

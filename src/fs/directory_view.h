@@ -25,6 +25,7 @@ class DirectoryView {
   struct Item {
     std::string name;
     cache::KnownEntry entry;
+    SteadyTime asked;  ///< OSS said so then.
     std::uint64_t next_cookie = 0;
   };
 

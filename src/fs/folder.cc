@@ -208,18 +208,27 @@ Result<void> Folder::drain(Deadline deadline) {
   return result;
 }
 
-void Folder::refresh() {
-  listings_.forget();
-  std::vector<InodeNumber> known;
+void Folder::refresh(const std::string& wanted) {
+  listings_.forget(wanted.empty() ? "" : keys_.directory_key(wanted).value_or(""));
+  const auto slash = wanted.rfind('/');
+  const std::string above = slash == std::string::npos ? "" : wanted.substr(0, slash);
+  directories_.forget(keys_.directory_key(above).value_or(""));
+  metas_->expire();
+  std::vector<std::pair<InodeNumber, std::pair<InodeNumber, std::string>>> known;
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : tree_.all()) {
+      const std::string whole = tree_.path_of(*inode);
+      if (!wanted.empty() && whole != wanted && !whole.starts_with(wanted + "/")) continue;
       inode->confirmed = {};
-      known.push_back(inode->number);
+      known.push_back({inode->number, {inode->parent, inode->name}});
     }
   }
-  if (notifier_ != nullptr)
-    for (const InodeNumber number : known) notifier_->inode_changed(number);
+  if (notifier_ == nullptr) return;
+  for (const auto& [number, name] : known) {
+    notifier_->inode_changed(number);
+    notifier_->entry_changed(name.first, name.second);
+  }
 }
 
 void Folder::stop() {

@@ -51,7 +51,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   void set_read_only(bool read_only) override { read_only_ = read_only; }
   std::vector<PendingFile> pending() const override;
   Result<void> drain(Deadline deadline) override;
-  void refresh() override;
+  using MountedFolder::refresh;
+  void refresh(const std::string& path) override;
   void resume() override;
   void stop() override;
 
@@ -212,7 +213,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                             const NameAnswer& name);
   Result<void> find_directory(const Context& context, const std::string& directory_path,
                               Found& out);
-  Result<void> find_file(const Context& context, const std::string& file_path, Found& out);
+  Result<void> find_file(const Context& context, const std::string& file_path,
+                         const std::optional<oss::ObjectMeta>& told, Found& out);
   Result<void> find_symlink(const Context& context, const std::string& link_path,
                             const std::string& key, Found& out);
   Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
@@ -230,6 +232,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void remember_written(const std::string& key, const Inode& inode, const oss::Written& written,
                         const oss::ObjectHeaders& headers, std::uint64_t size)
       STSFS_REQUIRES(tree_.mutex);
+  void forget_idle_inodes();
   InodePointer adopt(const InodePointer& parent, std::string_view name, const Found& found);
   Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
                                std::string_view name);

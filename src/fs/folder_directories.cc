@@ -178,14 +178,16 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
   std::vector<bool> unknown(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (out[i]) continue;
+    unknown[i] = !is_fresh(items[i].asked, options_.fresh);  // a lookup tells more
+    if (unknown[i]) continue;
     auto one = wanted(context, directory_path, items[i].name, items[i].entry);
     unknown[i] = one.has_value() || items[i].entry.type == oss::ObjectType::kSymlink;
     if (one && ask) all.push_back(std::move(*one));
   }
   ask_all(context, all);
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (out[i] || (unknown[i] && !ask)) continue;
-    const NameAnswer answer{.entry = items[i].entry, .asked = view.listing()->asked()};
+    if (out[i] || !is_fresh(items[i].asked, options_.fresh) || (unknown[i] && !ask)) continue;
+    const NameAnswer answer{.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
     auto found = find_object(context, join_path(directory_path, items[i].name), answer);
     if (found) out[i] = adopt(directory, items[i].name, *found);
   }

@@ -29,7 +29,7 @@ Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& wh
   auto file_key = keys_.file_key(whole);
   auto directory_key = keys_.directory_key(whole);
   if (!file_key || !directory_key) return fail(file_key ? directory_key.error() : file_key.error());
-  NameAnswer out{.entry = std::nullopt, .asked = clock_.steady()};
+  NameAnswer out{.entry = {}, .asked = clock_.steady(), .meta = {}};
   const DirectoryListingPointer below = listings_.open(*directory_key);
   below->begin();
   auto meta = head(context, *file_key);
@@ -48,6 +48,7 @@ Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& wh
                                   .type = meta->type,
                                   .storage_class = meta->storage_class};
     metas_->put(*file_key, *meta);
+    out.meta = std::move(*meta);
     return out;
   }
   if (!options_.symlink_objects) return out;
@@ -100,7 +101,23 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     inode->confirmed = found.asked;
   }
   if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);
+  forget_idle_inodes();
   return inode;
+}
+
+/// The kernel keeps what it has memory for, and we would have to keep as much: a name that it is
+/// told to drop comes back as FORGET.
+void Folder::forget_idle_inodes() {
+  constexpr std::size_t kAtOnce = 32;
+  if (notifier_ == nullptr) return;
+  std::vector<std::pair<InodeNumber, std::string>> names;
+  {
+    MutexLock lock(tree_.mutex);
+    if (tree_.size() <= options_.inodes_max) return;
+    for (const InodePointer& idle : tree_.idle(kAtOnce))
+      names.emplace_back(idle->parent, idle->name);
+  }
+  for (const auto& [parent, name] : names) notifier_->entry_changed(parent, name);
 }
 
 Result<InodePointer> Folder::resolve(const Context& context, const InodePointer& parent,
@@ -156,7 +173,8 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
     if (!resolved) return fail(std::move(resolved.error()));
     return {};
   }
-  auto found = find_object(context, whole, {.entry = entry, .asked = {}});  // without an ETag: asks
+  auto found = find_object(context, whole,
+                           {.entry = entry, .asked = {}, .meta = {}});  // without an ETag: asks
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);

@@ -57,7 +57,7 @@ Result<Folder::Found> Folder::find_object(const Context& context, const std::str
   out.entry = *name.entry;
   out.asked = name.asked;
   auto found = out.entry.is_directory ? find_directory(context, object_path, out)
-                                      : find_file(context, object_path, out);
+                                      : find_file(context, object_path, name.meta, out);
   if (!found) return fail(std::move(found.error()));
   return out;
 }
@@ -112,12 +112,15 @@ Result<std::optional<oss::ObjectMeta>> Folder::marker_of(const Context& context,
 
 // --- files and links ---
 
-Result<void> Folder::find_file(const Context& context, const std::string& file_path, Found& out) {
+Result<void> Folder::find_file(const Context& context, const std::string& file_path,
+                               const std::optional<oss::ObjectMeta>& told, Found& out) {
   auto key = keys_.file_key(file_path);
   if (!key) return fail(std::move(key.error()));
   if (out.entry.type == oss::ObjectType::kSymlink)
     return find_symlink(context, file_path, *key, out);
-  if (auto known = known_meta(context, *key, out.entry)) {
+  if (told) {
+    out.meta = *told;
+  } else if (auto known = known_meta(context, *key, out.entry)) {
     out.meta = std::move(*known);
   } else {
     const SteadyTime now = clock_.steady();

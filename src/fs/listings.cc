@@ -9,6 +9,7 @@ namespace {
 /// cost as much as a page by then, and a page tells what is not there as well.
 constexpr int kAskedOneByOne = 2;
 constexpr std::size_t kAskedMax = 1'000;
+constexpr std::size_t kSmallMax = 20'000;
 /// A walk: directories of one directory that are read in their order, this soon one behind the
 /// other.
 constexpr int kReadForWalk = 2;
@@ -33,8 +34,10 @@ DirectoryListingPointer Listings::under_way(const std::string& directory_key) {
 }
 
 std::optional<NameAnswer> Listings::find(const std::string& directory_key, std::string_view name) {
-  if (const auto known = cache_.find(directory_key))
-    return NameAnswer{known->find(name), known->asked};
+  if (const auto known = cache_.find(directory_key)) {
+    if (known->pages().size() == 1) note_small(directory_key);
+    return NameAnswer{known->find(name), known->asked, {}};
+  }
   const DirectoryListingPointer listing = under_way(directory_key);
   if (!listing) return std::nullopt;
   return listing->find(name, options_.fresh);
@@ -114,19 +117,26 @@ bool Listings::worth_listing(const std::string& directory_key) {
   Asked& asked = asked_[directory_key];
   if (asked.times == 0 || now - asked.since >= options_.fresh) asked = {.since = now};
   ++asked.times;
-  return !asked.large && asked.times > kAskedOneByOne;
+  return !asked.large && (asked.times > kAskedOneByOne || small_.contains(directory_key));
+}
+
+void Listings::note_small(const std::string& directory_key) {
+  MutexLock lock(mutex_);
+  if (small_.size() >= kSmallMax && !small_.contains(directory_key)) small_.clear();
+  small_.insert(directory_key);
 }
 
 void Listings::note_large(const std::string& directory_key) {
   MutexLock lock(mutex_);
+  small_.erase(directory_key);
   Asked& asked = asked_[directory_key];
   asked = {.since = clock_.steady(), .times = asked.times, .large = true};
 }
 
-void Listings::forget() {
+void Listings::forget(const std::string& directory_key) {
   std::shared_ptr<TreeWalk> walk;
   std::list<DirectoryListingPointer> begun;
-  cache_.forget("");
+  cache_.forget_below(directory_key);
   MutexLock lock(mutex_);
   begun.swap(begun_);
   asked_.clear();

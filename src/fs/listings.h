@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "directory_listing.h"
 #include "stsfs/base/mutex.h"
@@ -51,13 +52,13 @@ class Listings {
   bool was_read_within(const std::string& directory_key);
 
   /// Called for each lookup that no listing answers. True: names have been asked for here so often
-  /// that the directory is better listed.
+  /// that the directory is better listed; or it had but one page when it was.
   bool worth_listing(const std::string& directory_key);
   /// It has more than a page: names are asked for one by one.
   void note_large(const std::string& directory_key);
 
-  /// Everything is forgotten.
-  void forget();
+  /// Forgets the directory and all below it; with "" everything.
+  void forget(const std::string& directory_key);
 
  private:
   /// Lookups that went to OSS, in one directory.
@@ -77,6 +78,7 @@ class Listings {
   Result<void> follow_walk(const std::string& directory_key, Interrupt* interrupt);
   std::shared_ptr<TreeWalk> walk_to(const std::string& directory_key);
   void note_read(const std::string& directory_key);
+  void note_small(const std::string& directory_key);
   std::optional<std::string> parent_of(const std::string& directory_key) const;
   DirectoryListingPointer under_way(const std::string& directory_key) STSFS_EXCLUDES(mutex_);
 
@@ -89,7 +91,8 @@ class Listings {
   std::map<std::string, std::weak_ptr<DirectoryListing>> under_way_ STSFS_GUARDED_BY(mutex_);
   std::size_t sweep_at_ STSFS_GUARDED_BY(mutex_) = 64;
   std::map<std::string, Asked> asked_ STSFS_GUARDED_BY(mutex_);
-  std::list<Trail> trails_ STSFS_GUARDED_BY(mutex_);  // most recent first
+  std::unordered_set<std::string> small_ STSFS_GUARDED_BY(mutex_);  // of one page
+  std::list<Trail> trails_ STSFS_GUARDED_BY(mutex_);                // most recent first
   // Of which somebody wanted the first page only, and perhaps soon the rest.
   std::list<DirectoryListingPointer> begun_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<TreeWalk> walk_ STSFS_GUARDED_BY(mutex_);

@@ -104,6 +104,21 @@ void Tree::release(const InodePointer& inode) {
   }
 }
 
+/// The oldest first: who came last is most likely to be used.
+std::vector<InodePointer> Tree::idle(std::size_t count) {
+  std::vector<InodePointer> out;
+  auto at = names_.upper_bound(idle_from_);
+  const std::size_t looks = std::min(4 * count, names_.size());
+  for (std::size_t looked_at = 0; looked_at < looks && out.size() < count; ++looked_at, ++at) {
+    if (at == names_.end()) at = names_.begin();
+    const Inode& inode = *at->second;
+    if (inode.opens == 0 && inode.children == 0 && !inode.removed && !inode.content)
+      out.push_back(at->second);
+  }
+  if (at != names_.end()) idle_from_ = at->first;
+  return out;
+}
+
 std::string Tree::path_of(const Inode& inode) const {
   std::string path;
   const Inode* at = &inode;

@@ -81,6 +81,11 @@ class Tree {
     return std::exchange(released_contents_, {});
   }
 
+  std::size_t size() const STSFS_REQUIRES(mutex) { return inodes_.size(); }
+  /// Inodes that only the kernel still knows and that could go, at most `count`, others at each
+  /// call.
+  std::vector<InodePointer> idle(std::size_t count) STSFS_REQUIRES(mutex);
+
   /// "" for the root.
   std::string path_of(const Inode& inode) const STSFS_REQUIRES(mutex);
   std::vector<InodePointer> children_of(InodeNumber parent) const STSFS_REQUIRES(mutex);
@@ -97,6 +102,7 @@ class Tree {
   std::vector<std::shared_ptr<FileContent>> released_contents_ STSFS_GUARDED_BY(mutex);
   /// Of the inodes that were removed: what is still under way for one must not meet another.
   std::unordered_set<std::uint64_t> retired_ STSFS_GUARDED_BY(mutex);
+  std::pair<std::uint64_t, std::string> idle_from_ STSFS_GUARDED_BY(mutex);  // `idle` goes on here
 };
 
 }  // namespace stsfs::fs

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "object_parts.h"
@@ -206,12 +207,29 @@ HttpAnswer list_all(const AdminCall& call) {
   return json_answer({{"objects", objects}, {"uploads", uploads}});
 }
 
+/// As many as a large directory has, in one request.
+constexpr std::uint64_t kPutsMax = 10'000'000;
+
+/// `key`, or with a count `key0000000`, `key0000001`, …
+HttpAnswer put_all(Bucket& bucket, const std::string& key, const Object& object,
+                   std::optional<std::uint64_t> count) {
+  for (std::uint64_t i = 0; i < count.value_or(1); ++i) {
+    const auto stored = bucket.put(count ? fmt::format("{}{:07}", key, i) : key, object);
+    if (!stored) return problem(500, stored.error().message);
+  }
+  return done();
+}
+
 /// A foreign client writes: no signature, no policy, no fault, not in the log.
 HttpAnswer put_behind(const AdminCall& call) {
   const auto bucket = call.bucket();
   const std::string key = call.query("key");
   if (!bucket || check_key(key))
     return problem(400, "wanted: ?bucket=NAME&key=KEY with the content as body");
+  const std::string wanted = call.query("count");
+  const auto count = parse_u64(wanted);
+  if (!wanted.empty() && (!count || *count > kPutsMax))
+    return problem(400, "count is how many objects: a number, at most 10000000");
   Object object;
   object.content_md5 = base64_encode(call.content.md5());
   object.etag = etag_of_md5(object.content_md5);
@@ -222,8 +240,7 @@ HttpAnswer put_behind(const AdminCall& call) {
     if (lower.starts_with("x-oss-meta-")) object.user[lower.substr(11)] = value;
   }
   object.content = call.content.finish();
-  const auto stored = bucket->put(key, object);
-  return stored ? done() : problem(500, stored.error().message);
+  return put_all(*bucket, key, object, count);
 }
 
 /// What a key holds, past policies, faults and the profile: for comparing without being counted.

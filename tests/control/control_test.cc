@@ -32,6 +32,7 @@ class FakeService final : public Service {
     if (refuse) return fail(Errc::kCredential, "log in again: stsfs login URL");
     return {};
   }
+  void forget(const std::string& path) override { forgotten = path; }
   void hurry() override { ++hurries; }
   void set_log_level(LogLevel level) override { level_set = level; }
 
@@ -39,6 +40,7 @@ class FakeService final : public Service {
   Status status_;
   std::atomic<std::uint64_t> pending_files{0};
   std::atomic<bool> refuse{false};
+  std::string forgotten = "nothing";
   std::atomic<int> hurries{0};
   std::atomic<LogLevel> level_set{LogLevel::kInfo};
 };
@@ -145,6 +147,13 @@ TEST_F(Control, RefreshSaysWhyNot) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kCredential);
   EXPECT_EQ(refused.error().message, "log in again: stsfs login URL");
+}
+
+TEST_F(Control, ForgetNamesThePath) {
+  ASSERT_TRUE(ask_forget(path_, "photos/2024", system_clock(), soon()));
+  EXPECT_EQ(service_.forgotten, "photos/2024");
+  ASSERT_TRUE(ask_forget(path_, "", system_clock(), soon()));
+  EXPECT_EQ(service_.forgotten, "");
 }
 
 TEST_F(Control, DrainWaitsUntilNothingIsPendingAndTellsOfIt) {

@@ -65,7 +65,7 @@ TEST(CommandLine, LoginStatusUmountAndTheRest) {
   EXPECT_TRUE(std::get<StatusArguments>(parse({"status", "--json"})).mount_point.empty());
   EXPECT_TRUE(std::get<StatusArguments>(parse({"status", "--json", "/m"})).json);
   EXPECT_TRUE(std::get<UmountArguments>(parse({"umount", "--no-wait", "/m"})).no_wait);
-  EXPECT_EQ(std::get<RefreshArguments>(parse({"refresh", "/m"})).mount_point, "/m");
+  EXPECT_EQ(std::get<RefreshArguments>(parse({"refresh", "/m"})).path, "/m");
   EXPECT_EQ(std::get<DrainArguments>(parse({"drain", "/m"})).mount_point, "/m");
   EXPECT_EQ(std::get<LogLevelArguments>(parse({"log-level", "/m", "debug"})).level, "debug");
 }

@@ -57,6 +57,8 @@ class AttributeStore {
   /// A HEAD that found nothing; good for `fresh`.
   void put_absent(const std::string& key) STSFS_EXCLUDES(mutex_);
   void forget(const std::string& key) STSFS_EXCLUDES(mutex_);
+  /// What is only good for a while is good no more.
+  void expire() STSFS_EXCLUDES(mutex_);
 
   /// Whether any object here is a symbolic link that a listing shows as a file: remembered with the
   /// rest, since then a listing alone does not tell what is a file.

@@ -22,6 +22,9 @@ struct Progress {
 Result<std::string> ask_status_json(const std::string& path, const Clock& clock, Deadline deadline);
 Result<Status> ask_status(const std::string& path, const Clock& clock, Deadline deadline);
 Result<void> ask_refresh(const std::string& path, const Clock& clock, Deadline deadline);
+/// `path` relative to the mount; "" is all of it.
+Result<void> ask_forget(const std::string& socket, const std::string& path, const Clock& clock,
+                        Deadline deadline);
 Result<void> ask_log_level(const std::string& path, const std::string& level, const Clock& clock,
                            Deadline deadline);
 /// Until nothing is pending; `progress` hears of every step.

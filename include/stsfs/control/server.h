@@ -20,6 +20,8 @@ class Service {
   virtual Pending pending() = 0;
   /// Obtains a new credential now; returns when it is there, or why not.
   virtual Result<void> refresh(Deadline deadline) = 0;
+  /// Forgets what is known of names and attributes at `path`, relative to the mount, and below.
+  virtual void forget(const std::string& path) = 0;
   /// Tries what is pending again at once.
   virtual void hurry() = 0;
   virtual void set_log_level(LogLevel level) = 0;
@@ -29,6 +31,7 @@ class Service {
 ///
 ///     {"command":"status"}                      {"ok":true,"status":{…}}
 ///     {"command":"refresh-credentials"}         {"ok":true}
+///     {"command":"forget","path":"a/b"}         {"ok":true}
 ///     {"command":"log-level","level":"debug"}   {"ok":true}
 ///     {"command":"drain"}                       {"progress":{"files":3,"bytes":123}} … {"ok":true}
 ///     anything that fails                       {"ok":false,"code":"Credential","message":"…"}

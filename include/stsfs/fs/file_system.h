@@ -194,8 +194,8 @@ class FileSystem {
   /// none are left.
   virtual Result<void> readdir(const Context&, HandleNumber handle, std::uint64_t cookie,
                                const DirectorySink& sink) = 0;
-  /// The same with lookups counted and full attributes. An entry with inode number 0 is a name and a
-  /// type: nobody knows more without asking, and no lookup is counted for it.
+  /// The same with lookups counted and full attributes. An entry with inode number 0 is a name and
+  /// a type: nobody knows more without asking, and no lookup is counted for it.
   virtual Result<void> readdir_plus(
       const Context&, HandleNumber handle, std::uint64_t cookie,
       const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) = 0;

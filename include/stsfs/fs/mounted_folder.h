@@ -43,6 +43,8 @@ struct FolderOptions {
   CommitMode commit = CommitMode::kClose;
   bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
 
+  /// Beyond this many the kernel is told to forget those that it has not used for long.
+  std::size_t inodes_max = 50'000;
   std::string attribute_file;  ///< Remembers attributes over restarts; empty: nothing does.
 
   std::string staging_directory;           ///< Local, private; made when absent.
@@ -81,8 +83,10 @@ class MountedFolder : public FileSystem {
   virtual std::vector<PendingFile> pending() const = 0;
   /// Starts every commit that is owed and waits until nothing is pending, or until the deadline.
   virtual Result<void> drain(Deadline deadline) = 0;
-  /// Forgets what is known of names and attributes, so that the next question goes to OSS.
-  virtual void refresh() = 0;
+  /// Forgets what is known of names and attributes at `path` and below ("": everywhere), so that
+  /// the next question goes to OSS.
+  virtual void refresh(const std::string& path) = 0;
+  void refresh() { refresh(""); }
   /// Starts bringing what an earlier daemon left to OSS. Once, when the folder is known to be good.
   virtual void resume() = 0;
   /// Ends everything under way. What the journal knows is taken over by the next daemon.

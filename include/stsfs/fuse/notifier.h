@@ -29,7 +29,7 @@ class Notifier final : public fs::KernelNotifier {
  public:
   /// Changes that wait to be told. One that is told already waits only once; past the bound the
   /// oldest go, and the kernel finds out when its timeouts end.
-  static constexpr std::size_t kQueueMax = 65'536;
+  static constexpr std::size_t kQueueMax = 262'144;
 
   Notifier();
   ~Notifier() override;

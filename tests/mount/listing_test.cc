@@ -1,0 +1,199 @@
+// Directories through real mounts: what listing costs, and what one mount sees of another's
+// changes. Statements of stsfs(7) stand above the tests that hold them.
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "mount/cloud.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+
+void write_to(const std::string& path, const std::string& text) {
+  std::ofstream out(path, std::ios::binary);
+  out << text;
+  out.close();
+  EXPECT_TRUE(out) << path;
+}
+
+std::string read_from(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return "(none)";
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+std::set<std::string> names_in(const std::string& path) {
+  std::set<std::string> out;
+  for (const auto& entry : file::directory_iterator(path)) out.insert(entry.path().filename());
+  return out;
+}
+
+/// Stats every entry, as `ls -l` does. Returns how many there are.
+int look_at_all(const std::string& path) {
+  int out = 0;
+  DIR* directory = opendir(path.c_str());
+  if (directory == nullptr) return -1;
+  while (const dirent* entry = readdir(directory)) {
+    struct stat stat {};
+    if (fstatat(dirfd(directory), entry->d_name, &stat, AT_SYMLINK_NOFOLLOW) == 0) ++out;
+  }
+  closedir(directory);
+  return out - 2;
+}
+
+class Listing : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
+  static void TearDownTestSuite() { cloud_.reset(); }
+
+  static std::uint64_t sent(MountedUser& user, const std::string& operation) {
+    return std::stoull(user.status("/operations/" + operation + "/started"));
+  }
+
+  static inline std::unique_ptr<Cloud> cloud_;
+};
+
+/// One folder, mounted twice: as two machines would have it.
+class TwoMounts : public Listing {
+ protected:
+  void mount_with(const std::string& options) {
+    here_ = std::make_unique<MountedUser>(*cloud_, "u" + random_hex(4), options);
+    there_ = here_->outside("there");
+    file::create_directory(there_);
+    const Outcome second =
+        here_->stsfs({"mount", cloud_->vending_url(), there_, "-o",
+                      "state=second" + (options.empty() ? std::string() : "," + options)});
+    ASSERT_EQ(second.code, 0) << second.said;
+  }
+  void TearDown() override {
+    const Outcome gone = here_->stsfs({"umount", there_});
+    EXPECT_EQ(gone.code, 0) << gone.said;
+  }
+  std::string here(const std::string& name) const { return *here_ / name; }
+  std::string there(const std::string& name) const { return there_ + "/" + name; }
+
+  std::unique_ptr<MountedUser> here_;
+  std::string there_;
+};
+
+/// "So whoever opens a file more than a second after another client closed it reads what that one
+/// wrote."
+TEST_F(TwoMounts, AnOpenReadsWhatWasClosedElsewhereASecondBefore) {
+  mount_with("");
+  write_to(here("f"), "first");
+  EXPECT_EQ(read_from(there("f")), "first");
+  write_to(here("f"), "second, and longer");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  EXPECT_EQ(read_from(there("f")), "second, and longer");
+}
+
+/// "every look at a name or a directory, and every open, asks."
+TEST_F(TwoMounts, StrictSeesEverythingAtOnce) {
+  mount_with("consistency=strict");
+  for (int i = 0; i < 3; ++i) {
+    const std::string text = "content " + std::to_string(i);
+    write_to(here("f"), text);
+    EXPECT_EQ(read_from(there("f")), text);
+    EXPECT_EQ(file::file_size(there("f")), text.size());
+    file::create_directory(here("d" + std::to_string(i)));
+    EXPECT_TRUE(names_in(there_).contains("d" + std::to_string(i)));
+  }
+  file::remove(here("f"));
+  EXPECT_FALSE(file::exists(there("f")));
+  EXPECT_FALSE(names_in(there_).contains("f"));
+}
+
+/// "nothing that is known is asked again" and "`stsfs refresh path` makes what others changed at
+/// and below a path show at once."
+TEST_F(TwoMounts, PrivateAsksNothingTwiceUntilItIsToldTo) {
+  mount_with("consistency=private");
+  file::create_directory(here("d"));
+  write_to(here("d/f"), "first");
+  EXPECT_EQ(names_in(there("d")), std::set<std::string>{"f"});
+  EXPECT_EQ(read_from(there("d/f")), "first");
+  write_to(here("d/f"), "second");
+  write_to(here("d/g"), "new");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  EXPECT_EQ(read_from(there("d/f")), "first");
+  EXPECT_EQ(names_in(there("d")), std::set<std::string>{"f"});
+  const Outcome refreshed = here_->stsfs({"refresh", there("d")});
+  EXPECT_EQ(refreshed.code, 0) << refreshed.said;
+  EXPECT_EQ(read_from(there("d/f")), "second");
+  EXPECT_EQ(names_in(there("d")), (std::set<std::string>{"f", "g"}));
+}
+
+/// "What another client changes shows within the freshness time"
+TEST_F(TwoMounts, NamesShowWithinTheFreshnessTime) {
+  mount_with("freshness=1s");
+  write_to(here("f"), "x");
+  EXPECT_EQ(names_in(there_), std::set<std::string>{"f"});
+  write_to(here("g"), "x");
+  file::remove(here("f"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  EXPECT_FALSE(file::exists(there("f")));
+  EXPECT_TRUE(file::exists(there("g")));
+  EXPECT_EQ(names_in(there_), std::set<std::string>{"g"});
+}
+
+TEST_F(Listing, NamesCostNoHeadAndAttributesAreRememberedOverARemount) {
+  MountedUser user(*cloud_, "u" + random_hex(4));
+  file::create_directory(user / "d");
+  for (int i = 0; i < 150; ++i) write_to(user / ("d/f" + std::to_string(i)), "x");
+  ASSERT_EQ(user.umount().code, 0);
+  ASSERT_EQ(user.mount().code, 0);
+  EXPECT_EQ(names_in(user / "d").size(), 150u);
+  const std::uint64_t for_names = sent(user, "HeadObject");
+  EXPECT_LE(for_names, 1u);  // of `d`, which could be a file
+  EXPECT_EQ(look_at_all(user / "d"), 150);
+  EXPECT_EQ(sent(user, "HeadObject"), for_names);
+}
+
+TEST_F(Listing, AWalkThroughSmallDirectoriesCostsFewRequests) {
+  MountedUser user(*cloud_, "u" + random_hex(4), "commit=background");
+  for (int d = 0; d < 25; ++d) {
+    file::create_directory(user / ("d" + std::to_string(100 + d)));
+    for (int i = 0; i < 6; ++i)
+      write_to(user / ("d" + std::to_string(100 + d) + "/f" + std::to_string(i)), "x");
+  }
+  ASSERT_EQ(user.stsfs({"drain", user.path()}).code, 0);
+  ASSERT_EQ(user.umount().code, 0);
+  ASSERT_EQ(user.mount().code, 0);
+  const std::uint64_t before = sent(user, "ListObjectsV2");
+  int files = 0;
+  for (const auto& entry : file::recursive_directory_iterator(user.path()))
+    files += entry.is_regular_file() ? 1 : 0;
+  EXPECT_EQ(files, 150);
+  EXPECT_LE(sent(user, "ListObjectsV2") - before, 6u);
+}
+
+TEST_F(Listing, APositionInADirectoryStaysGoodWhileEntriesComeAndGo) {
+  MountedUser user(*cloud_, "u" + random_hex(4), "commit=background");
+  for (int i = 0; i < 60; ++i) write_to(user / ("f" + std::to_string(100 + i)), "x");
+  DIR* directory = opendir(user.path().c_str());
+  ASSERT_NE(directory, nullptr);
+  for (int i = 0; i < 22; ++i) ASSERT_NE(readdir(directory), nullptr);
+  const long position = telldir(directory);
+  const dirent* next = readdir(directory);
+  ASSERT_NE(next, nullptr);
+  const std::string name = next->d_name;
+  for (const char* gone : {"f100", "f101", "f150"}) file::remove(user / gone);
+  write_to(user / "f100a", "x");
+  seekdir(directory, position);
+  next = readdir(directory);
+  ASSERT_NE(next, nullptr);
+  EXPECT_EQ(name, next->d_name);
+  closedir(directory);
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

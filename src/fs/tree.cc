@@ -2,6 +2,8 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "key_space.h"
 
 namespace stsfs::fs {

@@ -1,65 +1,167 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "byte_set.h"
+#include "read_streams.h"
 #include "stsfs/base/byte_range.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
+#include "stsfs/base/transfer.h"
+#include "stsfs/cache/block_pool.h"
 #include "stsfs/oss/object_store.h"
+#include "whole_checksum.h"
 
 namespace stsfs::fs {
 
-/// Reads one version of one object. A sequential reader gets blocks of 1 MiB, a few of them ahead
-/// of it; a random one what it asks for. At most kBlocksMax blocks are kept.
+/// How many requests ahead of their readers are under way at once in the whole mount. Requests that
+/// somebody waits for are not counted.
 ///
-/// Threads:  `read` on any thread; `done` on the HTTP loop, or at once on the caller's.
+/// Threads: any.
+class PrefetchSlots {
+ public:
+  explicit PrefetchSlots(int count) : free_(count) {}
+  bool take() {
+    int free = free_.load();
+    while (free > 0)
+      if (free_.compare_exchange_weak(free, free - 1)) return true;
+    return false;
+  }
+  void give_back() { ++free_; }
+
+ private:
+  std::atomic<int> free_;
+};
+
+/// What every reader of a mount hangs on.
+struct ReadSurroundings {
+  oss::ObjectStore& store;
+  Scheduler& scheduler;
+  const Clock& clock;
+  std::shared_ptr<cache::BlockPool> pool;
+  PrefetchSlots& slots;
+  std::chrono::milliseconds timeout{30'000};  ///< A read that has no bytes after it fails.
+};
+
+/// Reads one version of one object. What to fetch is decided by ReadStreams; here it is fetched,
+/// into blocks of the mount's pool, and every read is answered as soon as its bytes have come,
+/// whatever else the same request is still to bring.
+///
+/// Every request carries `If-Match`. When all bytes of the object went by, their CRC-64 is compared
+/// with the server's before the last of them are handed out; if it differs, nobody knows which are
+/// wrong, and every read from then on fails.
+///
+/// Threads:  every call on any thread; `done` on the HTTP loop, or at once on the caller's.
 /// Lifetime: held by shared_ptr; callbacks keep it alive. `stop` before the store goes.
 class BaseReader : public std::enable_shared_from_this<BaseReader> {
  public:
+  /// The bytes are valid only while it runs.
   using Done = Callback<std::span<const std::byte>>;
 
-  BaseReader(oss::ObjectStore& store, const Clock& clock, std::chrono::milliseconds timeout,
-             std::string key, std::string etag, std::uint64_t size)
-      : store_(store),
-        clock_(clock),
-        timeout_(timeout),
-        key_(std::move(key)),
-        etag_(std::move(etag)),
-        size_(size) {}
+  BaseReader(const ReadSurroundings& around, std::string key, std::string etag, std::uint64_t size);
+  ~BaseReader();
 
-  /// `range` must lie inside the object. kChanged when the version is no longer there.
-  void read(ByteRange range, Done done);
-  /// True when all of `range` is here.
-  bool has(ByteRange range) const;
+  /// `range` must lie inside the object and not be empty.
+  ///
+  /// Errors: kChanged or kNotFound when the version is no longer there; kCorrupt; kTimedOut;
+  /// kInterrupted after `stop`; others as ObjectStore::start_get.
+  void read(ByteRange range, Done done) STSFS_EXCLUDES(mutex_);
+
+  /// Begins with what a reader from the start would ask for. `confirmed`, once, when the answer has
+  /// begun: the version is there, and this is what its answer says of it; the bytes follow.
+  /// For a reader that was just made. Errors as `read`.
+  void start(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
+
   /// Ends what is under way; waiting reads fail with kInterrupted.
-  void stop();
+  void stop() STSFS_EXCLUDES(mutex_);
+
+  const std::string& etag() const { return etag_; }
 
  private:
-  struct Block;
-  using BlockPointer = std::shared_ptr<Block>;
+  class Fetch;
+  using FetchPointer = std::shared_ptr<Fetch>;
+  using Pins = cache::BlockPool::Pins;
+  using BlockPointer = cache::BlockPool::BlockPointer;
+  struct Held {
+    BlockPointer block;
+    std::uint64_t used = 0;
+  };
+  struct Waiting {
+    ByteRange range;
+    SteadyTime since;
+    Done done;
+  };
+  struct Answer {
+    ByteRange range;
+    Pins pins;
+    Done done;
+  };
 
-  void read_exactly(ByteRange range, Done done);
-  BlockPointer block_for(std::uint64_t index, bool& is_new) STSFS_REQUIRES(mutex_);
-  void fetch(const BlockPointer& block);
-  void fetched(const BlockPointer& block, Result<void> result);
-  void trim() STSFS_REQUIRES(mutex_);
+  // --- answering ---
+  bool pin(ByteRange range, Pins& out) STSFS_REQUIRES(mutex_);
+  void answer(Answer answer) const;
+  std::vector<Answer> take_answerable(Pins& unused) STSFS_REQUIRES(mutex_);
+  std::vector<Waiting> take_waiting(ByteRange range) STSFS_REQUIRES(mutex_);
+  void watch_deadlines() STSFS_EXCLUDES(mutex_);
+  void fail_overdue() STSFS_EXCLUDES(mutex_);
 
-  oss::ObjectStore& store_;
-  const Clock& clock_;
-  const std::chrono::milliseconds timeout_;
+  // --- fetching ---
+  std::vector<ByteRange> uncovered(ByteRange range) const STSFS_REQUIRES(mutex_);
+  std::vector<FetchPointer> demand(ByteRange range) STSFS_REQUIRES(mutex_);
+  std::vector<FetchPointer> demand_lost() STSFS_REQUIRES(mutex_);
+  std::vector<cache::BlockPool::Wish> wishes_for(ByteRange range, Pins& present)
+      STSFS_REQUIRES(mutex_);
+  void place(Fetch& fetch, Pins& fresh) STSFS_REQUIRES(mutex_);
+  void put_block(std::uint64_t index, BlockPointer block) STSFS_REQUIRES(mutex_);
+  FetchPointer next_ahead(Pins& unused) STSFS_REQUIRES(mutex_);
+  void begin(const FetchPointer& fetch) STSFS_EXCLUDES(mutex_);
+  void room_for(const FetchPointer& fetch, Pins fresh) STSFS_EXCLUDES(mutex_);
+  void send(const FetchPointer& fetch) STSFS_EXCLUDES(mutex_);
+  void fetch_ahead() STSFS_EXCLUDES(mutex_);
+  void call_off(const std::vector<FetchPointer>& fetches) STSFS_EXCLUDES(mutex_);
+  std::vector<FetchPointer> take_unwanted(const std::vector<ReadStreams::StreamId>& ended)
+      STSFS_REQUIRES(mutex_);
+  std::vector<BlockPointer> take_consumed() STSFS_REQUIRES(mutex_);
+  void forget_block(std::uint64_t index) STSFS_REQUIRES(mutex_);
+  Deadline deadline_for(ByteRange range) const;
+
+  // --- what a fetch tells, on the HTTP loop ---
+  void answered(Fetch& fetch, const oss::ObjectMeta& meta) STSFS_EXCLUDES(mutex_);
+  Result<void> arrived(Fetch& fetch, std::uint64_t size_bytes) STSFS_EXCLUDES(mutex_);
+  void fetched(const FetchPointer& fetch, Result<void> result) STSFS_EXCLUDES(mutex_);
+  bool checksum_differs() const STSFS_REQUIRES(mutex_);
+
+  const ReadSurroundings around_;
   const std::string key_;
   const std::string etag_;
   const std::uint64_t size_;
+  const cache::BlockPool::HolderPointer holder_;
 
-  mutable Mutex mutex_;  // never held while a transfer starts or goes
-  std::map<std::uint64_t, BlockPointer> blocks_ STSFS_GUARDED_BY(mutex_);
-  std::uint64_t use_ STSFS_GUARDED_BY(mutex_) = 0;
-  std::uint64_t expected_offset_ STSFS_GUARDED_BY(mutex_) = 0;
+  mutable Mutex mutex_;  // the pool's may be taken below it; never held while a transfer starts or
+                         // goes, a pin is let go or a callback runs
+  ReadStreams streams_ STSFS_GUARDED_BY(mutex_);
+  std::map<std::uint64_t, Held> blocks_ STSFS_GUARDED_BY(mutex_);  // by number
+  ByteSet here_ STSFS_GUARDED_BY(mutex_);  // bytes in blocks_; a block may have been taken away
+  std::list<FetchPointer> fetches_ STSFS_GUARDED_BY(mutex_);
+  std::list<Waiting> waiting_ STSFS_GUARDED_BY(mutex_);
+  WholeChecksum checksum_ STSFS_GUARDED_BY(mutex_);
+  std::optional<std::uint64_t> servers_crc64_ STSFS_GUARDED_BY(mutex_);
+  std::chrono::nanoseconds round_trip_ STSFS_GUARDED_BY(mutex_){0};
+  std::uint64_t uses_ STSFS_GUARDED_BY(mutex_) = 0;
+  Transfer timer_ STSFS_GUARDED_BY(mutex_);
+  bool timer_set_ STSFS_GUARDED_BY(mutex_) = false;
+  std::size_t blocks_added_ STSFS_GUARDED_BY(mutex_) = 0;  // since those consumed were let go
+  std::optional<Error> corrupt_ STSFS_GUARDED_BY(mutex_);  // then nothing is handed out any more
+  bool lost_ STSFS_GUARDED_BY(mutex_) = false;  // bytes of waiting reads had to make room
+  bool gone_ STSFS_GUARDED_BY(mutex_) = false;  // the version: nothing is fetched ahead any more
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
 };
 

@@ -60,6 +60,11 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
     attempts_.push_back({attempt.id, attempt.whole ? generation_ : 0});
 }
 
+// Reads under way hold the content: nobody waits any more for what its reader still fetches.
+FileContent::~FileContent() {
+  if (base_) base_->stop();
+}
+
 std::uint64_t FileContent::size() const {
   MutexLock lock(mutex_);
   return map_.size();
@@ -124,6 +129,20 @@ struct Gather {
 
 }  // namespace
 
+std::shared_ptr<BaseReader> FileContent::base_reader() {
+  if (!base_) base_ = make_reader(key_, etag_, base_size_);
+  return base_;
+}
+
+void FileContent::start_reading(Callback<oss::ObjectMeta> confirmed) {
+  std::shared_ptr<BaseReader> base;
+  {
+    MutexLock lock(mutex_);
+    base = base_reader();
+  }
+  base->start(std::move(confirmed));
+}
+
 void FileContent::read(ByteRange range, Callback<Bytes> done) {
   auto buffer = std::make_shared<std::vector<std::byte>>();
   struct Remote {
@@ -132,7 +151,7 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
     std::uint64_t at;  // in what was asked for
   };
   std::vector<Remote> remote;
-  std::string etag;
+  std::shared_ptr<BaseReader> base;
   const std::uint64_t offset = range.offset;
   std::optional<Error> error;
   {
@@ -152,7 +171,8 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
       if (auto got = staged_->read(place, extent.range.offset); !got)
         error = std::move(got.error());
     }
-    etag = etag_;
+    if (!remote.empty() && stopped_) error = Error{Errc::kInterrupted, "the mount is ending", {}};
+    if (!remote.empty()) base = base_reader();
   }
   if (error) {
     done(fail(std::move(*error)));
@@ -162,12 +182,12 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
     done(Bytes(*buffer));
     return;
   }
-  auto checked = [self = shared_from_this(), range, etag,
+  auto checked = [self = shared_from_this(), range, base,
                   done = std::move(done)](Result<Bytes> got) mutable {
     if (got)
       done(*got);
     else
-      self->read_again(range, std::move(done), std::move(got.error()), etag);
+      self->read_again(range, std::move(done), std::move(got.error()), base);
   };
   if (buffer->empty()) {
     remote[0].reader->read(remote[0].range, std::move(checked));
@@ -189,29 +209,28 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
 std::shared_ptr<BaseReader> FileContent::make_reader(const std::string& key,
                                                      const std::string& etag,
                                                      std::uint64_t size) const {
-  return std::make_shared<BaseReader>(around_.store, around_.clock, around_.options.read_timeout,
-                                      key, etag, size);
+  return std::make_shared<BaseReader>(around_.reads, key, etag, size);
 }
 
 /// A version that is gone may have been replaced by a commit of our own, in which what came from it
-/// lies at the same offsets.
+/// lies at the same offsets, or moved with its name.
 void FileContent::read_again(ByteRange range, Callback<Bytes> done, Error error,
-                             const std::string& etag_read) {
+                             const std::shared_ptr<BaseReader>& read_from) {
   bool replaced = false;
   bool may_be_ours = false;
   auto shared = std::make_shared<Callback<Bytes>>(std::move(done));
   {
     MutexLock lock(mutex_);
     const bool gone = error.code == Errc::kChanged || error.code == Errc::kNotFound;
-    replaced = gone && etag_ != etag_read;
+    replaced = gone && base_ != read_from;
     may_be_ours = gone && committing_ && !replaced;
     if (may_be_ours)
       idle_waiters_.push_back(
-          [self = shared_from_this(), range, shared, error, etag_read](Result<void>) {
+          [self = shared_from_this(), range, shared, error, read_from](Result<void>) {
             bool moved = false;
             {
               MutexLock relock(self->mutex_);
-              moved = self->etag_ != etag_read;
+              moved = self->base_ != read_from;
             }
             if (moved)
               self->read(range, std::move(*shared));

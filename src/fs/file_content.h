@@ -57,7 +57,7 @@ class CommitOwner {
 };
 
 struct ContentOptions {
-  std::chrono::milliseconds read_timeout{30'000};
+  std::chrono::milliseconds read_timeout{30'000};  ///< Of what a commit has to read.
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
   /// With commit=background: how long a closed file waits for what may follow (a rename, a chmod).
@@ -70,6 +70,7 @@ struct ContentSurroundings {
   oss::ObjectStore& store;
   Scheduler& scheduler;
   const Clock& clock;
+  ReadSurroundings reads;
   staging::StagingArea& area;
   staging::Journal& journal;
   CommitSlots& slots;
@@ -102,6 +103,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// What an earlier daemon left; `staged` may be null when no byte is staged.
   FileContent(ContentSurroundings& around, InodeNumber inode, const staging::JournalEntry& entry,
               std::shared_ptr<staging::StagedFile> staged);
+  ~FileContent();
 
   std::uint64_t size() const STSFS_EXCLUDES(mutex_);
   bool dirty() const STSFS_EXCLUDES(mutex_);
@@ -112,6 +114,10 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string last_error() const STSFS_EXCLUDES(mutex_);
   std::uint64_t staged_bytes() const STSFS_EXCLUDES(mutex_);
 
+  /// Begins to read from the start, before anybody asks: `confirmed` when the answer has begun, so
+  /// that the version is known to be there still; kChanged or kNotFound when it is not. For a
+  /// content that was just made.
+  void start_reading(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
   /// Answers at once when every byte is here, else from the loop. kStale when the version is gone.
   void read(ByteRange range, Callback<std::span<const std::byte>> done);
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) STSFS_EXCLUDES(mutex_);
@@ -192,6 +198,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   };
 
   // --- file_content.cc ---
+  std::shared_ptr<BaseReader> base_reader() STSFS_REQUIRES(mutex_);
   Result<void> stage() STSFS_REQUIRES(mutex_);
   void changed() STSFS_REQUIRES(mutex_) {
     ++generation_;
@@ -204,7 +211,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
                                           std::uint64_t size) const;
   bool bytes_are_base() const STSFS_REQUIRES(mutex_);
   void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
-                  const std::string& etag_read);
+                  const std::shared_ptr<BaseReader>& read_from);
 
   // --- file_copies.cc ---
   staging::CopySourcePointer base_as_source() STSFS_REQUIRES(mutex_);

@@ -81,10 +81,7 @@ Result<void> FileContent::take_staged(const staging::StagedFile& from, ByteRange
 
 /// The reader of what a range that is in OSS only comes from.
 std::shared_ptr<BaseReader> FileContent::reader_of(const Extent& extent) {
-  if (extent.origin == Origin::kBase) {
-    if (!base_) base_ = make_reader(key_, etag_, base_size_);
-    return base_;
-  }
+  if (extent.origin == Origin::kBase) return base_reader();
   const CopySource& source = *extent.source;
   std::shared_ptr<BaseReader>& reader = copy_readers_[{source.key, source.etag}];
   if (!reader) reader = make_reader(source.key, source.etag, source.size);

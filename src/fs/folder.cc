@@ -22,8 +22,11 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
   if (!journal) return fail(std::move(journal.error()));
   auto names = staging::NameJournal::open(**journal);
   if (!names) return fail(std::move(names.error()));
-  auto folder = std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
-                                         std::move(*journal), std::move(*names));
+  auto pool = cache::BlockPool::create(options.read_memory_bytes, clock);
+  if (!pool) return fail(std::move(pool.error()));
+  auto folder =
+      std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
+                               std::move(*journal), std::move(*names), std::move(*pool));
   if (auto recovered = folder->recover(); !recovered) return fail(std::move(recovered.error()));
   return folder;
 }
@@ -38,7 +41,7 @@ constexpr std::size_t kCommitsAtOnce = 48;
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
                FolderOptions options, std::unique_ptr<staging::StagingArea> area,
                std::shared_ptr<staging::Journal> journal,
-               std::unique_ptr<staging::NameJournal> names)
+               std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool)
     : store_(names_overlay_),
       clock_(clock),
       options_(std::move(options)),
@@ -58,10 +61,14 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
              }),
       names_overlay_(store, scheduler, clock_, removals_, moves_),
       slots_(kCommitsAtOnce),
+      pool_(std::move(pool)),
+      prefetch_slots_(options_.prefetches_max),
+      trim_(scheduler, pool_),
       surroundings_{
           store_,
           scheduler,
           clock,
+          ReadSurroundings{store_, scheduler, clock, pool_, prefetch_slots_, options_.read_timeout},
           *area_,
           *journal_,
           slots_,
@@ -173,6 +180,15 @@ std::vector<PendingFile> Folder::pending() const {
   return out;
 }
 
+ReadMemory Folder::read_memory() const {
+  const auto figures = pool_->figures();
+  return {.budget_bytes = figures.budget_bytes,
+          .used_bytes = figures.used_bytes,
+          .highest_bytes = figures.highest_bytes,
+          .taken_away = figures.taken_away,
+          .waiting = figures.waiting};
+}
+
 Result<void> Folder::drain(Deadline deadline) {
   store_directory_times();
   std::vector<std::shared_ptr<FileContent>> contents;
@@ -233,6 +249,7 @@ void Folder::refresh(const std::string& wanted) {
 
 void Folder::stop() {
   if (stopped_.exchange(true)) return;
+  trim_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
   Transfer timer;
   {

@@ -12,6 +12,7 @@
 #include "commit_slots.h"
 #include "directory_view.h"
 #include "file_content.h"
+#include "idle_trim.h"
 #include "key_space.h"
 #include "listings.h"
 #include "name_gate.h"
@@ -42,7 +43,7 @@ class Folder final : public MountedFolder, public CommitOwner {
  public:
   Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock, FolderOptions options,
          std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal,
-         std::unique_ptr<staging::NameJournal> names);
+         std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool);
   ~Folder() override { stop(); }
 
   // --- MountedFolder (folder.cc) ---
@@ -50,6 +51,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void set_notifier(KernelNotifier* notifier) override { notifier_ = notifier; }
   void set_read_only(bool read_only) override { read_only_ = read_only; }
   std::vector<PendingFile> pending() const override;
+  ReadMemory read_memory() const override;
   Result<void> drain(Deadline deadline) override;
   using MountedFolder::refresh;
   void refresh(const std::string& path) override;
@@ -123,6 +125,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::shared_ptr<FileContent> content;
     int flags = 0;
     bool wrote = false;
+    bool paged = false;  // reads through the kernel's pages
   };
   struct DirectoryHandle {
     InodePointer inode;
@@ -302,6 +305,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
   Opened opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags);
+  void pages_are_bad(const InodePointer& inode);
 
   oss::ObjectStore& store_;  // seen through names_overlay_
   const Clock& clock_;
@@ -317,6 +321,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   NameGate name_gate_;
   CommitSlots slots_;
   CopyUsers copy_users_;
+  const std::shared_ptr<cache::BlockPool> pool_;
+  PrefetchSlots prefetch_slots_;
+  IdleTrim trim_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;
   Listings listings_;

@@ -26,20 +26,37 @@ HandleNumber Folder::add_handle(FileHandlePointer handle) {
   return static_cast<HandleNumber>(number);
 }
 
+/// Pages are per inode, and those of two versions must not mix: while handles read one through
+/// them, a handle on another reads past them.
 Opened Folder::opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags) {
   Opened out;
   {
     MutexLock lock(tree_.mutex);
     ++inode->opens;
-    // Pages are per inode: those of another version must go before this handle reads.
-    const bool clean = !content->dirty();
-    out.keep_cache = clean && !inode->etag.empty() && inode->pages_etag == inode->etag;
-    if (clean) inode->pages_etag = inode->etag;
+    out.direct_io = inode->paged_opens > 0 && inode->paged_content != content.get();
+    if (!out.direct_io) {
+      ++inode->paged_opens;
+      inode->paged_content = content.get();
+      // Pages of an earlier version must go before this handle reads.
+      const bool clean = !content->dirty();
+      out.keep_cache = clean && !inode->etag.empty() && inode->pages_etag == inode->etag;
+      if (clean) inode->pages_etag = inode->etag;
+    }
   }
   out.no_flush = !writes(flags);
-  out.handle =
-      add_handle(std::make_shared<FileHandle>(FileHandle{inode, std::move(content), flags}));
+  out.handle = add_handle(std::make_shared<FileHandle>(
+      FileHandle{inode, std::move(content), flags, false, !out.direct_io}));
+  trim_.opened();
   return out;
+}
+
+/// Bytes that were handed out turned out to be wrong.
+void Folder::pages_are_bad(const InodePointer& inode) {
+  {
+    MutexLock lock(tree_.mutex);
+    inode->pages_etag.clear();
+  }
+  if (notifier_ != nullptr) notifier_->inode_changed(inode->number);
 }
 
 Result<Opened> Folder::open(const Context& context, InodeNumber number, int flags) {
@@ -105,7 +122,10 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
     done(fail(Errc::kBadHandle, "read of a handle that is not open"));
     return;
   }
-  handle->content->read(range, std::move(done));
+  handle->content->read(range, [this, handle, done = std::move(done)](auto got) mutable {
+    if (!got && got.error().code == Errc::kCorrupt) pages_are_bad(handle->inode);
+    done(std::move(got));
+  });
 }
 
 Result<Folder::FileHandlePointer> Folder::writable(HandleNumber number) const {
@@ -235,10 +255,12 @@ void Folder::release(HandleNumber number) {
     handle = std::move(found->second);
     files_.erase(found);
   }
+  trim_.closed();
   bool commit = false;
   {
     MutexLock lock(tree_.mutex);
     --handle->inode->opens;
+    if (handle->paged) --handle->inode->paged_opens;
     // Attributes that are held back go by themselves, a moment later.
     commit = !handle->inode->removed && handle->content->dirty() && !stopped_ &&
              !handle->content->attributes_owed();

@@ -40,6 +40,8 @@ struct Inode {
   std::string pages_etag;       ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;
   int opens = 0;
+  int paged_opens = 0;                  ///< Handles that read through the kernel's pages,
+  const void* paged_content = nullptr;  ///< all of them this content.
   int children = 0;
   bool removed = false;  ///< Without a name, but still open.
   std::string held_key;  ///< Of the object that is not deleted before the last close.

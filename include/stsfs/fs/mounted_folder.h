@@ -38,7 +38,11 @@ struct FolderOptions {
       30'000};  ///< How long names, attributes and listings are believed.
   std::chrono::milliseconds open_fresh{1'000};  ///< `open` confirms what was confirmed longer ago.
   std::chrono::milliseconds metadata_timeout{30'000};
+  std::chrono::milliseconds read_timeout{30'000};
   std::chrono::seconds commit_timeout{60};  ///< Without progress.
+
+  std::uint64_t read_memory_bytes = 0;  ///< For what is read and fetched ahead; 64 MiB at least.
+  int prefetches_max = 32;              ///< Requests ahead of their readers at once.
 
   CommitMode commit = CommitMode::kClose;
   bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
@@ -57,6 +61,15 @@ struct PendingFile {
   std::uint64_t bytes = 0;
   std::string last_error;  ///< Empty while all goes well.
   std::string doing{};  ///< Of a change of the tree: "to be deleted", …; empty: bytes to be sent.
+};
+
+/// What reading keeps in memory.
+struct ReadMemory {
+  std::uint64_t budget_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t highest_bytes = 0;  ///< Of `used_bytes`, ever.
+  std::uint64_t taken_away = 0;     ///< Blocks that had to make room for others.
+  std::uint64_t waiting = 0;        ///< Reads that wait for room.
 };
 
 /// A prefix of a bucket as a file tree.
@@ -81,6 +94,7 @@ class MountedFolder : public FileSystem {
   virtual void set_read_only(bool read_only) = 0;
 
   virtual std::vector<PendingFile> pending() const = 0;
+  virtual ReadMemory read_memory() const = 0;
   /// Starts every commit that is owed and waits until nothing is pending, or until the deadline.
   virtual Result<void> drain(Deadline deadline) = 0;
   /// Forgets what is known of names and attributes at `path` and below ("": everywhere), so that

@@ -1,0 +1,236 @@
+#include "read_streams.h"
+
+#include <algorithm>
+
+namespace stsfs::fs {
+namespace {
+
+constexpr std::uint64_t kKiB = std::uint64_t{1} << 10;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+// How far out of order a stream's reads may be. The kernel's read-ahead is 128 KiB, for root 1 MiB,
+// and two of those are answered at once.
+constexpr std::uint64_t kBack = 2 * kMiB;
+constexpr std::uint64_t kForward = 2 * kMiB;
+// Of a stream that has only begun: what lies farther off is another reader, or none.
+constexpr std::uint64_t kYoungRun = kMiB;
+constexpr std::uint64_t kYoungReach = kMiB;
+
+// 1 MiB and the kernel's read-ahead: a small file is whole with it, and at 100 MB/s it takes half a
+// round trip of 20 ms.
+constexpr std::uint64_t kFirstAtStart = kMiB + 128 * kKiB;
+// In the middle: 2.6 ms of 100 MB/s.
+constexpr std::uint64_t kFirstElsewhere = 256 * kKiB;
+constexpr std::uint64_t kFirstAlign = 128 * kKiB;
+constexpr std::uint64_t kFirstWindow = 4 * kMiB;
+
+// A window holds at most so much of what the reader gets: over a slow line more of it would only
+// share the line, and the bytes that are waited for would come later.
+constexpr double kWindowSeconds = 0.5;
+constexpr std::chrono::seconds kSlow{1};
+constexpr std::chrono::microseconds kInstant{1};
+
+constexpr std::uint64_t kPieceMax = 8 * kMiB;
+constexpr int kInFlightMax = 16;
+
+// Runs shorter than this are jumps.
+constexpr std::uint64_t kShortRun = 512 * kKiB;
+constexpr std::size_t kJumpsMin = 3;
+constexpr std::uint64_t kPage = 4 * kKiB;
+constexpr std::uint64_t kRandomMax = kMiB;
+// Once there was a jump for every so many bytes of the object, what lies around is likely to be
+// wanted too.
+constexpr std::uint64_t kDenseGap = 64 * kKiB;
+constexpr std::uint64_t kDensePiece = 128 * kKiB;
+
+std::uint64_t down(std::uint64_t value, std::uint64_t unit) { return value / unit * unit; }
+std::uint64_t up(std::uint64_t value, std::uint64_t unit) { return down(value + unit - 1, unit); }
+
+}  // namespace
+
+ByteRange ReadStreams::clip(std::uint64_t from, std::uint64_t to) const {
+  to = std::min(to, size_);
+  return {from, to > from ? to - from : 0};
+}
+
+ReadStreams::Stream* ReadStreams::find(StreamId id) {
+  for (Stream& stream : streams_)
+    if (stream.id == id) return &stream;
+  return nullptr;
+}
+
+/// The stream that `range` belongs to: the nearest of those within reach.
+ReadStreams::Stream* ReadStreams::match(ByteRange range) {
+  Stream* best = nullptr;
+  std::uint64_t best_distance = 0;
+  for (Stream& stream : streams_) {
+    const bool young = stream.run < kYoungRun;
+    const std::uint64_t back = young ? std::min(stream.run, kYoungReach) + kFirstAlign : kBack;
+    const std::uint64_t forward = young ? kYoungReach : std::max(kForward, stream.window);
+    if (range.offset + back < stream.next || range.offset > stream.next + forward) continue;
+    const std::uint64_t distance =
+        range.offset > stream.next ? range.offset - stream.next : stream.next - range.offset;
+    if (best != nullptr && distance >= best_distance) continue;
+    best = &stream;
+    best_distance = distance;
+  }
+  return best;
+}
+
+/// Nearly all of the runs that are remembered were short.
+bool ReadStreams::random() const {
+  const auto jumps = std::count_if(streams_.begin(), streams_.end(),
+                                   [](const Stream& stream) { return stream.run < kShortRun; });
+  return begun_ > kJumpsMin && static_cast<std::size_t>(jumps) >= kJumpsMin;
+}
+
+bool ReadStreams::may_have_window(const Stream& stream) const {
+  if (stream.run >= kShortRun) return true;
+  return stream.reads > 1 && !random();
+}
+
+std::uint64_t ReadStreams::piece_size(const Stream& stream) const {
+  return std::clamp(down(stream.window / 4, kMiB), kMiB, kPieceMax);
+}
+
+ReadStreams::Stream& ReadStreams::begin(std::uint64_t at, SteadyTime now, Plan& plan) {
+  ++begun_;
+  if (streams_.size() == kStreamsMax) {
+    const auto oldest =
+        std::min_element(streams_.begin(), streams_.end(),
+                         [](const Stream& a, const Stream& b) { return a.used < b.used; });
+    plan.ended.push_back(oldest->id);
+    streams_.erase(oldest);
+  }
+  Stream stream;
+  stream.id = begun_;
+  stream.next = at;
+  stream.measured_from = now;
+  return streams_.emplace_back(stream);
+}
+
+ByteRange ReadStreams::first_of(ByteRange range) const {
+  if (range.offset < kFirstAlign) return clip(0, std::max(range.end(), kFirstAtStart));
+  const std::uint64_t from = down(range.offset, kFirstAlign);
+  return clip(from, up(std::max(range.end(), from + kFirstElsewhere), kFirstAlign));
+}
+
+ByteRange ReadStreams::random_range(ByteRange range) const {
+  if (begun_ * kDenseGap >= size_)
+    return clip(down(range.offset, kDensePiece), up(range.end(), kDensePiece));
+  std::uint64_t run = 0;
+  for (const Stream& stream : streams_) run += stream.run;
+  const std::uint64_t mean = streams_.empty() ? 0 : run / streams_.size();
+  std::uint64_t length = range.length;
+  if (mean >= 2 * range.length) length = std::max(length, std::min(mean, kRandomMax));
+  return clip(down(range.offset, kPage), up(range.offset + length, kPage));
+}
+
+/// One request with what follows, to the end of a piece.
+ByteRange ReadStreams::piece_from(const Stream& stream, ByteRange range) const {
+  if (stream.window == 0) return range;
+  return clip(range.offset, std::max(range.end(), up(range.offset + piece_size(stream), kMiB)));
+}
+
+ReadStreams::Plan ReadStreams::read(ByteRange range, SteadyTime now) {
+  Plan plan;
+  Stream* stream = match(range);
+  const bool is_new = stream == nullptr;
+  if (is_new) {
+    plan.ask = random() ? random_range(range) : first_of(range);
+    stream = &begin(range.offset, now, plan);
+  }
+  plan.stream = stream->id;
+  stream->used = ++uses_;
+  ++stream->reads;
+  stream->run += range.length;
+  stream->next = std::max(stream->next, range.end());
+  stream->paused = false;
+  if (stream->window == 0 && may_have_window(*stream)) {
+    stream->window = std::min(kFirstWindow, options_.window_max);
+    measure_from(*stream, now);
+  }
+  if (!is_new) plan.ask = piece_from(*stream, range);
+  if (is_new || range.end() > stream->asked_to)
+    stream->asked_to = std::max(stream->asked_to, plan.ask.end());
+  return plan;
+}
+
+void ReadStreams::measure_from(Stream& stream, SteadyTime now) {
+  stream.measured_from = now;
+  stream.run_then = stream.run;
+}
+
+void ReadStreams::stalled(StreamId id, SteadyTime now, std::chrono::nanoseconds round_trip) {
+  Stream* stream = find(id);
+  if (stream == nullptr || stream->window == 0) return;
+  const auto since = std::max<std::chrono::nanoseconds>(now - stream->measured_from, kInstant);
+  if (since < round_trip) return;
+  // Only a window that was full can have been too small.
+  if (stream->asked_to < std::min(size_, stream->next + stream->window / 2)) return;
+  const double seconds = std::chrono::duration<double>(since).count();
+  const double bytes = static_cast<double>(stream->run - stream->run_then);
+  const auto in_time = static_cast<std::uint64_t>(bytes / seconds * kWindowSeconds);
+  if (2 * stream->window <= in_time)
+    stream->window = std::min(2 * stream->window, options_.window_max);
+  else if (since < kSlow)
+    return;
+  else if (stream->window > 2 * in_time)
+    stream->window = std::max(stream->window / 2, std::min(kMiB, options_.window_max));
+  measure_from(*stream, now);
+}
+
+ReadStreams::Plan ReadStreams::expect_start(SteadyTime now) {
+  Plan plan;
+  plan.ask = clip(0, kFirstAtStart);
+  Stream& stream = begin(0, now, plan);
+  stream.asked_to = plan.ask.end();
+  stream.used = ++uses_;
+  plan.stream = stream.id;
+  return plan;
+}
+
+std::optional<ReadStreams::Piece> ReadStreams::next_piece() {
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    Stream& stream = streams_[(turn_ + i) % streams_.size()];
+    if (stream.window == 0 || stream.paused || stream.in_flight >= kInFlightMax) continue;
+    const std::uint64_t from = std::max(stream.asked_to, stream.next);
+    const std::uint64_t piece = piece_size(stream);
+    const std::uint64_t to = std::min(size_, stream.next + stream.window);
+    // A whole piece, or what is left of the object.
+    if (from >= to || (to - from < piece && to < size_)) continue;
+    turn_ = (turn_ + i + 1) % streams_.size();
+    return Piece{stream.id, clip(from, std::max(from + 1, down(from + piece, kMiB)))};
+  }
+  return std::nullopt;
+}
+
+void ReadStreams::asked(const Piece& piece) {
+  passed(piece);
+  if (Stream* stream = find(piece.stream)) ++stream->in_flight;
+}
+
+void ReadStreams::passed(const Piece& piece) {
+  if (Stream* stream = find(piece.stream))
+    stream->asked_to = std::max(stream->asked_to, piece.range.end());
+}
+
+void ReadStreams::ended(StreamId id) {
+  if (Stream* stream = find(id)) --stream->in_flight;
+}
+
+void ReadStreams::refused(StreamId id) {
+  Stream* stream = find(id);
+  if (stream == nullptr) return;
+  stream->window = std::max(stream->window / 2, std::min(kMiB, options_.window_max));
+  stream->paused = true;
+}
+
+bool ReadStreams::wants(ByteRange range) const {
+  return std::any_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+    const std::uint64_t from = stream.next > kBack ? stream.next - kBack : 0;
+    return range.end() > from && range.offset < std::max(stream.next, stream.asked_to);
+  });
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "stsfs/base/byte_range.h"
+#include "stsfs/base/clock.h"
+
+namespace stsfs::fs {
+
+struct ReadStreamsOptions {
+  std::uint64_t window_max = std::uint64_t{64} << 20;  ///< Bytes ahead of one stream, at most.
+};
+
+/// Finds the sequential readers in the reads of one object, and says what to fetch for them and how
+/// far ahead. Decides only: it neither fetches nor keeps anything.
+///
+/// A stream is a reader that goes forward. Its window, how far it is kept supplied ahead, begins
+/// with its second read and doubles when it had to wait although the window was asked for: so it
+/// finds what latency and bandwidth need, and stays small for a slow reader. Reads of one stream
+/// come out of order, since the kernel's read-ahead is answered by several threads. Readers that
+/// jump about get what they ask for and nothing more.
+///
+/// Threads: the caller's lock. Source: the constants are measured, see the .cc.
+class ReadStreams {
+ public:
+  static constexpr std::size_t kStreamsMax = 4;
+
+  ReadStreams(std::uint64_t object_size, ReadStreamsOptions options)
+      : size_(object_size), options_(options) {}
+
+  using StreamId = std::uint64_t;  // never used twice
+  struct Plan {
+    StreamId stream = 0;
+    ByteRange ask;  ///< What to ask for when some of the read is neither here nor on its way.
+    std::vector<StreamId> ended;  ///< Nobody waits for what was fetched ahead for these.
+  };
+  /// A read of `range`, inside the object and not empty.
+  Plan read(ByteRange range, SteadyTime now);
+  /// That read had to wait. `round_trip` is how long an answer takes to begin.
+  void stalled(StreamId stream, SteadyTime now, std::chrono::nanoseconds round_trip);
+
+  /// What the first read of a file that is read from its start will ask for.
+  Plan expect_start(SteadyTime now);
+
+  /// One request ahead of a reader.
+  struct Piece {
+    StreamId stream = 0;
+    ByteRange range;
+  };
+  /// The next one to make, streams in turn; nullopt when every window is full.
+  std::optional<Piece> next_piece();
+  void asked(const Piece& piece);
+  /// It need not be asked for: all of it is here or on its way.
+  void passed(const Piece& piece);
+  /// It got an answer, or none.
+  void ended(StreamId stream);
+  /// There was no memory for it: the window halves, and nothing is fetched ahead until its reader
+  /// comes again.
+  void refused(StreamId stream);
+
+  /// True when a reader is about to come to some of `range`, or may come back to it out of order.
+  bool wants(ByteRange range) const;
+  bool random() const;
+
+ private:
+  struct Stream {
+    StreamId id = 0;
+    std::uint64_t next = 0;  // the end of the read that is farthest on
+    std::uint64_t run = 0;   // bytes read
+    std::uint64_t reads = 0;
+    std::uint64_t window = 0;    // 0: none yet
+    std::uint64_t asked_to = 0;  // all before it was asked for
+    int in_flight = 0;
+    bool paused = false;  // no memory
+    std::uint64_t used = 0;
+    SteadyTime measured_from{};  // how fast the reader gets on with this window: since then,
+    std::uint64_t run_then = 0;  // from this run
+  };
+
+  Stream* find(StreamId id);
+  Stream* match(ByteRange range);
+  Stream& begin(std::uint64_t at, SteadyTime now, Plan& plan);
+  void measure_from(Stream& stream, SteadyTime now);
+  ByteRange piece_from(const Stream& stream, ByteRange range) const;
+  ByteRange first_of(ByteRange range) const;
+  ByteRange random_range(ByteRange range) const;
+  bool may_have_window(const Stream& stream) const;
+  std::uint64_t piece_size(const Stream& stream) const;
+  ByteRange clip(std::uint64_t from, std::uint64_t to) const;
+
+  const std::uint64_t size_;
+  const ReadStreamsOptions options_;
+  std::vector<Stream> streams_;
+  std::uint64_t uses_ = 0;
+  std::uint64_t begun_ = 0;
+  std::size_t turn_ = 0;
+};
+
+}  // namespace stsfs::fs

@@ -43,7 +43,23 @@ Json operations_json(const std::map<std::string, OperationCount>& operations) {
   return out;
 }
 
+Json read_memory_json(const ReadMemory& memory) {
+  return {{"budget_bytes", memory.budget_bytes},
+          {"used_bytes", memory.used_bytes},
+          {"highest_bytes", memory.highest_bytes},
+          {"taken_away", memory.taken_away},
+          {"waiting", memory.waiting}};
+}
+
 // --- and back ---
+
+ReadMemory parse_read_memory(const Json& object) {
+  return {.budget_bytes = number_member(object, "budget_bytes"),
+          .used_bytes = number_member(object, "used_bytes"),
+          .highest_bytes = number_member(object, "highest_bytes"),
+          .taken_away = number_member(object, "taken_away"),
+          .waiting = number_member(object, "waiting")};
+}
 
 std::optional<WallTime> time_member(const Json& object, const char* name) {
   return parse_iso8601(text_member(object, name));
@@ -118,6 +134,7 @@ std::string to_json(const Status& status) {
         {"used_bytes", status.disk_cache.used_bytes},
         {"hits", status.disk_cache.hits},
         {"misses", status.disk_cache.misses}}},
+      {"read_memory", read_memory_json(status.read_memory)},
   };
   return to_line(object);
 }
@@ -160,6 +177,7 @@ Result<Status> parse_status(const std::string& json) {
                      .used_bytes = number_member(disk_cache, "used_bytes"),
                      .hits = number_member(disk_cache, "hits"),
                      .misses = number_member(disk_cache, "misses")},
+      .read_memory = parse_read_memory(object_member(*object, "read_memory")),
   };
 }
 

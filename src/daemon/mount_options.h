@@ -61,6 +61,7 @@ struct MountOptions {
   bool commit_in_background = false;
   bool sync_close = false;
   std::uint64_t staging_bytes = 0;
+  std::uint64_t memory_bytes = 0;
   std::string state_dir, state;
   std::uint64_t cache_bytes = 0;
   std::string cache_dir;

@@ -82,6 +82,12 @@ std::string traffic_text(const control::Status& status) {
     each += "\n";
   }
   std::string out = line("requests", fmt::format("{} ({} failed)", started, failed)) + each;
+  const auto& memory = status.read_memory;
+  std::string reading =
+      fmt::format("{} of {} used, {} at most so far", human_bytes(memory.used_bytes),
+                  human_bytes(memory.budget_bytes), human_bytes(memory.highest_bytes));
+  if (memory.waiting != 0) reading += fmt::format(", {} reads wait for room", memory.waiting);
+  out += line("read-ahead", reading);
   out += line("data", fmt::format("{} read, {} written", human_bytes(status.bytes_read),
                                   human_bytes(status.bytes_written)));
   const control::Status::DiskCache& cache = status.disk_cache;

@@ -8,6 +8,7 @@
 
 #include "credential_choice.h"
 #include "disk_cache.h"
+#include "memory_size.h"
 #include "state_lock.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/log.h"
@@ -100,6 +101,8 @@ Result<credentials::Folder> place_of(const MountRequest& request, const Renewer&
   return place;
 }
 
+// More connections than this add nothing on two processors; half of them stay for those who wait.
+constexpr int kPrefetchesMax = 32;
 constexpr mode_t kAllPermissions = 0777, kFilePermissions = 0666;
 // `private`: nobody else writes here, so nothing that is known grows old.
 constexpr std::chrono::hours kForEver{24 * 365};
@@ -125,6 +128,9 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   if (options.consistency == Consistency::kStrict) out.fresh = out.open_fresh = {};
   if (options.consistency == Consistency::kPrivate) out.fresh = out.open_fresh = kForEver;
   out.metadata_timeout = options.metadata_timeout;
+  out.read_timeout = options.read_timeout;
+  out.read_memory_bytes = options.memory_bytes != 0 ? options.memory_bytes : default_read_memory();
+  out.prefetches_max = std::max(1, std::min(kPrefetchesMax, options.connections_max / 2));
   out.commit_timeout = std::chrono::duration_cast<std::chrono::seconds>(options.commit_timeout);
   out.commit = options.commit_in_background ? fs::CommitMode::kBackground : fs::CommitMode::kClose;
   out.sync_close = options.sync_close;
@@ -366,6 +372,12 @@ control::Status Stack::status() {
     out.disk_cache = {disk_cache_->size_max_bytes(), figures.used_bytes, figures.hits,
                       figures.misses};
   }
+  const fs::ReadMemory reading = folder_->read_memory();
+  out.read_memory = {.budget_bytes = reading.budget_bytes,
+                     .used_bytes = reading.used_bytes,
+                     .highest_bytes = reading.highest_bytes,
+                     .taken_away = reading.taken_away,
+                     .waiting = reading.waiting};
   return out;
 }
 

@@ -34,6 +34,16 @@ TEST(StatusText, SaysThatAllIsWell) {
   EXPECT_FALSE(mentions(healthy(), "PROBLEM"));
 }
 
+TEST(StatusText, ShowsWhatReadingKeepsInMemory) {
+  control::Status status = healthy();
+  status.read_memory = {.budget_bytes = 64 << 20, .used_bytes = 3 << 20, .highest_bytes = 9 << 20};
+  EXPECT_TRUE(mentions(status, "3.0 MiB of 64.0 MiB used, 9.0 MiB at most"))
+      << status_text(status, kNow);
+  EXPECT_FALSE(mentions(status, "wait for room"));
+  status.read_memory.waiting = 2;
+  EXPECT_TRUE(mentions(status, "2 reads wait for room"));
+}
+
 TEST(StatusText, AFailedRenewalComesWithWhatFollows) {
   control::Status status = healthy();
   status.credential.last_error = "vending server: refused";

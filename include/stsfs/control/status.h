@@ -36,6 +36,15 @@ struct OperationCount {
   std::uint64_t failed = 0;
 };
 
+/// What reading keeps in memory.
+struct ReadMemory {
+  std::uint64_t budget_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t highest_bytes = 0;  ///< Of `used_bytes`, ever.
+  std::uint64_t taken_away = 0;     ///< Blocks that had to make room for others.
+  std::uint64_t waiting = 0;        ///< Reads that wait for room.
+};
+
 /// All that `stsfs status` shows of one mount. Nothing in it is secret.
 struct Status {
   std::string version;
@@ -68,6 +77,7 @@ struct Status {
     std::uint64_t hits = 0, misses = 0;
   };
   DiskCache disk_cache;
+  ReadMemory read_memory;
 };
 
 /// One object, in one line.

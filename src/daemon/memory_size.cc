@@ -30,7 +30,8 @@ std::uint64_t memory_limit(std::uint64_t machine_bytes,
   for (;;) {
     while (group.ends_with('/')) group.pop_back();
     const std::string text = file(kGroups + group + "/memory.max");  // "max": none
-    if (const auto bytes = parse_u64(text.substr(0, text.find('\n')))) limit = std::min(limit, *bytes);
+    if (const auto bytes = parse_u64(text.substr(0, text.find('\n'))))
+      limit = std::min(limit, *bytes);
     const auto slash = group.rfind('/');
     if (slash == std::string::npos) return limit;
     group.resize(slash);

@@ -141,6 +141,8 @@ Result<void> StagedFile::allocate(ByteRange range) {
                 static_cast<off_t>(range.length)) != 0 &&
       errno != EOPNOTSUPP)
     return fail_errno("reserve space in the staging area");
+  reserved_from_ = range.offset;
+  reserved_end_ = range.end();
   charge();
   return {};
 }

@@ -144,6 +144,16 @@ class ManualGets final : public oss::ObjectStore {
   Transfer start_get_symlink(std::string_view, Deadline, Callback<oss::Symlink> done) override {
     return refuse(std::move(done));
   }
+  Transfer start_get_acl(std::string_view, Deadline, Callback<std::string> done) override {
+    return refuse(std::move(done));
+  }
+  Transfer start_get_tagging(std::string_view, Deadline, Callback<std::string> done) override {
+    return refuse(std::move(done));
+  }
+  Transfer start_restore(std::string_view, const oss::RestoreRequest&, Deadline,
+                         Callback<void> done) override {
+    return refuse(std::move(done));
+  }
 
  private:
   template <class T>

@@ -148,7 +148,7 @@ TEST_P(LeastPrivilege, AUserMayNotDoWhatNoPrefixConfines) {
   for (const char* action : {"oss:ListMultipartUploads", "oss:GetBucketInfo", "oss:GetBucketAcl",
                              "oss:PutBucketAcl", "oss:DeleteBucket", "oss:ListObjectVersions"})
     EXPECT_FALSE(may(action, "")) << action;
-  for (const char* action : {"oss:PutObjectAcl", "oss:GetObjectVersion", "oss:PutObjectTagging"})
+  for (const char* action : {"oss:PutObjectAcl", "oss:GetObjectVersion", "oss:DeleteObjectTagging"})
     EXPECT_FALSE(may(action, "users/alice/a")) << action;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -23,7 +24,7 @@ class FullDisk : public ::testing::Test {
  protected:
   void SetUp() override {
     if (geteuid() != 0) GTEST_SKIP() << "only root mounts a tmpfs";
-    mkdir(state_.c_str(), 0700);
+    std::filesystem::create_directories(state_);
     ASSERT_EQ(::mount("tmpfs", state_.c_str(), "tmpfs", 0, "size=8m,mode=0700"), 0)
         << std::strerror(errno);
   }
@@ -49,7 +50,7 @@ class FullDisk : public ::testing::Test {
 
   Cloud cloud_;
   MountedUser user_{cloud_, "small", "", false};
-  const std::string state_ = user_.outside("STATE");
+  const std::string state_ = user_.outside("STATE/stsfs/mounts");  // not the login beside it
 };
 
 // "A write for which the local disk has no room fails with ENOSPC; what was acknowledged before is

@@ -1,6 +1,7 @@
 // Directories through real mounts: what listing costs, and what one mount sees of another's
 // changes. Statements of stsfs(7) stand above the tests that hold them.
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <chrono>
@@ -109,6 +110,7 @@ TEST_F(TwoMounts, StrictSeesEverythingAtOnce) {
     EXPECT_TRUE(names_in(there_).contains("d" + std::to_string(i)));
   }
   file::remove(here("f"));
+  ASSERT_EQ(here_->stsfs({"drain", here_->path()}).code, 0);  // the object goes behind the journal
   EXPECT_FALSE(file::exists(there("f")));
   EXPECT_FALSE(names_in(there_).contains("f"));
 }

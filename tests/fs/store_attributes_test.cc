@@ -106,7 +106,8 @@ TEST_F(StoreAttributes, TagsSurviveARewrite) {
 
 TEST_F(StoreAttributes, ARewriteWaitsForTagsThatCannotBeReadJustNow) {
   theirs({.tagging = "a=1"});
-  faulty_.fail({.operation = Operation::kGetTagging}, Error{Errc::kUnavailable, "gone", {}});
+  faulty_.fail({.operation = Operation::kGetTagging, .count = 2},  // at flush and at release
+               Error{Errc::kUnavailable, "gone", {}});
   EXPECT_FALSE(write_file(kRoot, "f", "longer text"));
   EXPECT_EQ(store_.content(key_), "text");
   scheduler_.advance(seconds(60));
@@ -127,7 +128,8 @@ TEST_F(StoreAttributes, AnArchivedFileSaysSoAndCanBeAskedFor) {
 }
 
 TEST_F(StoreAttributes, LastErrorSaysWhyAFileIsNotInOss) {
-  faulty_.fail({.operation = Operation::kPut}, Error{Errc::kDenied, "AccessDenied, request 7", {}});
+  faulty_.fail({.operation = Operation::kPut, .count = Calls::kAll},
+               Error{Errc::kDenied, "AccessDenied, request 7", {}});
   ASSERT_FALSE(write_file(kRoot, "f", "text"));
   const auto error = get(lookup("f")->attributes.inode, "last-error");
   ASSERT_TRUE(error);

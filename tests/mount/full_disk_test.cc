@@ -72,7 +72,8 @@ TEST_F(FullDisk, KeepsWhatItAcknowledgedAndSaysWhenItIsFull) {
   user_.kill_daemon();
   umount2(user_.path().c_str(), MNT_DETACH);
   ASSERT_EQ(user_.mount("commit=background").code, 0);  // the journal still has room
-  EXPECT_EQ(user_.status("/pending/files"), std::to_string(acknowledged.size()));
+  // And what there was room for of the one that failed, as on any disk.
+  EXPECT_GE(std::stoul(user_.status("/pending/files")), acknowledged.size());
   fault("DELETE", "");
   ASSERT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
   for (const auto& [name, text] : acknowledged) EXPECT_TRUE(load(name) == text) << name;

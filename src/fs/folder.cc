@@ -24,9 +24,8 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
   if (!names) return fail(std::move(names.error()));
   auto pool = cache::BlockPool::create(options.read_memory_bytes, clock);
   if (!pool) return fail(std::move(pool.error()));
-  auto folder =
-      std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
-                               std::move(*journal), std::move(*names), std::move(*pool));
+  auto folder = std::make_unique<Folder>(store, scheduler, clock, options, std::move(*area),
+                                         std::move(*journal), std::move(*names), std::move(*pool));
   if (auto recovered = folder->recover(); !recovered) return fail(std::move(recovered.error()));
   return folder;
 }

@@ -33,6 +33,7 @@ libraries = {
     r"microhttpd": {"control", "vend", "sim"},
     r"SQLiteCpp|sqlite3": {"cache", "staging", "vend"},
     r"sodium": {"vend"},
+    r"gnutls/|libpq": {"vend"},
     r"nlohmann/": {"credentials", "control", "sign", "sts", "vend", "sim", "daemon"},
     r"spdlog/": {"base"},
     r"isa-l": {"base"},

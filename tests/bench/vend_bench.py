@@ -18,7 +18,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "e2e"))
 os.environ.setdefault("STSFS_BUILD", sys.argv[1] if len(sys.argv) > 1 else "build/release")
-import device_page  # noqa: E402  its Servers are what is measured
+import servers as programs  # noqa: E402
 
 IDLE, BUSY, TRICKLING = 1_000, 32, 10_000
 
@@ -43,13 +43,13 @@ def loosen(servers):
     vend = servers.running.pop()
     vend.terminate()
     vend.wait(20)
-    values = servers.start("vend", [device_page.BIN / "stsfs-vend", "serve", "--config", config], "VEND_URL=")
+    values = servers.start("vend", [programs.BIN / "stsfs-vend", "serve", "--config", config], "VEND_URL=")
     servers.url = values["VEND_URL"]
     return servers.running[-1].pid
 
 
 def run(*arguments):
-    done = subprocess.run([device_page.BIN / "vend_bench", *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run([programs.BIN / "vend_bench", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(done.stderr)
     return done.stdout.strip()
@@ -60,12 +60,12 @@ def main():
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     work = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-vend-bench-"))
-    servers = device_page.Servers(work)
+    servers = programs.Servers(work)
     try:
         pid = loosen(servers)
         where = servers.url.removeprefix("http://")
-        body = json.dumps({"username": "alice", "password": device_page.PASSWORD})
-        token = device_page.ask(servers.url, "/v1/login", json.loads(body))[1]["token"]
+        body = json.dumps({"username": "alice", "password": programs.PASSWORD})
+        token = programs.ask(servers.url, "/v1/login", json.loads(body))[1]["token"]
         before = cpu_seconds(pid)
         line = run("rate", where, token, seconds, BUSY, IDLE)
         answers = int(line.split()[0].split("=")[1])

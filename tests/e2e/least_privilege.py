@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""A mount with the policy that is shipped is refused nothing; without any one of its actions something is."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+from servers import BIN, PASSWORD, Servers, check
+
+BIG = 96 << 20  # far beyond what one PutObject takes: it goes up while it is being written
+
+
+class Mount:
+    """Alice's folder, mounted with a home of its own; `policy` instead of the shipped one."""
+
+    def __init__(self, work, policy=None):
+        self.work = work
+        work.mkdir()
+        folder = ""
+        if policy is not None:
+            (work / "policy.json").write_text(json.dumps(policy))
+            folder = f'policy_file = "{work}/policy.json"'
+        self.servers = Servers(work, folder)
+        self.path = work / "cloud"
+        self.path.mkdir()
+        self.env = dict(os.environ)
+        for name in ("STATE_HOME", "CACHE_HOME", "CONFIG_HOME", "RUNTIME_DIR"):
+            (work / name).mkdir(mode=0o700)
+            self.env["XDG_" + name] = str(work / name)
+        self.stsfs("login", self.servers.url, "--user", "alice", "--password-stdin", input=PASSWORD + "\n")
+        mounted = self.stsfs("mount", self.servers.url, str(self.path), "-o",
+                             "metadata_timeout=10,commit_timeout=10", fails=True)
+        self.mounted = mounted.returncode == 0
+        self.daemon = json.loads(self.stsfs("status", "--json", str(self.path)).stdout)["pid"] if self.mounted else None
+
+    def stsfs(self, *arguments, input=None, fails=False, timeout=120):
+        done = subprocess.run([BIN / "stsfs", *arguments], input=input, text=True, capture_output=True, env=self.env,
+                              timeout=timeout)
+        check(fails or done.returncode == 0, f"stsfs {arguments}: {done.stdout}{done.stderr}")
+        return done
+
+    def denials(self):
+        with urllib.request.urlopen(self.servers.admin + "/denials", timeout=30) as answer:
+            return [denial["action"] + " " + denial["resource"] for denial in json.load(answer)["denials"]]
+
+    def close(self):
+        if os.path.ismount(self.path):
+            # What was refused is tried again for as long as the daemon lives.
+            os.kill(self.daemon, signal.SIGKILL)
+            subprocess.run(["fusermount3", "-uz", str(self.path)], check=False)
+        self.servers.stop()
+
+
+def attempt(work):
+    """True when it worked."""
+    try:
+        work()
+        return True
+    except OSError:
+        return False
+
+
+def abandon_upload(folder):
+    """A large file that is removed while it goes up: its upload has to be called off."""
+    chunk = os.urandom(1 << 20)
+    with open(folder / "big", "wb") as file:
+        for _ in range(BIG >> 20):
+            file.write(chunk)
+        time.sleep(1)  # parts are under way, and the upload has begun
+        os.unlink(folder / "big")
+
+
+def use(folder):
+    """What people do; goes on after a refusal."""
+    deeds = [
+        lambda: (folder / "file").write_text("text"),
+        lambda: (folder / "directory").mkdir(),
+        lambda: (folder / "directory/inner").write_text("inner"),
+        lambda: (folder / "file").read_text(),
+        lambda: os.listdir(folder),
+        lambda: os.chmod(folder / "file", 0o600),
+        lambda: os.symlink("file", folder / "link"),
+        lambda: os.readlink(folder / "link"),
+        lambda: os.rename(folder / "file", folder / "renamed"),
+        lambda: os.rename(folder / "directory", folder / "moved"),
+        lambda: shutil.copyfile(folder / "renamed", folder / "copy"),
+        lambda: (folder / "copy").unlink(),
+        lambda: shutil.rmtree(folder / "moved"),
+        lambda: abandon_upload(folder),
+    ]
+    return all([attempt(deed) for deed in deeds])
+
+
+def wait_for_denial(mount, action):
+    """Deletions and calls that end uploads go behind the journal: they are refused a little later."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if any(denial.startswith(action + " ") for denial in mount.denials()):
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def shipped_policy():
+    command = [BIN / "stsfs-vend", "policy", "session", "--bucket", "thebucket", "--prefix", "theprefix/${user}/",
+               "--user", "theuser", "--plain-http"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return json.loads(printed.replace("thebucket", "${bucket}").replace("theprefix/theuser/", "${prefix}"))
+
+
+def whole(work):
+    mount = Mount(work / "whole")
+    try:
+        check(mount.mounted, "the mount failed")
+        check(use(mount.path), "something did not work")
+        mount.stsfs("umount", str(mount.path))
+        check(mount.denials() == [], f"refused: {mount.denials()}")
+    finally:
+        mount.close()
+
+
+def without(work, policy, action):
+    for statement in policy["Statement"]:
+        statement["Action"] = [one for one in statement["Action"] if one != action]
+    policy["Statement"] = [statement for statement in policy["Statement"] if statement["Action"]]
+    mount = Mount(work / action.replace(":", "-"), policy)
+    try:
+        if mount.mounted:
+            use(mount.path)
+        check(wait_for_denial(mount, action), f"a mount never needs {action}: {mount.denials()}")
+        others = [denial for denial in mount.denials() if not denial.startswith(action + " ")]
+        check(others == [], f"without {action} also refused: {others}")
+    finally:
+        mount.close()
+
+
+def main():
+    work = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-rights-"))
+    try:
+        whole(work)
+        # ListParts is what only a client that resumes uploads asks for: the client's own test has it.
+        for action in ("oss:GetObject", "oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload",
+                       "oss:ListObjects"):
+            without(work, shipped_policy(), action)
+            print(f"without {action} a mount is refused something")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""A simulated cloud and a vending server, as programs on ports of their own, and requests to them."""
+import json
+import os
+import pathlib
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+BIN = pathlib.Path(os.environ["STSFS_BUILD"]) / "bin"
+PASSWORD = "canary <pass> & \"word\""
+
+
+def check(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+def ask(url, path, body, token=None):
+    """Status and JSON of a request of ours."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url + path, json.dumps(body).encode() if body is not None else None, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+class Servers:
+    """Simulator and vending server, on ports of their own."""
+
+    def __init__(self, work, folder="", more=""):
+        """`folder`: more lines of the section [folder]; `more`: more sections."""
+        self.work, self.running = work, []
+        os.umask(0o077)
+        sim = self.start("sim", [BIN / "stsfs-sim", "--bucket", "examplebucket", "--region", "cn-hangzhou",
+                                 "--init-vending", work / "key.json"], "READY=")
+        (work / "vend.toml").write_text(f"""
+listen = "127.0.0.1:0"
+database = "{work}/vend.db"
+access_key_file = "{work}/key.json"
+audit_log = "{work}/audit.log"
+[sts]
+endpoint = "{sim['STS_ENDPOINT']}"
+role_arn = "{sim['ROLE_ARN']}"
+[folder]
+endpoint = "{sim['OSS_ENDPOINT']}"
+region = "cn-hangzhou"
+bucket = "examplebucket"
+{folder}
+[device]
+pause_seconds = 1
+{more}
+""")
+        self.admin = sim["ADMIN_ENDPOINT"]
+        subprocess.run([BIN / "stsfs-vend", "user", "add", "alice", "--config", work / "vend.toml", "--password-stdin"],
+                       input=PASSWORD + "\n", text=True, check=True)
+        self.url = self.start("vend", [BIN / "stsfs-vend", "serve", "--config", work / "vend.toml"],
+                              "VEND_URL=")["VEND_URL"]
+
+    def start(self, name, command, ready):
+        out = self.work / f"{name}.out"
+        with open(out, "wb") as file, open(self.work / f"{name}.log", "wb") as log:
+            process = subprocess.Popen(command, stdout=file, stderr=log)
+        self.running.append(process)
+        end = time.monotonic() + 60
+        while ready not in out.read_text():
+            check(process.poll() is None and time.monotonic() < end,
+                  f"{name} did not come up: {(self.work / f'{name}.log').read_text()}")
+            time.sleep(0.05)
+        return dict(line.split("=", 1) for line in out.read_text().splitlines() if "=" in line)
+
+    def stop(self):
+        for process in reversed(self.running):
+            process.terminate()
+            process.wait(20)

@@ -30,8 +30,8 @@ def ask(url, path, body, token=None):
 class Servers:
     """Simulator and vending server, on ports of their own."""
 
-    def __init__(self, work, folder="", more=""):
-        """`folder`: more lines of the section [folder]; `more`: more sections."""
+    def __init__(self, work, folder="", more="", top="", serve=True):
+        """`top`, `folder`: more lines of the configuration before its sections, and of [folder]; `more`: more sections."""
         self.work, self.running = work, []
         os.umask(0o077)
         sim = self.start("sim", [BIN / "stsfs-sim", "--bucket", "examplebucket", "--region", "cn-hangzhou",
@@ -41,6 +41,7 @@ listen = "127.0.0.1:0"
 database = "{work}/vend.db"
 access_key_file = "{work}/key.json"
 audit_log = "{work}/audit.log"
+{top}
 [sts]
 endpoint = "{sim['STS_ENDPOINT']}"
 role_arn = "{sim['ROLE_ARN']}"
@@ -56,8 +57,19 @@ pause_seconds = 1
         self.admin = sim["ADMIN_ENDPOINT"]
         subprocess.run([BIN / "stsfs-vend", "user", "add", "alice", "--config", work / "vend.toml", "--password-stdin"],
                        input=PASSWORD + "\n", text=True, check=True)
-        self.url = self.start("vend", [BIN / "stsfs-vend", "serve", "--config", work / "vend.toml"],
-                              "VEND_URL=")["VEND_URL"]
+        if serve:
+            self.serve()
+
+    def serve(self):
+        command = [BIN / "stsfs-vend", "serve", "--config", self.work / "vend.toml"]
+        self.url = self.start("vend", command, "VEND_URL=")["VEND_URL"]
+        self.vend = self.running[-1]
+
+    def command(self, *arguments):
+        """What `stsfs-vend` says, and its exit code."""
+        done = subprocess.run([BIN / "stsfs-vend", *arguments, "--config", self.work / "vend.toml"], text=True,
+                              capture_output=True, timeout=60)
+        return done.returncode, done.stdout + done.stderr
 
     def start(self, name, command, ready):
         out = self.work / f"{name}.out"

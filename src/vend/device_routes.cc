@@ -69,6 +69,10 @@ ServiceResponse post_device_token(Office& office, const ServiceRequest& request)
     case DeviceAnswer::kApproved:
       break;
   }
+  auto user = office.users.find(poll->name);
+  if (!user) return failure_response(user.error());
+  if (!*user || !(*user)->enabled)  // since the person confirmed
+    return refusal("access_denied", "AccessDenied", "the user is not admitted any more");
   auto issued = office.logins.issue(poll->name, office.settings()->config.token_lifetime);
   if (!issued) return failure_response(issued.error());
   office.audit.record(

@@ -175,6 +175,8 @@ struct CommandLine {
 };
 
 int run(int argc, char** argv) {
+  // As other servers spell it.
+  if (argc > 1 && std::strcmp(argv[1], "--check-config") == 0) argv[1] += 2;
   CommandLine line;
   line.app.set_version_flag("-V,--version", std::string("stsfs-vend ") + STSFS_VERSION);
   line.app.require_subcommand(1);

@@ -49,13 +49,16 @@ std::string form_key_of(const Secret& cookie) {
 }
 
 /// From a page of ours, as far as the browser and the form's key can tell.
-bool is_our_form(const ServiceRequest& request, const Secret& cookie) {
+bool is_our_form(const Office& office, const ServiceRequest& request, const Secret& cookie) {
   if (!equals_ignoring_case(request.content_type.substr(0, request.content_type.find(';')),
                             "application/x-www-form-urlencoded"))
     return false;
   if (!request.fetch_site.empty() && request.fetch_site != "same-origin") return false;
   const std::string ours = (request.tls ? "https://" : "http://") + request.host;
-  if (!request.origin.empty() && request.origin != ours) return false;
+  // A proxy may have changed Host: then what the configuration says counts.
+  if (!request.origin.empty() && request.origin != ours &&
+      request.origin != office.settings()->config.public_url)
+    return false;
   const auto key = form_value(request.body.reveal(), "form_key");
   return !cookie.empty() && key && sign::equal_in_constant_time(*key, form_key_of(cookie));
 }
@@ -129,7 +132,7 @@ ServiceResponse get_device_page(Office& office, const ServiceRequest& request) {
 ServiceResponse post_sign_in(Office& office, const ServiceRequest& request) {
   const std::string code =
       tidy_user_code(form_value(request.body.reveal(), "user_code").value_or(""));
-  if (!is_our_form(request, cookie_of(request, "form")))
+  if (!is_our_form(office, request, cookie_of(request, "form")))
     return ask_to_sign_in(request, 403, code,
                           "This form was too old, or came from another page. Once more, please.");
   const std::string name = form_value(request.body.reveal(), "username").value_or("");
@@ -151,7 +154,7 @@ ServiceResponse post_sign_in(Office& office, const ServiceRequest& request) {
 
 ServiceResponse post_confirm(Office& office, const ServiceRequest& request) {
   const Secret web = cookie_of(request, "web");
-  if (!is_our_form(request, web))
+  if (!is_our_form(office, request, web))
     return message_page(403, "Not done", "This form was too old, or came from another page.");
   auto login = office.logins.use(web, LoginKind::kWeb);
   if (!login) return unavailable(login.error());

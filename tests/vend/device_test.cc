@@ -121,6 +121,22 @@ TEST_F(DeviceFlow, KeepsTheDeviceOutWhenThePersonRefuses) {
   EXPECT_EQ(Replica::json_of(poll())["error"], "access_denied");
 }
 
+TEST_F(DeviceFlow, KeepsTheDeviceOutWhenTheUserIsDisabledMeanwhile) {
+  ASSERT_TRUE(*DeviceStore(*database_, system_clock()).decide(code_, "alice", true));
+  ASSERT_TRUE(users().set_enabled("alice", false));
+  EXPECT_EQ(Replica::json_of(poll())["error"], "access_denied");
+}
+
+TEST_F(DeviceFlow, TakesItsPublicAddressForItsOwn) {
+  Browser browser(*replica_);
+  browser.get("/device");
+  EXPECT_EQ(browser
+                .submit("/device/sign-in", browser.sign_in_form(code_),
+                        {{"Origin", "https://vend.example.com"}})
+                .status,
+            303);
+}
+
 TEST_F(DeviceFlow, BelievesNoFormOfAnotherSite) {
   Browser browser(*replica_);
   browser.get("/device");

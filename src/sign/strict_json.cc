@@ -71,6 +71,9 @@ class Watcher final : public nlohmann::json_sax<json> {
 }  // namespace
 
 Result<void> check_json_strictly(std::string_view text, int depth_max) {
+  // The parser takes a zero byte for the end, and what stands behind it for nothing.
+  if (text.find('\0') != std::string_view::npos)
+    return fail(Errc::kInvalid, "not JSON: a zero byte");
   Watcher watcher(text, depth_max);
   try {
     if (json::sax_parse(text.begin(), text.end(), &watcher)) return {};

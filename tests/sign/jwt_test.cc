@@ -121,6 +121,8 @@ TEST(StrictJson, MeansOneThing) {
     EXPECT_TRUE(check_json_strictly(good)) << good;
   for (const char* bad : {"", "{", "{\"a\":1,\"a\":2}", "[1,]", "nul", "{\"a\":1}x"})
     EXPECT_FALSE(check_json_strictly(bad)) << bad;
+  EXPECT_FALSE(check_json_strictly(std::string_view("{}\0{", 4)))
+      << "nothing hides behind a zero byte";
   EXPECT_TRUE(check_json_strictly(std::string(64, '[') + std::string(64, ']')));
   EXPECT_FALSE(check_json_strictly(std::string(65, '[') + std::string(65, ']')));
   EXPECT_FALSE(check_json_strictly(std::string(1'000'000, '[')));

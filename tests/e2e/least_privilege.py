@@ -144,7 +144,7 @@ def main():
     work = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-rights-"))
     try:
         whole(work)
-        # ListParts is what only a client that resumes uploads asks for: the client's own test has it.
+        # Parts that are listed, tags and archived objects are rare: the client's own test (rights_test.cc) has them.
         for action in ("oss:GetObject", "oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload",
                        "oss:ListObjects"):
             without(work, shipped_policy(), action)

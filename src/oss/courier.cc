@@ -6,6 +6,7 @@
 
 #include "courier.h"
 
+#include "handover.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
@@ -96,27 +97,27 @@ class OssStore::Courier::Call : public std::enable_shared_from_this<Call> {
   /// `otherwise` is what the caller is told when there is none by the deadline.
   void go_on_with_successor(const std::string& refused_id, Error otherwise) {
     chain_.step([&] {
-      return courier_.provider_.replace(
+      auto handover = std::make_shared<Handover>();
+      handover->waits_for(courier_.provider_.replace(
           refused_id, deadline_,
-          [self = shared_from_this(),
+          [self = shared_from_this(), handover,
            error = std::move(otherwise)](Result<CredentialSnapshot> next) mutable {
-            if (next) return self->send(std::move(*next));
-            error.code = next.error().code;
-            if (error.message.find(next.error().message) == std::string::npos)
-              error.message += "; no other credential came: " + next.error().message;
-            self->finish_on_loop(std::move(error));
-          });
+            handover->take_to_loop(self->courier_.engine_, [self, next = std::move(next),
+                                                            error = std::move(error)]() mutable {
+              self->replaced(std::move(next), std::move(error));
+            });
+          }));
+      return Transfer([handover] { handover->close(); });
     });
   }
 
-  void finish_on_loop(Error error) {
-    chain_.step([&] {
-      return courier_.engine_.after(
-          std::chrono::milliseconds(0),
-          [self = shared_from_this(), error = std::move(error)]() mutable {
-            self->finish(fail(std::move(error)));
-          });
-    });
+  /// On the loop.
+  void replaced(Result<CredentialSnapshot> next, Error otherwise) {
+    if (next) return send(std::move(*next));
+    otherwise.code = next.error().code;
+    if (otherwise.message.find(next.error().message) == std::string::npos)
+      otherwise.message += "; no other credential came: " + next.error().message;
+    finish(fail(std::move(otherwise)));
   }
 
   void finish(Result<http::Response> result) {

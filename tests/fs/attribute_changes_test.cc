@@ -254,7 +254,6 @@ TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
   clock_.advance(seconds(5));
   ASSERT_TRUE(write_file(directory, "a", "1"));
   ASSERT_TRUE(write_file(directory, "b", "2"));
-  ASSERT_TRUE(folder_->unlink(context(), directory, "a"));
   const WallTime changed = clock_.wall();
   EXPECT_EQ(lookup("d")->attributes.mtime, changed);
   EXPECT_EQ(copies(), 0U);
@@ -265,6 +264,14 @@ TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
   EXPECT_EQ(copies(), 1U);
   kill_and_begin();
   EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+}
+
+TEST_F(AttributeChanges, ADirectorysTimeFollowsWhatIsRemovedFromIt) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
+  ASSERT_TRUE(write_file(directory, "a", "1"));
+  clock_.advance(seconds(5));
+  ASSERT_TRUE(folder_->unlink(context(), directory, "a"));
+  EXPECT_EQ(lookup("d")->attributes.mtime, clock_.wall());
 }
 
 TEST_F(AttributeChanges, ADirectorysTimeIsStoredBeforeItIsForgotten) {

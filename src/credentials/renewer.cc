@@ -171,6 +171,7 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
   }
   Transfer transfer = desk_.add(access_key_id, deadline, std::move(done));
   MutexLock lock(mutex_);
+  (void)schedule_.needed();  // a pause that began when nobody waited may be a long one
   changed_.notify_all();
   return transfer;
 }

@@ -346,6 +346,26 @@ TEST_F(Renewers, WaitAsLongAsTheSourceAsksForButNotPastAnExpiryUnnoticed) {
   log_->wait_for_fetches(3);
 }
 
+TEST_F(Renewers, DoNotSleepThroughALongPauseOnceSomebodyWaits) {
+  std::atomic<bool> away = false;
+  auto renewer = start([&](int fetch, auto&) -> Result<Grant> {
+    if (away) return fail(Errc::kUnavailable, "no route to the server");
+    return grant("k" + std::to_string(fetch), 1s);
+  });
+  away = true;
+  for (std::uint64_t i = 1; i <= 12; ++i) {  // far into the longest pauses
+    advance(*renewer, 61s);
+    wait_until([&] { return renewer->status().failures >= i; });
+  }
+  away = false;
+  std::promise<std::string> promise;
+  auto transfer = renewer->replace({}, Deadline::in(clock_, 30s), into(promise));
+  advance(*renewer, 5s);
+  auto answer = promise.get_future();
+  ASSERT_EQ(answer.wait_for(20s), std::future_status::ready);
+  EXPECT_NE(answer.get(), "TimedOut");
+}
+
 TEST_F(Renewers, KnowAfterASuspendThatTheCredentialIsDead) {
   std::promise<void> go;
   auto gate = go.get_future().share();

@@ -12,6 +12,7 @@
 #include "stsfs/base/text.h"
 #include "stsfs/control/client.h"
 #include "stsfs/fuse/mounts.h"
+#include "stsfs/staging/journal.h"
 
 namespace stsfs::daemon {
 namespace {
@@ -25,6 +26,7 @@ Deadline soon() { return Deadline::in(system_clock(), kAskTimeout); }
 struct Daemon {
   UniqueFd process;  ///< A pidfd: readable when it has ended.
   std::string socket;
+  std::string state_directory;
 };
 
 /// nullopt when none answers: it was killed, or belongs to another user.
@@ -34,7 +36,7 @@ std::optional<Daemon> find_daemon(const Paths& paths, const std::string& mount_p
   if (!status || status->pid <= 0) return std::nullopt;
   UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, status->pid, 0)));
   if (!process) return std::nullopt;
-  return Daemon{std::move(process), std::move(socket)};
+  return Daemon{std::move(process), std::move(socket), status->state_directory};
 }
 
 bool has_ended(const Daemon& daemon, int wait_milliseconds) {
@@ -74,17 +76,25 @@ class ProgressLine {
   SteadyTime last_;
 };
 
-/// Until the daemon has ended; tells what it waits for. Returns what was pending last.
-control::Pending wait_for(const Daemon& daemon) {
-  control::Pending last;
+/// Until the daemon has ended; tells what it waits for.
+void wait_for(const Daemon& daemon) {
   ProgressLine line;
   while (!has_ended(daemon, kLookMilliseconds)) {
     const auto status = control::ask_status(daemon.socket, system_clock(), soon());
-    if (!status) continue;  // it is about to end
-    last = status->pending;
-    line.show(*status);
+    if (status) line.show(*status);  // else it is about to end
   }
-  return last;
+}
+
+/// The journal tells what a daemon has left; what it said itself was before its last moments.
+Result<int> say_what_is_left(const Daemon& daemon) {
+  auto left = staging::Journal::owed_by(daemon.state_directory + "/staging/journal.db");
+  if (!left) return fail(std::move(left.error()), "the daemon ended; what it left is not known");
+  if (*left == 0) return kExitOk;
+  std::fprintf(stderr,
+               "stsfs: the daemon ended, and %llu changes are not in OSS. They are kept: the next "
+               "mount goes on with them, `stsfs rescue` shows the files and copies them out\n",
+               static_cast<unsigned long long>(*left));
+  return kExitFailed;
 }
 
 void say_what_is_pending(const Daemon& daemon) {
@@ -119,16 +129,8 @@ Result<int> umount(const UmountArguments& arguments) {
   }
   if (daemon && arguments.no_wait) say_what_is_pending(*daemon);
   if (!daemon || arguments.no_wait) return kExitOk;
-  const control::Pending left = wait_for(*daemon);
-  if (left.files == 0) return kExitOk;
-  // What it last said may have been finished in its last moments; then the next mount finds
-  // nothing.
-  std::fprintf(
-      stderr,
-      "stsfs: the daemon ended; when it was last asked, %llu files were not in OSS. They are kept: "
-      "the next mount goes on with them, `stsfs rescue` shows them and copies them out\n",
-      static_cast<unsigned long long>(left.files));
-  return kExitFailed;
+  wait_for(*daemon);
+  return say_what_is_left(*daemon);
 }
 
 }  // namespace

@@ -339,6 +339,7 @@ control::Status Stack::status() {
   out.uptime = std::chrono::duration_cast<std::chrono::seconds>(clock_.steady() - started_);
   out.log_level = level_name(log_level());
   out.mount_point = request_.mount_point;
+  out.state_directory = state_directory();
   out.source = request_.source_text;
   out.endpoint = place_.endpoint;
   out.region = place_.region;

@@ -284,6 +284,18 @@ Result<std::vector<JournalEntry>> Journal::read(const std::string& file) {
   });
 }
 
+Result<std::uint64_t> Journal::owed_by(const std::string& file) {
+  return guarded([&]() -> Result<std::uint64_t> {
+    SQLite::Database database(file, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+    std::uint64_t out = 0;
+    for (const char* table : {"files", "removals", "moves"})
+      if (database.tableExists(table))
+        out += static_cast<std::uint64_t>(
+            database.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt64());
+    return out;
+  });
+}
+
 Result<std::vector<BegunUpload>> Journal::uploads() {
   return guarded([&]() -> Result<std::vector<BegunUpload>> {
     std::vector<BegunUpload> out;

@@ -76,6 +76,7 @@ Status full_status() {
   status.uptime = seconds(90);
   status.log_level = "info";
   status.mount_point = "/home/alice/cloud \xff";
+  status.state_directory = "/home/alice/.local/state/stsfs/mounts/1";
   status.source = "https://vend.example.com";
   status.endpoint = "https://oss-cn-hangzhou.aliyuncs.com";
   status.bucket = "examplebucket";

@@ -86,6 +86,7 @@ TEST_F(JournalTest, ReplacesAndErases) {
     put(*journal, entry(2));
     journal->erase(2, [](Result<void> erased) { EXPECT_TRUE(erased); });
   }
+  EXPECT_EQ(Journal::owed_by(file_), 1U);
   const auto entries = open()->entries().value();
   ASSERT_EQ(entries.size(), 1U);
   EXPECT_EQ(entries[0].path, "other");

@@ -54,7 +54,8 @@ struct Status {
   std::string log_level;
 
   std::string mount_point;
-  std::string source;  ///< As it was given to `mount`.
+  std::string state_directory;  ///< Where the journal is.
+  std::string source;           ///< As it was given to `mount`.
   std::string endpoint, region, bucket, prefix;
   bool read_only = false;
 

@@ -68,6 +68,7 @@ class BaseReader::Fetch final : public oss::ReadSink {
   const ByteRange range;
   const ReadStreams::StreamId stream;  // 0: somebody waits for it
   const SteadyTime began;
+  std::optional<Deadline> deadline;  // another than its size gives it
   Callback<oss::ObjectMeta> confirmed;
   std::uint64_t crc = 0;  // of what came; only its own callbacks touch it
   Pins pins;              // its blocks, in order; set before it is sent
@@ -132,13 +133,14 @@ void BaseReader::read(ByteRange range, Done done) {
   fetch_ahead();
 }
 
-void BaseReader::start(Callback<oss::ObjectMeta> confirmed) {
+void BaseReader::start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) {
   const SteadyTime now = around_.clock.steady();
   std::vector<FetchPointer> to_begin;
   {
     MutexLock lock(mutex_);
     const ReadStreams::Plan plan = streams_.expect_start(now);
     if (!stopped_ && here_.empty() && fetches_.empty()) to_begin = demand(plan.ask);
+    for (const FetchPointer& fetch : to_begin) fetch->deadline = deadline;
     if (!to_begin.empty()) to_begin.front()->confirmed = std::move(confirmed);
   }
   if (to_begin.empty()) return confirmed(fail(Errc::kInterrupted, "it has begun before"));
@@ -475,11 +477,11 @@ void BaseReader::room_for(const FetchPointer& fetch, Pins fresh) {
 }
 
 void BaseReader::send(const FetchPointer& fetch) {
-  Transfer transfer =
-      around_.store.start_get(key_, etag_, fetch->range, *fetch, deadline_for(fetch->range),
-                              [self = shared_from_this(), fetch](Result<void> result) {
-                                self->fetched(fetch, std::move(result));
-                              });
+  Transfer transfer = around_.store.start_get(
+      key_, etag_, fetch->range, *fetch, fetch->deadline.value_or(deadline_for(fetch->range)),
+      [self = shared_from_this(), fetch](Result<void> result) {
+        self->fetched(fetch, std::move(result));
+      });
   MutexLock lock(mutex_);
   // Called off meanwhile: then it is dropped here, once the lock is free.
   if (!fetch->called_off) std::swap(transfer, fetch->transfer);

@@ -77,8 +77,8 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
 
   /// Begins with what a reader from the start would ask for. `confirmed`, once, when the answer has
   /// begun: the version is there, and this is what its answer says of it; the bytes follow.
-  /// For a reader that was just made. Errors as `read`.
-  void start(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
+  /// For a reader that was just made. Errors as `read`, and kTimedOut after `deadline`.
+  void start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
 
   /// Ends what is under way; waiting reads fail with kInterrupted.
   void stop() STSFS_EXCLUDES(mutex_);

@@ -134,13 +134,13 @@ std::shared_ptr<BaseReader> FileContent::base_reader() {
   return base_;
 }
 
-void FileContent::start_reading(Callback<oss::ObjectMeta> confirmed) {
+void FileContent::start_reading(Deadline deadline, Callback<oss::ObjectMeta> confirmed) {
   std::shared_ptr<BaseReader> base;
   {
     MutexLock lock(mutex_);
     base = base_reader();
   }
-  base->start(std::move(confirmed));
+  base->start(deadline, std::move(confirmed));
 }
 
 void FileContent::read(ByteRange range, Callback<Bytes> done) {

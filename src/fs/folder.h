@@ -242,6 +242,10 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> confirm(const Context& context, const InodePointer& inode,
                        std::chrono::milliseconds fresh);
 
+  // --- confirming with the first bytes (folder_open.cc) ---
+  std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
+  Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
+
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);

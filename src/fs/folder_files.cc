@@ -64,8 +64,12 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     if (auto may = may_write(); !may) return fail(std::move(may.error()));
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
-  if (auto confirmed = confirm(context, *found, options_.open_fresh); !confirmed)
-    return fail(std::move(confirmed.error()));
+  Result<bool> begun = false;
+  if (!writes(flags) && (flags & O_TRUNC) == 0) begun = confirm_by_reading(context, *found);
+  if (!begun) return fail(std::move(begun.error()));
+  if (!*begun)
+    if (auto confirmed = confirm(context, *found, options_.open_fresh); !confirmed)
+      return fail(std::move(confirmed.error()));
   {
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");

@@ -238,7 +238,8 @@ TEST_F(BaseReaderTest, WhoJoinsARequestThatFailsHasTimeForAnother) {
 TEST_F(BaseReaderTest, StartingConfirmsTheVersionWithTheFirstRequest) {
   const auto base = reader(content_.size());
   std::optional<Result<oss::ObjectMeta>> confirmed;
-  base->start([&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
+  base->start(Deadline::in(clock_, seconds(30)),
+              [&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
   ASSERT_EQ(store_.gets().size(), 1U);
   EXPECT_FALSE(confirmed);
   ASSERT_TRUE(store_.give(store_.gets()[0], 1'000));
@@ -254,7 +255,8 @@ TEST_F(BaseReaderTest, StartingConfirmsTheVersionWithTheFirstRequest) {
 TEST_F(BaseReaderTest, AStartThatFindsAnotherVersionSaysSo) {
   const auto base = reader(content_.size());
   std::optional<Result<oss::ObjectMeta>> confirmed;
-  base->start([&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
+  base->start(Deadline::in(clock_, seconds(30)),
+              [&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
   store_.fail_get(store_.gets()[0], Error{Errc::kChanged, "412", {}});
   ASSERT_TRUE(confirmed);
   EXPECT_EQ(confirmed->error().code, Errc::kChanged);
@@ -263,7 +265,8 @@ TEST_F(BaseReaderTest, AStartThatFindsAnotherVersionSaysSo) {
 TEST_F(BaseReaderTest, AStartThatIsStoppedIsTold) {
   const auto base = reader(content_.size());
   std::optional<Result<oss::ObjectMeta>> confirmed;
-  base->start([&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
+  base->start(Deadline::in(clock_, seconds(30)),
+              [&](Result<oss::ObjectMeta> meta) { confirmed.emplace(std::move(meta)); });
   base->stop();
   ASSERT_TRUE(confirmed);
   EXPECT_EQ(confirmed->error().code, Errc::kInterrupted);

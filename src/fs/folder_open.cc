@@ -1,0 +1,73 @@
+// Opening a file of which nothing is cached takes one round trip: the request that brings its first
+// bytes carries If-Match, and so says whether the version that we know is still the present one.
+
+#include <fcntl.h>
+
+#include "folder.h"
+
+namespace stsfs::fs {
+namespace {
+
+/// What another question may be answered differently to: a HEAD then says what is there now.
+bool says_nothing_final(Errc code) {
+  return code != Errc::kInterrupted && code != Errc::kTimedOut && code != Errc::kUnavailable &&
+         code != Errc::kThrottled;
+}
+
+}  // namespace
+
+/// The content that a reader from the start would ask for anyhow; null when a HEAD is the better
+/// question: pages are kept that the answer may prove good, there is nothing to read, or somebody
+/// has the file open.
+std::shared_ptr<FileContent> Folder::content_to_begin(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  const bool known = is_regular(inode->attributes.mode) && inode->in_store && !inode->removed &&
+                     !inode->etag.empty() && inode->attributes.size_bytes > 0;
+  const bool untouched = inode->content == nullptr && inode->opens == 0;
+  if (!known || !untouched || inode->pages_etag == inode->etag) return nullptr;
+  if (is_fresh(inode->confirmed, options_.open_fresh)) return nullptr;
+  const auto key = keys_.file_key(tree_.path_of(*inode));
+  if (!key) return nullptr;
+  auto content = std::make_shared<FileContent>(surroundings_, inode->number, *key, inode->etag,
+                                               inode->attributes.size_bytes);
+  keep_track_of(content);
+  return content;
+}
+
+/// Begins to read the file and so confirms it. False: it is to be confirmed the ordinary way.
+Result<bool> Folder::confirm_by_reading(const Context& context, const InodePointer& inode) {
+  if (context.wait == Wait::kNever) return false;
+  const auto content = content_to_begin(inode);
+  if (content == nullptr) return false;
+  InodePointer parent;
+  std::string name, whole;
+  {
+    MutexLock lock(tree_.mutex);
+    parent = tree_.find(inode->parent);
+    name = inode->name;
+    whole = tree_.path_of(*inode);
+  }
+  if (!parent) return false;
+  const SteadyTime asked = clock_.steady();
+  auto meta = await<oss::ObjectMeta>(context.interrupt, [&](Callback<oss::ObjectMeta> done) {
+    content->start_reading(context.deadline, std::move(done));
+    return Transfer();  // dropping the content ends it
+  });
+  if (!meta && says_nothing_final(meta.error().code)) return false;
+  if (!meta) return fail(std::move(meta.error()));
+  Found found;
+  found.asked = asked;
+  found.entry.size_bytes = meta->size_bytes;
+  found.entry.etag = meta->etag;
+  found.meta = std::move(*meta);
+  found.attributes = attributes_of(found.meta, false, defaults_);
+  if (!is_regular(found.attributes.mode)) return false;
+  if (const auto key = keys_.file_key(whole)) metas_->put(*key, found.meta);
+  adopt(parent, name, found);
+  MutexLock lock(tree_.mutex);
+  if (!inode->removed && inode->content == nullptr && inode->etag == found.meta.etag)
+    inode->content = content;
+  return true;
+}
+
+}  // namespace stsfs::fs

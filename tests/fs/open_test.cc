@@ -1,0 +1,133 @@
+// Opening for reading: how many requests it takes, and which version is shown.
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using oss::Operation;
+using std::chrono::seconds;
+
+class OpenTest : public FolderTest {
+ protected:
+  InodeNumber look_up(std::string_view name) { return lookup(name).value().attributes.inode; }
+  Opened open(InodeNumber inode, int flags = O_RDONLY) {
+    return folder_->open(context(), inode, flags).value();
+  }
+  std::string text(const Opened& opened) { return read_handle(opened.handle, {0, 100}).value(); }
+  /// Requests since the last call.
+  std::pair<std::uint64_t, std::uint64_t> gets_and_heads() {
+    const std::pair now{faulty_.started(Operation::kGet), faulty_.started(Operation::kHead)};
+    const std::pair out{now.first - seen_.first, now.second - seen_.second};
+    seen_ = now;
+    return out;
+  }
+  std::pair<std::uint64_t, std::uint64_t> seen_{0, 0};
+  using Counts = std::pair<std::uint64_t, std::uint64_t>;
+};
+
+TEST_F(OpenTest, WithNothingCachedTheFirstBytesConfirmTheFile) {
+  store_.put("users/alice/file", "content");
+  const auto inode = look_up("file");
+  clock_.advance(seconds(5));
+  gets_and_heads();
+  const Opened opened = open(inode);
+  EXPECT_EQ(text(opened), "content");
+  EXPECT_EQ(gets_and_heads(), Counts(1, 0));
+  folder_->release(opened.handle);
+}
+
+TEST_F(OpenTest, ANewVersionIsFoundAndShown) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  store_.put("users/alice/file", "newer");
+  clock_.advance(seconds(5));
+  const Opened opened = open(inode);
+  EXPECT_EQ(text(opened), "newer");
+  EXPECT_EQ(folder_->getattr(context(), inode).value().attributes.size_bytes, 5U);
+  folder_->release(opened.handle);
+}
+
+TEST_F(OpenTest, AFileThatIsGoneIsNotOpened) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  store_.erase("users/alice/file");
+  clock_.advance(seconds(5));
+  const auto opened = folder_->open(context(), inode, O_RDONLY);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kNotFound);
+}
+
+TEST_F(OpenTest, AskingBringsAttributesToo) {
+  store_.put("users/alice/file", "content", {{"mode", "33188"}});
+  const auto inode = look_up("file");
+  store_.put("users/alice/file", "content", {{"mode", "33152"}});  // the same ETag
+  clock_.advance(seconds(5));
+  const Opened opened = open(inode);
+  EXPECT_EQ(folder_->getattr(context(), inode).value().attributes.mode & 0777U, 0600U);
+  folder_->release(opened.handle);
+}
+
+// Pages in the kernel are worth a question without a body.
+TEST_F(OpenTest, PagesThatAreKeptAreConfirmedByAHead) {
+  store_.put("users/alice/file", "content");
+  const auto inode = look_up("file");
+  const Opened first = open(inode);
+  EXPECT_FALSE(first.keep_cache);
+  text(first);
+  folder_->release(first.handle);
+  clock_.advance(seconds(5));
+  gets_and_heads();
+  const Opened second = open(inode);
+  EXPECT_TRUE(second.keep_cache);
+  EXPECT_EQ(gets_and_heads(), Counts(0, 1));
+  folder_->release(second.handle);
+  store_.put("users/alice/file", "another");
+  clock_.advance(seconds(5));
+  const Opened third = open(inode);
+  EXPECT_FALSE(third.keep_cache);
+  EXPECT_EQ(text(third), "another");
+  folder_->release(third.handle);
+}
+
+TEST_F(OpenTest, ANewVersionBesideAnOpenOldOneIsReadPastThePages) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  const Opened old = open(inode);
+  EXPECT_FALSE(old.direct_io);
+  EXPECT_EQ(text(old), "old");
+  store_.put("users/alice/file", "new");
+  clock_.advance(seconds(5));
+  const Opened fresh = open(inode);
+  EXPECT_TRUE(fresh.direct_io);
+  EXPECT_FALSE(fresh.keep_cache);
+  EXPECT_EQ(text(fresh), "new");
+  EXPECT_EQ(text(old), "old");  // what is here may be shown; nothing of the new version ever is
+  folder_->release(old.handle);
+  folder_->release(fresh.handle);
+  const Opened after = open(inode);
+  EXPECT_FALSE(after.direct_io);
+  EXPECT_FALSE(after.keep_cache);
+  folder_->release(after.handle);
+}
+
+TEST_F(OpenTest, WithoutANetworkItFailsAndSaysWhy) {
+  store_.put("users/alice/file", "content");
+  const auto inode = look_up("file");
+  clock_.advance(seconds(5));
+  faulty_.fail_everything(Error{Errc::kUnavailable, "no route", {}});
+  const auto opened = folder_->open(context(), inode, O_RDONLY);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kUnavailable);
+  EXPECT_EQ(faulty_.started(Operation::kGet), 1U);
+}
+
+TEST_F(OpenTest, ClosingEndsWhatNobodyReads) {
+  store_.put("users/alice/file", std::string(3 << 20, 'x'));
+  const auto inode = look_up("file");
+  clock_.advance(seconds(5));
+  folder_->release(open(inode).handle);
+  EXPECT_EQ(folder_->read_memory().used_bytes, 0U);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

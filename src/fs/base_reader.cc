@@ -93,6 +93,25 @@ BaseReader::BaseReader(const ReadSurroundings& around, std::string key, std::str
 
 BaseReader::~BaseReader() = default;
 
+void Readers::add(const std::shared_ptr<BaseReader>& reader) {
+  MutexLock lock(mutex_);
+  if (readers_.size() >= sweep_at_) {
+    std::erase_if(readers_, [](const auto& known) { return known.expired(); });
+    sweep_at_ = std::max(kSweepMin, 2 * readers_.size());
+  }
+  readers_.push_back(reader);
+}
+
+void Readers::stop_all() {
+  std::vector<std::weak_ptr<BaseReader>> readers;
+  {
+    MutexLock lock(mutex_);
+    readers.swap(readers_);
+  }
+  for (const auto& known : readers)
+    if (const auto reader = known.lock()) reader->stop();
+}
+
 Deadline BaseReader::deadline_for(ByteRange range) const {
   const std::chrono::milliseconds longer(1000 * range.length / kSlowBytesPerSecond);
   return Deadline::in(around_.clock, around_.timeout + longer);
@@ -575,6 +594,8 @@ Result<void> BaseReader::arrived(Fetch& fetch, std::uint64_t size_bytes) {
   std::vector<FetchPointer> again;
   {
     MutexLock lock(mutex_);
+    // Its blocks may have been let go already: what it brings is nowhere.
+    if (fetch.called_off) return fail(Errc::kInterrupted, "called off");
     const ByteRange piece{fetch.at, size_bytes};
     if (piece.end() == fetch.range.end()) {
       checksum_.add(fetch.range, fetch.crc);

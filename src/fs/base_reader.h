@@ -41,6 +41,25 @@ class PrefetchSlots {
   std::atomic<int> free_;
 };
 
+class BaseReader;
+
+/// All readers of a mount, also those that only a request under way still holds: none may outlive
+/// what it hangs on.
+///
+/// Threads: any.
+class Readers {
+ public:
+  void add(const std::shared_ptr<BaseReader>& reader) STSFS_EXCLUDES(mutex_);
+  void stop_all() STSFS_EXCLUDES(mutex_);
+
+ private:
+  static constexpr std::size_t kSweepMin = 64;
+
+  Mutex mutex_;  // a leaf
+  std::vector<std::weak_ptr<BaseReader>> readers_ STSFS_GUARDED_BY(mutex_);
+  std::size_t sweep_at_ STSFS_GUARDED_BY(mutex_) = kSweepMin;
+};
+
 /// What every reader of a mount hangs on.
 struct ReadSurroundings {
   oss::ObjectStore& store;
@@ -48,6 +67,7 @@ struct ReadSurroundings {
   const Clock& clock;
   std::shared_ptr<cache::BlockPool> pool;
   PrefetchSlots& slots;
+  Readers& readers;
   std::chrono::milliseconds timeout{30'000};  ///< A read that has no bytes after it fails.
 };
 

@@ -209,7 +209,9 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
 std::shared_ptr<BaseReader> FileContent::make_reader(const std::string& key,
                                                      const std::string& etag,
                                                      std::uint64_t size) const {
-  return std::make_shared<BaseReader>(around_.reads, key, etag, size);
+  auto reader = std::make_shared<BaseReader>(around_.reads, key, etag, size);
+  around_.reads.readers.add(reader);
+  return reader;
 }
 
 /// A version that is gone may have been replaced by a commit of our own, in which what came from it

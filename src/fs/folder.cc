@@ -67,7 +67,8 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           store_,
           scheduler,
           clock,
-          ReadSurroundings{store_, scheduler, clock, pool_, prefetch_slots_, options_.read_timeout},
+          ReadSurroundings{store_, scheduler, clock, pool_, prefetch_slots_, readers_,
+                           options_.read_timeout},
           *area_,
           *journal_,
           slots_,
@@ -259,6 +260,7 @@ void Folder::stop() {
   }
   timer.cancel();
   for (const auto& content : contents) content->stop();
+  readers_.stop_all();  // one that a commit replaced may still be bringing bytes
   moves_.stop();
   removals_.stop();
 }

@@ -327,6 +327,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   CopyUsers copy_users_;
   const std::shared_ptr<cache::BlockPool> pool_;
   PrefetchSlots prefetch_slots_;
+  Readers readers_;
   IdleTrim trim_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
   ContentSurroundings surroundings_;

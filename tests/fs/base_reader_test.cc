@@ -64,7 +64,8 @@ class BaseReaderTest : public ::testing::Test {
   fakes::ManualGets store_{content_};
   std::shared_ptr<cache::BlockPool> pool_ = cache::BlockPool::create(0, clock_).value();
   PrefetchSlots slots_{32};
-  ReadSurroundings around_{store_, scheduler_, clock_, pool_, slots_, seconds(30)};
+  Readers readers_;
+  ReadSurroundings around_{store_, scheduler_, clock_, pool_, slots_, readers_, seconds(30)};
 };
 
 TEST_F(BaseReaderTest, AReadIsAnsweredWhenItsBytesHaveComeNotWhenTheRequestHasEnded) {
@@ -205,6 +206,20 @@ TEST_F(BaseReaderTest, StoppingEndsRequestsAndWaitingReads) {
   EXPECT_EQ(late->result->error().code, Errc::kInterrupted);
 }
 
+// A commit replaces the reader of a content; what it still brings keeps it.
+TEST_F(BaseReaderTest, AReaderThatOnlyItsRequestHoldsIsStoppedWithTheOthers) {
+  auto base = reader(content_.size());
+  readers_.add(base);
+  const auto outcome = read(*base, 0, 128 * kKiB);
+  const std::weak_ptr<BaseReader> weak = base;
+  base.reset();
+  ASSERT_FALSE(weak.expired());
+  readers_.stop_all();
+  EXPECT_TRUE(outcome->answered());
+  EXPECT_TRUE(weak.expired());
+  EXPECT_EQ(store_.under_way(), 0U);
+}
+
 TEST_F(BaseReaderTest, AReadThatGetsNoBytesFailsInTime) {
   const auto base = reader(content_.size());
   const auto early = read(*base, 0, 128 * kKiB);
@@ -327,7 +342,8 @@ class ReaderOverBucket : public ::testing::Test {
   fakes::FaultyStore faulty_{bucket_, &scheduler_};
   std::shared_ptr<cache::BlockPool> pool_ = cache::BlockPool::create(0, clock_).value();
   PrefetchSlots slots_{32};
-  ReadSurroundings around_{faulty_, scheduler_, clock_, pool_, slots_, seconds(30)};
+  Readers readers_;
+  ReadSurroundings around_{faulty_, scheduler_, clock_, pool_, slots_, readers_, seconds(30)};
 };
 
 TEST_F(ReaderOverBucket, ABodyThatBreaksOffGoesOnWhereItBroke) {
@@ -343,7 +359,7 @@ TEST_F(ReaderOverBucket, ABodyThatBreaksOffGoesOnWhereItBroke) {
   for (int i = 1; i <= 3; ++i)
     faulty_.break_off({.operation = oss::Operation::kGet, .from = static_cast<std::uint64_t>(i)},
                       300'000, Error{Errc::kUnavailable, "reset", {}});
-  const ReadSurroundings around{retrying, scheduler_, clock_, pool_, slots_, seconds(30)};
+  const ReadSurroundings around{retrying, scheduler_, clock_, pool_, slots_, readers_, seconds(30)};
   const auto base =
       std::make_shared<BaseReader>(around, "file", bucket_.meta("file")->etag, content.size());
   std::string got;

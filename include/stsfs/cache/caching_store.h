@@ -11,8 +11,9 @@ namespace stsfs::cache {
 /// Reads that name a version are answered from a BlockStore as far as it has their blocks, and from
 /// `inner` for the rest, whose blocks are then kept. Everything else passes to `inner`.
 ///
-/// Nothing that is answered from the disk alone says that the version is still there: whoever wants
-/// to know asks `inner`.
+/// Nothing that is answered from the disk says that the version is still there, or what attributes
+/// it has by now: what a sink is then told of the object is its ETag, size and CRC-64, and no time
+/// of a server.
 ///
 /// The disk is read and written by a few threads of its own. Sinks and completions are called as
 /// `inner` calls them, on the thread that completes transfers. What comes faster than the disk

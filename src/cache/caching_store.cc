@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <set>
 
 #include "errand.h"
 #include "partial_blocks.h"
@@ -35,9 +36,23 @@ class CachingStore::Disk {
     if (writing_ >= kWritingMax) return buffers.give_back(std::move(block.bytes));
     writing_ += BlockStore::kBlockSize;
     (void)threads.run([this, block = std::make_shared<WholeBlock>(std::move(block))] {
-      blocks.write(block->id, block->facts, block->span());
+      if (!is_spoilt(block->id)) blocks.write(block->id, block->facts, block->span());
+      if (is_spoilt(block->id)) blocks.drop(block->id);
       buffers.give_back(std::move(block->bytes));
       writing_ -= BlockStore::kBlockSize;
+    });
+  }
+
+  /// The bytes of that version were wrong. What is on its way to the disk goes when it is there.
+  void forget(BlockId id, std::uint64_t size_bytes) {
+    {
+      MutexLock lock(mutex_);
+      if (spoilt_.size() >= kSpoiltMax) spoilt_.clear();
+      spoilt_.insert(version_of(id));
+    }
+    (void)threads.run([this, id = std::move(id), size_bytes]() mutable {
+      for (id.index = 0; id.index * BlockStore::kBlockSize < size_bytes; ++id.index)
+        blocks.drop(id);
     });
   }
 
@@ -46,6 +61,16 @@ class CachingStore::Disk {
   PartialBlocks partials;
 
  private:
+  static constexpr std::size_t kSpoiltMax = 1000;
+
+  static std::string version_of(const BlockId& id) { return id.etag + "\n" + id.key; }
+  bool is_spoilt(const BlockId& id) {
+    MutexLock lock(mutex_);
+    return spoilt_.contains(version_of(id));
+  }
+
+  Mutex mutex_;  // a leaf
+  std::set<std::string> spoilt_ STSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> writing_{0};
 
  public:
@@ -135,6 +160,7 @@ class CachingStore::Reading final : public oss::ReadSink,
 
   void give(const BlockStore::Found& found, const std::byte* block) {
     end_ = std::min(end_, found.facts.object_size);
+    facts_ = found.facts;
     const std::uint64_t start = block_of(at_) * BlockStore::kBlockSize;
     const std::uint64_t to = std::min(end_, start + found.size_bytes);
     if (to <= at_) return fetch(end_);  // behind the end: it is for the server to say so
@@ -170,6 +196,8 @@ class CachingStore::Reading final : public oss::ReadSink,
   }
 
   void finish(Result<void> result) {
+    if (!result && result.error().code == Errc::kCorrupt)
+      store_.disk_->forget(id_, facts_.object_size);
     auto done = std::move(done_);
     done(std::move(result));
   }
@@ -201,14 +229,6 @@ CachingStore::~CachingStore() = default;
 
 bool CachingStore::has_start(const std::string& key, const std::string& etag) const {
   return disk_->blocks.has({folder_, key, etag, 0});
-}
-
-void CachingStore::forget(const std::string& key, const std::string& etag,
-                          std::uint64_t size_bytes) {
-  (void)disk_->threads.run([this, id = BlockId{folder_, key, etag, 0}, size_bytes]() mutable {
-    for (id.index = 0; id.index * BlockStore::kBlockSize < size_bytes; ++id.index)
-      disk_->blocks.drop(id);
-  });
 }
 
 Transfer CachingStore::start_get(std::string_view key, std::string_view etag, ByteRange range,

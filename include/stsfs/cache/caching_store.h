@@ -15,6 +15,9 @@ namespace stsfs::cache {
 /// it has by now: what a sink is then told of the object is its ETag, size and CRC-64, and no time
 /// of a server.
 ///
+/// A sink that finds bytes to be wrong (kCorrupt) is believed: what is kept of that version goes,
+/// and nothing more of it is kept.
+///
 /// The disk is read and written by a few threads of its own. Sinks and completions are called as
 /// `inner` calls them, on the thread that completes transfers. What comes faster than the disk
 /// takes it is not kept.
@@ -30,9 +33,6 @@ class CachingStore final : public oss::ObjectStore {
 
   /// Whether a read of the start of that version would be answered from the disk. Looks at it.
   bool has_start(const std::string& key, const std::string& etag) const;
-  /// Those bytes were wrong: what is kept of the version goes.
-  void forget(const std::string& key, const std::string& etag, std::uint64_t size_bytes);
-
   Transfer start_get(std::string_view key, std::string_view etag, ByteRange range,
                      oss::ReadSink& sink, Deadline deadline, Callback<void> done) override;
 

@@ -55,6 +55,8 @@ Result<bool> Folder::confirm_by_reading(const Context& context, const InodePoint
   });
   if (!meta && says_nothing_final(meta.error().code)) return false;
   if (!meta) return fail(std::move(meta.error()));
+  // Bytes that lay on the local disk come without the object's headers, and confirm nothing.
+  if (meta->server_time == WallTime{}) return false;
   Found found;
   found.asked = asked;
   found.entry.size_bytes = meta->size_bytes;

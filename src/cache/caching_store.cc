@@ -169,7 +169,8 @@ class CachingStore::Reading final : public oss::ReadSink,
     meta.etag = id_.etag;
     meta.crc64 = found.facts.object_crc64;
     Result<void> taken = pass_begin(meta);
-    if (taken) taken = sink_.write({block + (at_ - start), to - at_});
+    if (taken && !is_called_off()) taken = sink_.write({block + (at_ - start), to - at_});
+    if (is_called_off()) return;
     at_ = to;
     if (!taken || at_ == end_) return finish(std::move(taken));
     look();
@@ -195,7 +196,11 @@ class CachingStore::Reading final : public oss::ReadSink,
     look();
   }
 
+  /// By its own sink, which gets nothing any more and is told nothing.
+  bool is_called_off() const { return !done_; }
+
   void finish(Result<void> result) {
+    if (is_called_off()) return;
     if (!result && result.error().code == Errc::kCorrupt)
       store_.disk_->forget(id_, facts_.object_size);
     auto done = std::move(done_);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include <filesystem>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -251,6 +252,38 @@ TEST_F(CachingStoreTest, ASinkThatFailsEndsTheRead) {
   const auto failed = await_transfer("film", etag, {0, 4 * kMiB}, sink);
   ASSERT_FALSE(failed);
   EXPECT_EQ(failed.error().code, Errc::kNoSpace);
+}
+
+/// Drops its own read with the first bytes, as a reader does that seeks.
+class DroppingSink final : public oss::ReadSink {
+ public:
+  Result<void> begin(const oss::ObjectMeta&) override { return {}; }
+  Result<void> write(std::span<const std::byte>) override {
+    ++pieces;
+    handed_over.get_future().get();
+    transfer.cancel();
+    dropped.set_value();
+    return {};
+  }
+  Transfer transfer;
+  std::promise<void> handed_over, dropped;
+  int pieces = 0;
+};
+
+TEST_F(CachingStoreTest, ASinkMayDropItsOwnRead) {
+  const std::string etag = put("film", text_of(4 * kMiB));
+  ASSERT_TRUE(get("film", etag, {0, 4 * kMiB}));
+  wait_until_written(4);
+  for (const ByteRange range : {ByteRange{0, 4 * kMiB}, ByteRange{3 * kMiB, kMiB}}) {
+    DroppingSink sink;
+    sink.transfer =
+        store_->start_get("film", etag, range, sink, Deadline::in(clock_, std::chrono::hours(1)),
+                          [](Result<void>) { ADD_FAILURE() << "it was dropped"; });
+    sink.handed_over.set_value();
+    sink.dropped.get_future().get();
+    EXPECT_TRUE(get("film", etag, range));  // behind what was still under way
+    EXPECT_EQ(sink.pieces, 1);
+  }
 }
 
 // When dropping has returned, neither sink nor completion is touched: both are gone here.

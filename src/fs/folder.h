@@ -299,6 +299,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::vector<InodePointer> inodes_of(const Context& context, const InodePointer& directory,
                                       const DirectoryView& view,
                                       const std::vector<DirectoryView::Item>& items, bool ask);
+  std::optional<Wanted> again(const std::string& directory_path, const std::string& name,
+                              const cache::KnownEntry& entry);
   bool give(const DirectoryView::Item& item, const InodePointer& inode,
             const std::string& directory_key, const Context& context,
             const std::function<bool(const DirectoryEntry&, const Entry&)>& sink);

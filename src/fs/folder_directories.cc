@@ -156,6 +156,18 @@ Result<void> Folder::readdir(const Context& context, HandleNumber number, std::u
   }
 }
 
+/// A file of a page that is too old to be believed: HEAD tells, many at a time. Nothing in strict
+/// mode, where the kernel asks once more anyway.
+std::optional<Folder::Wanted> Folder::again(const std::string& directory_path,
+                                            const std::string& name,
+                                            const cache::KnownEntry& entry) {
+  if (options_.fresh.count() == 0 || entry.is_directory) return std::nullopt;
+  if (entry.type == oss::ObjectType::kSymlink) return std::nullopt;
+  auto key = keys_.file_key(join_path(directory_path, name));
+  if (!key) return std::nullopt;
+  return Wanted{name, std::move(*key), false};
+}
+
 /// The inodes of some entries; null where the entry is gone meanwhile, or where only OSS could tell
 /// more of it and is not to be asked.
 std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodePointer& directory,
@@ -175,20 +187,34 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
     }
   }
   std::vector<Wanted> all;
+  std::vector<std::size_t> asked_for;  // whose they are
   std::vector<bool> unknown(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (out[i]) continue;
-    unknown[i] = !is_fresh(items[i].asked, options_.fresh);  // a lookup tells more
-    if (unknown[i]) continue;
-    auto one = wanted(context, directory_path, items[i].name, items[i].entry);
-    unknown[i] = one.has_value() || items[i].entry.type == oss::ObjectType::kSymlink;
-    if (one && ask) all.push_back(std::move(*one));
+    const cache::KnownEntry& entry = items[i].entry;
+    auto one = wanted(context, directory_path, items[i].name, entry);
+    if (!is_fresh(items[i].asked, options_.fresh)) {  // the page grew old while it was read
+      one = again(directory_path, items[i].name, entry);
+      unknown[i] = true;
+    }
+    unknown[i] = unknown[i] || one || entry.type == oss::ObjectType::kSymlink;
+    if (!one || !ask) continue;
+    all.push_back(std::move(*one));
+    asked_for.push_back(i);
   }
-  ask_all(context, all);
+  const SteadyTime now = clock_.steady();
+  auto metas = ask_all(context, all);
+  std::vector<NameAnswer> answers(items.size());
+  for (std::size_t i = 0; i < items.size(); ++i)
+    answers[i] = {.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (all[i].is_directory || !metas[i] || metas[i]->type == oss::ObjectType::kSymlink) continue;
+    answers[asked_for[i]].asked = now;
+    answers[asked_for[i]].meta = std::move(*metas[i]);
+  }
   for (std::size_t i = 0; i < items.size(); ++i) {
-    if (out[i] || !is_fresh(items[i].asked, options_.fresh) || (unknown[i] && !ask)) continue;
-    const NameAnswer answer{.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
-    auto found = find_object(context, join_path(directory_path, items[i].name), answer);
+    if (out[i] || (unknown[i] && !ask) || !is_fresh(answers[i].asked, options_.fresh)) continue;
+    auto found = find_object(context, join_path(directory_path, items[i].name), answers[i]);
     if (found) out[i] = adopt(directory, items[i].name, *found);
   }
   return out;

@@ -112,6 +112,30 @@ TEST_F(ListingTest, AttributesAreAskedForOnceAndRememberedOverARestart) {
   EXPECT_LE(requests([&] { EXPECT_EQ(list_long(again), 300); }), 1u);
 }
 
+TEST_F(ListingTest, AReaderSlowerThanItsListingIsFreshCostsAHeadAnEntryAndNoMore) {
+  put_many("d/", 250);
+  age();
+  const InodeNumber d = directory("d");
+  const auto handle = folder_->opendir(context(), d).value();
+  std::uint64_t cookie = 0;
+  int with_attributes = 0;
+  const auto read_some = [&](int count) {
+    ASSERT_TRUE(folder_->readdir_plus(
+        context(), handle, cookie, [&](const DirectoryEntry& entry, const Entry& full) {
+          if (count-- == 0) return false;
+          cookie = entry.next_cookie;
+          with_attributes += full.attributes.inode != InodeNumber{0} ? 1 : 0;
+          return true;
+        }));
+  };
+  read_some(52);
+  age();
+  with_attributes = 0;
+  EXPECT_LE(requests([&] { read_some(1'000); }), 200u);
+  EXPECT_EQ(with_attributes, 200);
+  folder_->releasedir(handle);
+}
+
 TEST_F(ListingTest, AChangedObjectIsAskedForAgain) {
   put_many("d/", 100);
   age();

@@ -292,7 +292,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
   Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,
-                                                 std::uint64_t cookie) STSFS_REQUIRES(handle.mutex);
+                                                 std::uint64_t cookie) STSFS_EXCLUDES(handle.mutex);
   DirectoryView::Entries not_in_oss(const InodePointer& directory);
   mode_t listed_type(const Context& context, const std::string& key,
                      const cache::KnownEntry& entry);

@@ -10,7 +10,6 @@ namespace {
 using oss::Operation;
 
 constexpr InodeNumber kRoot = InodeNumber::kRoot;
-constexpr std::uint64_t kFirstEntry = 3;  // the cookie behind `.` and `..`
 
 class ListingTest : public FolderTest {
  protected:

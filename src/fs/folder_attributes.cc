@@ -139,6 +139,7 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     draft.attributes.inode = inode->number;
     inode->attributes = draft.attributes;
     inode->times_given = draft.times_given;
+    inode->entries_changed = {};  // goes along, or an older time was given
     inode->headers.user = std::move(draft.user);
     inode->storage_class = std::move(draft.storage_class);
   }

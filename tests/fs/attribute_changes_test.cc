@@ -266,6 +266,17 @@ TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
   EXPECT_EQ(lookup("d")->attributes.mtime, changed);
 }
 
+// As rsync and tar do when all of it is there.
+TEST_F(AttributeChanges, ADirectoryKeepsTheTimeItWasGivenLast) {
+  const InodeNumber directory = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(directory, "f", "text"));
+  change(directory, {.mtime = kMtime});
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(stored("users/alice/d/", "mtime"), "1700000000.000000005");
+  folder_->refresh();
+  EXPECT_EQ(lookup("d")->attributes.mtime, kMtime);
+}
+
 TEST_F(AttributeChanges, ADirectorysTimeFollowsWhatIsRemovedFromIt) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
   ASSERT_TRUE(write_file(directory, "a", "1"));

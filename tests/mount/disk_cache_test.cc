@@ -36,9 +36,10 @@ class DiskCache : public ::testing::Test {
     out.close();
     EXPECT_TRUE(out) << name;
   }
+  static std::string all_of(std::ifstream& in) { return {std::istreambuf_iterator<char>(in), {}}; }
   std::string read(const std::string& name) const {
     std::ifstream in(user_ / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    return all_of(in);
   }
   void remount() {
     if (user_.is_mounted()) {
@@ -47,10 +48,13 @@ class DiskCache : public ::testing::Test {
     const Outcome back = user_.mount();
     ASSERT_EQ(back.code, 0) << back.said;
   }
-  /// Reads both files, and waits until the disk has them.
+  /// Reads both files, and waits until the disk has them. They stay open meanwhile: who has all
+  /// bytes and closes ends a request that has not told yet whether they were right.
   void fill() {
-    EXPECT_TRUE(read("large") == large_);
-    EXPECT_EQ(read("small"), "a few words");
+    std::ifstream large(user_ / "large", std::ios::binary);
+    std::ifstream small(user_ / "small", std::ios::binary);
+    EXPECT_TRUE(all_of(large) == large_);
+    EXPECT_EQ(all_of(small), "a few words");
     const auto used = [&] { return std::atoll(user_.status("/disk_cache/used_bytes").c_str()); };
     for (int i = 0; i < 500 && (used() < 5'000'000 || blocks().size() < 6); ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));

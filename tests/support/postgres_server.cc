@@ -65,7 +65,7 @@ PostgresServer::PostgresServer() : programs_(find_programs()) {
     conninfo_ = "host=" + directory_.path() + " dbname=postgres user=stsfs";
 }
 
-bool PostgresServer::start() {
+void PostgresServer::launch() {
   pid_ = fork();
   if (pid_ == 0) {
     setpgid(0, 0);
@@ -77,7 +77,13 @@ bool PostgresServer::start() {
           "max_connections=40", nullptr);
     _exit(127);
   }
+}
+
+bool PostgresServer::start() {
+  launch();
   for (int i = 0; i < 300; ++i) {
+    // It ends at once while a process of the one before still holds the shared memory.
+    if (waitpid(pid_, nullptr, WNOHANG) == pid_) launch();
     if (run("pg_isready", "-q -h " + directory_.path())) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }

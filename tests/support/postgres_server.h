@@ -27,6 +27,7 @@ class PostgresServer {
   bool start();
 
  private:
+  void launch();
   bool run(const std::string& program, const std::string& arguments) const;
 
   TemporaryDirectory directory_;

@@ -568,6 +568,9 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
   bool resave = false;
   std::string content_key;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
+  // What is this commit's own goes before committing_ does: then the next one may begin, elsewhere.
+  const bool new_file = expected_etag_.empty();
+  CommitSlots::Slot slot = std::move(slot_);
   const auto committed_extents = std::exchange(commit_extents_, {});
   commit_file_.reset();
   commit_stream_.reset();
@@ -615,8 +618,6 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
   if (outcome && outcome->clean) forget_note();
   if (resave) save([](Result<void>) {});
-  const bool new_file = expected_etag_.empty();
-  CommitSlots::Slot slot = std::move(slot_);
   for (Waiter& waiter : told) {
     if (!outcome)
       waiter.done(fail(outcome.error()));

@@ -6,13 +6,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <thread>
 
+#include "stsfs/base/clock.h"
 #include "stsfs/base/text.h"
+#include "stsfs/fuse/mounts.h"
 
 namespace stsfs::daemon {
 namespace {
 
 constexpr std::size_t kHolderMax = 8192;
+constexpr std::chrono::milliseconds kLookAgain{20};
 
 /// What is staged is the person's own: nobody else may read or put anything there.
 Result<void> check_private(const std::string& directory) {
@@ -24,20 +28,44 @@ Result<void> check_private(const std::string& directory) {
   return {};
 }
 
+std::string holder_in(const std::string& path) {
+  const std::string text = read_file(path, kHolderMax).value_or("");
+  return text.empty() ? "another place" : text.substr(0, text.find('\n'));
+}
+
+/// Its daemon has not ended yet: it may have something to bring to OSS.
+bool is_unmounted(const std::string& mount_point) {
+  const auto mount = fuse::find_mount(mount_point);
+  return mount && !*mount;
+}
+
+tl::unexpected<Error> busy(const std::string& holder, bool ending) {
+  if (ending)
+    return fail(Errc::kBusy, "the daemon of the mount that was at " + printable(holder) +
+                                 " is still bringing what was written there to OSS; remedy: stsfs "
+                                 "umount " +
+                                 printable(holder) + " shows it and waits for it");
+  return fail(Errc::kBusy, "this folder is mounted already at " + printable(holder) +
+                               "; to mount it a second time give that mount a state of its own: "
+                               "-o state=NAME");
+}
+
 }  // namespace
 
-Result<StateLock> StateLock::take(const std::string& directory, const std::string& mount_point) {
+Result<StateLock> StateLock::take(const std::string& directory, const std::string& mount_point,
+                                  std::chrono::milliseconds patience) {
   if (auto made = make_directories(directory, 0700); !made) return fail(std::move(made.error()));
   if (auto ours = check_private(directory); !ours) return fail(std::move(ours.error()));
   const std::string path = directory + "/lock";
   UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail_errno("open " + path);
-  if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+  const SteadyTime end = system_clock().steady() + patience;
+  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno("lock " + path);
-    const std::string holder = read_file(path, kHolderMax).value_or("another mount");
-    return fail(Errc::kBusy, "this folder is mounted already at " + printable(trim(holder)) +
-                                 "; to mount it a second time give that mount a state of its own: "
-                                 "-o state=NAME");
+    const std::string holder = holder_in(path);
+    const bool ending = is_unmounted(holder);
+    if (!ending || system_clock().steady() >= end) return busy(holder, ending);
+    std::this_thread::sleep_for(kLookAgain);
   }
   const std::string holder = mount_point + "\n";
   if (ftruncate(file.get(), 0) != 0) return fail_errno("write " + path);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "stsfs/base/fd.h"
@@ -13,9 +14,12 @@ class StateLock {
  public:
   /// Makes `<directory>` (0700) and locks `<directory>/lock`, which names the holder for messages.
   ///
+  /// A daemon whose mount is gone is about to end: it is waited for, `patience` long.
+  ///
   /// Errors: kBusy: another daemon has this folder mounted (the message says where, and about
-  /// state=).
-  static Result<StateLock> take(const std::string& directory, const std::string& mount_point);
+  /// state=), or goes on after its mount.
+  static Result<StateLock> take(const std::string& directory, const std::string& mount_point,
+                                std::chrono::milliseconds patience);
 
   const std::string& directory() const { return directory_; }
 

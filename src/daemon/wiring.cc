@@ -26,6 +26,9 @@
 namespace stsfs::daemon {
 namespace {
 
+/// A mount right after an umount meets the daemon that is ending.
+constexpr std::chrono::seconds kEndingDaemonPatience{5};
+
 using credentials::Renewer;
 
 // How often a refresh looks whether the renewal that it asked for has ended.
@@ -283,7 +286,7 @@ Result<void> Stack::open_folder(Deadline deadline) {
     return fail(Errc::kInvalid,
                 "the state directory " + directory +
                     " would lie under the mount point; set another with state_dir=");
-  auto lock = StateLock::take(directory, request_.mount_point);
+  auto lock = StateLock::take(directory, request_.mount_point, kEndingDaemonPatience);
   if (!lock) return fail(std::move(lock.error()));
   lock_ = std::move(*lock);
   auto store =

@@ -71,19 +71,25 @@ TEST(Paths, BelowIsAMatterOfWholeComponents) {
   EXPECT_TRUE(is_below("/anything", "/"));
 }
 
+constexpr std::chrono::milliseconds kNoPatience{0};
+
 TEST(StateLock, IsHeldByOneAndNamesTheHolder) {
   testing::TemporaryDirectory directory;
   const std::string place = directory / "mounts/abc";
   {
-    const auto held = StateLock::take(place, "/home/alice/cloud");
+    const auto held = StateLock::take(place, "/", kNoPatience);
     ASSERT_TRUE(held) << held.error().message;
-    const auto refused = StateLock::take(place, "/elsewhere");
+    const auto refused = StateLock::take(place, "/elsewhere", kNoPatience);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::kBusy);
-    EXPECT_NE(refused.error().message.find("/home/alice/cloud"), std::string::npos);
+    EXPECT_NE(refused.error().message.find("already at /;"), std::string::npos);
     EXPECT_NE(refused.error().message.find("state=NAME"), std::string::npos);
   }
-  EXPECT_TRUE(StateLock::take(place, "/elsewhere"));
+  const auto ending = StateLock::take(place, "/elsewhere", kNoPatience);
+  ASSERT_TRUE(ending) << ending.error().message;
+  const auto refused = StateLock::take(place, "/m", kNoPatience);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("stsfs umount /elsewhere"), std::string::npos);
   struct stat stat {};
   ASSERT_EQ(::stat(place.c_str(), &stat), 0);
   EXPECT_EQ(stat.st_mode & 0777, 0700U);
@@ -93,7 +99,7 @@ TEST(StateLock, ADirectoryThatOthersMayEnterIsRefused) {
   testing::TemporaryDirectory directory;
   std::filesystem::create_directory(directory / "open");
   ASSERT_EQ(chmod((directory / "open").c_str(), 0755), 0);
-  const auto refused = StateLock::take(directory / "open", "/m");
+  const auto refused = StateLock::take(directory / "open", "/m", kNoPatience);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find("chmod 0700"), std::string::npos);
 }

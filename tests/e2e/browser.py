@@ -56,6 +56,13 @@ class Browser:
     def title(self):
         return self._ask("GET", self.session + "/title")
 
+    def shows(self, title):
+        """Whether that page comes: a click returns before the page that it leads to is there."""
+        end = time.monotonic() + 15
+        while self.title() != title and time.monotonic() < end:
+            time.sleep(0.05)
+        return self.title() == title
+
     def find(self, css):
         """Waits for it: a click returns before the page that it leads to is there."""
         end = time.monotonic() + 15

@@ -284,6 +284,10 @@ class Model {
     ASSERT_EQ(moved.has_value(), good)
         << from << " -> " << to << (moved ? "" : ": " + moved.error().message);
     if (!good || from == to) return;
+    // Nor is a tree that faults meet while it is still on its way.
+    if (faults_ && is_directory(from)) {
+      ASSERT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::hours(1))));
+    }
     if (is_file(from)) {
       files_[to] = files_[from];
       files_.erase(from);

@@ -43,7 +43,7 @@ void FileContent::commit(Callback<void> done) {
   bool nothing = false;
   {
     MutexLock lock(mutex_);
-    nothing = generation_ == committed_ || stopped_;
+    nothing = (generation_ == committed_ && !committing_) || stopped_;
     if (!nothing) {
       waiters_.push_back({generation_, std::move(done)});
       start = !committing_ && holds_ == 0;
@@ -559,42 +559,59 @@ void FileContent::refuse_attributes(const Error& error) {
   finish(std::move(outcome));
 }
 
+/// Until the owner and the journal have been told it counts as under way: who finds no commit under
+/// way goes by what the owner knows.
 void FileContent::finish(Result<CommitOutcome> outcome) {
-  std::vector<Waiter> told;
-  std::vector<Callback<void>> idle;
-  std::shared_ptr<BaseReader> old_base;
-  bool again = false;
-  bool retry = false;
-  bool resave = false;
-  std::string content_key;
-  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
-  // What is this commit's own goes before committing_ does: then the next one may begin, elsewhere.
+  const CommitSlots::Slot slot = std::move(slot_);
   const bool new_file = expected_etag_.empty();
-  CommitSlots::Slot slot = std::move(slot_);
-  const auto committed_extents = std::exchange(commit_extents_, {});
+  if (outcome) {
+    adopt(*outcome);
+    around_.owner.committed(inode_, *outcome);
+    if (dirty())
+      save_again();
+    else
+      forget_note();
+  } else {
+    log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
+  }
+  commit_extents_.clear();
   commit_file_.reset();
   commit_stream_.reset();
   commit_copy_.reset();
+  end_commit(outcome, new_file);
+}
+
+/// The version that was written is the base from here on.
+void FileContent::adopt(CommitOutcome& outcome) {
+  std::shared_ptr<BaseReader> old_base;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
+  MutexLock lock(mutex_);
+  failures_ = 0;
+  last_error_.clear();
+  committed_ = commit_generation_;
+  key_ = outcome.conflict ? request_.conflict_key : request_.key;
+  if (etag_ != outcome.written.etag || base_size_ != commit_size_) old_base = std::move(base_);
+  etag_ = outcome.written.etag;
+  base_size_ = commit_size_;
+  map_.committed(commit_extents_);
+  if (!map_.has_copies()) old_readers.swap(copy_readers_);
+  attempts_.clear();
+  ++state_;
+  if (outcome.conflict) detached_path_ = request_.conflict_path;
+  detached_ = detached_ || outcome.conflict;
+  outcome.conflict = detached_;
+}
+
+/// The next one may begin, on any thread: nothing of this one is touched behind the lock.
+void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file) {
+  std::vector<Waiter> told;
+  std::vector<Callback<void>> idle;
+  bool again = false;
+  bool retry = false;
+  std::string content_key;
   {
     MutexLock lock(mutex_);
-    if (outcome) {
-      failures_ = 0;
-      last_error_.clear();
-      committed_ = commit_generation_;
-      outcome->clean = generation_ == committed_;
-      key_ = outcome->conflict ? request_.conflict_key : request_.key;
-      if (etag_ != outcome->written.etag || base_size_ != commit_size_) old_base = std::move(base_);
-      etag_ = outcome->written.etag;
-      base_size_ = commit_size_;
-      map_.committed(committed_extents);
-      if (!map_.has_copies()) old_readers.swap(copy_readers_);
-      attempts_.clear();
-      ++state_;
-      resave = !outcome->clean && note_id_ != 0;
-      if (outcome->conflict) detached_path_ = request_.conflict_path;
-      detached_ = detached_ || outcome->conflict;
-      outcome->conflict = detached_;
-    } else {
+    if (!outcome) {
       ++failures_;
       last_error_ = outcome.error().message;
     }
@@ -606,18 +623,14 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     waiters_.erase(ready, waiters_.end());
     committing_ = false;
     content_key = key_;
-    const bool more = !waiters_.empty() || (wanted_ && outcome && !outcome->clean);
+    const bool more = !waiters_.empty() || (wanted_ && outcome && generation_ != committed_);
     again = more && holds_ == 0 && !stopped_;
     if (again) committing_ = true;
     wanted_ = more && !again;
     retry = !outcome && !stopped_;
     idle.swap(idle_waiters_);
   }
-  if (outcome) around_.owner.committed(inode_, *outcome);
-  if (!outcome)
-    log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
-  if (outcome && outcome->clean) forget_note();
-  if (resave) save([](Result<void>) {});
+  if (!again) around_.owner.commit_ended(inode_);
   for (Waiter& waiter : told) {
     if (!outcome)
       waiter.done(fail(outcome.error()));

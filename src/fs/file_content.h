@@ -42,7 +42,6 @@ struct CommitOutcome {
   oss::ObjectHeaders headers;  ///< That it was written with.
   std::uint64_t size = 0;
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
-  bool clean = false;         ///< Nothing was written while it ran.
   bool times_differ = false;  ///< The object's modification time is the server's, not ours.
   /// Only attributes were to change, and OSS did not take them: what it has counts.
   bool refused = false;
@@ -54,6 +53,8 @@ class CommitOwner {
   virtual ~CommitOwner() = default;
   virtual CommitRequest describe(InodeNumber inode) = 0;
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
+  /// None is under way any more: the content may not be needed.
+  virtual void commit_ended(InodeNumber inode) = 0;
 };
 
 struct ContentOptions {
@@ -232,6 +233,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
              Result<void> result);
   staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void forget_note() STSFS_EXCLUDES(mutex_);
+  void save_again() STSFS_EXCLUDES(mutex_);
 
   // --- file_commit.cc ---
   void start_commit();
@@ -258,6 +260,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
   void stamp(oss::Written written, const oss::UserMetadata& present);
   void finish(Result<CommitOutcome> outcome);
+  void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
+  void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
   void retry_later();
   void arm(std::chrono::milliseconds wait, UniqueFunction<void()> what);
 

@@ -101,6 +101,15 @@ void FileContent::saved(std::uint64_t state, const std::shared_ptr<staging::Stag
   if (forget) forget_note();
 }
 
+/// A note that tells of a version before the one that is in OSS now.
+void FileContent::save_again() {
+  {
+    MutexLock lock(mutex_);
+    if (note_id_ == 0) return;
+  }
+  save([](Result<void>) {});
+}
+
 /// Everything is in OSS, or nothing is to be: the note goes, then what it counted on.
 void FileContent::forget_note() {
   std::uint64_t id = 0;

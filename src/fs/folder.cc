@@ -150,7 +150,6 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       note_entry(directory_path, name, *inode);
       if (known && !inode->symlink_object)
         remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
-      drop_if_unused(inode);
     } else {
       // The path shows theirs: whatever we know of it is old.
       inode->confirmed = {};
@@ -164,6 +163,14 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   }
   if ((outcome.conflict || outcome.refused) && notifier_ != nullptr)
     notifier_->inode_changed(number);
+  sweep();
+}
+
+void Folder::commit_ended(InodeNumber number) {
+  {
+    MutexLock lock(tree_.mutex);
+    if (const InodePointer inode = tree_.find(number)) drop_if_unused(inode);
+  }
   sweep();
 }
 

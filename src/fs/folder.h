@@ -61,6 +61,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- CommitOwner (folder.cc) ---
   CommitRequest describe(InodeNumber inode) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
+  void commit_ended(InodeNumber inode) override;
 
   // --- names: folder_names.cc, rename in folder_rename.cc ---
   Result<Entry> lookup(const Context&, InodeNumber parent, std::string_view name) override;

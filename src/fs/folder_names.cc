@@ -241,8 +241,9 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
   {
     MutexLock lock(tree_.mutex);
     // An object whose answer was lost may be there, of a version that nobody told us.
-    if (!inode->in_store && !(content && content->may_be_in_store())) return {};
-    etag = inode->etag;
+    const bool unknown_version = content && content->may_be_in_store();
+    if (!inode->in_store && !unknown_version) return {};
+    if (!unknown_version) etag = inode->etag;
     is_open = inode->opens > 0 && content;
     const InodePointer parent = tree_.find(inode->parent);
     has_marker = parent && parent->in_store;

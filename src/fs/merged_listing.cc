@@ -43,7 +43,7 @@ void MergedListing::add_source(const ListingOverlay::Move& move) {
     const auto slash = move.to.find(request_.delimiter, request_.prefix.size());
     source.ended = true;
     Item item{.key = move.to.substr(0, slash + request_.delimiter.size()), .is_prefix = true};
-    if (after < item.key) source.items.push_back(std::move(item));
+    if (after < item.key && !move.is_removed) source.items.push_back(std::move(item));
   }
   sources_.push_back(std::move(source));
 }

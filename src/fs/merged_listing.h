@@ -15,7 +15,8 @@ namespace stsfs::fs {
 /// What differs between the bucket and the tree that is to be seen.
 struct ListingOverlay {
   struct Move {
-    std::string from, to;  ///< Keys of directories: what lies below `from` is seen below `to`.
+    std::string from, to;     ///< Keys of directories: what lies below `from` is seen below `to`.
+    bool is_removed = false;  ///< There is no directory at `to` any more.
     /// Keys below `from` that were copied, and are seen where they are now.
     std::function<bool(std::string_view key)> is_copied;
   };

@@ -78,8 +78,8 @@ tl::unexpected<Error> removed(std::string_view key) {
 /// Whether nothing is pending that a listing of the prefix would show.
 bool NamesOverlay::is_plain(std::string_view prefix) const {
   if (removals_.any_below(prefix)) return false;
-  for (const auto& [from, to] : moves_.under_way())
-    for (const std::string* key : {&from, &to})
+  for (const auto& move : moves_.under_way())
+    for (const std::string* key : {&move.from, &move.to})
       if (key->starts_with(prefix) || prefix.starts_with(*key)) return false;
   return true;
 }
@@ -97,12 +97,12 @@ Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadli
                              });
   }
   ListingOverlay overlay;
-  overlay.hides = [this](std::string_view key, std::string_view etag) {
-    return removals_.hides(key, etag);
+  overlay.hides = [view = removals_.view()](std::string_view key, std::string_view etag) {
+    return view->hides(key, etag);
   };
-  for (auto& [from, to] : moves_.under_way())
+  for (TreeMoves::UnderWay& move : moves_.under_way())
     overlay.moves.push_back(
-        {from, to, [this](std::string_view key) { return moves_.is_copied(key); }});
+        {std::move(move.from), std::move(move.to), move.is_removed, std::move(move.is_copied)});
   request.continuation_token.clear();
   auto listing =
       std::make_shared<MergedListing>(inner_, request, deadline, std::move(overlay),
@@ -145,8 +145,9 @@ Transfer NamesOverlay::look(std::string_view key, Callback<T> done, Ask<T> ask) 
   }
   return where_it_is<T>(
       key,
-      [this, name = std::string(key), done = std::move(done)](Result<T> got) mutable {
-        if (got && removals_.hides(name, got->etag)) got = removed(name);
+      [view = removals_.view(), name = std::string(key),
+       done = std::move(done)](Result<T> got) mutable {
+        if (got && view->hides(name, got->etag)) got = removed(name);
         done(std::move(got));
       },
       std::move(ask));
@@ -212,6 +213,7 @@ Transfer NamesOverlay::start_restore(std::string_view key, const oss::RestoreReq
 template <class T>
 Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T> done,
                              UniqueFunction<Transfer(Callback<T>)> go) {
+  removals_.written(key);
   const TreeMoves::Place place = moves_.place_of(key);
   const bool moves = place.where != TreeMoves::Where::kElsewhere;
   if (!moves && !removals_.any_below(key)) return go(std::move(done));
@@ -308,20 +310,10 @@ Transfer NamesOverlay::start_delete(std::string_view key, Deadline deadline, Cal
     done({});
     return Transfer();
   }
-  auto chain = std::make_shared<Chain>();
-  auto call = std::make_shared<Call>([this, chain, key = std::string(key), deadline,
-                                      done = std::move(done)](Result<void> gone) mutable {
-    if (!gone)
-      done(std::move(gone));
-    else
-      chain->step([&] { return inner_.start_delete(key, deadline, std::move(done)); });
-  });
+  auto call = std::make_shared<Call>(std::move(done));
   moves_.bring(std::string(key), TreeMoves::Bring::kDiscarded,
                [call](Result<void> gone) { call->run(std::move(gone)); });
-  return Transfer([chain, call] {
-    call->cancel();
-    chain->cancel();
-  });
+  return Transfer([call] { call->cancel(); });
 }
 
 Transfer NamesOverlay::start_delete_many(std::vector<std::string> keys, Deadline deadline,

@@ -96,10 +96,10 @@ void Removals::release(const std::string& key) {
 bool Removals::hides(std::string_view key, std::string_view etag) const {
   MutexLock lock(mutex_);
   const auto found = pending_.find(key);
-  if (found == pending_.end()) return false;
-  const std::string& removed = found->second.entry.etag;
-  return removed.empty() || etag.empty() || removed == etag;
+  return found != pending_.end() && may_be_same_version(found->second.entry.etag, etag);
 }
+
+void Removals::written(std::string_view key) { ended_->forget(key); }
 
 bool Removals::hides_surely(std::string_view key) const {
   MutexLock lock(mutex_);
@@ -320,8 +320,10 @@ std::vector<std::optional<Error>> Removals::look(Batch& batch) {
   for (std::size_t i = 0; i < batch.size(); ++i)
     if (batch[i].look_first) places.push_back(i);
   const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
+  std::vector<WallTime> asked(places.size());
   const auto briefs = fan_out<oss::ObjectBrief>(
       &ending_, places.size(), kLooksAtOnce, [&](std::size_t i, Callback<oss::ObjectBrief> done) {
+        asked[i] = clock_.wall();
         return store_.start_brief(batch[places[i]].entry.key, deadline, std::move(done));
       });
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -332,8 +334,9 @@ std::vector<std::optional<Error>> Removals::look(Batch& batch) {
       if (brief.error().code == Errc::kNotFound) out[places[i]]->code = Errc::kChanged;
       continue;
     }
-    // By the server's clock: what it says now less what has passed here.
-    const WallTime removed_there = brief->server_time - (clock_.wall() - entry.removed_at);
+    // By the server's clock: what it said, less what had passed here when it was asked. Not when it
+    // has answered: what we wrote ourselves would look later than its removal.
+    const WallTime removed_there = brief->server_time - (asked[i] - entry.removed_at);
     const bool later =
         brief->server_time != WallTime{} && brief->last_modified > removed_there + kSecond;
     const bool other = !entry.etag.empty() && brief->etag != entry.etag;
@@ -402,6 +405,7 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const auto found = pending_.find(batch[i].entry.key);
       if (found == pending_.end() || found->second.entry.id != batch[i].entry.id) continue;
+      if (!errors[i]) ended_->add(found->first, found->second.entry.etag);
       if (!errors[i] || is_final(errors[i]->code)) {
         pending_.erase(found);
       } else {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "ended_removals.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -58,6 +59,12 @@ class Removals {
 
   /// Whether this version of the key was removed here and is to be seen no more.
   bool hides(std::string_view key, std::string_view etag) const STSFS_EXCLUDES(mutex_);
+  /// The same for an answer that is on its way: it may tell of an object whose delete ended before
+  /// it came. Made before the request starts; only `hides` needs the removals.
+  class View;
+  std::shared_ptr<const View> view();
+  /// Something is about to be written there: no view hides the key any more.
+  void written(std::string_view key);
   /// The same with nobody asked: it was removed only a moment ago.
   bool hides_surely(std::string_view key) const STSFS_EXCLUDES(mutex_);
   bool any() const STSFS_EXCLUDES(mutex_);
@@ -93,7 +100,6 @@ class Removals {
     std::optional<Error> error;
   };
   using Batch = std::vector<Pending>;
-
   void work();
   Batch take_batch() STSFS_EXCLUDES(mutex_);
   void send(Batch batch);
@@ -112,6 +118,7 @@ class Removals {
   const Clock& clock_;
   staging::NameJournal& journal_;
   const RemovalOptions options_;
+  const std::shared_ptr<EndedRemovals> ended_ = std::make_shared<EndedRemovals>();
   Interrupt ending_;
 
   mutable Mutex mutex_;  // a leaf
@@ -127,5 +134,21 @@ class Removals {
   int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
+
+class Removals::View {
+ public:
+  explicit View(const Removals& removals) : removals_(removals), seen_(removals.ended_) {}
+  bool hides(std::string_view key, std::string_view etag) const {
+    return removals_.hides(key, etag) || seen_.has(key, etag);
+  }
+
+ private:
+  const Removals& removals_;
+  const EndedRemovals::Watch seen_;
+};
+
+inline std::shared_ptr<const Removals::View> Removals::view() {
+  return std::make_shared<const View>(*this);
+}
 
 }  // namespace stsfs::fs

@@ -161,17 +161,16 @@ bool TreeMoves::any() const {
   return !moves_.empty();
 }
 
-std::vector<std::pair<std::string, std::string>> TreeMoves::under_way() const {
+std::vector<TreeMoves::UnderWay> TreeMoves::under_way() const {
   MutexLock lock(mutex_);
-  std::vector<std::pair<std::string, std::string>> out;
-  for (const MovePointer& move : moves_) out.emplace_back(move->entry.from, move->entry.to);
+  std::vector<UnderWay> out;
+  for (const MovePointer& move : moves_)
+    out.push_back(
+        {move->entry.from, move->entry.to, move->removed, [this, move](std::string_view old_key) {
+           MutexLock relock(mutex_);
+           return move->copied.contains(old_key);
+         }});
   return out;
-}
-
-bool TreeMoves::is_copied(std::string_view old_key) const {
-  MutexLock lock(mutex_);
-  return std::any_of(moves_.begin(), moves_.end(),
-                     [&](const MovePointer& move) { return move->copied.contains(old_key); });
 }
 
 bool TreeMoves::is_copied(const MovePointer& move, const oss::ListEntry& object) const {
@@ -528,10 +527,8 @@ Result<void> TreeMoves::delete_copied(const MovePointer& move, const Page& page,
       });
   if (!left) return fail(std::move(left.error()));
   for (const std::string& key : *left) {
-    auto gone = await<void>(&ending_, [&](Callback<void> done) {
-      return store_.start_delete(key, deadline(), std::move(done));
-    });
-    if (!gone) return fail(std::move(gone.error()), "the old name of what was renamed");
+    if (auto gone = remove(key); !gone)
+      return fail(std::move(gone.error()), "the old name of what was renamed");
   }
   MutexLock lock(mutex_);
   move->done += count;
@@ -551,14 +548,26 @@ void TreeMoves::serve_urgent() {
 
 Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
   const Place place = place_of(new_key);
-  if (place.where != Where::kNew) return {};
+  if (place.where != Where::kNew)
+    return how == Bring::kDiscarded ? remove(new_key) : Result<void>();
   MovePointer move;
   {
     MutexLock lock(mutex_);
     move = find(place.move);
   }
-  if (!move) return {};
-  if (how == Bring::kReplaced && !place.is_copied) {
+  auto done =
+      how == Bring::kDiscarded ? discard_now(place, new_key) : replace_now(move, place, new_key);
+  if (!done) return done;
+  MutexLock lock(mutex_);
+  move->copied[place.old_key];  // nobody need look there any more
+  if (how == Bring::kReplaced) move->removed = false;
+  if (how == Bring::kDiscarded && new_key == move->entry.to) move->removed = true;
+  return {};
+}
+
+Result<void> TreeMoves::replace_now(const MovePointer& move, const Place& place,
+                                    const std::string& new_key) {
+  if (!place.is_copied) {
     auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
       return store_.start_list({.prefix = place.old_key, .keys_max = 1}, deadline(),
                                std::move(done));
@@ -569,13 +578,21 @@ Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
     if (!is_copied(move, page->objects[0]))
       return fail(Errc::kUnavailable, printable(new_key) + " changes while it is renamed");
   }
-  auto gone = await<void>(&ending_, [&](Callback<void> done) {
-    return store_.start_delete(place.old_key, deadline(), std::move(done));
+  return remove(place.old_key);
+}
+
+/// The one that shows last: an error between the two leaves it where it is.
+Result<void> TreeMoves::discard_now(const Place& place, const std::string& new_key) {
+  const std::string& first = place.is_copied ? place.old_key : new_key;
+  const std::string& last = place.is_copied ? new_key : place.old_key;
+  if (auto gone = remove(first); !gone) return gone;
+  return remove(last);
+}
+
+Result<void> TreeMoves::remove(const std::string& key) {
+  return await<void>(&ending_, [&](Callback<void> done) {
+    return store_.start_delete(key, deadline(), std::move(done));
   });
-  if (!gone) return gone;
-  MutexLock lock(mutex_);
-  move->copied[place.old_key];  // nobody need look there any more
-  return {};
 }
 
 }  // namespace stsfs::fs

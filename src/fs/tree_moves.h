@@ -88,14 +88,18 @@ class TreeMoves {
   };
   Place place_of(std::string_view key) const STSFS_EXCLUDES(mutex_);
   bool any() const STSFS_EXCLUDES(mutex_);
-  /// From and to of each, and which old keys are copied.
-  std::vector<std::pair<std::string, std::string>> under_way() const STSFS_EXCLUDES(mutex_);
-  bool is_copied(std::string_view old_key) const STSFS_EXCLUDES(mutex_);
+  struct UnderWay {
+    std::string from, to;
+    bool is_removed = false;  ///< What was moved was removed at its new place.
+    /// Whether an old key is copied: also when the move has ended meanwhile.
+    std::function<bool(std::string_view old_key)> is_copied;
+  };
+  std::vector<UnderWay> under_way() const STSFS_EXCLUDES(mutex_);
 
   /// What becomes of the object at the old key.
   enum class Bring {
     kReplaced,   ///< It is copied, then deleted: the new key is about to be written.
-    kDiscarded,  ///< It is deleted: the new key is about to be.
+    kDiscarded,  ///< It is deleted, and so is what is at the new key.
   };
   /// `done` when the object belongs to its new key only.
   void bring(const std::string& new_key, Bring how, Callback<void> done) STSFS_EXCLUDES(mutex_);
@@ -112,6 +116,7 @@ class TreeMoves {
   struct Move {
     staging::MoveEntry entry;
     bool confirmed = false;
+    bool removed = false;      // at its new place, by an rmdir
     bool keeps_parent = true;  // the old parent may have no object of its own
     std::vector<oss::ListEntry> planned;
     bool planned_all = false;
@@ -142,6 +147,9 @@ class TreeMoves {
   Result<void> found_at_new_key(const oss::ListEntry& object, const std::string& new_key);
   void serve_urgent();
   Result<void> bring_now(const std::string& new_key, Bring how);
+  Result<void> replace_now(const MovePointer& move, const Place& place, const std::string& new_key);
+  Result<void> discard_now(const Place& place, const std::string& new_key);
+  Result<void> remove(const std::string& key);
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);

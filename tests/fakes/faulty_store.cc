@@ -71,6 +71,12 @@ void FaultyStore::before(Calls calls, std::function<void()> hook) {
   add(std::move(calls), std::move(fate));
 }
 
+void FaultyStore::after(Calls calls, std::function<void()> hook) {
+  Fate fate;
+  fate.late_hooks.push_back(std::move(hook));
+  add(std::move(calls), std::move(fate));
+}
+
 void FaultyStore::fail_everything(std::optional<Error> error) {
   MutexLock lock(mutex_);
   everything_ = std::move(error);
@@ -111,6 +117,8 @@ FaultyStore::Fate FaultyStore::fate_of(Operation operation, std::string_view key
     if (rule.fate.breaks_off) fate.breaks_off = rule.fate.breaks_off;
     fate.delay += rule.fate.delay;
     fate.hooks.insert(fate.hooks.end(), rule.fate.hooks.begin(), rule.fate.hooks.end());
+    fate.late_hooks.insert(fate.late_hooks.end(), rule.fate.late_hooks.begin(),
+                           rule.fate.late_hooks.end());
   }
   if (everything_) fate.fails = everything_;
   return fate;
@@ -125,15 +133,17 @@ Transfer FaultyStore::run(Operation operation, std::string_view key, Callback<T>
 template <class T, class Start>
 Transfer FaultyStore::run_with(Fate fate, Callback<T> done, Start start) {
   auto act = [fails = fate.fails, lost = fate.answer_lost, hooks = fate.hooks,
+              late_hooks = fate.late_hooks,
               start = std::move(start)](Callback<T> finish) mutable -> Transfer {
     for (const auto& hook : hooks) hook();
     if (fails) {
       finish(stsfs::fail(*fails));
       return {};
     }
-    if (!lost) return start(std::move(finish));
-    return start([lost = *lost, finish = std::move(finish)](Result<T> result) mutable {
-      if (result) return finish(stsfs::fail(lost));
+    if (!lost && late_hooks.empty()) return start(std::move(finish));
+    return start([lost, late_hooks, finish = std::move(finish)](Result<T> result) mutable {
+      for (const auto& hook : late_hooks) hook();
+      if (result && lost) return finish(stsfs::fail(*lost));
       finish(std::move(result));
     });
   };

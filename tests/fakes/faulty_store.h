@@ -46,6 +46,9 @@ class FaultyStore final : public oss::ObjectStore {
   void break_off(Calls calls, std::uint64_t size_bytes, Error error);
   /// `hook` runs just before the call reaches `inner`: where a foreign client comes in between.
   void before(Calls calls, std::function<void()> hook);
+  /// `hook` runs when `inner` has answered, before the caller is told: what happens while an answer
+  /// is on its way. On the thread that calls back.
+  void after(Calls calls, std::function<void()> hook);
   /// The network is gone: every call fails with `error`, until it is told nothing.
   void fail_everything(std::optional<Error> error);
   /// Forgets all of the above.
@@ -105,7 +108,7 @@ class FaultyStore final : public oss::ObjectStore {
     std::optional<Error> answer_lost;
     std::chrono::milliseconds delay{0};
     std::optional<std::pair<std::uint64_t, Error>> breaks_off;
-    std::vector<std::function<void()>> hooks;
+    std::vector<std::function<void()>> hooks, late_hooks;
   };
   struct Rule {
     Calls calls;

@@ -39,6 +39,45 @@ TEST_F(RemovalsTest, AreAcknowledgedBeforeAnythingIsDeleted) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+TEST_F(RemovalsTest, AreNotSeenInAnAnswerThatWasOnItsWay) {
+  store_.put("users/alice/d/", "");
+  store_.put("users/alice/d/f", "x");
+  const InodeNumber d = directory_of("d");
+  ASSERT_TRUE(unlink("f", d));
+  // The server listed the file, then the delete ended, then the listing comes.
+  bool gone = false;
+  faulty_.after({.operation = Operation::kList, .key = "users/alice/d/"},
+                [&] { gone = drain().has_value(); });
+  EXPECT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  EXPECT_TRUE(gone);
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(RemovalsTest, DoNotHideWhatIsWrittenAgainMeanwhile) {
+  store_.put("users/alice/d/", "");
+  store_.put("users/alice/d/f", "x");
+  const InodeNumber d = directory_of("d");
+  ASSERT_TRUE(unlink("f", d));
+  bool written = false;
+  faulty_.before({.operation = Operation::kList, .key = "users/alice/d/"}, [&] {
+    written = drain() && write_file(d, "f", "x");  // the same bytes, and so the same ETag
+  });
+  EXPECT_EQ(folder_->rmdir(context(), kRoot, "d").error().code, Errc::kNotEmpty);
+  EXPECT_TRUE(written);
+}
+
+TEST_F(RemovalsTest, AreNotTakenForWrittenAgainWhereTheServerIsSlow) {
+  ASSERT_TRUE(write_file(kRoot, "f", "x"));
+  ASSERT_TRUE(unlink("f"));
+  clock_.advance(std::chrono::minutes(1));  // so long that it is looked at first
+  faulty_.after({.operation = Operation::kBrief},
+                [&] { clock_.advance(std::chrono::seconds(20)); });
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(faulty_.started(Operation::kBrief), 1U);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
 TEST_F(RemovalsTest, GoManyInOneRequestAfterAMoment) {
   for (int i = 0; i < 500; ++i) store_.put("users/alice/f" + std::to_string(i), "x");
   names(kRoot);

@@ -63,6 +63,41 @@ TEST_F(TreeMovesTest, AreSeenAtOnceAndMoveBehind) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedAtItsNewPlace) {
+  store_.put("users/alice/d/", "");
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "n"));
+  folder_->refresh();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
+  faulty_.heal();
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "n", 0755));
+  folder_->refresh();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "n"}));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/n/"});
+}
+
+/// An unlink that fails half-way leaves the file where it was.
+TEST_F(TreeMovesTest, LeaveAFileWhoseRemovalFails) {
+  fill(1);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  const InodeNumber n = inode_of("n");
+  for (const std::uint64_t at : {1U, 2U}) {
+    faulty_.fail({.operation = Operation::kDelete, .from = at}, Error{Errc::kUnavailable, "", {}});
+    EXPECT_FALSE(folder_->unlink(context(), n, "1000")) << at;
+    folder_->refresh();
+    EXPECT_EQ(read_file(n, "1000"), "0") << at;
+    faulty_.heal();
+    stop_copies();
+  }
+  EXPECT_TRUE(folder_->unlink(context(), n, "1000"));
+  EXPECT_EQ(lookup(n, "1000").error().code, Errc::kNotFound);
+}
+
 TEST_F(TreeMovesTest, CostOneCopyAnObjectAndAFewMore) {
   fill(97);  // and two markers, and one below
   ASSERT_TRUE(lookup("d"));

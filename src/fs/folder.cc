@@ -421,8 +421,24 @@ void Folder::note_gone(const std::string& directory_path, std::string_view name)
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
 }
 
+Folder::ContentUse::ContentUse(Folder& folder, InodePointer inode)
+    : folder_(folder), inode_(std::move(inode)) {
+  MutexLock lock(folder_.tree_.mutex);
+  ++inode_->opens;
+  content_ = folder_.content_of(inode_);
+}
+
+Folder::ContentUse::~ContentUse() {
+  {
+    MutexLock lock(folder_.tree_.mutex);
+    --inode_->opens;
+    folder_.drop_if_unused(inode_);
+    folder_.tree_.release(inode_);
+  }
+  folder_.sweep();
+}
+
 std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
-  MutexLock lock(tree_.mutex);
   if (!inode->content) {
     const std::string whole = tree_.path_of(*inode);
     const bool directory = is_directory(inode->attributes.mode);

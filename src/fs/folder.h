@@ -187,7 +187,23 @@ class Folder final : public MountedFolder, public CommitOwner {
                               const std::string& storage_class) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
-  std::shared_ptr<FileContent> content_of(const InodePointer& inode);
+  /// The inode's content, made if there is none. While this lives it stays the inode's: one that
+  /// was let go between being found and being changed would be a second one beside the next's.
+  class ContentUse {
+   public:
+    ContentUse(Folder& folder, InodePointer inode);
+    ~ContentUse();
+    ContentUse(const ContentUse&) = delete;
+    ContentUse& operator=(const ContentUse&) = delete;
+    FileContent* operator->() const { return content_.get(); }
+    const std::shared_ptr<FileContent>& operator*() const { return content_; }
+
+   private:
+    Folder& folder_;
+    const InodePointer inode_;
+    std::shared_ptr<FileContent> content_;
+  };
+  std::shared_ptr<FileContent> content_of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_REQUIRES(tree_.mutex);
   void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);

@@ -80,7 +80,7 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   }
   if (!handle)
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const auto content = content_of(inode);
+  const ContentUse content(*this, inode);
   if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
   {
     MutexLock lock(tree_.mutex);
@@ -92,8 +92,8 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   }
   content->attributes_changed();
   if (!handle)
-    if (auto done = settle_and_wait(context, content); !done) return fail(std::move(done.error()));
-  if (auto saved = save_if_noted(content); !saved) return fail(std::move(saved.error()));
+    if (auto done = settle_and_wait(context, *content); !done) return fail(std::move(done.error()));
+  if (auto saved = save_if_noted(*content); !saved) return fail(std::move(saved.error()));
   return entry_of(inode);
 }
 
@@ -150,13 +150,13 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
 /// The change goes with the commit that is owed; where there is none it becomes one, which the
 /// journal has before this returns.
 Result<void> Folder::hold_back(const Context& context, const InodePointer& inode) {
-  const auto content = content_of(inode);
-  if (content->attributes_changed()) return save_if_noted(content);
+  const ContentUse content(*this, inode);
+  if (content->attributes_changed()) return save_if_noted(*content);
   auto saved = await<void>(nullptr, [&](Callback<void> done) {
     content->save(std::move(done));
     return Transfer();
   });
-  if (!saved) return commit_and_wait(context, content);  // then only OSS is a place to have it
+  if (!saved) return commit_and_wait(context, *content);  // then only OSS is a place to have it
   content->commit_soon();
   return {};
 }

@@ -74,14 +74,14 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
   }
-  auto content = content_of(*found);
+  const ContentUse content(*this, *found);
   if ((flags & O_TRUNC) != 0) {
     if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
     MutexLock lock(tree_.mutex);
     (*found)->attributes.mtime = (*found)->attributes.ctime = now();
     (*found)->times_given = false;
   }
-  Opened out = opened(*found, content, flags);
+  Opened out = opened(*found, *content, flags);
   if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
   return out;
 }
@@ -113,8 +113,8 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
   }
   entries_changed(*parent);
-  auto content = content_of(inode);
-  const Opened out = opened(inode, content, flags);
+  const ContentUse content(*this, inode);
+  const Opened out = opened(inode, *content, flags);
   file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
   return std::pair(counted_entry(inode), out);
 }

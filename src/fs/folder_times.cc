@@ -40,7 +40,7 @@ void Folder::store_directory_times() {
 
 void Folder::store_directory_time(const InodePointer& directory) {
   if (!options_.symlink_objects) return;  // a real directory has times of its own there
-  const auto content = content_of(directory);
+  const ContentUse content(*this, directory);
   content->attributes_changed();
   content->commit([](Result<void>) {});
 }

@@ -1,4 +1,7 @@
 // Opening for reading: how many requests it takes, and which version is shown.
+#include <atomic>
+#include <thread>
+
 #include "folder_fixture.h"
 
 namespace stsfs::fs {
@@ -119,6 +122,31 @@ TEST_F(OpenTest, WithoutANetworkItFailsAndSaysWhy) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, Errc::kUnavailable);
   EXPECT_EQ(faulty_.started(Operation::kGet), 1U);
+}
+
+/// RELEASE comes when the kernel finds the time: also while the next handle is being opened.
+TEST_F(OpenTest, WhileTheLastHandleIsReleasedTheFileKeepsOneContent) {
+  ASSERT_TRUE(write_file(InodeNumber::kRoot, "file", "0123456789"));
+  const auto inode = look_up("file");
+  for (int i = 0; i < 3000; ++i) {
+    const Opened last = open(inode, O_RDWR);
+    std::atomic<int> ready = 0;
+    const auto together = [&] {
+      ++ready;
+      while (ready < 2) std::this_thread::yield();
+    };
+    std::jthread release([&] {
+      together();
+      folder_->release(last.handle);
+    });
+    together();
+    const Opened now = open(inode, O_RDWR);
+    release.join();
+    const Opened next = open(inode, O_RDWR);
+    ASSERT_FALSE(next.direct_io) << i << ": it has another content than the handle before";
+    folder_->release(now.handle);
+    folder_->release(next.handle);
+  }
 }
 
 TEST_F(OpenTest, ClosingEndsWhatNobodyReads) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "sole_owner.h"
+
 namespace stsfs::cache {
 namespace {
 
@@ -137,7 +139,7 @@ void DirectoryCache::change(const std::string& directory_key, Change how) {
   const auto slot = slots_.find(directory_key);
   if (slot == slots_.end()) return;
   auto& directory = slot->second.directory;
-  if (directory.use_count() > 1) directory = std::make_shared<KnownDirectory>(*directory);
+  if (!is_sole_owner(directory)) directory = std::make_shared<KnownDirectory>(*directory);
   how(*directory);
   account(slot->second);
   shrink_to_budget();

@@ -9,6 +9,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sole_owner.h"
+
 namespace stsfs::cache {
 namespace {
 
@@ -274,7 +276,7 @@ std::vector<std::pair<std::string, KnownEntry>> KnownDirectory::after(std::strin
 }
 
 DirectoryPage& KnownDirectory::writable(std::size_t page) {
-  if (pages_[page].use_count() > 1) pages_[page] = std::make_shared<DirectoryPage>(*pages_[page]);
+  if (!is_sole_owner(pages_[page])) pages_[page] = std::make_shared<DirectoryPage>(*pages_[page]);
   return const_cast<DirectoryPage&>(*pages_[page]);  // made as non-const, and nobody else's
 }
 

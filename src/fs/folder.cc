@@ -59,6 +59,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                object_moved(key, before, after);
              }),
       names_overlay_(store, scheduler, clock_, removals_, moves_),
+      links_(store_, removals_, options_.prefix),
       slots_(kCommitsAtOnce),
       pool_(std::move(pool)),
       prefetch_slots_(options_.prefetches_max),
@@ -120,6 +121,7 @@ CommitRequest Folder::describe(InodeNumber number) {
   const std::string mark = ".conflict-" + format_compact(now()) + "-" + random_hex(3);
   out.conflict_path = out.path + mark;
   out.conflict_key = out.key + mark;
+  if (!inode->content_key.empty()) out.key = inode->content_key;
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
   out.times_given = inode->times_given;
   out.tagged = inode->tagged;
@@ -396,6 +398,7 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
   const std::string whole = join_path(directory_path, name);
   const auto object = entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
   if (object) metas_->forget(*object);  // until `remember_written`
+  if (!inode.content_key.empty()) entry.type = oss::ObjectType::kSymlink;
   if (const auto key = keys_.directory_key(directory_path))
     directories_.set_entry(*key, name, std::move(entry));
 }
@@ -442,7 +445,8 @@ std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
   if (!inode->content) {
     const std::string whole = tree_.path_of(*inode);
     const bool directory = is_directory(inode->attributes.mode);
-    const auto key = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
+    auto key = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
+    if (!inode->content_key.empty()) key = inode->content_key;
     const bool has_bytes = inode->in_store && !directory;
     inode->content =
         std::make_shared<FileContent>(surroundings_, inode->number, key.value_or(""), inode->etag,

@@ -14,6 +14,7 @@
 #include "file_content.h"
 #include "idle_trim.h"
 #include "key_space.h"
+#include "link_area.h"
 #include "listings.h"
 #include "name_gate.h"
 #include "names_overlay.h"
@@ -159,6 +160,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     cache::KnownEntry entry;
     oss::ObjectMeta meta;  ///< Of the file, or of the directory's marker.
     std::string link_target;
+    std::string content_key;  ///< Of a file with several names.
     Attributes attributes;
     SteadyTime asked;  ///< OSS said so then.
   };
@@ -263,6 +265,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
   Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
 
+  // --- files with several names (folder_links.cc) ---
+  Result<void> share_content(const Context& context, const InodePointer& inode);
+  Result<void> unlink_name(const Context& context, const InodePointer& inode,
+                           const InodePointer& parent, std::string_view name,
+                           const std::string& key);
+  Result<void> drop_name(const Context& context, const InodePointer& inode, InodeNumber parent,
+                         std::string_view name, const LinkArea::Name& known);
+  Result<void> find_linked(const Context& context, const LinkArea::Name& name, Found& out);
+
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
@@ -292,8 +303,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
-                           const InodePointer& target, const std::string& new_path, RenameMode mode,
-                           Holds& holds);
+                           const InodePointer& target, const std::string& old_path,
+                           const std::string& new_path, RenameMode mode, Holds& holds);
   Result<oss::Written> copy_over(const Context& context, const std::string& key,
                                  oss::CopyOptions copy, std::uint64_t size,
                                  const InodePointer& target, RenameMode mode);
@@ -342,6 +353,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   TreeMoves moves_;
   NamesOverlay names_overlay_;
   NameGate name_gate_;
+  LinkArea links_;
   CommitSlots slots_;
   CopyUsers copy_users_;
   const std::shared_ptr<cache::BlockPool> pool_;

@@ -69,6 +69,14 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
+    if (!found.content_key.empty()) {
+      const InodePointer shared = tree_.by_content_key(found.content_key);
+      if (shared && shared != inode) {
+        if (inode) tree_.remove_name(inode, parent->number, name);
+        tree_.add_name(shared, parent->number, name);
+        inode = shared;
+      }
+    }
     // What is not in OSS yet is ours: OSS cannot know better.
     if (inode && inode->content && inode->content->dirty()) return inode;
     const bool same_type =
@@ -92,6 +100,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     inode->link_target = found.link_target;
     inode->tagged = found.meta.tagging_count > 0;
     inode->symlink_object = found.meta.type == oss::ObjectType::kSymlink;
+    if (inode->content_key != found.content_key) tree_.set_content_key(inode, found.content_key);
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;
     if (pages_changed) inode->pages_etag.clear();
@@ -139,7 +148,7 @@ Result<InodePointer> Folder::resolve(const Context& context, const InodePointer&
     if (now_known && now_known->content && now_known->content->dirty()) return now_known;
     if (now_known && tree_.path_of(*parent) != directory_path)
       return now_known;  // renamed meanwhile
-    if (now_known) tree_.remove(now_known);
+    if (now_known) tree_.remove_name(now_known, parent->number, name);
     return fail(Errc::kNotFound,
                 "no such file or directory: " + printable(join_path(directory_path, name)));
   }
@@ -178,7 +187,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);
-    tree_.remove(inode);
+    tree_.remove_name(inode, parent->number, name);
   }
   if (!found) return fail(std::move(found.error()));
   adopt(parent, name, *found);

@@ -166,10 +166,6 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   return counted_entry(inode);
 }
 
-Result<Entry> Folder::link(const Context&, InodeNumber, InodeNumber, std::string_view) {
-  return fail(Errc::kNotSupported, "hard links are not supported");
-}
-
 Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
@@ -200,14 +196,17 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   if (!found) return fail(std::move(found.error()));
   std::shared_ptr<FileContent> content;
   std::string directory_path;
+  bool is_shared = false;
   {
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
     directory_path = tree_.path_of(**parent);
     content = (*found)->content;
+    is_shared = !(*found)->content_key.empty();
   }
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
+  if (is_shared) return unlink_name(context, *found, *parent, name, *key);
   if (auto spared = spare_copies_of(*key); !spared) return spared;
   if (content)
     if (auto held = hold(content); !held) return held;

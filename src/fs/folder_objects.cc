@@ -153,6 +153,7 @@ Result<void> Folder::find_symlink(const Context& context, const std::string& lin
   });
   if (!link) return fail(std::move(link.error()));
   out.asked = now;
+  if (const auto name = links_.name_in(*link)) return find_linked(context, *name, out);
   out.meta.type = oss::ObjectType::kSymlink;
   out.meta.etag = link->etag;
   out.meta.last_modified = link->last_modified;

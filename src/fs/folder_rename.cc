@@ -68,23 +68,36 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   if (present) {
     if (auto may = check_replaceable(context, *source, *present, mode); !may) return may;
     target = *present;
+    if (target == *source) return {};  // two names of one file: both stay, says POSIX
   }
   std::optional<Holds> holds(std::in_place);
   Result<void> moved;
+  std::optional<LinkArea::Name> target_name;
   if (is_dir) {
     moved = rename_directory(context, *source, target, *new_parent, new_name, *holds);
   } else {
     const NameGate::Pass pass = name_gate_.enter();
     if (auto sent = commit_changes(context, *source, target); !sent) return sent;
-    moved = rename_file(context, *source, target, new_path, mode, *holds);
+    bool shared = false;
+    {
+      MutexLock lock(tree_.mutex);
+      shared = target && !target->content_key.empty();
+    }
+    if (shared) {  // what is known of it only until it is copied over
+      const auto key = keys_.file_key(new_path);
+      auto known = links_.name_at(*key, context.interrupt, context.deadline);
+      if (!known) return fail(std::move(known.error()));
+      target_name = std::move(*known);
+    }
+    moved = rename_file(context, *source, target, old_path, new_path, mode, *holds);
   }
   if (!moved) return moved;
   note_gone(path(*parent), name);
   std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
-    if (target) tree_.remove(target);
-    if (!is_dir) tree_.move(*source, (*new_parent)->number, new_name);
+    if (target && !target_name) tree_.remove(target);
+    if (!is_dir) tree_.move_name(*source, (*parent)->number, name, (*new_parent)->number, new_name);
     (*source)->attributes.ctime = now();
     note_entry(tree_.path_of(**new_parent), new_name, **source);
     for (const InodePointer& one : tree_.all())
@@ -94,6 +107,10 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   holds.reset();
   entries_changed(*parent);
   entries_changed(*new_parent);
+  if (target_name)
+    if (auto dropped = drop_name(context, target, new_parent_number, new_name, *target_name);
+        !dropped)
+      return dropped;
   sweep();
   await_journal();
   for (const auto& content : moved_contents)
@@ -113,8 +130,9 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && one->content->dirty() &&
-          (one == target || ((one->in_store || one->content->may_be_in_store()) &&
-                             tree_.is_below(*one, source->number))) &&
+          (one == target || (one == source && target && !target->content_key.empty()) ||
+           ((one->in_store || one->content->may_be_in_store()) &&
+            tree_.is_below(*one, source->number))) &&
           !(one == source && is_regular(one->attributes.mode) && one->content->attributes_owed()))
         changed.push_back(one->content);  // attributes alone go along with the copy
   }
@@ -129,10 +147,10 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
 }
 
 Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
-                                 const InodePointer& target, const std::string& new_path,
-                                 RenameMode mode, Holds& holds) {
+                                 const InodePointer& target, const std::string& old_path,
+                                 const std::string& new_path, RenameMode mode, Holds& holds) {
   auto new_key = keys_.file_key(new_path);
-  auto old_key = keys_.file_key(path(inode));
+  auto old_key = keys_.file_key(old_path);
   if (!new_key || !old_key) return fail(new_key ? old_key.error() : new_key.error());
   std::shared_ptr<FileContent> content;
   std::shared_ptr<FileContent> target_content;
@@ -155,17 +173,26 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   std::string etag;
   std::string target_etag;
   oss::CopyOptions copy;
-  const auto attributes = content ? content->attributes_owed() : std::nullopt;
+  auto attributes = content ? content->attributes_owed() : std::nullopt;
+  std::string content_key;
+  std::string target_key;
+  bool target_is_name = false;
   {
     MutexLock lock(tree_.mutex);
     in_store = inode->in_store;
     etag = inode->etag;
     size = inode->attributes.size_bytes;
     copy.source_key = *old_key;
-    copy.source_etag = is_link(inode->attributes.mode) ? "" : etag;
+    const bool is_name = !inode->content_key.empty();  // the name's own object is copied
+    if (is_name) attributes.reset();
+    copy.source_etag = is_link(inode->attributes.mode) || is_name ? "" : etag;
     copy.replace_metadata = attributes.has_value();
     copy.put = put_options(inode->attributes, inode->headers,
                            inode->storage_class);  // for a multipart copy
+    if (is_name) size = 0;
+    content_key = inode->content_key;
+    target_is_name = target && !target->content_key.empty();
+    if (target_is_name) target_key = target->content_key;
     if (target && target->in_store) target_etag = target->etag;
   }
   Result<oss::Written> written;
@@ -184,7 +211,9 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   if (written) {
     key_now = *new_key;
     MutexLock lock(tree_.mutex);
-    if (in_store) {
+    if (!content_key.empty()) {
+      inode->confirmed = clock_.steady();
+    } else if (in_store) {
       const std::string copied = written->etag.empty() ? etag : written->etag;
       if (inode->pages_etag == inode->etag) inode->pages_etag = copied;  // the bytes are the same
       etag = inode->etag = copied;
@@ -195,10 +224,11 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
       etag = inode->etag = target_etag;
     }
   }
-  if (target_content && written) target_content->forget_changes();
+  if (target_content && written && !target_is_name) target_content->forget_changes();
   if (content && written && in_store && attributes) content->attributes_carried(*attributes);
-  if (target_content) holds.add(target_content, *new_key, target_etag);
-  if (content) holds.add(content, key_now, etag);
+  if (target_content)
+    holds.add(target_content, target_is_name ? target_key : *new_key, target_etag);
+  if (content) holds.add(content, content_key.empty() ? key_now : content_key, etag);
   if (!written) return fail(std::move(written.error()));
   metas_->forget(*old_key);
   return {};

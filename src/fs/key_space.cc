@@ -1,5 +1,6 @@
 #include "key_space.h"
 
+#include "link_area.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/object_store.h"
 
@@ -19,7 +20,7 @@ Result<void> KeySpace::check_name(std::string_view name) {
   if (name.size() > kNameMax)
     return fail(Errc::kNameTooLong, "a name of " + std::to_string(name.size()) + " bytes");
   if (name.empty() || name == "." || name == ".." || name.find('/') != std::string_view::npos ||
-      name.find('\0') != std::string_view::npos)
+      name.find('\0') != std::string_view::npos || name == LinkArea::kDirectoryName)
     return fail(Errc::kInvalid, "not a name: " + printable(name));
   return {};
 }

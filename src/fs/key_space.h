@@ -19,7 +19,8 @@ class KeySpace {
   /// `prefix` is empty or ends in `/`.
   explicit KeySpace(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  /// kInvalid for "", ".", ".." and what holds `/` or NUL; kNameTooLong over 255 bytes.
+  /// kInvalid for "", ".", "..", the LinkArea's and what holds `/` or NUL; kNameTooLong over 255
+  /// bytes.
   static Result<void> check_name(std::string_view name);
 
   /// kNameTooLong over 1,023 bytes.

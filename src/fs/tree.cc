@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "key_space.h"
 
@@ -65,6 +66,7 @@ InodePointer Tree::add(InodeNumber parent, std::string_view name, const Attribut
 
 void Tree::remove(const InodePointer& inode) {
   if (inode->removed) return;
+  drop_other_names(inode);
   inode->removed = true;
   if (retired_.size() >= kRetiredMax) retired_.clear();
   retired_.insert(raw(inode->number));
@@ -76,6 +78,83 @@ void Tree::remove(const InodePointer& inode) {
     release(above);
   }
   release(inode);
+}
+
+bool Tree::is_named(const Inode& inode, InodeNumber parent, std::string_view name) const {
+  const auto found = names_.find(std::pair(raw(parent), std::string(name)));
+  return found != names_.end() && found->second.get() == &inode;
+}
+
+void Tree::add_name(const InodePointer& inode, InodeNumber parent, std::string_view name) {
+  if (is_named(*inode, parent, name)) return;
+  const bool first_is_lost = !inode->removed && !is_named(*inode, inode->parent, inode->name);
+  const InodePointer old_parent = first_is_lost ? find(inode->parent) : nullptr;
+  names_[{raw(parent), std::string(name)}] = inode;
+  if (const InodePointer above = find(parent)) ++above->children;
+  if (inode->removed || first_is_lost) {
+    inode->removed = false;
+    inode->parent = parent;
+    inode->name = name;
+  } else {
+    inode->other_names.emplace_back(parent, name);
+  }
+  if (!old_parent) return;
+  --old_parent->children;
+  release(old_parent);
+}
+
+void Tree::remove_name(const InodePointer& inode, InodeNumber parent, std::string_view name) {
+  if (inode->removed) return;
+  auto& others = inode->other_names;
+  const bool is_first = inode->parent == parent && inode->name == name;
+  const bool has_more = !inode->content_key.empty() && inode->attributes.link_count > 1;
+  if (is_first && others.empty() && !has_more) {
+    remove(inode);
+    return;
+  }
+  if (is_named(*inode, parent, name)) names_.erase(std::pair(raw(parent), std::string(name)));
+  if (is_first && others.empty()) return;  // until a lookup finds another
+  if (is_first) {
+    std::tie(inode->parent, inode->name) = others.back();
+    others.pop_back();
+  } else if (std::erase(others, std::pair(parent, std::string(name))) == 0) {
+    return;
+  }
+  if (const InodePointer above = find(parent)) {
+    --above->children;
+    release(above);
+  }
+}
+
+void Tree::move_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
+                     InodeNumber new_parent, std::string_view new_name) {
+  if (inode->other_names.empty()) {
+    move(inode, new_parent, new_name);
+    return;
+  }
+  add_name(inode, new_parent, new_name);
+  remove_name(inode, parent, name);
+}
+
+void Tree::set_content_key(const InodePointer& inode, const std::string& content_key) {
+  inode->content_key = content_key;
+  if (!content_key.empty()) shared_[content_key] = inode;
+}
+
+InodePointer Tree::by_content_key(const std::string& content_key) const {
+  const auto found = shared_.find(content_key);
+  const InodePointer inode = found == shared_.end() ? nullptr : found->second.lock();
+  return inode && find(inode->number) == inode ? inode : nullptr;
+}
+
+void Tree::drop_other_names(const InodePointer& inode) {
+  for (const auto& [parent, name] : std::exchange(inode->other_names, {})) {
+    if (is_named(*inode, parent, name)) names_.erase(std::pair(raw(parent), name));
+    if (const InodePointer above = find(parent)) {
+      --above->children;
+      release(above);
+    }
+  }
 }
 
 void Tree::move(const InodePointer& inode, InodeNumber parent, std::string_view name) {
@@ -96,8 +175,10 @@ void Tree::release(const InodePointer& inode) {
       (inode->content && !inode->removed && (inode->content->dirty() || inode->content->busy()));
   if (used || inode->number == InodeNumber::kRoot) return;
   if (inodes_.erase(raw(inode->number)) == 0) return;
+  if (!inode->content_key.empty()) shared_.erase(inode->content_key);
   if (inode->content) released_contents_.push_back(std::move(inode->content));
   if (inode->removed) return;
+  drop_other_names(inode);
   const auto found = names_.find(std::pair(raw(inode->parent), inode->name));
   if (found != names_.end() && found->second == inode) names_.erase(found);
   if (const InodePointer above = find(inode->parent)) {

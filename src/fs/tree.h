@@ -44,6 +44,10 @@ struct Inode {
   const void* paged_content = nullptr;  ///< all of them this content.
   int children = 0;
   bool removed = false;  ///< Without a name, but still open.
+  /// Of a file with several names: where its content lies. Else empty; it lies under its name.
+  std::string content_key;
+  /// Those of the several names that are known here, but for the first: `parent` and `name`.
+  std::vector<std::pair<InodeNumber, std::string>> other_names;
   std::string held_key;  ///< Of the object that is not deleted before the last close.
   std::shared_ptr<FileContent> content;
 };
@@ -74,6 +78,18 @@ class Tree {
   void remove(const InodePointer& inode) STSFS_REQUIRES(mutex);
   void move(const InodePointer& inode, InodeNumber parent, std::string_view name)
       STSFS_REQUIRES(mutex);
+  /// For a file with several names.
+  void add_name(const InodePointer& inode, InodeNumber parent, std::string_view name)
+      STSFS_REQUIRES(mutex);
+  /// Takes one of them away. While the link count says that there are more the inode goes on, also
+  /// when none of those is known.
+  void remove_name(const InodePointer& inode, InodeNumber parent, std::string_view name)
+      STSFS_REQUIRES(mutex);
+  void move_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
+                 InodeNumber new_parent, std::string_view new_name) STSFS_REQUIRES(mutex);
+  void set_content_key(const InodePointer& inode, const std::string& content_key)
+      STSFS_REQUIRES(mutex);
+  InodePointer by_content_key(const std::string& content_key) const STSFS_REQUIRES(mutex);
   /// Erases it when nobody uses it any more.
   void release(const InodePointer& inode) STSFS_REQUIRES(mutex);
 
@@ -96,12 +112,16 @@ class Tree {
   bool is_below(const Inode& inode, InodeNumber ancestor) const STSFS_REQUIRES(mutex);
 
  private:
+  bool is_named(const Inode& inode, InodeNumber parent, std::string_view name) const
+      STSFS_REQUIRES(mutex);
+  void drop_other_names(const InodePointer& inode) STSFS_REQUIRES(mutex);
   InodeNumber free_number(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
 
   std::unordered_map<std::uint64_t, InodePointer> inodes_ STSFS_GUARDED_BY(mutex);
   std::map<std::pair<std::uint64_t, std::string>, InodePointer, std::less<>> names_
       STSFS_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<FileContent>> released_contents_ STSFS_GUARDED_BY(mutex);
+  std::unordered_map<std::string, std::weak_ptr<Inode>> shared_ STSFS_GUARDED_BY(mutex);
   /// Of the inodes that were removed: what is still under way for one must not meet another.
   std::unordered_set<std::uint64_t> retired_ STSFS_GUARDED_BY(mutex);
   std::pair<std::uint64_t, std::string> idle_from_ STSFS_GUARDED_BY(mutex);  // `idle` goes on here

@@ -1,9 +1,12 @@
 // Changes of the tree through a real mount. Statements of stsfs(7) stand above the tests that hold
 // them.
+#include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -128,6 +131,47 @@ TEST_F(TreeOnAMount, ARenamedDirectoryGoesOnAfterAKill) {
   EXPECT_EQ(entries, 299U);
   EXPECT_EQ(read("n/f299"), "299");
   EXPECT_EQ(read("n/f7"), "written meanwhile");
+}
+
+// "A file may have several names (hard links), with one inode number and a link count that other
+// clients share."
+TEST_F(TreeOnAMount, FilesMayHaveSeveralNames) {
+  write("a", "text");
+  ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+  ASSERT_EQ(::link(at("a").c_str(), at("d/b").c_str()), 0) << std::strerror(errno);
+  struct stat one {
+  }, other{};
+  ASSERT_EQ(::stat(at("a").c_str(), &one), 0);
+  ASSERT_EQ(::stat(at("d/b").c_str(), &other), 0);
+  EXPECT_EQ(one.st_ino, other.st_ino);
+  EXPECT_EQ(one.st_nlink, 2U);
+  write("d/b", "through the other");
+  EXPECT_EQ(read("a"), "through the other");
+  ASSERT_EQ(::rename(at("d").c_str(), at("e").c_str()), 0);
+  drain();
+  kill_and_remount();
+  EXPECT_EQ(read("e/b"), "through the other");
+  ASSERT_EQ(::stat(at("e/b").c_str(), &other), 0);
+  EXPECT_EQ(other.st_nlink, 2U);
+  ASSERT_EQ(::unlink(at("a").c_str()), 0);
+  ASSERT_EQ(::stat(at("e/b").c_str(), &other), 0);
+  EXPECT_EQ(other.st_nlink, 1U);
+  EXPECT_EQ(read("e/b"), "through the other");
+  EXPECT_EQ(::link(at("e").c_str(), at("f").c_str()), -1);
+  EXPECT_EQ(errno, EPERM);
+}
+
+// "RENAME_EXCHANGE goes through a third name, which only other machines see."
+TEST_F(TreeOnAMount, ExchangesNames) {
+  write("a", "first");
+  fill("d", 3);
+  ASSERT_EQ(::renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("d").c_str(), RENAME_EXCHANGE), 0)
+      << std::strerror(errno);
+  EXPECT_EQ(read("d"), "first");
+  EXPECT_EQ(read("a/f1"), "1");
+  EXPECT_EQ(::renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("d").c_str(), RENAME_NOREPLACE),
+            -1);
+  EXPECT_EQ(errno, EEXIST);
 }
 
 }  // namespace

@@ -50,7 +50,12 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       journal_(std::move(journal)),
       name_journal_(std::move(names)),
       removals_(store, scheduler, clock_, *name_journal_,
-                {.prefix = options_.prefix, .request_timeout = options_.metadata_timeout}),
+                {.prefix = options_.prefix,
+                 .request_timeout = options_.metadata_timeout,
+                 .goes_along =
+                     [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
+                       return links_.goes_along(key, deadline, std::move(done));
+                     }}),
       moves_(store, scheduler, clock_, *name_journal_, removals_,
              {.prefix = options_.prefix,
               .request_timeout = options_.metadata_timeout,
@@ -149,7 +154,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
                          (!is_link(inode->attributes.mode) || !inode->link_target.empty());
       inode->confirmed = known ? clock_.steady() : SteadyTime{};
       inode->touched = clock_.steady();
-      note_entry(directory_path, name, *inode);
+      if (tree_.is_named(*inode, inode->parent, name)) note_entry(directory_path, name, *inode);
       if (known && !inode->symlink_object)
         remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
     } else {
@@ -239,21 +244,26 @@ void Folder::refresh(const std::string& wanted) {
   const std::string above = slash == std::string::npos ? "" : wanted.substr(0, slash);
   directories_.forget(keys_.directory_key(above).value_or(""));
   metas_->expire();
-  std::vector<std::pair<InodeNumber, std::pair<InodeNumber, std::string>>> known;
+  std::vector<InodeNumber> known;
+  std::vector<std::pair<InodeNumber, std::string>> names;
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : tree_.all()) {
-      const std::string whole = tree_.path_of(*inode);
-      if (!wanted.empty() && whole != wanted && !whole.starts_with(wanted + "/")) continue;
+      bool is_wanted = wanted.empty();
+      for (const auto& [parent, name] : tree_.names_of(*inode)) {
+        const std::string whole = tree_.path_of(parent, name);
+        if (!wanted.empty() && whole != wanted && !whole.starts_with(wanted + "/")) continue;
+        is_wanted = true;
+        names.emplace_back(parent, name);
+      }
+      if (!is_wanted) continue;
       inode->confirmed = {};
-      known.push_back({inode->number, {inode->parent, inode->name}});
+      known.push_back(inode->number);
     }
   }
   if (notifier_ == nullptr) return;
-  for (const auto& [number, name] : known) {
-    notifier_->inode_changed(number);
-    notifier_->entry_changed(name.first, name.second);
-  }
+  for (const InodeNumber number : known) notifier_->inode_changed(number);
+  for (const auto& [parent, name] : names) notifier_->entry_changed(parent, name);
 }
 
 void Folder::stop() {
@@ -313,6 +323,7 @@ std::string Folder::path_below(const InodePointer& parent, std::string_view name
 }
 
 std::string Folder::key_of(const Inode& inode) const {
+  if (!inode.content_key.empty()) return inode.content_key;
   const std::string whole = tree_.path_of(inode);
   const auto key =
       is_directory(inode.attributes.mode) ? keys_.directory_key(whole) : keys_.file_key(whole);
@@ -443,13 +454,9 @@ Folder::ContentUse::~ContentUse() {
 
 std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
   if (!inode->content) {
-    const std::string whole = tree_.path_of(*inode);
-    const bool directory = is_directory(inode->attributes.mode);
-    auto key = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
-    if (!inode->content_key.empty()) key = inode->content_key;
-    const bool has_bytes = inode->in_store && !directory;
+    const bool has_bytes = inode->in_store && !is_directory(inode->attributes.mode);
     inode->content =
-        std::make_shared<FileContent>(surroundings_, inode->number, key.value_or(""), inode->etag,
+        std::make_shared<FileContent>(surroundings_, inode->number, key_of(*inode), inode->etag,
                                       has_bytes ? inode->attributes.size_bytes : 0);
     keep_track_of(inode->content);
   }

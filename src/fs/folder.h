@@ -267,12 +267,28 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   // --- files with several names (folder_links.cc) ---
   Result<void> share_content(const Context& context, const InodePointer& inode);
+  Result<std::pair<LinkArea::Name, oss::Written>> copy_to_area(const Context& context,
+                                                               InodeNumber number,
+                                                               oss::CopyOptions copy,
+                                                               std::uint64_t size, bool tagged);
+  Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key);
   Result<void> unlink_name(const Context& context, const InodePointer& inode,
                            const InodePointer& parent, std::string_view name,
                            const std::string& key);
   Result<void> drop_name(const Context& context, const InodePointer& inode, InodeNumber parent,
-                         std::string_view name, const LinkArea::Name& known);
-  Result<void> find_linked(const Context& context, const LinkArea::Name& name, Found& out);
+                         std::string_view name, const LinkArea::Name& known,
+                         const std::vector<Removal>& gone);
+  Result<void> find_linked(const Context& context, const std::string& key,
+                           const LinkArea::Name& name, Found& out);
+  Result<void> confirm_linked(const Context& context, const InodePointer& inode);
+  bool is_linked(const InodePointer& inode);
+  Result<oss::Written> put_name_over(const Context& context, const std::string& content_key,
+                                     const std::string& old_key, const std::string& new_key,
+                                     const InodePointer& target, RenameMode mode,
+                                     std::optional<LinkArea::Name>& old_name);
+  void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
+  void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
+                 SteadyTime asked);
 
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
@@ -305,9 +321,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> rename_file(const Context& context, const InodePointer& inode,
                            const InodePointer& target, const std::string& old_path,
                            const std::string& new_path, RenameMode mode, Holds& holds);
-  Result<oss::Written> copy_over(const Context& context, const std::string& key,
-                                 oss::CopyOptions copy, std::uint64_t size,
-                                 const InodePointer& target, RenameMode mode);
+  using Overwrite = std::function<Result<oss::Written>(bool forbid_overwrite)>;
+  Result<oss::Written> put_over(const Context& context, const std::string& key,
+                                const InodePointer& target, RenameMode mode, const Overwrite& put);
   Result<void> keep_theirs(const Context& context, const std::string& key,
                            const std::string& known_etag);
   Result<void> exchange(const Context& context, InodeNumber parent, std::string_view name,

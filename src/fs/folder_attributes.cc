@@ -178,9 +178,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     const std::string whole = tree_.path_of(*inode);
     const bool directory = is_directory(draft.attributes.mode);
-    auto made = directory ? keys_.directory_key(whole) : keys_.file_key(whole);
-    if (!made) return fail(std::move(made.error()));
-    key = inode->content_key.empty() ? std::move(*made) : inode->content_key;
+    key = key_of(*inode);
     etag = inode->etag;
     size = directory ? 0 : inode->attributes.size_bytes;
     oss::ObjectHeaders headers = inode->headers;

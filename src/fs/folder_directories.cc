@@ -66,12 +66,13 @@ void Folder::releasedir(HandleNumber number) {
 DirectoryView::Entries Folder::not_in_oss(const InodePointer& directory) {
   DirectoryView::Entries out;
   MutexLock lock(tree_.mutex);
-  for (const InodePointer& child : tree_.children_of(directory->number)) {
+  for (const auto& [name, child] : tree_.children_of(directory->number)) {
     if (!child->content || !child->content->dirty() || child->removed) continue;
-    cache::KnownEntry& entry = out[child->name];
+    cache::KnownEntry& entry = out[name];
     entry.is_directory = is_directory(child->attributes.mode);
     entry.size_bytes = child->content->size();
     entry.etag = child->etag;
+    if (!child->content_key.empty()) entry.type = oss::ObjectType::kSymlink;
   }
   return out;
 }
@@ -105,7 +106,8 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
 mode_t Folder::listed_type(const Context& context, const std::string& key,
                            const cache::KnownEntry& entry) {
   if (entry.is_directory) return S_IFDIR;
-  if (entry.type == oss::ObjectType::kSymlink) return S_IFLNK;
+  if (entry.type == oss::ObjectType::kSymlink)
+    return entry.size_bytes < LinkArea::kTargetSizeMin ? S_IFLNK : 0;
   if (entry.size_bytes > kMayBeLinkSize || !metas_->has_hidden_links()) return S_IFREG;
   const auto meta = known_meta(context, key, entry);
   return meta ? attributes_of(*meta, false, defaults_).mode & S_IFMT : 0;

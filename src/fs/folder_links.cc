@@ -1,9 +1,18 @@
 // Hard links: several names of one inode, whose object lies in the LinkArea.
 
+#include "fan_out.h"
 #include "folder.h"
+#include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
+namespace {
+
+/// Names of one file that are asked for when it is confirmed; what further ones lead to is known
+/// for as long as it is fresh.
+constexpr std::size_t kNamesConfirmedMax = 16;
+
+}  // namespace
 
 Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumber parent_number,
                            std::string_view name) {
@@ -30,16 +39,9 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   if (present) return fail(Errc::kExists, printable(*key) + " exists");
   if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
   if (auto shared = share_content(context, *found); !shared) return fail(std::move(shared.error()));
-  std::string content_key;
+  if (auto named = add_name(context, *found, *key); !named) return fail(std::move(named.error()));
   {
     MutexLock lock(tree_.mutex);
-    content_key = (*found)->content_key;
-  }
-  auto added = links_.add_name(content_key, *key, true, context.interrupt, context.deadline);
-  if (!added) return fail(std::move(added.error()));
-  {
-    MutexLock lock(tree_.mutex);
-    ++(*found)->attributes.link_count;
     (*found)->attributes.ctime = now();
     tree_.add_name(*found, (*parent)->number, name);
     note_entry(tree_.path_of(**parent), name, **found);
@@ -48,64 +50,116 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   return counted_entry(*found);
 }
 
+/// The content is looked for once its new name is there: another client may have taken the last of
+/// the others away meanwhile.
+Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
+                              const std::string& key) {
+  std::string content_key;
+  {
+    MutexLock lock(tree_.mutex);
+    content_key = inode->content_key;
+  }
+  auto name = links_.begin_name(content_key, context.interrupt, context.deadline);
+  if (!name) return fail(std::move(name.error()));
+  auto named = links_.put_name(*name, key, true, context.interrupt, context.deadline);
+  if (!named) return fail(std::move(named.error()));
+  auto census = links_.count(content_key, context.interrupt, context.deadline);
+  if (!census) return fail(std::move(census.error()));
+  if (!census->has_content) {
+    static_cast<void>(removals_.add({{key, named->etag}, {name->token_key(), ""}}));
+    MutexLock lock(tree_.mutex);
+    inode->confirmed = {};
+    return fail(Errc::kNotFound, "another client removed the file");
+  }
+  MutexLock lock(tree_.mutex);
+  inode->attributes.link_count = static_cast<std::uint32_t>(census->tokens.size());
+  return {};
+}
+
 /// Brings a file with one name to where files with several lie. Its own name leads there before
-/// anybody else's does.
+/// anybody else's does, and is replaced only while it is the version that was copied.
 Result<void> Folder::share_content(const Context& context, const InodePointer& inode) {
   std::shared_ptr<FileContent> content = content_of(inode);
   if (auto sent = commit_and_wait(context, content); !sent) return sent;
-  if (auto held = hold(content); !held) return held;
   Holds holds;
   std::string old_key;
   std::string etag;
-  std::uint64_t size = 0;
-  oss::CopyOptions copy;
-  bool shared = false;
   {
     MutexLock lock(tree_.mutex);
-    shared = !inode->content_key.empty();
-    old_key = keys_.file_key(tree_.path_of(*inode)).value_or("");
+    if (!inode->content_key.empty()) return {};
+    old_key = key_of(*inode);
+  }
+  if (auto spared = spare_copies_of(old_key); !spared) return spared;
+  if (auto held = hold(content); !held) return held;
+  std::uint64_t size = 0;
+  oss::CopyOptions copy;
+  bool tagged = false;
+  {
+    MutexLock lock(tree_.mutex);
     etag = inode->etag;
     size = inode->attributes.size_bytes;
     copy.source_key = old_key;
     copy.source_etag = etag;
     copy.put = put_options(inode->attributes, inode->headers, inode->storage_class);
-    if (shared) old_key = inode->content_key;
+    tagged = inode->tagged;
   }
-  if (shared) {
+  auto moved = copy_to_area(context, inode->number, std::move(copy), size, tagged);
+  if (!moved) {
     holds.add(content, old_key, etag);
-    return {};
+    return fail(std::move(moved.error()));
   }
-  if (auto spared = spare_copies_of(old_key); !spared) {
-    holds.add(content, old_key, etag);
-    return spared;
-  }
-  const std::string content_key = links_.new_content_key();
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, content_key, copy, size,
-                               surroundings_.options.upload, std::move(done));
-  });
-  Result<void> named;
-  if (written)
-    named = links_.add_name(content_key, old_key, false, context.interrupt, context.deadline);
-  if (!written || !named) {
-    holds.add(content, old_key, etag);
-    return written ? named : fail(std::move(written.error()));
-  }
-  const std::string copied = written->etag.empty() ? etag : written->etag;
+  const auto& [name, written] = *moved;
+  const std::string copied = written.etag.empty() ? etag : written.etag;
   {
     MutexLock lock(tree_.mutex);
     if (inode->pages_etag == inode->etag) inode->pages_etag = copied;
     inode->etag = copied;
     inode->confirmed = clock_.steady();
     inode->attributes.link_count = 1;
-    tree_.set_content_key(inode, content_key);
+    tree_.set_content_key(inode, name.content_key);
     const std::string whole = tree_.path_of(*inode);
     const auto slash = whole.rfind('/');
     note_entry(slash == std::string::npos ? "" : whole.substr(0, slash), inode->name, *inode);
   }
   metas_->forget(old_key);
-  holds.add(content, content_key, copied);
+  holds.add(content, name.content_key, copied);
   return {};
+}
+
+/// The copy, and the name that leads to it in place of what was copied.
+Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Context& context,
+                                                                     InodeNumber number,
+                                                                     oss::CopyOptions copy,
+                                                                     std::uint64_t size,
+                                                                     bool tagged) {
+  const std::string key = copy.source_key;
+  const std::string etag = copy.source_etag;
+  if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
+    auto present = tags(context, key);
+    if (!present) return fail(std::move(present.error()));
+    copy.put.tagging = std::move(*present);
+  }
+  auto name =
+      links_.begin_name(links_.new_content_key(number), context.interrupt, context.deadline);
+  if (!name) return fail(std::move(name.error()));
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return staging::start_copy(store_, clock_, name->content_key, std::move(copy), size,
+                               surroundings_.options.upload, std::move(done));
+  });
+  Result<void> unchanged;
+  if (written && size >= oss::kCopySizeMax) {  // which took its time
+    auto meta = head(context, key);
+    if (!meta) unchanged = fail(std::move(meta.error()));
+    if (meta && meta->etag != etag)
+      unchanged = fail(Errc::kChanged, "another client wrote the file meanwhile");
+  }
+  if (!written || !unchanged) {
+    links_.take_back(*name);  // and with it what was copied
+    return fail(written ? std::move(unchanged.error()) : std::move(written.error()));
+  }
+  auto named = links_.put_name(*name, key, false, context.interrupt, context.deadline);
+  if (!named) return fail(std::move(named.error()));
+  return std::pair(std::move(*name), std::move(*written));
 }
 
 /// One of several names goes; with the last one the file.
@@ -114,42 +168,63 @@ Result<void> Folder::unlink_name(const Context& context, const InodePointer& ino
                                  const std::string& key) {
   auto known = links_.name_at(key, context.interrupt, context.deadline);
   if (!known) return fail(std::move(known.error()));
-  if (auto spared = spare_copies_of(known->content_key); !spared) return spared;
+  if (!*known) {  // another client put something else there: whoever asks again finds it
+    directories_.forget(keys_.directory_key(path(parent)).value_or(""));
+    MutexLock lock(tree_.mutex);
+    tree_.remove_name(inode, parent->number, name);
+    return fail(Errc::kStale, printable(key) + " is no name of that file any more");
+  }
   bool parent_has_marker = false;
   {
     MutexLock lock(tree_.mutex);
     parent_has_marker = parent->in_store;
   }
-  const bool moves = moves_.place_of(key).where == TreeMoves::Where::kNew;
-  auto gone = moves ? remove_now(context, key, parent_has_marker)
-                    : removals_.add(key, known->etag, parent_has_marker);
-  if (!gone) return gone;
+  std::vector<Removal> gone{{(*known)->token_key(), "", true}};
+  if (moves_.place_of(key).where == TreeMoves::Where::kNew) {
+    if (auto removed = remove_now(context, key, parent_has_marker); !removed) return removed;
+  } else {
+    gone.push_back({key, (*known)->etag, parent_has_marker});
+  }
+  auto dropped = drop_name(context, inode, parent->number, name, **known, gone);
+  if (!dropped) return dropped;
   note_gone(path(parent), name);
   metas_->forget(key);
   entries_changed(parent);
-  return drop_name(context, inode, parent->number, name, *known);
+  return {};
 }
 
+/// `gone` is what goes of it: its token, and the name where that is not gone already.
 Result<void> Folder::drop_name(const Context& context, const InodePointer& inode,
                                InodeNumber parent, std::string_view name,
-                               const LinkArea::Name& known) {
-  std::string etag;
+                               const LinkArea::Name& known, const std::vector<Removal>& gone) {
+  const std::string token_key = known.token_key();
+  std::string object_key;
   bool held = false;
+  std::uint32_t left = 0;
   {
     MutexLock lock(tree_.mutex);
-    etag = inode->etag;
+    object_key = inode->content_key;
     held = inode->opens > 0 && inode->held_key.empty();
-    if (held) inode->held_key = known.content_key;
+    if (held) inode->held_key = token_key;  // the content waits with it for the last close
+    left = std::max<std::uint32_t>(inode->attributes.link_count, 1) - 1;
   }
-  if (held) removals_.hold(known.content_key);
-  auto left = links_.drop(known, etag, context.interrupt, context.deadline);
-  const bool last = left && *left == 0;
-  if (held && !last) removals_.release(known.content_key);
+  if (held) removals_.hold(token_key);
+  auto removed = removals_.add(gone);
+  if (removed) {
+    const auto census = links_.count(known.content_key, context.interrupt, context.deadline);
+    if (census) left = static_cast<std::uint32_t>(census->tokens.size());
+  }
+  const bool last = removed && left == 0;
+  if (held && !last) removals_.release(token_key);
+  if (last)
+    if (auto spared = spare_copies_of(object_key); !spared)
+      log_warning("fs", "{}: {}", printable(object_key), spared.error().message);
   std::shared_ptr<FileContent> content;
   {
     MutexLock lock(tree_.mutex);
     if (held && !last) inode->held_key.clear();
-    if (left) inode->attributes.link_count = *left;
+    if (!removed) return removed;
+    inode->attributes.link_count = left;
     inode->attributes.ctime = now();
     if (last) {
       content = inode->content;
@@ -160,21 +235,106 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
   }
   if (content) content->forget_changes();
   sweep();
-  if (!left) return fail(std::move(left.error()));
   return {};
 }
 
-/// A name in a listing that is one of several.
-Result<void> Folder::find_linked(const Context& context, const LinkArea::Name& name, Found& out) {
-  auto meta = head(context, name.content_key);
+/// What a name in a listing leads to; kNotFound when its content is not there.
+Result<void> Folder::find_linked(const Context& context, const std::string& key,
+                                 const LinkArea::Name& name, Found& out) {
+  auto waiter = std::make_shared<Waiter<oss::ObjectMeta>>();
+  const Transfer asking = store_.start_head(name.content_key, context.deadline, waiter->callback());
+  auto census = links_.count(name.content_key, context.interrupt, context.deadline);
+  auto meta = waiter->wait(context.interrupt);
   if (!meta) return fail(std::move(meta.error()));
-  auto count = links_.count(name.content_key, context.interrupt, context.deadline);
-  if (!count) return fail(std::move(count.error()));
+  if (!census) return fail(std::move(census.error()));
+  if (!census->tokens.contains(name.token) && !read_only_)
+    links_.restore_token(name, key, context.interrupt, context.deadline);
   out.meta = std::move(*meta);
   out.attributes = attributes_of(out.meta, false, defaults_);
-  out.attributes.link_count = std::max<std::uint32_t>(1, *count);
+  out.attributes.link_count =
+      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(census->tokens.size()));
   out.content_key = name.content_key;
   return {};
+}
+
+/// A file with several names is asked for by where it lies, and so are the names that are known of
+/// it: one that leads elsewhere by now is no name of it any more.
+Result<void> Folder::confirm_linked(const Context& context, const InodePointer& inode) {
+  if (auto may = may_wait(context); !may) return may;
+  const SteadyTime asked = clock_.steady();
+  std::string content_key;
+  std::vector<std::pair<InodeNumber, std::string>> names;
+  std::vector<std::string> keys;
+  {
+    MutexLock lock(tree_.mutex);
+    content_key = inode->content_key;
+    names = tree_.names_of(*inode);
+    if (names.size() > kNamesConfirmedMax) names.resize(kNamesConfirmedMax);
+    for (const auto& [parent, name] : names) {
+      keys.push_back(keys_.file_key(tree_.path_of(parent, name)).value_or(""));
+    }
+  }
+  auto waiter = std::make_shared<Waiter<oss::ObjectMeta>>();
+  const Transfer asking = store_.start_head(content_key, context.deadline, waiter->callback());
+  const auto links = fan_out<oss::Symlink>(
+      context.interrupt, keys.size(), keys.size(), [&](std::size_t i, Callback<oss::Symlink> done) {
+        return store_.start_get_symlink(keys[i], context.deadline, std::move(done));
+      });
+  auto census = links_.count(content_key, context.interrupt, context.deadline);
+  auto meta = waiter->wait(context.interrupt);
+  if (!census) return fail(std::move(census.error()));
+  bool elsewhere = false;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const auto name = links[i] ? links_.name_in(*links[i]) : std::nullopt;
+    if (name && name->content_key == content_key) continue;
+    if (!links[i] && links[i].error().code != Errc::kNotFound &&
+        links[i].error().code != Errc::kInvalid)
+      return fail(links[i].error());
+    elsewhere = true;
+    forget_name(inode, names[i].first, names[i].second);
+  }
+  const bool gone = !meta && meta.error().code == Errc::kNotFound;
+  if (gone)
+    for (const auto& [parent, name] : names) forget_name(inode, parent, name);
+  // ESTALE: the kernel looks the name up anew, and opens what it leads to.
+  if (elsewhere || gone) return fail(Errc::kStale, "another client gave the name to another file");
+  if (!meta) return fail(std::move(meta.error()));
+  take_meta(inode, *meta, static_cast<std::uint32_t>(census->tokens.size()), asked);
+  return {};
+}
+
+/// What the name leads to is to be asked anew.
+void Folder::forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name) {
+  std::string directory_key;
+  {
+    MutexLock lock(tree_.mutex);
+    if (const InodePointer above = tree_.find(parent))
+      directory_key = keys_.directory_key(tree_.path_of(*above)).value_or("");
+    tree_.remove_name(inode, parent, name);
+  }
+  if (!directory_key.empty()) directories_.forget(directory_key);
+}
+
+/// A file with several names as its object is now.
+void Folder::take_meta(const InodePointer& inode, const oss::ObjectMeta& meta,
+                       std::uint32_t link_count, SteadyTime asked) {
+  bool pages_changed = false;
+  {
+    MutexLock lock(tree_.mutex);
+    if (inode->removed || (inode->content && inode->content->dirty())) return;
+    inode->attributes = attributes_of(meta, false, defaults_);
+    inode->attributes.inode = inode->number;
+    inode->attributes.link_count = std::max<std::uint32_t>(1, link_count);
+    inode->headers = meta.headers;
+    inode->storage_class = meta.storage_class;
+    inode->tagged = meta.tagging_count > 0;
+    pages_changed = !inode->pages_etag.empty() && inode->pages_etag != meta.etag;
+    if (pages_changed) inode->pages_etag.clear();
+    if (inode->content && inode->etag != meta.etag) inode->content = nullptr;
+    inode->etag = meta.etag;
+    inode->confirmed = asked;
+  }
+  if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);
 }
 
 }  // namespace stsfs::fs

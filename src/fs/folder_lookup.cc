@@ -69,13 +69,18 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
-    if (!found.content_key.empty()) {
-      const InodePointer shared = tree_.by_content_key(found.content_key);
-      if (shared && shared != inode) {
-        if (inode) tree_.remove_name(inode, parent->number, name);
-        tree_.add_name(shared, parent->number, name);
-        inode = shared;
-      }
+    const InodePointer shared = tree_.by_content_key(found.content_key);
+    if (shared && shared != inode) {
+      if (inode) tree_.remove_name(inode, parent->number, name);
+      tree_.add_name(shared, parent->number, name);
+      inode = shared;
+    }
+    // Another client gave the name to another file: the one that had it lives on under others.
+    const bool is_other = inode && !inode->content_key.empty() && !shared &&
+                          !(inode->content && inode->content->dirty());
+    if (is_other) {
+      tree_.remove_name(inode, parent->number, name);
+      inode = nullptr;
     }
     // What is not in OSS yet is ours: OSS cannot know better.
     if (inode && inode->content && inode->content->dirty()) return inode;
@@ -85,7 +90,9 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
       tree_.remove(inode);
       inode = nullptr;
     }
-    if (!inode) inode = tree_.add(parent->number, name, found.attributes);
+    if (!inode)
+      inode =
+          tree_.add(parent->number, name, found.attributes, LinkArea::inode_in(found.content_key));
     const InodeNumber number = inode->number;
     const WallTime shown = inode->attributes.mtime;
     inode->attributes = found.attributes;
@@ -124,7 +131,7 @@ void Folder::forget_idle_inodes() {
     MutexLock lock(tree_.mutex);
     if (tree_.size() <= options_.inodes_max) return;
     for (const InodePointer& idle : tree_.idle(kAtOnce))
-      names.emplace_back(idle->parent, idle->name);
+      for (auto& name : tree_.names_of(*idle)) names.push_back(std::move(name));
   }
   for (const auto& [parent, name] : names) notifier_->entry_changed(parent, name);
 }
@@ -165,17 +172,20 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   std::string name;
   std::string whole;
   cache::KnownEntry entry;
+  bool linked = false;
   {
     MutexLock lock(tree_.mutex);
     const bool ours = inode->number == InodeNumber::kRoot || inode->removed ||
                       (inode->content && inode->content->dirty());
     if (ours || is_fresh(inode->confirmed, fresh)) return {};
+    linked = !inode->content_key.empty();
     parent = tree_.find(inode->parent);
     name = inode->name;
     whole = tree_.path_of(*inode);
     entry.is_directory = is_directory(inode->attributes.mode);
     if (is_link(inode->attributes.mode)) entry.type = oss::ObjectType::kSymlink;
   }
+  if (linked) return confirm_linked(context, inode);
   if (!parent) return fail(Errc::kStale, "its directory is gone");
   if (entry.is_directory || entry.type == oss::ObjectType::kSymlink) {
     auto resolved = resolve(context, parent, name);

@@ -291,7 +291,7 @@ Result<void> Folder::remove_now(const Context& context, const std::string& key,
 Result<bool> Folder::directory_is_empty(const Context& context, const InodePointer& inode) {
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& child : tree_.children_of(inode->number))
+    for (const auto& [name, child] : tree_.children_of(inode->number))
       if (child->content && child->content->dirty()) return false;
   }
   auto key = keys_.directory_key(path(inode));

@@ -153,7 +153,11 @@ Result<void> Folder::find_symlink(const Context& context, const std::string& lin
   });
   if (!link) return fail(std::move(link.error()));
   out.asked = now;
-  if (const auto name = links_.name_in(*link)) return find_linked(context, *name, out);
+  if (const auto name = links_.name_in(*link)) {
+    auto linked = find_linked(context, key, *name, out);
+    // Without its content the name is a symbolic link to nothing, which can be removed.
+    if (linked || linked.error().code != Errc::kNotFound) return linked;
+  }
   out.meta.type = oss::ObjectType::kSymlink;
   out.meta.etag = link->etag;
   out.meta.last_modified = link->last_modified;

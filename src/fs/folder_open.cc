@@ -26,10 +26,9 @@ std::shared_ptr<FileContent> Folder::content_to_begin(const InodePointer& inode)
   const bool untouched = inode->content == nullptr && inode->opens == 0;
   if (!known || !untouched || inode->pages_etag == inode->etag) return nullptr;
   if (is_fresh(inode->confirmed, options_.open_fresh)) return nullptr;
-  const auto key = keys_.file_key(tree_.path_of(*inode));
-  if (!key) return nullptr;
-  auto content = std::make_shared<FileContent>(surroundings_, inode->number, *key, inode->etag,
-                                               inode->attributes.size_bytes);
+  if (!inode->content_key.empty()) return nullptr;  // whether the name still leads there asks more
+  auto content = std::make_shared<FileContent>(surroundings_, inode->number, key_of(*inode),
+                                               inode->etag, inode->attributes.size_bytes);
   keep_track_of(content);
   return content;
 }

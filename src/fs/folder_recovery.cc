@@ -76,7 +76,7 @@ void Folder::recover_file(const staging::JournalEntry& entry) {
   inode->content =
       std::make_shared<FileContent>(surroundings_, inode->number, entry, std::move(staged));
   inode->content->watch_copies();
-  if (links_.contains(entry.base_key)) tree_.set_content_key(inode, entry.base_key);
+  if (links_.is_content_key(entry.base_key)) tree_.set_content_key(inode, entry.base_key);
   keep_track_of(inode->content);
 }
 

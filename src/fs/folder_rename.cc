@@ -37,6 +37,11 @@ Result<void> Folder::check_replaceable(const Context& context, const InodePointe
   return {};
 }
 
+bool Folder::is_linked(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  return inode && !inode->content_key.empty();
+}
+
 Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
                             std::string_view name, InodeNumber new_parent_number,
                             std::string_view new_name, RenameMode mode) {
@@ -78,14 +83,8 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   } else {
     const NameGate::Pass pass = name_gate_.enter();
     if (auto sent = commit_changes(context, *source, target); !sent) return sent;
-    bool shared = false;
-    {
-      MutexLock lock(tree_.mutex);
-      shared = target && !target->content_key.empty();
-    }
-    if (shared) {  // what is known of it only until it is copied over
-      const auto key = keys_.file_key(new_path);
-      auto known = links_.name_at(*key, context.interrupt, context.deadline);
+    if (is_linked(target)) {  // what is known of it only until it is replaced
+      auto known = links_.name_at(*keys_.file_key(new_path), context.interrupt, context.deadline);
       if (!known) return fail(std::move(known.error()));
       target_name = std::move(*known);
     }
@@ -96,7 +95,7 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
-    if (target && !target_name) tree_.remove(target);
+    if (target && !target_name) tree_.remove_name(target, new_parent_number, new_name);
     if (!is_dir) tree_.move_name(*source, (*parent)->number, name, (*new_parent)->number, new_name);
     (*source)->attributes.ctime = now();
     note_entry(tree_.path_of(**new_parent), new_name, **source);
@@ -108,7 +107,8 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   entries_changed(*parent);
   entries_changed(*new_parent);
   if (target_name)
-    if (auto dropped = drop_name(context, target, new_parent_number, new_name, *target_name);
+    if (auto dropped = drop_name(context, target, new_parent_number, new_name, *target_name,
+                                 {{target_name->token_key(), ""}});
         !dropped)
       return dropped;
   sweep();
@@ -175,29 +175,36 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   oss::CopyOptions copy;
   auto attributes = content ? content->attributes_owed() : std::nullopt;
   std::string content_key;
-  std::string target_key;
-  bool target_is_name = false;
+  std::string target_key = *new_key;
   {
     MutexLock lock(tree_.mutex);
     in_store = inode->in_store;
     etag = inode->etag;
     size = inode->attributes.size_bytes;
     copy.source_key = *old_key;
-    const bool is_name = !inode->content_key.empty();  // the name's own object is copied
-    if (is_name) attributes.reset();
-    copy.source_etag = is_link(inode->attributes.mode) || is_name ? "" : etag;
+    copy.source_etag = is_link(inode->attributes.mode) ? "" : etag;
     copy.replace_metadata = attributes.has_value();
     copy.put = put_options(inode->attributes, inode->headers,
                            inode->storage_class);  // for a multipart copy
-    if (is_name) size = 0;
     content_key = inode->content_key;
-    target_is_name = target && !target->content_key.empty();
-    if (target_is_name) target_key = target->content_key;
+    if (target) target_key = key_of(*target);
     if (target && target->in_store) target_etag = target->etag;
   }
   Result<oss::Written> written;
+  std::optional<LinkArea::Name> old_name;
+  if (!content_key.empty()) {
+    attributes.reset();  // they are the content's, which stays where it is
+    written = put_name_over(context, content_key, *old_key, *new_key, target, mode, old_name);
+  } else if (in_store) {
+    written = put_over(context, *new_key, target, mode, [&](bool forbid_overwrite) {
+      copy.put.forbid_overwrite = forbid_overwrite;
+      return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+        return staging::start_copy(store_, clock_, *new_key, copy, size,
+                                   surroundings_.options.upload, std::move(done));
+      });
+    });
+  }
   if (in_store) {
-    written = copy_over(context, *new_key, std::move(copy), size, target, mode);
     if (written) {
       auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
         return store_.start_delete(*old_key, context.deadline, std::move(done));
@@ -224,26 +231,38 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
       etag = inode->etag = target_etag;
     }
   }
-  if (target_content && written && !target_is_name) target_content->forget_changes();
+  if (old_name && written) links_.take_back(*old_name);
+  if (target_content && written && target_key == *new_key) target_content->forget_changes();
   if (content && written && in_store && attributes) content->attributes_carried(*attributes);
-  if (target_content)
-    holds.add(target_content, target_is_name ? target_key : *new_key, target_etag);
+  if (target_content) holds.add(target_content, target_key, target_etag);
   if (content) holds.add(content, content_key.empty() ? key_now : content_key, etag);
   if (!written) return fail(std::move(written.error()));
   metas_->forget(*old_key);
   return {};
 }
 
+/// A name of several is put anew, not copied: killed before the old one is deleted both are there,
+/// and each counts.
+Result<oss::Written> Folder::put_name_over(const Context& context, const std::string& content_key,
+                                           const std::string& old_key, const std::string& new_key,
+                                           const InodePointer& target, RenameMode mode,
+                                           std::optional<LinkArea::Name>& old_name) {
+  auto known = links_.name_at(old_key, context.interrupt, context.deadline);
+  if (!known) return fail(std::move(known.error()));
+  if (!*known || (*known)->content_key != content_key)
+    return fail(Errc::kStale, printable(old_key) + " is no name of that file any more");
+  old_name = std::move(*known);
+  return put_over(context, new_key, target, mode, [&](bool forbid_overwrite) {
+    auto name = links_.begin_name(content_key, context.interrupt, context.deadline);
+    if (!name) return Result<oss::Written>(fail(std::move(name.error())));
+    return links_.put_name(*name, new_key, forbid_overwrite, context.interrupt, context.deadline);
+  });
+}
+
 /// What another client has put under the new name since we looked is kept under a name of its own.
-Result<oss::Written> Folder::copy_over(const Context& context, const std::string& key,
-                                       oss::CopyOptions copy, std::uint64_t size,
-                                       const InodePointer& target, RenameMode mode) {
-  const auto start = [&] {
-    return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, key, copy, size, surroundings_.options.upload,
-                                 std::move(done));
-    });
-  };
+Result<oss::Written> Folder::put_over(const Context& context, const std::string& key,
+                                      const InodePointer& target, RenameMode mode,
+                                      const Overwrite& put) {
   std::string seen;
   bool just_now = false;
   if (target) {
@@ -251,15 +270,13 @@ Result<oss::Written> Folder::copy_over(const Context& context, const std::string
     seen = target->etag;
     just_now = is_fresh(target->confirmed, options_.open_fresh) || is_link(target->attributes.mode);
   }
-  copy.put.forbid_overwrite = !target;
   if (target && !just_now)
     if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
-  auto written = start();
+  auto written = put(!target);
   if (written || written.error().code != Errc::kExists || mode == RenameMode::kNoReplace)
     return written;
   if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
-  copy.put.forbid_overwrite = false;
-  return start();
+  return put(false);
 }
 
 /// Copies what is at the key beside it, unless it is the version that we know or nothing.

@@ -1,69 +1,151 @@
 #include "link_area.h"
 
+#include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
+namespace {
 
-std::string LinkArea::new_content_key() const { return area_ + random_hex(12); }
+constexpr std::size_t kNumberSize = 16;
+
+std::string as_hex(InodeNumber number) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out(kNumberSize, '0');
+  auto left = static_cast<std::uint64_t>(number);
+  for (auto digit = out.rbegin(); digit != out.rend(); ++digit, left >>= 4U)
+    *digit = kDigits[left & 15U];
+  return out;
+}
+
+/// Of an OSS error that says for sure that nothing was written.
+bool was_refused(Errc code) {
+  return code == Errc::kExists || code == Errc::kDenied || code == Errc::kNotSupported;
+}
+
+}  // namespace
+
+std::string LinkArea::new_content_key(InodeNumber inode) const {
+  const std::string random = random_hex((kIdSize - kNumberSize) / 2);
+  return prefix_ + std::string(kDirectoryName) + "/" + as_hex(inode) + random;
+}
+
+bool LinkArea::is_content_key(std::string_view key) const {
+  const auto slash = key.rfind('/');
+  if (slash == std::string_view::npos || !key.starts_with(prefix_)) return false;
+  const std::string_view id = key.substr(slash + 1);
+  const std::string_view directory = key.substr(0, slash);
+  const bool is_area = directory.ends_with(kDirectoryName) &&
+                       (directory.size() == prefix_.size() + kDirectoryName.size() ||
+                        (directory.size() > prefix_.size() + kDirectoryName.size() &&
+                         directory[directory.size() - kDirectoryName.size() - 1] == '/'));
+  return is_area && id.size() == kIdSize && id.find('.') == std::string_view::npos;
+}
+
+std::optional<InodeNumber> LinkArea::inode_in(std::string_view content_key) {
+  const std::string_view id = content_key.substr(content_key.rfind('/') + 1);
+  const auto number = parse_u64(id.substr(0, kNumberSize), 16);
+  // 63 bits, as the tree gives them.
+  if (!number || *number >> 63U != 0) return std::nullopt;
+  return static_cast<InodeNumber>(*number);
+}
 
 std::optional<LinkArea::Name> LinkArea::name_in(const oss::Symlink& link) const {
   const auto token = link.user.find(kTokenName);
-  if (token == link.user.end() || !contains(link.target)) return std::nullopt;
+  if (token == link.user.end() || !is_content_key(link.target)) return std::nullopt;
   return Name{link.target, token->second, link.etag};
 }
 
-Result<LinkArea::Name> LinkArea::name_at(const std::string& key, Interrupt* interrupt,
-                                         Deadline deadline) {
+Result<std::optional<LinkArea::Name>> LinkArea::name_at(const std::string& key,
+                                                        Interrupt* interrupt, Deadline deadline) {
   auto link = await<oss::Symlink>(interrupt, [&](Callback<oss::Symlink> done) {
     return store_.start_get_symlink(key, deadline, std::move(done));
   });
-  if (!link) return fail(std::move(link.error()));
-  auto name = name_in(*link);
-  if (!name) return fail(Errc::kStale, printable(key) + " is no name of that file any more");
-  return std::move(*name);
+  if (link) return name_in(*link);
+  const Errc code = link.error().code;
+  if (code == Errc::kNotFound || code == Errc::kInvalid) return std::optional<Name>();
+  return fail(std::move(link.error()));
 }
 
-/// The token first: a name without one would not count.
-Result<void> LinkArea::add_name(const std::string& content_key, const std::string& key,
-                                bool forbid_overwrite, Interrupt* interrupt, Deadline deadline) {
-  const std::string token = random_hex(8);
-  const std::string token_key = content_key + "." + token;
+Result<LinkArea::Name> LinkArea::begin_name(const std::string& content_key, Interrupt* interrupt,
+                                            Deadline deadline) {
+  Name out{content_key, random_hex(8), ""};
   auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(token_key, http::memory_body(""), {}, deadline, std::move(done));
+    return store_.start_put(out.token_key(), http::memory_body(""), {}, deadline, std::move(done));
   });
   if (!counted) return fail(std::move(counted.error()));
+  return out;
+}
+
+Result<oss::Written> LinkArea::put_name(const Name& name, const std::string& key,
+                                        bool forbid_overwrite, Interrupt* interrupt,
+                                        Deadline deadline) {
   oss::PutOptions put;
-  put.headers.user[kTokenName] = token;
+  put.headers.user[kTokenName] = name.token;
+  put.headers.user[oss::kWriteIdName] = name.token;  // knows its own after a lost answer
   put.forbid_overwrite = forbid_overwrite;
-  auto named = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put_symlink(key, content_key, put, deadline, std::move(done));
+  auto written = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put_symlink(key, name.content_key, put, deadline, std::move(done));
   });
-  if (named) return {};
-  // Refused for sure, not only unheard of: else the name may be there, and its token must be.
-  if (named.error().code == Errc::kExists || named.error().code == Errc::kNotSupported)
-    static_cast<void>(removals_.add(token_key, "", true));
-  return fail(std::move(named.error()));
+  // Only unheard of it may be there, and needs its token.
+  if (!written && was_refused(written.error().code)) take_back(name);
+  return written;
 }
 
-Result<std::uint32_t> LinkArea::count(const std::string& content_key, Interrupt* interrupt,
-                                      Deadline deadline) {
-  auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
-    return store_.start_list({.prefix = content_key + "."}, deadline, std::move(done));
-  });
-  if (!page) return fail(std::move(page.error()));
-  return static_cast<std::uint32_t>(page->objects.size());
+void LinkArea::take_back(const Name& name) {
+  if (auto gone = removals_.add(name.token_key(), "", true); !gone)
+    log_warning("fs", "{} stays and counts as a name: {}", printable(name.token_key()),
+                gone.error().message);
 }
 
-Result<std::uint32_t> LinkArea::drop(const Name& name, const std::string& etag,
-                                     Interrupt* interrupt, Deadline deadline) {
-  if (auto gone = removals_.add(name.content_key + "." + name.token, "", true); !gone)
-    return fail(std::move(gone.error()));
-  auto left = count(name.content_key, interrupt, deadline);
-  if (!left || *left > 0) return left;
-  if (auto gone = removals_.add(name.content_key, etag, true); !gone)
-    return fail(std::move(gone.error()));
-  return left;
+void LinkArea::restore_token(const Name& name, const std::string& key, Interrupt* interrupt,
+                             Deadline deadline) {
+  const auto present = name_at(key, interrupt, deadline);  // it may be going this moment
+  if (!present || !*present || (*present)->token != name.token) return;
+  const auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
+  });
+  log_warning("fs", "{} had lost the object that counts it; {}", printable(key),
+              counted ? "it has it again" : counted.error().message);
+}
+
+Result<LinkArea::Census> LinkArea::count(const std::string& content_key, Interrupt* interrupt,
+                                         Deadline deadline) {
+  Census out;
+  oss::ListRequest request{.prefix = content_key};
+  do {
+    auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
+      return store_.start_list(request, deadline, std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    for (const oss::ListEntry& object : page->objects) {
+      if (object.key == content_key)
+        out.has_content = true;
+      else if (object.key[content_key.size()] == '.')
+        out.tokens.insert(object.key.substr(content_key.size() + 1));
+    }
+    request.continuation_token = page->next_token;
+  } while (!request.continuation_token.empty());
+  return out;
+}
+
+Transfer LinkArea::goes_along(const std::string& key, Deadline deadline,
+                              Callback<std::string> done) {
+  const auto dot = key.rfind('.');
+  const std::string content_key = key.substr(0, dot);
+  if (dot == std::string::npos || !is_content_key(content_key)) {
+    done("");
+    return Transfer();
+  }
+  return store_.start_list(
+      {.prefix = content_key + ".", .keys_max = 1}, deadline,
+      [content_key, done = std::move(done)](Result<oss::ListPage> page) mutable {
+        if (!page)
+          done(fail(std::move(page.error())));
+        else
+          done(page->objects.empty() ? content_key : "");
+      });
 }
 
 }  // namespace stsfs::fs

@@ -155,9 +155,17 @@ Transfer NamesOverlay::look(std::string_view key, Callback<T> done, Ask<T> ask) 
 
 Transfer NamesOverlay::start_head(std::string_view key, Deadline deadline,
                                   Callback<oss::ObjectMeta> done) {
-  return look<oss::ObjectMeta>(key, std::move(done), [=, this](const std::string& name, auto next) {
-    return inner_.start_head(name, deadline, std::move(next));
-  });
+  // Of a symbolic link it tells the target's version: not whether it is the link that was removed.
+  auto unless_removed = [this, name = std::string(key),
+                         done = std::move(done)](Result<oss::ObjectMeta> meta) mutable {
+    if (meta && meta->type == oss::ObjectType::kSymlink && removals_.hides(name, ""))
+      meta = removed(name);
+    done(std::move(meta));
+  };
+  return look<oss::ObjectMeta>(key, std::move(unless_removed),
+                               [=, this](const std::string& name, auto next) {
+                                 return inner_.start_head(name, deadline, std::move(next));
+                               });
 }
 
 Transfer NamesOverlay::start_brief(std::string_view key, Deadline deadline,

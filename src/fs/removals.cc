@@ -45,22 +45,24 @@ Removals::Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& c
 
 // --- what the operations ask ---
 
-Result<void> Removals::add(std::string key, std::string etag, bool directory_has_marker) {
-  // What was there before under this name first.
-  auto before = await<void>(&ending_, [&](Callback<void> done) {
-    before_write(key, std::move(done));
-    return Transfer();
-  });
-  if (!before) return before;
-  Pending added;
-  added.entry = {.id = journal_.next_id(),
-                 .key = key,
-                 .etag = std::move(etag),
-                 .removed_at = clock_.wall(),
-                 .directory_has_marker = directory_has_marker};
-  added.since = clock_.steady();
+Result<void> Removals::add(const std::vector<Removal>& removals) {
+  std::vector<staging::RemovalEntry> entries;
+  for (const Removal& removal : removals) {
+    // What was there before under this name first.
+    auto before = await<void>(&ending_, [&](Callback<void> done) {
+      before_write(removal.key, std::move(done));
+      return Transfer();
+    });
+    if (!before) return before;
+    entries.push_back({.id = journal_.next_id(),
+                       .key = removal.key,
+                       .etag = removal.etag,
+                       .removed_at = clock_.wall(),
+                       .directory_has_marker = removal.directory_has_marker});
+  }
+  const SteadyTime since = clock_.steady();
   auto noted = await<void>(nullptr, [&](Callback<void> done) {
-    journal_.add(added.entry, std::move(done));
+    journal_.add(entries, std::move(done));
     return Transfer();
   });
   if (!noted) return noted;
@@ -69,15 +71,20 @@ Result<void> Removals::add(std::string key, std::string etag, bool directory_has
     MutexLock lock(mutex_);
     if (stopped_) return {};  // the next daemon goes on
     wait = denied_;
-    pending_[key] = std::move(added);
+    for (const staging::RemovalEntry& entry : entries)
+      pending_[entry.key] = Pending{.entry = entry, .since = since};
     start_thread();
     changed_.notify_all();
   }
   if (!wait) return {};
-  return await<void>(&ending_, [&](Callback<void> done) {
-    settle(key, std::move(done));
-    return Transfer();
-  });
+  for (const staging::RemovalEntry& entry : entries) {
+    auto gone = await<void>(&ending_, [&](Callback<void> done) {
+      settle(entry.key, std::move(done));
+      return Transfer();
+    });
+    if (!gone) return gone;
+  }
+  return {};
 }
 
 void Removals::hold(const std::string& key) {
@@ -266,17 +273,34 @@ void Removals::send(Batch batch) {
   std::vector<std::optional<Error>> errors(batch.size());
   keep_directories(batch);
   const auto looked = look(batch);
+  const auto along = going_along(batch);
   Batch left;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     if (looked[i] && looked[i]->code != Errc::kChanged) errors[i] = looked[i];
-    if (looked[i]) continue;
+    if (!along[i]) errors[i] = along[i].error();
+    // Also when the object itself is gone: a daemon may have been killed between the two.
+    if (along[i] && !along[i]->empty()) {
+      left.push_back(Pending{.entry = {.key = *along[i]}});
+      places.push_back(i);
+    }
+    if (looked[i] || errors[i]) continue;
     left.push_back(batch[i]);
     places.push_back(i);
   }
   const auto removed = remove(left);
-  for (std::size_t i = 0; i < places.size(); ++i) errors[places[i]] = removed[i];
+  for (std::size_t i = 0; i < places.size(); ++i)
+    if (removed[i]) errors[places[i]] = removed[i];
   ended(batch, errors);
+}
+
+std::vector<Result<std::string>> Removals::going_along(const Batch& batch) {
+  if (!options_.goes_along) return std::vector<Result<std::string>>(batch.size(), "");
+  const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
+  return fan_out<std::string>(
+      &ending_, batch.size(), kLooksAtOnce, [&](std::size_t i, Callback<std::string> done) {
+        return options_.goes_along(batch[i].entry.key, deadline, std::move(done));
+      });
 }
 
 void Removals::keep_directories(const Batch& batch) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,15 @@ struct RemovalOptions {
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
   std::chrono::milliseconds request_timeout{30'000};
+  /// Asks, just before an object is deleted, for one that is to go along with it; "" when none is.
+  std::function<Transfer(const std::string& key, Deadline, Callback<std::string>)> goes_along;
+};
+
+/// An object that is to be deleted.
+struct Removal {
+  std::string key;
+  std::string etag;                  ///< May be empty: whatever version is there.
+  bool directory_has_marker = true;  ///< Else the directory may vanish with its last object.
 };
 
 /// Objects whose names are gone here and which are still to be deleted. A removal is acknowledged
@@ -50,8 +60,11 @@ class Removals {
 
   /// Returns when the name is gone for good, whatever happens to this machine's daemon. `etag` may
   /// be empty. Errors: of the journal; kDenied when OSS lets nobody delete here.
-  Result<void> add(std::string key, std::string etag, bool directory_has_marker)
-      STSFS_EXCLUDES(mutex_);
+  Result<void> add(std::string key, std::string etag, bool directory_has_marker) {
+    return add({Removal{std::move(key), std::move(etag), directory_has_marker}});
+  }
+  /// Of several: the journal has all of them or none.
+  Result<void> add(const std::vector<Removal>& removals) STSFS_EXCLUDES(mutex_);
 
   /// While held nothing is deleted under this key: somebody reads the object still. Counted.
   void hold(const std::string& key) STSFS_EXCLUDES(mutex_);
@@ -102,6 +115,7 @@ class Removals {
   using Batch = std::vector<Pending>;
   void work();
   Batch take_batch() STSFS_EXCLUDES(mutex_);
+  std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
   void keep_directories(const Batch& batch);
   std::vector<std::optional<Error>> look(Batch& batch);

@@ -61,9 +61,7 @@ Result<std::string> Folder::object_key(const InodePointer& inode) const {
   MutexLock lock(tree_.mutex);
   if (!inode->in_store || inode->number == InodeNumber::kRoot)
     return fail(Errc::kNoAttribute, "there is no object of it in OSS");
-  if (!inode->content_key.empty()) return inode->content_key;
-  const std::string whole = tree_.path_of(*inode);
-  return is_directory(inode->attributes.mode) ? keys_.directory_key(whole) : keys_.file_key(whole);
+  return key_of(*inode);
 }
 
 Result<std::string> Folder::store_attribute(const Context& context, const InodePointer& inode,

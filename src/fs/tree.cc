@@ -51,9 +51,12 @@ InodeNumber Tree::free_number(InodeNumber parent, std::string_view name) const {
   }
 }
 
-InodePointer Tree::add(InodeNumber parent, std::string_view name, const Attributes& attributes) {
+InodePointer Tree::add(InodeNumber parent, std::string_view name, const Attributes& attributes,
+                       std::optional<InodeNumber> wanted) {
   auto inode = std::make_shared<Inode>();
-  inode->number = free_number(parent, name);
+  const bool is_free = wanted && raw(*wanted) > raw(InodeNumber::kRoot) &&
+                       !inodes_.contains(raw(*wanted)) && !retired_.contains(raw(*wanted));
+  inode->number = is_free ? *wanted : free_number(parent, name);
   inode->parent = parent;
   inode->name = name;
   inode->attributes = attributes;
@@ -136,6 +139,14 @@ void Tree::move_name(const InodePointer& inode, InodeNumber parent, std::string_
   remove_name(inode, parent, name);
 }
 
+std::vector<std::pair<InodeNumber, std::string>> Tree::names_of(const Inode& inode) const {
+  std::vector<std::pair<InodeNumber, std::string>> out;
+  if (is_named(inode, inode.parent, inode.name)) out.emplace_back(inode.parent, inode.name);
+  for (const auto& [parent, name] : inode.other_names)
+    if (is_named(inode, parent, name)) out.emplace_back(parent, name);
+  return out;
+}
+
 void Tree::set_content_key(const InodePointer& inode, const std::string& content_key) {
   inode->content_key = content_key;
   if (!content_key.empty()) shared_[content_key] = inode;
@@ -214,11 +225,16 @@ std::string Tree::path_of(const Inode& inode) const {
   return path;
 }
 
-std::vector<InodePointer> Tree::children_of(InodeNumber parent) const {
-  std::vector<InodePointer> out;
+std::string Tree::path_of(InodeNumber parent, std::string_view name) const {
+  const InodePointer above = find(parent);
+  return above ? join_path(path_of(*above), name) : std::string(name);
+}
+
+std::vector<std::pair<std::string, InodePointer>> Tree::children_of(InodeNumber parent) const {
+  std::vector<std::pair<std::string, InodePointer>> out;
   for (auto at = names_.lower_bound(std::pair(raw(parent), std::string()));
        at != names_.end() && at->first.first == raw(parent); ++at)
-    out.push_back(at->second);
+    out.emplace_back(at->first.second, at->second);
   return out;
 }
 

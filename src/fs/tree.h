@@ -72,8 +72,10 @@ class Tree {
   InodePointer child(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
   /// Its number follows from the parent's and the name, so that it is the same after it was
   /// forgotten, and in the next mount; a rename keeps it.
-  InodePointer add(InodeNumber parent, std::string_view name, const Attributes& attributes)
-      STSFS_REQUIRES(mutex);
+  ///
+  /// `wanted`: it has this number instead, unless another has it.
+  InodePointer add(InodeNumber parent, std::string_view name, const Attributes& attributes,
+                   std::optional<InodeNumber> wanted = std::nullopt) STSFS_REQUIRES(mutex);
   /// Takes the name away; the inode goes with its last use.
   void remove(const InodePointer& inode) STSFS_REQUIRES(mutex);
   void move(const InodePointer& inode, InodeNumber parent, std::string_view name)
@@ -87,6 +89,11 @@ class Tree {
       STSFS_REQUIRES(mutex);
   void move_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
                  InodeNumber new_parent, std::string_view new_name) STSFS_REQUIRES(mutex);
+  /// All of its names that are known. None when it was removed, or has names that only OSS knows.
+  std::vector<std::pair<InodeNumber, std::string>> names_of(const Inode& inode) const
+      STSFS_REQUIRES(mutex);
+  bool is_named(const Inode& inode, InodeNumber parent, std::string_view name) const
+      STSFS_REQUIRES(mutex);
   void set_content_key(const InodePointer& inode, const std::string& content_key)
       STSFS_REQUIRES(mutex);
   InodePointer by_content_key(const std::string& content_key) const STSFS_REQUIRES(mutex);
@@ -106,14 +113,15 @@ class Tree {
 
   /// "" for the root.
   std::string path_of(const Inode& inode) const STSFS_REQUIRES(mutex);
-  std::vector<InodePointer> children_of(InodeNumber parent) const STSFS_REQUIRES(mutex);
+  std::string path_of(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
+  /// The names in a directory that are known, and what they lead to.
+  std::vector<std::pair<std::string, InodePointer>> children_of(InodeNumber parent) const
+      STSFS_REQUIRES(mutex);
   std::vector<InodePointer> all() const STSFS_REQUIRES(mutex);
   /// True when `inode` is `ancestor` or lies below it.
   bool is_below(const Inode& inode, InodeNumber ancestor) const STSFS_REQUIRES(mutex);
 
  private:
-  bool is_named(const Inode& inode, InodeNumber parent, std::string_view name) const
-      STSFS_REQUIRES(mutex);
   void drop_other_names(const InodePointer& inode) STSFS_REQUIRES(mutex);
   InodeNumber free_number(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
 

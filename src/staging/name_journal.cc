@@ -63,18 +63,21 @@ Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
   return out;
 }
 
-void NameJournal::add(const RemovalEntry& removal, Callback<void> done) {
+void NameJournal::add(std::vector<RemovalEntry> removals, Callback<void> done) {
   journal_.write(
-      [removal](SQLite::Database& database) {
+      [removals = std::move(removals)](SQLite::Database& database) {
         SQLite::Statement put(database,
                               "INSERT INTO removals(id,key,etag,removed_at,has_marker) "
                               "VALUES(?,?,?,?,?)");
-        put.bind(1, static_cast<std::int64_t>(removal.id));
-        bind_bytes(put, 2, removal.key);
-        put.bind(3, removal.etag);
-        put.bind(4, static_cast<std::int64_t>(removal.removed_at.time_since_epoch().count()));
-        put.bind(5, removal.directory_has_marker ? 1 : 0);
-        put.exec();
+        for (const RemovalEntry& removal : removals) {
+          put.bind(1, static_cast<std::int64_t>(removal.id));
+          bind_bytes(put, 2, removal.key);
+          put.bind(3, removal.etag);
+          put.bind(4, static_cast<std::int64_t>(removal.removed_at.time_since_epoch().count()));
+          put.bind(5, removal.directory_has_marker ? 1 : 0);
+          put.exec();
+          put.reset();
+        }
       },
       std::move(done));
 }

@@ -124,10 +124,10 @@ TEST_F(Recovery, OfTheTwoNotesOfAFileThatWasRemovedTheLaterCounts) {
     auto journal =
         staging::Journal::open({.file = options_.staging_directory + "/journal.db"}).value();
     auto names = staging::NameJournal::open(*journal).value();
-    names->add({.id = names->next_id(),
-                .key = key_,
-                .etag = store_.meta(key_)->etag,
-                .removed_at = clock_.wall()},
+    names->add({staging::RemovalEntry{.id = names->next_id(),
+                                      .key = key_,
+                                      .etag = store_.meta(key_)->etag,
+                                      .removed_at = clock_.wall()}},
                [](Result<void> added) { EXPECT_TRUE(added); });
   }
   faulty_.heal();

@@ -42,7 +42,8 @@ class NameJournal {
 
   std::uint64_t next_id() { return next_id_++; }
 
-  void add(const RemovalEntry& removal, Callback<void> done);
+  /// All of them or none.
+  void add(std::vector<RemovalEntry> removals, Callback<void> done);
   void erase_removals(std::vector<std::uint64_t> ids, Callback<void> done);
 
   /// In the same transaction the notes of files below `old_path` get their new paths.

@@ -264,6 +264,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- confirming with the first bytes (folder_open.cc) ---
   std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
   Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
+  Result<void> confirm_opened(const Context& context, const InodePointer& inode);
 
   // --- files with several names (folder_links.cc) ---
   Result<void> share_content(const Context& context, const InodePointer& inode);

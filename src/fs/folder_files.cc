@@ -68,7 +68,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
   if (!writes(flags) && (flags & O_TRUNC) == 0) begun = confirm_by_reading(context, *found);
   if (!begun) return fail(std::move(begun.error()));
   if (!*begun)
-    if (auto confirmed = confirm(context, *found, options_.open_fresh); !confirmed)
+    if (auto confirmed = confirm_opened(context, *found); !confirmed)
       return fail(std::move(confirmed.error()));
   {
     MutexLock lock(tree_.mutex);

@@ -283,21 +283,18 @@ Result<void> Folder::confirm_linked(const Context& context, const InodePointer& 
   auto census = links_.count(content_key, context.interrupt, context.deadline);
   auto meta = waiter->wait(context.interrupt);
   if (!census) return fail(std::move(census.error()));
-  bool elsewhere = false;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     const auto name = links[i] ? links_.name_in(*links[i]) : std::nullopt;
     if (name && name->content_key == content_key) continue;
     if (!links[i] && links[i].error().code != Errc::kNotFound &&
         links[i].error().code != Errc::kInvalid)
       return fail(links[i].error());
-    elsewhere = true;
     forget_name(inode, names[i].first, names[i].second);
   }
   const bool gone = !meta && meta.error().code == Errc::kNotFound;
   if (gone)
     for (const auto& [parent, name] : names) forget_name(inode, parent, name);
-  // ESTALE: the kernel looks the name up anew, and opens what it leads to.
-  if (elsewhere || gone) return fail(Errc::kStale, "another client gave the name to another file");
+  if (gone) return fail(Errc::kStale, "another client removed the file");
   if (!meta) return fail(std::move(meta.error()));
   take_meta(inode, *meta, static_cast<std::uint32_t>(census->tokens.size()), asked);
   return {};

@@ -71,4 +71,18 @@ Result<bool> Folder::confirm_by_reading(const Context& context, const InodePoint
   return true;
 }
 
+/// Of a file with several names nobody says by which it is opened: when one of them leads elsewhere
+/// by now, ESTALE has the kernel look the name up anew.
+Result<void> Folder::confirm_opened(const Context& context, const InodePointer& inode) {
+  const auto names = [&] {
+    MutexLock lock(tree_.mutex);
+    return inode->content_key.empty() ? std::size_t{0} : tree_.names_of(*inode).size();
+  };
+  const std::size_t before = names();
+  auto confirmed = confirm(context, inode, options_.open_fresh);
+  if (confirmed && names() < before)
+    return fail(Errc::kStale, "another client gave a name of it to another file");
+  return confirmed;
+}
+
 }  // namespace stsfs::fs

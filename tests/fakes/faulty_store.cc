@@ -86,6 +86,17 @@ void FaultyStore::heal() {
   MutexLock lock(mutex_);
   rules_.clear();
   everything_.reset();
+  death_.reset();
+}
+
+void FaultyStore::die_at(std::uint64_t call, bool answered, Error error) {
+  MutexLock lock(mutex_);
+  death_ = Death{call, answered, std::move(error)};
+}
+
+bool FaultyStore::died() const {
+  MutexLock lock(mutex_);
+  return death_ && death_->calls_left == 0;
 }
 
 std::uint64_t FaultyStore::started(Operation operation) const {
@@ -121,6 +132,11 @@ FaultyStore::Fate FaultyStore::fate_of(Operation operation, std::string_view key
                            rule.fate.late_hooks.end());
   }
   if (everything_) fate.fails = everything_;
+  if (death_ && death_->calls_left == 0) {
+    fate.fails = death_->error;
+  } else if (death_ && --death_->calls_left == 0 && !death_->answered) {
+    fate.answer_lost = death_->error;
+  }
   return fate;
 }
 

@@ -51,6 +51,11 @@ class FaultyStore final : public oss::ObjectStore {
   void after(Calls calls, std::function<void()> hook);
   /// The network is gone: every call fails with `error`, until it is told nothing.
   void fail_everything(std::optional<Error> error);
+  /// The caller is killed at the `call`-th request from now on, of whatever kind: `inner` does it,
+  /// its answer is lost unless `answered`, and nothing gets through any more.
+  void die_at(std::uint64_t call, bool answered, Error error);
+  /// Whether that many came.
+  bool died() const;
   /// Forgets all of the above.
   void heal();
 
@@ -115,6 +120,11 @@ class FaultyStore final : public oss::ObjectStore {
     Fate fate;
     std::uint64_t seen = 0;
   };
+  struct Death {
+    std::uint64_t calls_left = 0;
+    bool answered = false;
+    Error error;
+  };
 
   void add(Calls calls, Fate fate);
   Fate fate_of(oss::Operation operation, std::string_view key) STSFS_EXCLUDES(mutex_);
@@ -130,6 +140,7 @@ class FaultyStore final : public oss::ObjectStore {
   mutable Mutex mutex_;  // a leaf
   std::vector<Rule> rules_ STSFS_GUARDED_BY(mutex_);
   std::optional<Error> everything_ STSFS_GUARDED_BY(mutex_);
+  std::optional<Death> death_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t started_[oss::kOperationCount] STSFS_GUARDED_BY(mutex_) = {};
 };
 

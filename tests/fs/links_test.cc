@@ -1,5 +1,9 @@
 // Several names of one file.
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "folder_fixture.h"
 
 namespace stsfs::fs {
@@ -18,7 +22,9 @@ class LinksTest : public FolderTest {
   }
   std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
   Result<Entry> link(std::string_view from, std::string_view to, InodeNumber parent = kRoot) {
-    return folder_->link(context(), inode_of(from), parent, to);
+    const auto entry = lookup(from);
+    if (!entry) return fail(entry.error());
+    return folder_->link(context(), entry->attributes.inode, parent, to);
   }
   Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
   Result<void> rename(std::string_view from, std::string_view to) {
@@ -148,24 +154,6 @@ TEST_F(LinksTest, OfAnotherClientAreRespected) {
   EXPECT_EQ(store_.content(content), "text");
 }
 
-TEST_F(LinksTest, LoseNothingWhereverTheyAreKilled) {
-  for (std::uint64_t at = 1; at < 12; ++at) {
-    const std::string a = "a" + std::to_string(at);
-    const std::string b = "b" + std::to_string(at);
-    ASSERT_TRUE(write_file(kRoot, a, "text"));
-    const auto killed = [&] { faulty_.fail_everything(Error{Errc::kUnavailable, "killed", {}}); };
-    for (const Operation kind : {Operation::kPut, Operation::kCopy, Operation::kPutSymlink})
-      faulty_.before({.operation = kind, .from = (at + 2) / 3}, killed);
-    const auto made = link(a, b);
-    faulty_.fail_everything(std::nullopt);
-    faulty_.heal();
-    kill_and_begin();
-    EXPECT_EQ(read_file(a), "text") << at;
-    const auto other = read_file(b);
-    EXPECT_TRUE(!made || other == "text") << at;
-  }
-}
-
 TEST_F(LinksTest, AreOnlyForFiles) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
   EXPECT_EQ(link("d", "e").error().code, Errc::kNotPermitted);
@@ -196,6 +184,366 @@ TEST_F(LinksTest, WithChangesThatAreNotInOssYetComeBackAsOneFile) {
   EXPECT_EQ(read_file("a"), "changed");
   EXPECT_EQ(read_file("b"), "changed");
   EXPECT_EQ(count_of("a"), 2U);
+}
+
+TEST_F(LinksTest, HaveTheSameNumberInEveryMount) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  const InodeNumber number = inode_of("a");
+  begin_anew();
+  EXPECT_EQ(inode_of("b"), number);
+  EXPECT_EQ(inode_of("a"), number);
+}
+
+TEST_F(LinksTest, AreNotListedAsSymbolicLinks) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(await<oss::Written>(nullptr, [&](Callback<oss::Written> done) {
+    return store_.start_put_symlink("users/alice/l", "users/alice/n", {}, context().deadline,
+                                    std::move(done));
+  }));
+  begin_anew();
+  std::map<std::string, mode_t> types;
+  auto handle = folder_->opendir(context(), kRoot).value();
+  ASSERT_TRUE(folder_->readdir(context(), handle, 0, [&](const DirectoryEntry& entry) {
+    types[std::string(entry.name)] = entry.attributes.mode & S_IFMT;
+    return true;
+  }));
+  folder_->releasedir(handle);
+  EXPECT_EQ(types["b"], 0U);  // whoever wants to know asks
+  EXPECT_EQ(types["l"], static_cast<mode_t>(S_IFLNK));
+}
+
+TEST_F(LinksTest, ThatLostTheirContentAreSymbolicLinksToNothingAndCanBeRemoved) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  store_.erase(*store_.content("users/alice/a"));
+  begin_anew();
+  EXPECT_TRUE(S_ISLNK(lookup("a")->attributes.mode));
+  ASSERT_TRUE(unlink("a"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
+}
+
+TEST_F(LinksTest, GetALostTokenAgain) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  const std::string content = *store_.content("users/alice/a");
+  const std::string token = store_.meta("users/alice/b")->headers.user.at("stsfs-link");
+  store_.erase(content + "." + token);
+  begin_anew();
+  EXPECT_EQ(read_file("b"), "text");
+  EXPECT_TRUE(store_.content(content + "." + token));
+  begin_anew();
+  EXPECT_EQ(count_of("b"), 2U);
+}
+
+TEST_F(LinksTest, OfAFolderWithinThisOneAreReadAndCounted) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "sub", 0755));
+  FolderOptions within = options_;
+  within.prefix = "users/alice/sub/";
+  within.staging_directory = directory_.path() + "/within";
+  {
+    const auto sub = MountedFolder::make(faulty_, scheduler_, clock_, within).value();
+    auto made = sub->create(context(), kRoot, "a", 0644, O_WRONLY | O_CREAT);
+    ASSERT_TRUE(sub->write(context(), made->second.handle, as_bytes("text"), 0));
+    sub->release(made->second.handle);
+    ASSERT_TRUE(sub->link(context(), made->first.attributes.inode, kRoot, "b"));
+    sub->stop();
+  }
+  begin_anew();
+  const InodeNumber sub = inode_of("sub");
+  EXPECT_EQ(names(sub), (std::vector<std::string>{".", "..", "a", "b"}));
+  EXPECT_EQ(read_file(sub, "b"), "text");
+  EXPECT_EQ(inode_of("a", sub), inode_of("b", sub));
+  ASSERT_TRUE(folder_->unlink(context(), sub, "a"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(read_file(sub, "b"), "text");
+}
+
+TEST_F(LinksTest, AreWrittenWithCommitBackgroundAlsoOverAKill) {
+  options_.commit = CommitMode::kBackground;
+  kill_and_begin();
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(folder_->setattr(context(), inode_of("b"), std::nullopt, {.mode = 0600}));
+  ASSERT_TRUE(write_file(kRoot, "b", "changed"));
+  EXPECT_EQ(read_file("a"), "changed");
+  kill_and_begin();
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(read_file("a"), "changed");
+  EXPECT_EQ(lookup("a")->attributes.mode & 07777U, 0600U);
+  EXPECT_EQ(count_of("a"), 2U);
+  EXPECT_EQ(inode_of("a"), inode_of("b"));
+}
+
+TEST_F(LinksTest, AreExchanged) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(write_file(kRoot, "n", "other"));
+  const auto exchange = [&](std::string_view from, std::string_view to) {
+    return folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kExchange);
+  };
+  ASSERT_TRUE(exchange("a", "b"));  // two names of one file: nothing happens
+  ASSERT_TRUE(exchange("b", "n"));
+  begin_anew();
+  EXPECT_EQ(read_file("b"), "other");
+  EXPECT_EQ(read_file("n"), "text");
+  EXPECT_EQ(inode_of("n"), inode_of("a"));
+  EXPECT_EQ(count_of("a"), 2U);
+  EXPECT_EQ(kept_objects(), 3U);
+}
+
+// --- a kill at every request ---
+
+class LinksKilled : public LinksTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  /// In place of a name: the other file is there under some name.
+  static constexpr const char* kOther = "*other";
+  const Error killed_{Errc::kUnavailable, "killed", {}};
+
+  void try_everywhere(const std::function<void()>& act, const std::set<std::string>& stay) {
+    for (std::uint64_t call = 1;; ++call) {
+      SCOPED_TRACE("killed at request " + std::to_string(call));
+      ASSERT_LT(call, 60U);
+      for (const std::string& key : store_.keys()) store_.erase(key);
+      kill_and_begin();
+      ASSERT_TRUE(write_file(kRoot, "p", "text"));
+      ASSERT_TRUE(write_file(kRoot, "a", "text"));
+      ASSERT_TRUE(link("a", "b"));
+      ASSERT_TRUE(write_file(kRoot, "n", "other"));
+      begin_anew();
+      faulty_.die_at(call, GetParam(), killed_);
+      act();
+      static_cast<void>(drain());
+      const bool died = faulty_.died();
+      if (!died) faulty_.die_at(1, true, killed_);
+      kill_and_begin();
+      faulty_.heal();
+      folder_->resume();
+      ASSERT_TRUE(drain());
+      begin_anew();
+      look_at_what_is_there(stay);
+      if (HasFatalFailure() || !died) return;
+    }
+  }
+
+  /// Every name leads to a content; and each still does when the others have gone one by one.
+  void look_at_what_is_there(const std::set<std::string>& stay) {
+    std::vector<std::string> there = names(kRoot);
+    there.erase(there.begin(), there.begin() + 2);
+    for (const std::string& name : stay) {
+      if (name == kOther) continue;
+      EXPECT_TRUE(std::count(there.begin(), there.end(), name)) << name;
+    }
+    std::map<std::string, std::string> content;
+    for (const std::string& name : there) {
+      const auto text = read_file(name);
+      ASSERT_TRUE(text) << name << ": " << text.error().message;
+      EXPECT_TRUE(text == "text" || text == "other") << name << ": " << *text;
+      content[name] = *text;
+    }
+    EXPECT_EQ(std::count_if(content.begin(), content.end(),
+                            [](const auto& one) { return one.second == "other"; }) > 0,
+              stay.contains("n") || stay.contains(kOther));
+    while (!there.empty()) {
+      ASSERT_TRUE(unlink(there.back())) << there.back();
+      there.pop_back();
+      ASSERT_TRUE(drain());
+      clock_.advance(std::chrono::minutes(1));
+      for (const std::string& name : there) {
+        const auto text = read_file(name);
+        EXPECT_EQ(text, content[name]) << name << (text ? "" : ": " + text.error().message);
+      }
+    }
+  }
+};
+
+TEST_P(LinksKilled, WhileOneIsMade) {
+  try_everywhere([&] { static_cast<void>(link("p", "q")); }, {"p", "a", "b", "n"});
+  try_everywhere([&] { static_cast<void>(link("a", "c")); }, {"p", "a", "b", "n"});
+}
+
+TEST_P(LinksKilled, WhileOneIsRemoved) {
+  try_everywhere([&] { static_cast<void>(unlink("b")); }, {"p", "a", "n"});
+  try_everywhere(
+      [&] {
+        static_cast<void>(unlink("b"));
+        static_cast<void>(unlink("a"));
+      },
+      {"p", "n"});
+}
+
+TEST_P(LinksKilled, WhileOneIsRenamed) {
+  try_everywhere([&] { static_cast<void>(rename("b", "c")); }, {"p", "a", "n"});
+  try_everywhere([&] { static_cast<void>(rename("b", "p")); }, {"p", "a", "n"});
+}
+
+TEST_P(LinksKilled, WhileOneIsReplaced) {
+  try_everywhere([&] { static_cast<void>(rename("n", "b")); }, {"p", "a", "b", kOther});
+}
+
+TEST_P(LinksKilled, WhileOneIsExchanged) {
+  try_everywhere(
+      [&] {
+        static_cast<void>(
+            folder_->rename(context(), kRoot, "b", kRoot, "n", RenameMode::kExchange));
+      },
+      {"p", "a", kOther});
+}
+
+TEST_P(LinksKilled, WhileTheirDirectoryIsRenamed) {
+  for (std::uint64_t call = 1;; ++call) {
+    SCOPED_TRACE("killed at request " + std::to_string(call));
+    ASSERT_LT(call, 80U);
+    for (const std::string& key : store_.keys()) store_.erase(key);
+    kill_and_begin();
+    ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b", inode_of("d")));
+    begin_anew();
+    faulty_.die_at(call, GetParam(), killed_);
+    const auto renamed = rename("d", "e");
+    static_cast<void>(drain());
+    const bool died = faulty_.died();
+    kill_and_begin();
+    faulty_.heal();
+    folder_->resume();
+    ASSERT_TRUE(drain());
+    begin_anew();
+    const InodeNumber directory = inode_of(renamed ? "e" : lookup("d") ? "d" : "e");
+    EXPECT_EQ(read_file(directory, "b"), "text");
+    EXPECT_EQ(inode_of("b", directory), inode_of("a"));
+    EXPECT_EQ(count_of("a"), 2U);
+    ASSERT_TRUE(unlink("a"));
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(read_file(directory, "b"), "text");
+    if (!died) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Answer, LinksKilled, ::testing::Bool(),
+                         [](const auto& with) { return with.param ? "Came" : "WasLost"; });
+
+// --- two mounts of one folder ---
+
+class LinksOfTwo : public LinksTest {
+ protected:
+  LinksOfTwo() {
+    FolderOptions options = options_;
+    options.staging_directory = directory_.path() + "/other";
+    other_ = MountedFolder::make(faulty_, scheduler_, clock_, options).value();
+  }
+  ~LinksOfTwo() override { other_->stop(); }
+
+  InodeNumber of_other(std::string_view name) {
+    const auto entry = other_->lookup(context(), kRoot, name);
+    EXPECT_TRUE(entry) << name;
+    return entry ? entry->attributes.inode : InodeNumber{};
+  }
+  Result<void> drain_other() { return other_->drain(Deadline::in(clock_, std::chrono::hours(1))); }
+  void let_it_get_old() { clock_.advance(std::chrono::minutes(1)); }
+
+  std::unique_ptr<MountedFolder> other_;
+};
+
+TEST_F(LinksOfTwo, AreCountedByBoth) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  EXPECT_EQ(of_other("a"), inode_of("a"));
+  ASSERT_TRUE(other_->link(context(), of_other("a"), kRoot, "c"));
+  let_it_get_old();
+  EXPECT_EQ(count_of("a"), 3U);
+  EXPECT_EQ(inode_of("c"), inode_of("a"));
+  ASSERT_TRUE(unlink("a"));
+  ASSERT_TRUE(unlink("b"));
+  ASSERT_TRUE(drain());
+  let_it_get_old();
+  EXPECT_EQ(other_->lookup(context(), kRoot, "c")->attributes.link_count, 1U);
+  EXPECT_EQ(read_file("c"), "text");
+}
+
+// What is removed here while the network is away goes hours later: who has linked it meanwhile
+// keeps it.
+TEST_F(LinksOfTwo, ThatCameWhileARemovalWaitedKeepTheContent) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(unlink("b"));
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(unlink("a"));  // the last one, as far as this mount knows; not sent yet
+  ASSERT_TRUE(other_->link(context(), of_other("a"), kRoot, "c"));
+  ASSERT_TRUE(drain());
+  begin_anew();
+  EXPECT_EQ(read_file("c"), "text");
+  EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
+  EXPECT_EQ(count_of("c"), 1U);
+}
+
+TEST_F(LinksOfTwo, ToAFileThatTheOtherHasRemovedAreNotMade) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  const InodeNumber known = of_other("a");
+  ASSERT_TRUE(unlink("a"));
+  ASSERT_TRUE(unlink("b"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(other_->link(context(), known, kRoot, "c").error().code, Errc::kNotFound);
+  ASSERT_TRUE(drain_other());
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(LinksOfTwo, ThatTheOtherReplacedLeadToWhatItPutThere) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  const InodeNumber known = inode_of("a");
+  of_other("a");
+  of_other("b");
+  auto made = other_->create(context(), kRoot, "n", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(other_->write(context(), made->second.handle, as_bytes("other"), 0));
+  other_->release(made->second.handle);
+  ASSERT_TRUE(other_->rename(context(), kRoot, "n", kRoot, "a", RenameMode::kReplace));
+  clock_.advance(std::chrono::seconds(2));
+  // Whoever opens what the name led to is told to look again.
+  EXPECT_EQ(folder_->open(context(), known, O_RDONLY).error().code, Errc::kStale);
+  EXPECT_EQ(read_file("a"), "other");
+  EXPECT_EQ(read_file("b"), "text");
+  EXPECT_EQ(inode_of("b"), known);
+  EXPECT_NE(inode_of("a"), known);
+  ASSERT_TRUE(drain_other());
+  let_it_get_old();
+  EXPECT_EQ(count_of("b"), 1U);
+}
+
+TEST_F(LinksOfTwo, AreWrittenByOneAndReadByTheOther) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  of_other("b");
+  ASSERT_TRUE(write_file(kRoot, "a", "changed and longer"));
+  clock_.advance(std::chrono::seconds(2));
+  const auto opened = other_->open(context(), of_other("b"), O_RDONLY);
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(other_->getattr(context(), of_other("b"))->attributes.size_bytes, 18U);
+  other_->release(opened->handle);
+}
+
+TEST_F(LinksOfTwo, KeepBothContentsWhenBothWrite) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  const auto mine = folder_->open(context(), inode_of("a"), O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(folder_->write(context(), mine->handle, as_bytes("mine"), 0));
+  const auto theirs = other_->open(context(), of_other("b"), O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(other_->write(context(), theirs->handle, as_bytes("theirs"), 0));
+  other_->release(theirs->handle);
+  EXPECT_EQ(flush(mine->handle).error().code, Errc::kStale);
+  folder_->release(mine->handle);
+  begin_anew();
+  EXPECT_EQ(read_file("a"), "theirs");
+  const auto all = names(kRoot);
+  const auto beside = std::find_if(all.begin(), all.end(), [](const std::string& name) {
+    return name.starts_with("a.conflict-") || name.starts_with("b.conflict-");
+  });
+  ASSERT_NE(beside, all.end());
+  EXPECT_EQ(read_file(*beside), "mine");
 }
 
 }  // namespace

@@ -14,14 +14,17 @@ cache::KnownEntry known_entry(const oss::ListEntry& listed) {
           .storage_class = listed.storage_class};
 }
 
-cache::DirectoryPage page_of(const oss::ListPage& listed, const std::string& key) {
-  cache::DirectoryPage out;
-  const auto add = [&](std::string_view name, const cache::KnownEntry& entry) {
-    if (name.empty()) return;  // the directory's own marker
-    if (KeySpace::check_name(name))
-      out.append(name, entry);
+ListedPage page_of(const oss::ListPage& listed, const std::string& key, const KeySpace& keys) {
+  ListedPage out;
+  const auto add = [&](std::string_view component, const cache::KnownEntry& entry) {
+    if (component.empty() && !entry.is_directory) return;  // the directory's own marker
+    auto name = keys.name_of(component, entry.is_directory);
+    if (!name)
+      log_debug("fs", "{} is not shown", printable(component));
+    else if (*name == component)
+      out.page.append(*name, entry);
     else
-      log_debug("fs", "{} is no valid name here and is not shown", printable(name));
+      out.others.emplace_back(std::move(*name), entry);
   };
   cache::KnownEntry directory;
   directory.is_directory = true;
@@ -41,12 +44,27 @@ cache::DirectoryPage page_of(const oss::ListPage& listed, const std::string& key
   return out;
 }
 
+std::vector<std::pair<std::string, cache::KnownEntry>> hidden_files(
+    const cache::KnownDirectory& directory, const KeySpace& keys) {
+  std::vector<std::pair<std::string, cache::KnownEntry>> out;
+  std::size_t rows = 0;
+  for (const auto& page : directory.pages()) rows += page->size();
+  if (rows == directory.size()) return out;
+  for (const auto& page : directory.pages())
+    for (std::size_t row = 0; row < page->size(); ++row)
+      if (page->is_hidden(row))
+        if (auto name = keys.name_beside(page->name(row)))
+          out.emplace_back(std::move(*name), page->entry(row));
+  return out;
+}
+
 DirectoryListing::DirectoryListing(oss::ObjectStore& store, const Clock& clock,
-                                   cache::DirectoryCache& cache, std::string key,
-                                   std::chrono::milliseconds timeout)
+                                   cache::DirectoryCache& cache, const KeySpace& keys,
+                                   std::string key, std::chrono::milliseconds timeout)
     : store_(store),
       clock_(clock),
       cache_(cache),
+      keys_(keys),
       key_(std::move(key)),
       timeout_(timeout),
       changes_(cache, key_) {
@@ -108,10 +126,16 @@ void DirectoryListing::take(Result<oss::ListPage> listed) {
       }
       exists_ = exists_ || !listed->objects.empty() || !listed->common_prefixes.empty();
       const std::size_t before = known_.pages().size();
-      known_.append(page_of(*listed, key_));
+      ListedPage page = page_of(*listed, key_, keys_);
+      known_.append(std::move(page.page));
       if (known_.pages().size() > before) asked_.push_back(page_asked_);
       next_token_ = listed->next_token;
       complete_ = next_token_.empty();
+      // As what we put there meanwhile: shown behind all pages.
+      for (const auto& [name, entry] : page.others) cache_.set_entry(key_, name, entry);
+      if (complete_)
+        for (const auto& [name, entry] : hidden_files(known_, keys_))
+          cache_.set_entry(key_, name, entry);
       if (complete_) cache_.put(key_, changes_, known_);
     } else {
       error_ = std::move(listed.error());

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "key_space.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/directory_cache.h"
@@ -14,8 +15,16 @@
 
 namespace stsfs::fs {
 
-/// What a page of OSS says is in the directory `key`. Names that are none here are left out.
-cache::DirectoryPage page_of(const oss::ListPage& listed, const std::string& key);
+/// What a page of OSS says is in a directory. `others`: what is shown under another name than it
+/// has in the key, and so would not be in the order of the page.
+struct ListedPage {
+  cache::DirectoryPage page;
+  std::vector<std::pair<std::string, cache::KnownEntry>> others;
+};
+ListedPage page_of(const oss::ListPage& listed, const std::string& key, const KeySpace& keys);
+/// The files that directories of the same names hide, as they are shown.
+std::vector<std::pair<std::string, cache::KnownEntry>> hidden_files(
+    const cache::KnownDirectory& directory, const KeySpace& keys);
 cache::KnownEntry known_entry(const oss::ListEntry& listed);
 
 /// What is known of a name.
@@ -33,7 +42,7 @@ struct NameAnswer {
 class DirectoryListing {
  public:
   DirectoryListing(oss::ObjectStore& store, const Clock& clock, cache::DirectoryCache& cache,
-                   std::string key, std::chrono::milliseconds timeout);
+                   const KeySpace& keys, std::string key, std::chrono::milliseconds timeout);
   ~DirectoryListing();
 
   /// Asks for the first page, unless that has been done.
@@ -72,6 +81,7 @@ class DirectoryListing {
   oss::ObjectStore& store_;
   const Clock& clock_;
   cache::DirectoryCache& cache_;
+  const KeySpace& keys_;
   const std::string key_;
   const std::chrono::milliseconds timeout_;
   const cache::DirectoryCache::Changes changes_;  // before anything is looked at or asked

@@ -82,10 +82,9 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           *this,
           ContentOptions{.read_timeout = options_.metadata_timeout,
                          .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
-      listings_(store_, clock,
-                {.prefix = options_.prefix,
-                 .fresh = options_.fresh,
-                 .page_timeout = options_.metadata_timeout}),
+      listings_(
+          store_, clock,
+          {.keys = keys_, .fresh = options_.fresh, .page_timeout = options_.metadata_timeout}),
       metas_(cache::AttributeStore::open({.file = options_.attribute_file, .fresh = options_.fresh},
                                          clock)),
       attribute_runs_(listings_),

@@ -228,6 +228,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- asking OSS (folder_lookup.cc) ---
   Result<NameAnswer> find_entry(const Context& context, const std::string& directory_path,
                                 std::string_view name);
+  Result<NameAnswer> find_listed(const Context& context, const std::string& directory_key,
+                                 std::string_view name);
   Result<NameAnswer> ask_for(const Context& context, const std::string& whole);
 
   // --- attributes of what was found (folder_objects.cc) ---

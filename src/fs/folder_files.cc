@@ -98,6 +98,8 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   // The kernel looked the name up, but perhaps some time ago: from memory this costs nothing.
   auto present = resolve(context, *parent, name);
   if (!present && present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  if (!present)
+    if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   if (present && (flags & O_EXCL) != 0) return fail(Errc::kExists, printable(whole) + " exists");
   if (present) {
     auto out = open(context, (*present)->number, flags);

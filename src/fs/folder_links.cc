@@ -25,7 +25,7 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   auto parent = directory(parent_number);
   auto found = inode(number);
   if (!parent || !found) return fail(parent ? found.error() : parent.error());
-  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   {

@@ -16,6 +16,7 @@ Result<NameAnswer> Folder::find_entry(const Context& context, const std::string&
   if (!key) return fail(std::move(key.error()));
   if (auto known = listings_.find(*key, name)) return std::move(*known);
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  if (KeyNames::is_escape(name)) return find_listed(context, *key, name);
   if (listings_.worth_listing(*key)) {
     auto listing = listings_.begin(*key, context.interrupt);
     if (!listing) return fail(std::move(listing.error()));
@@ -23,6 +24,23 @@ Result<NameAnswer> Folder::find_entry(const Context& context, const std::string&
     listings_.note_large(*key);
   }
   return ask_for(context, join_path(directory_path, name));
+}
+
+/// A name that stands for what only the whole listing tells.
+Result<NameAnswer> Folder::find_listed(const Context& context, const std::string& directory_key,
+                                       std::string_view name) {
+  const DirectoryListingPointer listing = listings_.open(directory_key);
+  const SteadyTime asked = clock_.steady();
+  for (std::size_t i = 0;; ++i) {
+    auto page = listing->page(i, context.interrupt);
+    if (!page) return fail(std::move(page.error()));
+    if (!*page) break;
+  }
+  const auto age = clock_.steady() - listing->asked() + std::chrono::milliseconds(1);
+  auto known =
+      listing->find(name, std::chrono::ceil<std::chrono::milliseconds>(age));  // it was just read
+  if (known) return std::move(*known);
+  return NameAnswer{.entry = {}, .asked = asked, .meta = {}};
 }
 
 Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& whole) {

@@ -43,7 +43,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
   const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
-  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   auto key = keys_.directory_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   auto present = resolve(context, *parent, name);
@@ -98,6 +98,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
   const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
+  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   Attributes attributes = new_attributes(context, mode);
@@ -133,7 +134,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   const NameGate::Pass pass = name_gate_.enter();
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
-  if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
+  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   auto present = resolve(context, *parent, name);

@@ -32,6 +32,7 @@ Result<void> Folder::recover() {
 }
 
 void Folder::recover_file(const staging::JournalEntry& entry) {
+  static_cast<void>(keys_.path_of(entry.base_key));  // its names may be shortened ones
   if (entry.path.empty() || !keys_.file_key(entry.path)) {
     keep_for_rescue(entry, "its name is none of this folder");
     return;

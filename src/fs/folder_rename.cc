@@ -52,7 +52,7 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   auto parent = directory(parent_number);
   auto new_parent = directory(new_parent_number);
   if (!parent || !new_parent) return fail(parent ? new_parent.error() : parent.error());
-  if (auto good = KeySpace::check_name(new_name); !good) return good;
+  if (auto good = KeySpace::check_new_name(new_name); !good) return good;
   auto source = resolve(context, *parent, name);
   if (!source) return fail(std::move(source.error()));
   const std::string old_path = path_below(*parent, name);

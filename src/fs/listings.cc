@@ -58,8 +58,8 @@ DirectoryListingPointer Listings::open(const std::string& directory_key) {
         clock_.steady() - shared->asked() < options_.fresh)
       return shared;
   }
-  auto made = std::make_shared<DirectoryListing>(store_, clock_, cache_, directory_key,
-                                                 options_.page_timeout);
+  auto made = std::make_shared<DirectoryListing>(store_, clock_, cache_, options_.keys,
+                                                 directory_key, options_.page_timeout);
   if (made->complete()) return made;
   MutexLock lock(mutex_);
   if (under_way_.size() >= sweep_at_) {
@@ -147,7 +147,7 @@ void Listings::forget(const std::string& directory_key) {
 // --- walks ---
 
 std::optional<std::string> Listings::parent_of(const std::string& directory_key) const {
-  if (directory_key.size() <= options_.prefix.size()) return std::nullopt;
+  if (directory_key.size() <= options_.keys.prefix().size()) return std::nullopt;
   const auto slash = directory_key.rfind('/', directory_key.size() - 2);
   return directory_key.substr(0, slash == std::string::npos ? 0 : slash + 1);
 }
@@ -185,8 +185,8 @@ std::shared_ptr<TreeWalk> Listings::walk_to(const std::string& directory_key) {
                         directory_key > trail.last && clock_.steady() - trail.when < kTrailAge);
   }
   if (!walks) return nullptr;
-  auto walk = std::make_shared<TreeWalk>(store_, clock_, cache_, *parent, directory_key,
-                                         options_.page_timeout);
+  auto walk = std::make_shared<TreeWalk>(store_, clock_, cache_, options_.keys, *parent,
+                                         directory_key, options_.page_timeout);
   MutexLock lock(mutex_);
   before = std::exchange(walk_, walk);
   return walk;

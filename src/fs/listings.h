@@ -24,7 +24,7 @@ namespace stsfs::fs {
 class Listings {
  public:
   struct Options {
-    std::string prefix;  ///< Nothing above it is ever asked for.
+    const KeySpace& keys;  ///< Outlives it. Nothing above its prefix is ever asked for.
     std::chrono::milliseconds fresh{30'000};
     std::chrono::milliseconds page_timeout{30'000};
     std::size_t cache_bytes_max = std::size_t{128} << 20;

@@ -18,10 +18,12 @@ constexpr int kPagesMax = 10;
 }  // namespace
 
 TreeWalk::TreeWalk(oss::ObjectStore& store, const Clock& clock, cache::DirectoryCache& cache,
-                   std::string key, const std::string& from, std::chrono::milliseconds timeout)
+                   const KeySpace& keys, std::string key, const std::string& from,
+                   std::chrono::milliseconds timeout)
     : store_(store),
       clock_(clock),
       cache_(cache),
+      keys_(keys),
       key_(std::move(key)),
       // Exclusive, and the marker `from` is to be among the keys: without its slash.
       start_after_(from.substr(0, from.size() - 1)),
@@ -147,9 +149,14 @@ void TreeWalk::enter(std::string key, const oss::ListEntry& first) {
   open_.push_back(std::move(opened));
 }
 
-void TreeWalk::add(Open& directory, std::string_view name, const cache::KnownEntry& entry) {
-  if (!KeySpace::check_name(name)) return;
-  directory.page.append(name, entry);
+void TreeWalk::add(Open& directory, std::string_view component, const cache::KnownEntry& entry) {
+  const auto name = keys_.name_of(component, entry.is_directory);
+  if (!name) return;
+  if (*name != component) {
+    cache_.set_entry(directory.key, *name, entry);
+    return;
+  }
+  directory.page.append(*name, entry);
   ++directory.entries;
   if (directory.page.size() < kPageRows) return;
   directory.directory.append(std::move(directory.page));
@@ -160,6 +167,8 @@ void TreeWalk::leave_all_but(const std::string& key) {
   while (!open_.empty() && (key.empty() || !key.starts_with(open_.back().key))) {
     Open& directory = open_.back();
     directory.directory.append(std::move(directory.page));
+    for (const auto& [name, entry] : hidden_files(directory.directory, keys_))
+      cache_.set_entry(directory.key, name, entry);
     cache_.put(directory.key, changes_, std::move(directory.directory));
     open_.pop_back();
   }

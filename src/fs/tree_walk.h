@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "key_space.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/directory_cache.h"
@@ -25,7 +26,8 @@ class TreeWalk {
  public:
   /// `from`: the first directory, one of those in `key`; both with the closing slash.
   TreeWalk(oss::ObjectStore& store, const Clock& clock, cache::DirectoryCache& cache,
-           std::string key, const std::string& from, std::chrono::milliseconds timeout);
+           const KeySpace& keys, std::string key, const std::string& from,
+           std::chrono::milliseconds timeout);
   ~TreeWalk();
 
   const std::string& key() const { return key_; }
@@ -46,13 +48,14 @@ class TreeWalk {
   void take(Result<oss::ListPage> listed);
   void take_object(const oss::ListEntry& object) STSFS_REQUIRES(mutex_);
   void enter(std::string key, const oss::ListEntry& first) STSFS_REQUIRES(mutex_);
-  void add(Open& directory, std::string_view name, const cache::KnownEntry& entry)
+  void add(Open& directory, std::string_view component, const cache::KnownEntry& entry)
       STSFS_REQUIRES(mutex_);
   void leave_all_but(const std::string& key) STSFS_REQUIRES(mutex_);
 
   oss::ObjectStore& store_;
   const Clock& clock_;
   cache::DirectoryCache& cache_;
+  const KeySpace& keys_;
   const std::string key_;
   const std::string start_after_;
   const std::chrono::milliseconds timeout_;

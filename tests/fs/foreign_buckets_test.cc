@@ -184,11 +184,12 @@ TEST_F(ForeignBuckets, WhatMakesNoSenseCountsAsAbsent) {
   EXPECT_EQ(see("b").mtime, store_.meta("users/alice/b")->last_modified);
 }
 
-TEST_F(ForeignBuckets, OfAFileAndADirectoryOfOneNameTheDirectoryShows) {
+TEST_F(ForeignBuckets, OfAFileAndADirectoryOfOneNameTheDirectoryHasTheName) {
   object("c", "xyz", "");
   object("c/", "", "");
   object("c/z", "z", "");
-  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "c"}));
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "c", "stsfs%file:c"}));
+  EXPECT_EQ(read_file("stsfs%file:c"), "xyz");
   EXPECT_EQ(see("c").mode & S_IFMT, static_cast<mode_t>(S_IFDIR));
   EXPECT_EQ(read_file(see("c").inode, "z"), "z");
 }

@@ -1,0 +1,219 @@
+// Keys that are no valid names, and names that are no valid keys.
+
+#include <algorithm>
+#include <set>
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+
+class OddNames : public FolderTest {
+ protected:
+  Result<InodeNumber> walk(const std::string& path) {
+    InodeNumber at = kRoot;
+    for (const std::string_view name : split(path, '/')) {
+      auto entry = lookup(at, name);
+      if (!entry) return fail(entry.error());
+      at = entry->attributes.inode;
+    }
+    return at;
+  }
+  Result<std::string> read_path(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return read_file(path);
+    auto parent = walk(path.substr(0, slash));
+    if (!parent) return fail(parent.error());
+    return read_file(*parent, path.substr(slash + 1));
+  }
+  /// All paths of files, found by reading directories.
+  std::vector<std::string> files_below(InodeNumber directory, const std::string& path = "") {
+    std::vector<std::string> out;
+    for (const std::string& name : names(directory)) {
+      if (name == "." || name == "..") continue;
+      const auto entry = lookup(directory, name);
+      EXPECT_TRUE(entry) << path << name;
+      if (!entry) continue;
+      const std::string whole = path + name;
+      if (!S_ISDIR(entry->attributes.mode)) {
+        out.push_back(whole);
+        continue;
+      }
+      for (std::string& below : files_below(entry->attributes.inode, whole + "/"))
+        out.push_back(std::move(below));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+  static std::string key(const std::string& rest) { return "users/alice/" + rest; }
+
+  void put_odd_keys() {
+    store_.put(key("a//b"), "double");
+    store_.put(key("/lead"), "leading");
+    store_.put(key("."), "dot");
+    store_.put(key("d/.."), "dots");
+    store_.put(key("d/../up"), "up");
+    store_.put(key("./here"), "here");
+    store_.put(key("foo"), "file");
+    store_.put(key("foo!"), "between");  // comes between the two
+    store_.put(key("foo/in"), "within");
+    store_.put(key(std::string(300, 'l') + "/x"), "long directory");
+    store_.put(key("d/" + std::string(600, 'm')), "long file");
+    store_.put(key("stsfs%file:%2E"), "as an escape");
+    store_.put(key("plain"), "plain");
+  }
+};
+
+TEST_F(OddNames, AreShownOnceEachAndRead) {
+  put_odd_keys();
+  const auto found = files_below(kRoot);
+  EXPECT_EQ(found.size(), store_.keys().size());
+  std::multiset<std::string> contents;
+  for (const std::string& path : found) {
+    const auto text = read_path(path);
+    ASSERT_TRUE(text) << path << ": " << text.error().message;
+    contents.insert(*text);
+  }
+  std::multiset<std::string> expected;
+  for (const std::string& each : store_.keys()) expected.insert(*store_.content(each));
+  EXPECT_EQ(contents, expected);
+  EXPECT_EQ(read_path("a/stsfs%dir:/b"), "double");
+  EXPECT_EQ(read_path("stsfs%dir:/lead"), "leading");
+  EXPECT_EQ(read_path("stsfs%file:stsfs%25file:%252E"), "as an escape");
+  EXPECT_EQ(read_path("d/stsfs%dir:%2E%2E/up"), "up");
+  EXPECT_EQ(read_path("foo/in"), "within");
+  EXPECT_EQ(read_path("stsfs%file:foo"), "file");
+}
+
+TEST_F(OddNames, AreFoundByWhoAsksForThemAlone) {
+  put_odd_keys();
+  const auto found = files_below(kRoot);
+  for (const std::string& path : found) {
+    kill_and_begin();  // nothing was listed yet
+    EXPECT_TRUE(read_path(path)) << path;
+  }
+}
+
+TEST_F(OddNames, AreFoundByAWalkThatListsAhead) {
+  for (int i = 0; i < 6; ++i) {
+    const std::string directory = "w/" + std::to_string(i) + "/";
+    store_.put(key(directory), "");
+    store_.put(key(directory + "foo"), "file");
+    store_.put(key(directory + "foo/in"), "within");
+    store_.put(key(directory + "/x"), "empty");
+    store_.put(key(directory + std::string(400, 'l')), "long");
+  }
+  EXPECT_EQ(files_below(kRoot).size(), 24U);
+}
+
+TEST_F(OddNames, AreRenamedWrittenAndRemoved) {
+  put_odd_keys();
+  const InodeNumber d = *walk("d");
+  ASSERT_TRUE(
+      folder_->rename(context(), kRoot, "stsfs%dir:%2E%2E", kRoot, "x", RenameMode::kReplace)
+          .error()
+          .code == Errc::kNotFound);
+  ASSERT_TRUE(
+      folder_->rename(context(), kRoot, "stsfs%file:foo", kRoot, "bar", RenameMode::kReplace));
+  EXPECT_EQ(store_.content(key("bar")), "file");
+  EXPECT_FALSE(store_.content(key("foo")));
+  ASSERT_TRUE(folder_->rename(context(), d, "stsfs%dir:%2E%2E", kRoot, "up", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content(key("up/up")), "up");
+  const auto in_d = names(d);
+  const auto long_name = std::find_if(in_d.begin(), in_d.end(), [](const std::string& name) {
+    return name.starts_with("stsfs%file#");
+  });
+  ASSERT_NE(long_name, in_d.end());
+  ASSERT_TRUE(write_file(d, *long_name, "changed"));
+  EXPECT_EQ(store_.content(key("d/" + std::string(600, 'm'))), "changedle");
+  ASSERT_TRUE(folder_->rename(context(), d, *long_name, kRoot, "short", RenameMode::kReplace));
+  EXPECT_EQ(read_file("short"), "changedle");
+  const InodeNumber empty = *walk("a/stsfs%dir:");
+  ASSERT_TRUE(write_file(empty, "new", "text"));
+  EXPECT_EQ(store_.content(key("a//new")), "text");
+  ASSERT_TRUE(folder_->unlink(context(), empty, "b"));
+  ASSERT_TRUE(folder_->unlink(context(), empty, "new"));
+  ASSERT_TRUE(folder_->rmdir(context(), *walk("a"), "stsfs%dir:"));
+  ASSERT_TRUE(drain());
+  EXPECT_FALSE(store_.content(key("a//b")));
+}
+
+TEST_F(OddNames, ThatOnlyAListingGivesCannotBeMade) {
+  for (const char* name :
+       {"stsfs%file:x", "stsfs%dir:", "stsfs%dir:%2E", "stsfs%dir#0123456789abcdef:x"}) {
+    EXPECT_EQ(write_file(kRoot, name, "x").error().code, Errc::kInvalid) << name;
+    EXPECT_EQ(folder_->mkdir(context(), kRoot, name, 0755).error().code, Errc::kInvalid) << name;
+    EXPECT_EQ(folder_->symlink(context(), kRoot, name, "t").error().code, Errc::kInvalid) << name;
+    EXPECT_EQ(folder_->mknod(context(), kRoot, name, S_IFIFO | 0644, 0).error().code,
+              Errc::kInvalid)
+        << name;
+  }
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  EXPECT_EQ(folder_->rename(context(), kRoot, "a", kRoot, "stsfs%file:x", RenameMode::kReplace)
+                .error()
+                .code,
+            Errc::kInvalid);
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key("a")});
+}
+
+TEST_F(OddNames, OfEveryByteAreKept) {
+  std::vector<std::string> made;
+  for (int byte = 1; byte < 256; ++byte) {
+    if (byte == '/') continue;
+    const std::string name = std::string("n") + static_cast<char>(byte);
+    ASSERT_TRUE(write_file(kRoot, name, std::to_string(byte))) << byte;
+    made.push_back(name);
+  }
+  ASSERT_TRUE(drain());
+  kill_and_begin();
+  auto found = names(kRoot);
+  found.erase(found.begin(), found.begin() + 2);
+  std::sort(found.begin(), found.end());
+  std::sort(made.begin(), made.end());
+  EXPECT_EQ(found, made);
+  for (const std::string& name : made)
+    EXPECT_EQ(read_file(name), std::to_string(static_cast<unsigned char>(name[1])));
+  for (const std::string& name : made) ASSERT_TRUE(folder_->unlink(context(), kRoot, name));
+  ASSERT_TRUE(drain());
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(OddNames, ThatAreTooLongAreRefusedAtOnce) {
+  EXPECT_TRUE(write_file(kRoot, std::string(255, 'n'), "x"));
+  EXPECT_EQ(write_file(kRoot, std::string(256, 'n'), "x").error().code, Errc::kNameTooLong);
+  EXPECT_EQ(lookup(std::string(256, 'n')).error().code, Errc::kNameTooLong);
+  InodeNumber at = kRoot;
+  const std::string name(250, 'd');
+  for (int i = 0; i < 4; ++i) {  // 12 + 4 * 251 = 1,016 bytes
+    const auto made = folder_->mkdir(context(), at, name, 0755);
+    ASSERT_TRUE(made) << i;
+    at = made->attributes.inode;
+  }
+  const auto before = faulty_.started();
+  EXPECT_EQ(write_file(at, "12345678", "x").error().code, Errc::kNameTooLong);
+  EXPECT_EQ(folder_->mkdir(context(), at, "1234567", 0755).error().code, Errc::kNameTooLong);
+  EXPECT_EQ(faulty_.started(), before);
+  EXPECT_TRUE(write_file(at, "123456", "x"));
+}
+
+TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {
+  const std::string long_key = key(std::string(500, 'l'));
+  store_.put(long_key, "before");
+  const std::string name = names(kRoot).back();
+  faulty_.fail({.operation = oss::Operation::kPut, .count = fakes::Calls::kAll},
+               Error{Errc::kUnavailable, "gone", {}});
+  EXPECT_FALSE(write_file(kRoot, name, "after"));
+  kill_and_begin();
+  faulty_.heal();
+  folder_->resume();
+  while (scheduler_.run_next()) {
+  }
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content(long_key), "aftere");
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -202,6 +202,13 @@ class Parser {
                                 "directory for the files; without it they are listed");
     rescue_command_->add_option("--state", rescue_.state,
                                 "one state directory (all of this user's)");
+    doctor_command_ = add("doctor", "look whether all is well that a mount needs");
+    doctor_command_->add_option("SOURCE", doctor_.source,
+                                "what would be mounted (only this machine is looked at)");
+    doctor_command_->add_option("--keys", doctor_.keys_max,
+                                "look at about so many of the folder's keys (100,000)");
+    doctor_flags_.emplace(*doctor_command_);
+    doctor_flags_->add_option_lists(*doctor_command_);
     version_command_ = add("version", "show the version");
   }
 
@@ -236,6 +243,11 @@ class Parser {
     if (drain_command_->parsed()) return drain_;
     if (log_level_command_->parsed()) return log_level_;
     if (rescue_command_->parsed()) return rescue_;
+    if (doctor_command_->parsed()) {
+      if (!doctor_flags_->problem().empty()) return usage(doctor_flags_->problem());
+      doctor_.settings = doctor_flags_->settings();
+      return doctor_;
+    }
     std::puts("stsfs " STSFS_VERSION);
     return Done{kExitOk};
   }
@@ -253,13 +265,14 @@ class Parser {
   DrainArguments drain_;
   LogLevelArguments log_level_;
   RescueArguments rescue_;
+  DoctorArguments doctor_;
   std::optional<TableFlags> login_flags_, logout_flags_, whoami_flags_, credentials_flags_,
-      mount_flags_;
+      mount_flags_, doctor_flags_;
   CLI::App *login_command_ = nullptr, *logout_command_ = nullptr, *whoami_command_ = nullptr,
            *credentials_command_ = nullptr, *metrics_command_ = nullptr, *mount_command_ = nullptr,
            *umount_command_ = nullptr, *status_command_ = nullptr, *refresh_command_ = nullptr,
            *drain_command_ = nullptr, *log_level_command_ = nullptr, *rescue_command_ = nullptr,
-           *version_command_ = nullptr;
+           *doctor_command_ = nullptr, *version_command_ = nullptr;
 };
 
 }  // namespace

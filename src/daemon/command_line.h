@@ -24,10 +24,10 @@ struct Done {
   int exit_code = 0;
 };
 
-using Command =
-    std::variant<LoginArguments, LogoutArguments, WhoamiArguments, CredentialsArguments,
-                 MountArguments, UmountArguments, StatusArguments, MetricsArguments,
-                 RefreshArguments, DrainArguments, RescueArguments, LogLevelArguments, Done>;
+using Command = std::variant<LoginArguments, LogoutArguments, WhoamiArguments, CredentialsArguments,
+                             MountArguments, UmountArguments, StatusArguments, MetricsArguments,
+                             RefreshArguments, DrainArguments, RescueArguments, DoctorArguments,
+                             LogLevelArguments, Done>;
 
 /// `stsfs …`
 Command parse_command_line(int argc, const char* const* argv);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "paths.h"
@@ -77,6 +78,13 @@ struct RescueArguments {
   std::string state;   ///< One state directory; empty: all of this user's.
 };
 int rescue_command(const RescueArguments& arguments);
+
+struct DoctorArguments {
+  std::string source;                ///< Empty: this machine only.
+  std::uint64_t keys_max = 100'000;  ///< About as many keys of the folder are looked at.
+  Settings settings;
+};
+int doctor_command(const DoctorArguments& arguments);
 
 /// Configuration files, then the environment, then `given`: everything that was set, the later
 /// first in rank.

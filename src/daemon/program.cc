@@ -50,6 +50,7 @@ struct Run {
     return drain_command(arguments.mount_point);
   }
   int operator()(const RescueArguments& arguments) const { return rescue_command(arguments); }
+  int operator()(const DoctorArguments& arguments) const { return doctor_command(arguments); }
   int operator()(const LogLevelArguments& arguments) const {
     return log_level_command(arguments.mount_point, arguments.level);
   }

@@ -8,6 +8,7 @@
 
 #include "credential_choice.h"
 #include "disk_cache.h"
+#include "folder_place.h"
 #include "memory_size.h"
 #include "state_lock.h"
 #include "stsfs/base/fd.h"
@@ -48,27 +49,6 @@ http::EngineOptions engine_options(const MountOptions& options) {
   return out;
 }
 
-oss::UrlStyle url_style(UrlStyleChoice choice) {
-  switch (choice) {
-    case UrlStyleChoice::kAutomatic:
-      return oss::UrlStyle::kAutomatic;
-    case UrlStyleChoice::kVirtualHosted:
-      return oss::UrlStyle::kVirtualHosted;
-    case UrlStyleChoice::kPath:
-      return oss::UrlStyle::kPath;
-  }
-  return oss::UrlStyle::kAutomatic;
-}
-
-oss::OssStoreOptions store_options(const MountOptions& options, const credentials::Folder& place) {
-  return {.endpoint = place.endpoint,
-          .region = place.region,
-          .bucket = place.bucket,
-          .url_style = url_style(options.url_style),
-          .signature = options.signature_version == 1 ? oss::SignatureVersion::kV1
-                                                      : oss::SignatureVersion::kV4};
-}
-
 fuse::SessionOptions session_options(const MountRequest& request) {
   const MountOptions& options = request.options;
   return {.mount_point = request.mount_point,
@@ -81,27 +61,6 @@ fuse::SessionOptions session_options(const MountRequest& request) {
           .metadata_timeout = options.metadata_timeout,
           .read_timeout = options.read_timeout,
           .debug = request.debug};
-}
-
-/// Where the folder is: a bucket source says it itself, a vending server in its answer; options
-/// fill in what that lacks.
-Result<credentials::Folder> place_of(const MountRequest& request, const Renewer& renewer) {
-  const auto granted = renewer.folder();
-  credentials::Folder place = granted.value_or(credentials::Folder{});
-  if (const auto* bucket = std::get_if<BucketSource>(&request.source)) {
-    place.bucket = bucket->bucket;
-    place.prefix = bucket->prefix;
-    place.endpoint = request.options.endpoint;
-    place.region = request.options.region;
-  }
-  if (place.endpoint.empty()) place.endpoint = request.options.endpoint;
-  if (place.region.empty()) place.region = request.options.region;
-  if (place.bucket.empty() || place.endpoint.empty())
-    return fail(Errc::kProtocol,
-                "the vending server does not say where the folder is; mount "
-                "oss://bucket/prefix with endpoint= and vend=" +
-                    request.options.vend);
-  return place;
 }
 
 // More connections than this add nothing on two processors; half of them stay for those who wait.
@@ -274,7 +233,7 @@ Result<void> Stack::connect(Deadline deadline) {
   auto renewer = Renewer::start(std::move(*source), {}, clock_, deadline);
   if (!renewer) return fail(std::move(renewer.error()), "no credential");
   renewer_ = std::move(*renewer);
-  auto place = place_of(request_, *renewer_);
+  auto place = place_of(request_.source, request_.options, renewer_->folder());
   if (!place) return fail(std::move(place.error()));
   place_ = std::move(*place);
   return {};

@@ -66,6 +66,11 @@ TEST(CommandLine, LoginStatusUmountAndTheRest) {
   EXPECT_TRUE(std::get<StatusArguments>(parse({"status", "--json", "/m"})).json);
   EXPECT_TRUE(std::get<UmountArguments>(parse({"umount", "--no-wait", "/m"})).no_wait);
   EXPECT_EQ(std::get<RefreshArguments>(parse({"refresh", "/m"})).path, "/m");
+  const auto doctor =
+      std::get<DoctorArguments>(parse({"doctor", "https://v", "--keys", "7", "-o", "ro"}));
+  EXPECT_EQ(doctor.source, "https://v");
+  EXPECT_EQ(doctor.keys_max, 7U);
+  EXPECT_EQ(doctor.settings.size(), 1U);
   EXPECT_EQ(std::get<DrainArguments>(parse({"drain", "/m"})).mount_point, "/m");
   EXPECT_EQ(std::get<LogLevelArguments>(parse({"log-level", "/m", "debug"})).level, "debug");
 }

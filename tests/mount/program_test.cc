@@ -41,6 +41,22 @@ class Program : public ::testing::Test {
 };
 std::unique_ptr<Cloud> Program::cloud_;
 
+// --- doctor ---
+
+TEST_F(Program, DoctorSaysWhatIsWellAndWhatIsNot) {
+  MountedUser user(*cloud_, new_name());
+  const Outcome well = user.stsfs({"doctor", cloud_->vending_url()});
+  EXPECT_EQ(well.code, 0) << well.said;
+  for (const char* about :
+       {"fuse", "configuration", "login", "credential", "endpoint", "clock", "keys"})
+    EXPECT_TRUE(mentions(well, std::string("ok       ") + about + ": ")) << about << well.said;
+  ASSERT_EQ(user.stsfs({"logout", "--local", cloud_->vending_url()}).code, 0);
+  const Outcome ill = user.stsfs({"doctor", cloud_->vending_url()});
+  EXPECT_EQ(ill.code, 32) << ill.said;
+  EXPECT_TRUE(mentions(ill, "FAILED   credential: ")) << ill.said;
+  EXPECT_TRUE(mentions(ill, "stsfs login")) << ill.said;
+}
+
 // --- ending ---
 
 TEST_F(Program, UmountWaitsUntilTheDaemonHasEnded) {

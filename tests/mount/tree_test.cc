@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -159,6 +160,25 @@ TEST_F(TreeOnAMount, FilesMayHaveSeveralNames) {
   EXPECT_EQ(read("e/b"), "through the other");
   EXPECT_EQ(::link(at("e").c_str(), at("f").c_str()), -1);
   EXPECT_EQ(errno, EPERM);
+}
+
+// "Every byte but the slash and NUL may be in a name, of at most 255 bytes; the object's key has at
+// most 1,023. A name that is not UTF-8 … is shown as it was given."
+TEST_F(TreeOnAMount, EveryByteMayBeInAName) {
+  const std::string long_name(255, 'n');
+  const std::vector<std::string> all{"caf\xe9", "\x01\n\t", "a%2Fb",        "-",
+                                     "\\",      long_name,  "stsfs%bytes:x"};
+  for (const std::string& name : all) write(name, name);
+  drain();
+  kill_and_remount();
+  for (const std::string& name : all) EXPECT_EQ(read(name), name);
+  std::size_t found = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(at("")))
+    found += std::count(all.begin(), all.end(), entry.path().filename().string());
+  EXPECT_EQ(found, all.size());
+  EXPECT_EQ(::mkdir(at(long_name + "n").c_str(), 0755), -1);
+  EXPECT_EQ(errno, ENAMETOOLONG);
+  for (const std::string& name : all) EXPECT_EQ(::unlink(at(name).c_str()), 0);
 }
 
 // "RENAME_EXCHANGE goes through a third name, which only other machines see."

@@ -1,0 +1,38 @@
+#include "folder_report.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::daemon {
+namespace {
+
+TEST(FolderReport, NamesKeysThatAreNoPathAndHowTheyAreShown) {
+  FolderReport report("p/");
+  for (const char* key : {"p/", "p/..", "p/.stsfs-links/x", "p/a", "p/a!", "p/a/b", "p/ab",
+                          "p/d//x", "p/plain/", "p/plain/file"})
+    report.take(key);
+  const std::vector<std::pair<std::string, std::string>> expected{
+      {"..", "stsfs%file:%2E%2E"}, {"a", "stsfs%file:a"}, {"d//x", "d/stsfs%dir:/x"}};
+  EXPECT_EQ(report.odd(), expected);
+  EXPECT_EQ(report.odd_count(), 3U);
+  EXPECT_EQ(report.keys(), 10U);
+}
+
+TEST(FolderReport, KeepsSomeOfThemAndCountsTheRest) {
+  FolderReport report("");
+  for (int i = 0; i < 100; ++i) report.take("a//" + std::to_string(100 + i));
+  EXPECT_EQ(report.odd().size(), FolderReport::kShownMax);
+  EXPECT_EQ(report.odd_count(), 100U);
+}
+
+TEST(FolderReport, SeesWhatKillsAndConflictsLeft) {
+  FolderReport report("p/");
+  for (const char* key : {"p/.stsfs-exchange-0011", "p/.stsfs-links/aa", "p/.stsfs-links/aa.1",
+                          "p/.stsfs-links/bb", "p/.stsfs-links/cc.1", "p/f.conflict-20261127"})
+    report.take(key);
+  EXPECT_EQ(report.exchanges(), 1U);
+  EXPECT_EQ(report.conflicts(), 1U);
+  EXPECT_EQ(report.nameless(), std::vector<std::string>{"p/.stsfs-links/bb"});
+}
+
+}  // namespace
+}  // namespace stsfs::daemon

@@ -289,16 +289,18 @@ void FileContent::carry_tags() {
 }
 
 /// Is what we are based on still there? OSS has no If-Match on a write: this is the nearest there
-/// is. A commit that copies from the base finds out by that, and a new file by not overwriting.
+/// is. A commit in parts asks last before it completes them; one that copies all of its base finds
+/// out by that, and a new file by not overwriting.
 void FileContent::check_target() {
   bool first = false;
   {
     MutexLock lock(mutex_);
     first = attempts_.size() <= 1;
   }
-  const bool base_is_proved = needs_base() && base_key_ == request_.key;
+  const bool asks_later =
+      commit_stream_ || !plan_.parts.empty() || (needs_base() && base_key_ == request_.key);
   // A copy of the attributes looks for itself.
-  if (attributes_only_ || (first && (expected_etag_.empty() || base_is_proved))) {
+  if (attributes_only_ || (first && (expected_etag_.empty() || asks_later))) {
     upload(false);
     return;
   }
@@ -310,6 +312,25 @@ bool FileContent::needs_base() const {
   return std::any_of(plan_.parts.begin(), plan_.parts.end(),
                      [](const auto& part) { return part.copied && !part.source; }) ||
          (commit_copy_ && commit_extents_[0].origin == Origin::kBase);
+}
+
+/// Just before the parts become the object: a version other than this one must not be replaced.
+/// Null when none is expected: overwriting is forbidden then.
+staging::MultipartUpload::Check FileContent::last_look(const std::string& expected) {
+  if (expected.empty()) return nullptr;
+  return [self = shared_from_this(), expected](Callback<void> done) {
+    return self->around_.store.start_head(
+        self->request_.key, Deadline::in(self->around_.clock, self->around_.options.read_timeout),
+        [self, expected, done = std::move(done)](Result<oss::ObjectMeta> meta) mutable {
+          const bool gone = !meta && meta.error().code == Errc::kNotFound;
+          if (meta && meta->etag == expected)
+            done({});
+          else if (meta || gone)
+            done(fail(Errc::kChanged, "another client changed " + printable(self->request_.path)));
+          else
+            done(fail(std::move(meta.error())));
+        });
+  };
 }
 
 void FileContent::look_at_target() {
@@ -383,13 +404,15 @@ void FileContent::upload(bool to_conflict_key) {
   if (commit_stream_ && !to_conflict_key) {
     chain_.step([&, stream = commit_stream_] {
       const auto& plan = around_.options.upload.plan;
-      stream->complete(staging::streamed_parts(commit_size_, plan), std::move(done));
+      stream->complete(staging::streamed_parts(commit_size_, plan), last_look(expected_etag_),
+                       std::move(done));
       return Transfer([stream] { stream->cancel(); });
     });
     return;
   }
   if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
   const std::string& key = to_conflict_key ? request_.conflict_key : request_.key;
+  auto check = last_look(to_conflict_key ? "" : expected_etag_);
   if (commit_copy_) {
     const bool of_base = commit_extents_[0].origin == Origin::kBase;
     oss::CopyOptions copy{.source_key = of_base ? base_key_ : commit_copy_->key,
@@ -398,14 +421,14 @@ void FileContent::upload(bool to_conflict_key) {
                           .put = std::move(put)};
     chain_.step([&] {
       return staging::start_copy(around_.store, around_.clock, key, std::move(copy), commit_size_,
-                                 around_.options.upload, std::move(done));
+                                 around_.options.upload, std::move(done), std::move(check));
     });
     return;
   }
   chain_.step([&] {
     return staging::start_upload(around_.store, around_.clock, key, commit_file_, commit_extents_,
                                  plan_, base_key_, expected_etag_, std::move(put),
-                                 around_.options.upload, std::move(done));
+                                 around_.options.upload, std::move(check), std::move(done));
   });
 }
 
@@ -438,10 +461,10 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
     prepare();  // with what was fetched of it meanwhile
     return;
   }
-  const bool base_is_lost =
-      !written && needs_base() &&
+  const bool changed =
+      !written && !expected_etag_.empty() &&
       (written.error().code == Errc::kChanged || written.error().code == Errc::kNotFound);
-  if (base_is_lost && !looked_) {
+  if (changed && !looked_) {
     look_at_target();
     return;
   }
@@ -486,18 +509,21 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
                         .replace_metadata = true,
                         .put = request_.put};
   copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  auto check = last_look(written.etag);
   chain_.step([&] {
-    return staging::start_copy(around_.store, around_.clock, request_.key, std::move(copy),
-                               commit_size_, around_.options.upload,
-                               [self = shared_from_this(), outcome](Result<oss::Written> copied) {
-                                 if (!copied) {
-                                   self->finish(fail(std::move(copied.error())));
-                                   return;
-                                 }
-                                 CommitOutcome stamped = outcome;
-                                 stamped.written = std::move(*copied);
-                                 self->finish(std::move(stamped));
-                               });
+    return staging::start_copy(
+        around_.store, around_.clock, request_.key, std::move(copy), commit_size_,
+        around_.options.upload,
+        [self = shared_from_this(), outcome](Result<oss::Written> copied) {
+          if (!copied) {
+            self->finish(fail(std::move(copied.error())));
+            return;
+          }
+          CommitOutcome stamped = outcome;
+          stamped.written = std::move(*copied);
+          self->finish(std::move(stamped));
+        },
+        std::move(check));
   });
 }
 
@@ -510,11 +536,13 @@ void FileContent::copy_attributes() {
                         .put = request_.put};
   copy.put.headers.user[oss::kWriteIdName] = write_id_;
   chain_.step([&] {
-    return staging::start_copy(around_.store, around_.clock, request_.key, std::move(copy),
-                               commit_size_, around_.options.upload,
-                               [self = shared_from_this()](Result<oss::Written> written) {
-                                 self->attributes_copied(std::move(written));
-                               });
+    return staging::start_copy(
+        around_.store, around_.clock, request_.key, std::move(copy), commit_size_,
+        around_.options.upload,
+        [self = shared_from_this()](Result<oss::Written> written) {
+          self->attributes_copied(std::move(written));
+        },
+        last_look(base_key_ == request_.key ? expected_etag_ : ""));
   });
 }
 

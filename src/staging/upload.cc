@@ -135,7 +135,8 @@ void MultipartUpload::outdated(ByteRange range) {
       sent.outdated = true;
 }
 
-void MultipartUpload::complete(std::vector<PlannedPart> parts, Callback<oss::Written> done) {
+void MultipartUpload::complete(std::vector<PlannedPart> parts, Check check,
+                               Callback<oss::Written> done) {
   bool begins = false;
   std::optional<Error> error;
   {
@@ -169,6 +170,7 @@ void MultipartUpload::complete(std::vector<PlannedPart> parts, Callback<oss::Wri
                     [&](const auto& one) { return one.first > last && !one.second.under_way; });
       wants_end_ = true;
       done_ = std::move(done);
+      check_ = std::move(check);
       begins = phase_ == Phase::kNew;
       if (begins) phase_ = Phase::kBeginning;
       last_part_ = last;
@@ -184,7 +186,7 @@ void MultipartUpload::complete(std::vector<PlannedPart> parts, Callback<oss::Wri
 
 void MultipartUpload::finish_sending() {
   std::vector<oss::Part> parts;
-  std::string id;
+  Check check;
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kSending || !wants_end_ || !queue_.empty()) return;
@@ -192,7 +194,32 @@ void MultipartUpload::finish_sending() {
       if (sent.under_way) return;
       if (number <= last_part_) parts.push_back(*sent.done);
     }
+    phase_ = Phase::kChecking;
+    finished_ = std::move(parts);
+    check = std::move(check_);
+  }
+  if (!check) {
+    complete_now();
+    return;
+  }
+  Transfer transfer = check([self = shared_from_this()](Result<void> good) {
+    if (good)
+      self->complete_now();
+    else
+      self->fail_with(std::move(good.error()));
+  });
+  MutexLock lock(mutex_);
+  if (phase_ == Phase::kChecking) std::swap(control_, transfer);
+}
+
+void MultipartUpload::complete_now() {
+  std::vector<oss::Part> parts;
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    if (phase_ != Phase::kChecking) return;
     phase_ = Phase::kCompleting;
+    parts = std::move(finished_);
     id = upload_id_;
   }
   Transfer transfer =
@@ -280,7 +307,7 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
                       std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,
                       const CommitPlan& plan, std::string base_key, std::string base_etag,
                       oss::PutOptions put, const UploadOptions& options,
-                      Callback<oss::Written> done) {
+                      MultipartUpload::Check check, Callback<oss::Written> done) {
   if (plan.parts.empty()) {
     auto body = staged_body(std::move(file), std::move(extents));
     const Deadline deadline = upload_deadline(clock, options, body->size_bytes());
@@ -301,18 +328,19 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
   };
   auto upload = std::make_shared<MultipartUpload>(store, clock, key, std::move(put), options,
                                                   std::move(start_part));
-  upload->complete(plan.parts, std::move(done));
+  upload->complete(plan.parts, std::move(check), std::move(done));
   return Transfer([upload] { upload->cancel(); });
 }
 
 Transfer start_copy(oss::ObjectStore& store, const Clock& clock, std::string key,
                     oss::CopyOptions copy, std::uint64_t size, const UploadOptions& options,
-                    Callback<oss::Written> done) {
+                    Callback<oss::Written> done, MultipartUpload::Check check) {
   if (size < oss::kCopySizeMax)
     return store.start_copy(key, copy, upload_deadline(clock, options, 0), std::move(done));
   const std::vector<Extent> all{{{0, size}, Origin::kBase}};
   return start_upload(store, clock, std::move(key), nullptr, all, plan_commit(all, options.plan),
-                      copy.source_key, copy.source_etag, copy.put, options, std::move(done));
+                      copy.source_key, copy.source_etag, copy.put, options, std::move(check),
+                      std::move(done));
 }
 
 }  // namespace stsfs::staging

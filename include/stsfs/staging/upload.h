@@ -45,6 +45,9 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   using StartPart = std::function<Transfer(const std::string& upload_id, const PlannedPart& part,
                                            Deadline deadline, Callback<oss::Part> done)>;
 
+  /// Starts asking whether the object may be completed. Called with no lock held.
+  using Check = std::function<Transfer(Callback<void> done)>;
+
   MultipartUpload(oss::ObjectStore& store, const Clock& clock, std::string key, oss::PutOptions put,
                   const UploadOptions& options, StartPart start_part);
 
@@ -55,14 +58,16 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   /// What was sent of these bytes is no longer right.
   void outdated(ByteRange range) STSFS_EXCLUDES(mutex_);
   /// Makes the object of exactly these parts; those not sent yet, or outdated, are sent first.
-  /// Once. Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kTimedOut.
-  void complete(std::vector<PlannedPart> parts, Callback<oss::Written> done) STSFS_EXCLUDES(mutex_);
+  /// Once. `check` may be null; else it comes last before the object is there, and its error ends
+  /// the upload. Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kTimedOut.
+  void complete(std::vector<PlannedPart> parts, Check check, Callback<oss::Written> done)
+      STSFS_EXCLUDES(mutex_);
   /// `done` is not called after it.
   void cancel() STSFS_EXCLUDES(mutex_);
   bool failed() const STSFS_EXCLUDES(mutex_);
 
  private:
-  enum class Phase { kNew, kBeginning, kSending, kCompleting, kEnded };
+  enum class Phase { kNew, kBeginning, kSending, kChecking, kCompleting, kEnded };
   struct Sent {
     PlannedPart part;
     bool under_way = false;
@@ -76,6 +81,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   void pump();
   void part_done(int number, Result<oss::Part> part);
   void finish_sending();
+  void complete_now();
   void fail_with(Error error);
   void end(Result<oss::Written> result);
   void abort();
@@ -98,8 +104,10 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   std::optional<Error> error_ STSFS_GUARDED_BY(mutex_);
   bool wants_end_ STSFS_GUARDED_BY(mutex_) = false;  // `complete` was called
   int last_part_ STSFS_GUARDED_BY(mutex_) = 0;       // of the object
+  Check check_ STSFS_GUARDED_BY(mutex_);
+  std::vector<oss::Part> finished_ STSFS_GUARDED_BY(mutex_);
   Callback<oss::Written> done_ STSFS_GUARDED_BY(mutex_);
-  Transfer control_ STSFS_GUARDED_BY(mutex_);  // initiate, complete
+  Transfer control_ STSFS_GUARDED_BY(mutex_);  // initiate, check, complete
 };
 
 /// What a part that is sent, or a whole put, is read from: staged bytes and zeros. `extents` lie
@@ -109,7 +117,8 @@ std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> 
 
 /// Makes one object of `extents` by `plan`: from `file`, zeros, `base_key` at `base_etag` and the
 /// sources that the extents name.
-/// What the plan wants fetched before must be staged.
+/// What the plan wants fetched before must be staged. `check`: of an upload in parts, as
+/// MultipartUpload::complete says.
 ///
 /// Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kChanged when the base,
 ///         or a source, is no longer that version; kTimedOut without progress.
@@ -118,13 +127,14 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
                       std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,
                       const CommitPlan& plan, std::string base_key, std::string base_etag,
                       oss::PutOptions put, const UploadOptions& options,
-                      Callback<oss::Written> done);
+                      MultipartUpload::Check check, Callback<oss::Written> done);
 
 /// Copies an object of any size on the server: CopyObject, or UploadPartCopy from 1 GiB on.
 /// `copy.put.headers` must be complete when the metadata is replaced or the object is that large (a
-/// multipart upload inherits nothing).
+/// multipart upload inherits nothing). `check`: of a copy in parts, as MultipartUpload::complete
+/// says.
 Transfer start_copy(oss::ObjectStore& store, const Clock& clock, std::string key,
                     oss::CopyOptions copy, std::uint64_t size, const UploadOptions& options,
-                    Callback<oss::Written> done);
+                    Callback<oss::Written> done, MultipartUpload::Check check = nullptr);
 
 }  // namespace stsfs::staging

@@ -1,0 +1,268 @@
+// Another client writes between any two of our requests: each scenario is run again and again, with
+// the foreign write before its first request, its second, and so on to the last. No version is
+// lost, and what we report is so.
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "folder_fixture.h"
+
+#include "stsfs/oss/operation.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+const std::string kKey = "users/alice/f";
+/// More than a commit that fails for good needs to say so again.
+constexpr int kTimersRun = 6;
+const std::string kTheirs = "written by another client";
+
+/// One life of a folder in which another client writes once.
+class ForeignWriter : public FolderTest {
+ protected:
+  struct Scenario {
+    bool exists = false;  ///< The object is there before.
+    std::function<Result<void>()> run;
+    std::string ours;  ///< What the file holds afterwards.
+    /// The request that makes the object looks at nothing itself: OSS has no If-Match on a write.
+    std::set<Operation> blind = {};
+    std::function<void()> prepare = {};
+    /// Once `run` has failed there is nothing of ours to keep.
+    bool fails_whole = false;
+    bool has_bytes = true;  ///< Else only attributes are ours, and theirs may replace all of it.
+    /// Ours is there by then, and is theirs to replace.
+    std::set<Operation> afterwards = {};
+  };
+
+  static std::string base() { return std::string(20 * kMiB, 'b'); }
+
+  HandleNumber open(int flags) {
+    return folder_->open(context(), lookup("f")->attributes.inode, flags)->handle;
+  }
+  Result<void> write_at(HandleNumber handle, std::uint64_t at, const std::string& text) {
+    auto written = folder_->write(context(), handle, as_bytes(text), at);
+    if (!written) return fail(std::move(written.error()));
+    return {};
+  }
+  Result<void> close(HandleNumber handle) {
+    auto flushed = flush(handle);
+    folder_->release(handle);
+    return flushed;
+  }
+
+  /// Begins anew with an empty bucket.
+  void begin_again(const Scenario& scenario, CommitMode mode) {
+    folder_->stop();
+    folder_.reset();
+    faulty_.heal();
+    for (const std::string& key : store_.keys()) store_.erase(key);
+    options_.staging_directory = directory_.path() + "/staging-" + std::to_string(++life_);
+    options_.commit = mode;
+    begin();
+    if (scenario.exists) store_.put(kKey, base());
+    names(kRoot);
+    if (scenario.exists) {
+      ASSERT_TRUE(lookup("f"));
+    }
+    if (scenario.prepare) scenario.prepare();
+  }
+
+  /// Runs it with a foreign write before request `n`. Returns false when there were fewer.
+  bool run_with_write_before(const Scenario& scenario, CommitMode mode, std::uint64_t n) {
+    begin_again(scenario, mode);
+    std::uint64_t seen = 0;
+    std::optional<Operation> hit;
+    for (int i = 0; i < static_cast<int>(oss::kOperationCount); ++i) {
+      const auto operation = static_cast<Operation>(i);
+      faulty_.before({.operation = operation, .count = Calls::kAll}, [&, operation] {
+        if (++seen != n) return;
+        hit = operation;
+        store_.put(kKey, kTheirs);
+      });
+    }
+    const Result<void> told = scenario.run();
+    for (int timer = 0; timer < kTimersRun && scheduler_.run_next(); ++timer) {
+    }
+    if (!hit) return false;
+    SCOPED_TRACE("before request " + std::to_string(n) + ", operation " +
+                 std::to_string(static_cast<int>(*hit)) +
+                 (mode == CommitMode::kClose ? "" : ", in the background"));
+    check(scenario, told, *hit);
+    return true;
+  }
+
+  void check(const Scenario& scenario, const Result<void>& told, Operation hit) {
+    std::multiset<std::string> contents;
+    for (const std::string& key : store_.keys()) contents.insert(*store_.content(key));
+    EXPECT_TRUE(contents.contains(kTheirs) || (scenario.exists && scenario.blind.contains(hit)))
+        << "theirs is lost";
+    if (scenario.has_bytes && !scenario.afterwards.contains(hit)) {
+      const bool ours_is_there = contents.contains(scenario.ours);
+      const bool pending = !folder_->pending().empty();
+      EXPECT_TRUE(ours_is_there || pending || (!told && scenario.fails_whole)) << "ours is lost";
+      if (told && options_.commit == CommitMode::kClose) {
+        EXPECT_TRUE(ours_is_there) << "we said that it is there";
+      }
+    }
+    // What is put beside another's is told to who waits for it, except of a rename, that went well.
+    if (told && options_.commit == CommitMode::kClose && scenario.afterwards.empty()) {
+      const auto keys = store_.keys();
+      EXPECT_TRUE(std::none_of(keys.begin(), keys.end(), [](const auto& key) {
+        return key.find(".conflict-") < key.size();
+      })) << "nobody was told";
+    }
+    if (!told) {
+      EXPECT_TRUE(told.error().code == Errc::kStale || told.error().code == Errc::kExists ||
+                  (scenario.fails_whole && told.error().code == Errc::kChanged))
+          << told.error().message;
+    }
+    // Nothing else has come from it: no mixture of the two.
+    for (const std::string& content : contents)
+      EXPECT_TRUE(content == kTheirs || content == scenario.ours || content == base())
+          << "a content of " << content.size() << " bytes is neither";
+    EXPECT_EQ(store_.open_uploads(), 0U);
+  }
+
+  void run_all(const Scenario& scenario) {
+    for (const CommitMode mode : {CommitMode::kClose, CommitMode::kBackground}) {
+      std::uint64_t n = 1;
+      while (n < 200 && run_with_write_before(scenario, mode, n)) ++n;
+      EXPECT_GT(n, 1U) << "no request at all: the test shows nothing";
+      EXPECT_LT(n, 200U);
+    }
+  }
+
+ private:
+  int life_ = 0;
+};
+
+TEST_F(ForeignWriter, WhenASmallFileIsNew) {
+  run_all({.run = [&]() { return write_file(kRoot, "f", "ours"); }, .ours = "ours"});
+}
+
+TEST_F(ForeignWriter, WhenALargeFileIsNew) {
+  const std::string ours(40 * kMiB, 'o');
+  run_all({.run = [&]() -> Result<void> {
+             const auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY);
+             if (!made) return fail(made.error());
+             for (std::uint64_t at = 0; at < 40; ++at)
+               static_cast<void>(write_at(made->second.handle, at * kMiB, ours.substr(0, kMiB)));
+             return close(made->second.handle);
+           },
+           .ours = ours});
+}
+
+TEST_F(ForeignWriter, WhenAFileIsWrittenAnew) {
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_WRONLY | O_TRUNC);
+                 static_cast<void>(write_at(handle, 0, "ours"));
+                 return close(handle);
+               },
+           .ours = "ours",
+           .blind = {Operation::kPut}});
+}
+
+TEST_F(ForeignWriter, WhenALargeFileIsWrittenAnew) {
+  const std::string ours(30 * kMiB, 'o');
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_WRONLY | O_TRUNC);
+                 for (std::uint64_t at = 0; at < 30; ++at)
+                   static_cast<void>(write_at(handle, at * kMiB, ours.substr(0, kMiB)));
+                 return close(handle);
+               },
+           .ours = ours,
+           .blind = {Operation::kComplete}});
+}
+
+TEST_F(ForeignWriter, WhenAPartOfAFileIsChanged) {
+  std::string ours = base();
+  ours.replace(10 * kMiB, 7, "CHANGED");
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_RDWR);
+                 static_cast<void>(write_at(handle, 10 * kMiB, "CHANGED"));
+                 return close(handle);
+               },
+           .ours = ours,
+           .blind = {Operation::kComplete}});
+}
+
+TEST_F(ForeignWriter, WhenAFileIsAppendedTo) {
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_WRONLY | O_APPEND);
+                 static_cast<void>(write_at(handle, 0, std::string(kMiB, 'a')));
+                 return close(handle);
+               },
+           .ours = base() + std::string(kMiB, 'a'),
+           .blind = {Operation::kComplete}});
+}
+
+// Editors save so. What is renamed over is another's version by then: that one is kept beside it.
+TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
+               },
+           .ours = "ours",
+           .blind = {Operation::kCopy},
+           .prepare =
+               [&] {
+                 ASSERT_TRUE(write_file(kRoot, "new", "ours"));
+                 ASSERT_TRUE(drain());
+                 clock_.advance(std::chrono::seconds(5));
+               },
+           .afterwards = {Operation::kDelete, Operation::kDeleteMany}});
+}
+
+TEST_F(ForeignWriter, WhenOnlyAttributesChange) {
+  run_all({.exists = true,
+           .run = [&]() -> Result<void> {
+             AttributeChange change;
+             change.mode = 0600;
+             const auto done =
+                 folder_->setattr(context(), lookup("f")->attributes.inode, std::nullopt, change);
+             if (!done) return fail(done.error());
+             return {};
+           },
+           .ours = base(),
+           .fails_whole = true,
+           .has_bytes = false});
+}
+
+// The other writes the file that a copy within the mount takes its bytes from.
+TEST_F(ForeignWriter, WhenAFileIsCopied) {
+  run_all({.exists = true,
+           .run = [&]() -> Result<void> {
+             const HandleNumber from = open(O_RDONLY);
+             const auto made = folder_->create(context(), kRoot, "copy", 0644, O_WRONLY | O_CREAT);
+             if (!made) return fail(made.error());
+             const HandleNumber to = made->second.handle;
+             const auto copied = folder_->copy_range(context(), from, {0, 20 * kMiB}, to, 0);
+             auto closed = close(to);
+             folder_->release(from);
+             if (!copied) return fail(copied.error());
+             return closed;
+           },
+           .ours = base(),
+           .fails_whole = true});
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -166,6 +166,35 @@ void BaseReader::start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) {
   for (const FetchPointer& fetch : to_begin) begin(fetch);
 }
 
+bool BaseReader::start_ahead(Callback<oss::ObjectMeta> confirmed) {
+  if (!around_.slots.take()) return false;
+  const SteadyTime now = around_.clock.steady();
+  FetchPointer fetch;
+  {
+    MutexLock lock(mutex_);
+    const ReadStreams::Plan plan = streams_.expect_start(now);
+    fetch = std::make_shared<Fetch>(*this, plan.ask, plan.stream, now);
+    fetch->wishes = wishes_for(plan.ask, fetch->pins);
+    std::optional<Pins> fresh;
+    if (!stopped_)
+      fresh = around_.pool->take(holder_, fetch->wishes, BlockPool::Purpose::kPrefetch);
+    if (!fresh) {
+      fetch = nullptr;
+    } else {
+      place(*fetch, *fresh);
+      streams_.asked({plan.stream, plan.ask});
+      fetch->confirmed = std::move(confirmed);
+      fetches_.push_back(fetch);
+    }
+  }
+  if (fetch == nullptr) {
+    around_.slots.give_back();
+    return false;
+  }
+  send(fetch);
+  return true;
+}
+
 void BaseReader::stop() {
   std::vector<FetchPointer> fetches;
   std::list<Waiting> waiting;

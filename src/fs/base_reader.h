@@ -100,10 +100,16 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   /// For a reader that was just made. Errors as `read`, and kTimedOut after `deadline`.
   void start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
 
+  /// The same for one whom nobody waits for yet, with a slot and memory of those that are free.
+  /// False, and nothing begins, where there is none.
+  bool start_ahead(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
+
   /// Ends what is under way; waiting reads fail with kInterrupted.
   void stop() STSFS_EXCLUDES(mutex_);
 
+  const std::string& key() const { return key_; }
   const std::string& etag() const { return etag_; }
+  std::uint64_t size() const { return size_; }
 
  private:
   class Fetch;

@@ -143,6 +143,12 @@ void FileContent::start_reading(Deadline deadline, Callback<oss::ObjectMeta> con
   base->start(deadline, std::move(confirmed));
 }
 
+void FileContent::read_with(std::shared_ptr<BaseReader> reader) {
+  MutexLock lock(mutex_);
+  if (!base_ && reader->key() == key_ && reader->etag() == etag_ && reader->size() == base_size_)
+    base_.swap(reader);
+}
+
 void FileContent::read(ByteRange range, Callback<Bytes> done) {
   auto buffer = std::make_shared<std::vector<std::byte>>();
   struct Remote {

@@ -119,6 +119,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// that the version is known to be there still; kChanged or kNotFound when it is not. For a
   /// content that was just made.
   void start_reading(Deadline deadline, Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
+  /// Reads the base with a reader that has begun before; of the same version, before the first read.
+  void read_with(std::shared_ptr<BaseReader> reader) STSFS_EXCLUDES(mutex_);
   /// Answers at once when every byte is here, else from the loop. kStale when the version is gone.
   void read(ByteRange range, Callback<std::span<const std::byte>> done);
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) STSFS_EXCLUDES(mutex_);

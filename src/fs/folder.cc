@@ -88,6 +88,8 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       metas_(cache::AttributeStore::open({.file = options_.attribute_file, .fresh = options_.fresh},
                                          clock)),
       attribute_runs_(listings_),
+      reading_runs_(listings_),
+      files_ahead_(surroundings_.reads, options_.open_fresh),
       born_(std::chrono::floor<std::chrono::seconds>(clock.wall())),
       read_only_(options_.read_only) {
   MutexLock lock(tree_.mutex);
@@ -245,6 +247,7 @@ void Folder::refresh(const std::string& wanted) {
   metas_->expire();
   std::vector<InodeNumber> known;
   std::vector<std::pair<InodeNumber, std::string>> names;
+  files_ahead_.forget_all();
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : tree_.all()) {
@@ -277,6 +280,7 @@ void Folder::stop() {
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   timer.cancel();
+  files_ahead_.stop();
   for (const auto& content : contents) content->stop();
   readers_.stop_all();  // one that a commit replaced may still be bringing bytes
   moves_.stop();
@@ -409,6 +413,7 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
   const auto object = entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
   if (object) metas_->forget(*object);  // until `remember_written`
   if (!inode.content_key.empty()) entry.type = oss::ObjectType::kSymlink;
+  if (object) files_ahead_.spoil(*object);
   if (const auto key = keys_.directory_key(directory_path))
     directories_.set_entry(*key, name, std::move(entry));
 }
@@ -430,7 +435,10 @@ void Folder::remember_written(const std::string& key, const Inode& inode,
 }
 
 void Folder::note_gone(const std::string& directory_path, std::string_view name) {
-  if (const auto key = keys_.file_key(join_path(directory_path, name))) metas_->forget(*key);
+  if (const auto key = keys_.file_key(join_path(directory_path, name))) {
+    metas_->forget(*key);
+    files_ahead_.spoil(*key);
+  }
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
 }
 

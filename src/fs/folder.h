@@ -12,6 +12,7 @@
 #include "commit_slots.h"
 #include "directory_view.h"
 #include "file_content.h"
+#include "files_ahead.h"
 #include "idle_trim.h"
 #include "key_space.h"
 #include "link_area.h"
@@ -19,6 +20,7 @@
 #include "name_gate.h"
 #include "names_overlay.h"
 #include "posix_metadata.h"
+#include "reading_runs.h"
 #include "removals.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/attribute_store.h"
@@ -293,6 +295,21 @@ class Folder final : public MountedFolder, public CommitOwner {
   void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
                  SteadyTime asked);
 
+  // --- files that are about to be opened (folder_ahead.cc) ---
+  struct Told {
+    oss::ObjectMeta meta;
+    SteadyTime asked;
+  };
+  Result<std::optional<Told>> told_ahead(const Context& context, const std::string& file_path,
+                                         const std::string& key, const cache::KnownEntry& entry);
+  Result<Told> wait_for(const Context& context, const FilesAhead::QuestionPointer& question,
+                        const std::string& directory_key);
+  Result<bool> open_from_ahead(const Context& context, const InodePointer& inode);
+  void read_on(const Context& context, const InodePointer& inode);
+  void ask_ahead(const std::vector<ReadingRuns::File>& files);
+  std::optional<FilesAhead::Way> way_to_ask(const ReadingRuns::File& file);
+  InodePointer known_inode(const std::string& whole) const STSFS_REQUIRES(tree_.mutex);
+
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
@@ -385,6 +402,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   cache::DirectoryCache& directories_ = listings_.cache();
   const std::unique_ptr<cache::AttributeStore> metas_;
   AttributeRuns attribute_runs_;
+  ReadingRuns reading_runs_;
+  FilesAhead files_ahead_;
   const WallTime born_;                // what implied directories show as their times
   std::vector<PendingFile> unusable_;  // what cannot be committed any more; set while recovering
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon

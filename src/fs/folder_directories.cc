@@ -17,7 +17,8 @@ constexpr std::uint64_t kFirst = 3;
 constexpr std::size_t kTogether = 64;
 /// A small regular object may be a symbolic link in the form of s3fs: only its metadata tells.
 constexpr std::uint64_t kMayBeLinkSize = 4096;
-/// An inode number for entries that have none yet. Source: libfuse, FUSE_UNKNOWN_INO.
+/// Who sorts by inode number, to be kind to disks (cp -r), is to read in the order of the listing:
+/// that is what can be fetched ahead. Source: libfuse, FUSE_UNKNOWN_INO.
 constexpr InodeNumber kUnknownInode{0xffffffff};
 /// For `readdir_plus`: no inode goes with the name.
 constexpr InodeNumber kNoInode{0};
@@ -149,10 +150,8 @@ Result<void> Folder::readdir(const Context& context, HandleNumber number, std::u
     entry.attributes.mode = listed_type(context, key + (*item)->name, (*item)->entry);
     {
       MutexLock lock(tree_.mutex);
-      if (const InodePointer child = tree_.child(handle->inode->number, (*item)->name)) {
+      if (const InodePointer child = tree_.child(handle->inode->number, (*item)->name))
         entry.attributes.mode = child->attributes.mode & S_IFMT;
-        entry.attributes.inode = child->number;
-      }
     }
     if (!sink(entry)) return {};
   }
@@ -280,6 +279,7 @@ bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
     full.attributes.mode = listed_type(context, directory_key + item.name, item.entry);
   }
   entry.attributes = full.attributes;
+  entry.attributes.inode = kUnknownInode;
   if (sink(entry, full)) return true;
   if (inode) forget(inode->number, 1);  // the kernel does not know it
   return false;

@@ -65,7 +65,9 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
   Result<bool> begun = false;
-  if (!writes(flags) && (flags & O_TRUNC) == 0) begun = confirm_by_reading(context, *found);
+  const bool reads = !writes(flags) && (flags & O_TRUNC) == 0;
+  if (reads) begun = open_from_ahead(context, *found);
+  if (reads && begun && !*begun) begun = confirm_by_reading(context, *found);
   if (!begun) return fail(std::move(begun.error()));
   if (!*begun)
     if (auto confirmed = confirm_opened(context, *found); !confirmed)
@@ -82,6 +84,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     (*found)->times_given = false;
   }
   Opened out = opened(*found, *content, flags);
+  if (reads) read_on(context, *found);
   if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
   return out;
 }

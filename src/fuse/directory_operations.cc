@@ -1,4 +1,8 @@
 // Open directories.
+#include <linux/fuse.h>
+
+#include <cstddef>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -26,9 +30,12 @@ void opendir(fuse_req_t request, fuse_ino_t inode, fuse_file_info*) noexcept {
       });
 }
 
-/// For names that go out without their inode; readers take 0 for an entry that was removed. Source:
-/// libfuse, FUSE_UNKNOWN_INO.
-constexpr ino_t kUnknownInode = 0xffffffff;
+/// For names that go out without their inode number; readers take 0 for an entry that was removed.
+/// Source: libfuse, FUSE_UNKNOWN_INO.
+constexpr std::uint64_t kUnknownInode = 0xffffffff;
+
+/// Where an entry of readdirplus has its d_ino.
+constexpr std::size_t kInodeAt = offsetof(fuse_direntplus, dirent) + offsetof(fuse_dirent, ino);
 
 /// Entries packed as the kernel takes them, into the room it offered.
 class Page {
@@ -48,10 +55,14 @@ class Page {
     const bool is_dot = name_ == "." || name_ == "..";
     const bool counted = !is_dot && full.attributes.inode != fs::InodeNumber{0};
     if (!counted) param.ino = 0;  // to the kernel: just the name, and no lookup
-    if (param.attr.st_ino == 0) param.attr.st_ino = kUnknownInode;
-    if (!take(fuse_add_direntry_plus(request_, end(), room(), name_.c_str(), &param,
+    if (param.attr.st_ino == 0) param.attr.st_ino = ino_t{kUnknownInode};
+    char* const place = end();
+    if (!take(fuse_add_direntry_plus(request_, place, room(), name_.c_str(), &param,
                                      static_cast<off_t>(entry.next_cookie))))
       return false;
+    // libfuse takes it from the attributes.
+    const auto shown = static_cast<std::uint64_t>(entry.attributes.inode);
+    std::memcpy(place + kInodeAt, shown == 0 ? &kUnknownInode : &shown, sizeof shown);
     if (counted) looked_up_.push_back(full.attributes.inode);
     return true;
   }

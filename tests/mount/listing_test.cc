@@ -98,6 +98,19 @@ TEST_F(TwoMounts, AnOpenReadsWhatWasClosedElsewhereASecondBefore) {
   EXPECT_EQ(read_from(there("f")), "second, and longer");
 }
 
+// Also when it had been fetched before, because its reader goes through the directory.
+TEST_F(TwoMounts, WhatWasFetchedAheadIsNoOlderThanThat) {
+  mount_with("");
+  file::create_directory(here("d"));
+  const auto name = [](int number) { return "d/" + std::to_string(100 + number); };
+  for (int i = 0; i < 12; ++i) write_to(here(name(i)), "first");
+  EXPECT_EQ(names_in(there("d")).size(), 12U);
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(read_from(there(name(i))), "first");
+  for (int i = 6; i < 12; ++i) write_to(here(name(i)), "second, and longer");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+  for (int i = 6; i < 12; ++i) EXPECT_EQ(read_from(there(name(i))), "second, and longer");
+}
+
 /// "every look at a name or a directory, and every open, asks."
 TEST_F(TwoMounts, StrictSeesEverythingAtOnce) {
   mount_with("consistency=strict");
@@ -195,6 +208,28 @@ TEST_F(Listing, APositionInADirectoryStaysGoodWhileEntriesComeAndGo) {
   ASSERT_NE(next, nullptr);
   EXPECT_EQ(name, next->d_name);
   closedir(directory);
+}
+
+// 200 round trips of 250 ms are 50 s one after the other.
+TEST_F(Listing, SmallFilesThatAreReadOneAfterTheOtherAreFetchedAhead) {
+  MountedUser user(*cloud_, "copier");
+  const std::string tree = user.outside("tree");
+  for (int i = 0; i < 200; ++i) {
+    const std::string directory = tree + "/" + std::to_string(i / 50);
+    file::create_directories(directory);
+    write_to(directory + "/" + std::to_string(1000 + i), std::string(4096, static_cast<char>(i)));
+  }
+  ASSERT_EQ(run({"cp", "-r", tree, user / "tree"}).code, 0);
+  ASSERT_EQ(user.umount().code, 0);
+  ASSERT_EQ(user.mount().code, 0);
+  run({"curl", "-sf", "-d", R"({"latency_ms":250})", cloud_->admin_endpoint() + "/faults"});
+  const std::string copy = user.outside("copy");
+  const Outcome copied = run({"cp", "-r", user / "tree", copy}, {}, {}, std::chrono::seconds(40));
+  run({"curl", "-sf", "-X", "DELETE", cloud_->admin_endpoint() + "/faults"});
+  EXPECT_EQ(copied.code, 0) << copied.said;
+  EXPECT_EQ(run({"diff", "-r", tree, copy}).code, 0);
+  // What a machine that is busy comes to only after a second is asked for once more.
+  EXPECT_LE(sent(user, "GetObject") + sent(user, "HeadObject"), 300U);
 }
 
 }  // namespace

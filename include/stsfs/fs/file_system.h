@@ -85,6 +85,7 @@ struct Statistics {
   std::uint64_t files = 0;
 };
 
+/// The inode number in `attributes` is what readdir(3) shows as d_ino; it need not be the file's.
 struct DirectoryEntry {
   std::string_view name;
   std::uint64_t next_cookie = 0;  ///< Where a later readdir goes on after this entry.

@@ -195,7 +195,11 @@ bool BaseReader::start_ahead(Callback<oss::ObjectMeta> confirmed) {
   return true;
 }
 
-void BaseReader::stop() {
+void BaseReader::close() { end(false); }
+
+void BaseReader::stop() { end(true); }
+
+void BaseReader::end(bool whole_ones_too) {
   std::vector<FetchPointer> fetches;
   std::list<Waiting> waiting;
   std::map<std::uint64_t, Held> blocks;
@@ -203,16 +207,18 @@ void BaseReader::stop() {
   {
     MutexLock lock(mutex_);
     stopped_ = true;
-    fetches.assign(fetches_.begin(), fetches_.end());
     waiting.swap(waiting_);
     blocks.swap(blocks_);
     here_.clear();
     timer = std::move(timer_);
-    for (const FetchPointer& fetch : fetches) {
-      fetch->called_off = true;
-      if (fetch->stream != 0) around_.slots.give_back();
+    for (auto fetch = fetches_.begin(); fetch != fetches_.end();) {
+      const auto present = fetch++;
+      if (!whole_ones_too && (*present)->left().empty()) continue;
+      (*present)->called_off = true;
+      if ((*present)->stream != 0) around_.slots.give_back();
+      fetches.push_back(std::move(*present));
+      fetches_.erase(present);
     }
-    fetches_.clear();
   }
   call_off(fetches);
   for (Waiting& read : waiting) read.done(fail(Errc::kInterrupted, "the file was closed"));

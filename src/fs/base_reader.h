@@ -104,6 +104,9 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   /// False, and nothing begins, where there is none.
   bool start_ahead(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
 
+  /// Nobody will read any more. Ends what is under way, but for a request whose bytes are all here:
+  /// it is about to say whether they were right.
+  void close() STSFS_EXCLUDES(mutex_);
   /// Ends what is under way; waiting reads fail with kInterrupted.
   void stop() STSFS_EXCLUDES(mutex_);
 
@@ -152,6 +155,7 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   void room_for(const FetchPointer& fetch, Pins fresh) STSFS_EXCLUDES(mutex_);
   void send(const FetchPointer& fetch) STSFS_EXCLUDES(mutex_);
   void fetch_ahead() STSFS_EXCLUDES(mutex_);
+  void end(bool whole_ones_too) STSFS_EXCLUDES(mutex_);
   void call_off(const std::vector<FetchPointer>& fetches) STSFS_EXCLUDES(mutex_);
   std::vector<FetchPointer> take_unwanted(const std::vector<ReadStreams::StreamId>& ended)
       STSFS_REQUIRES(mutex_);

@@ -62,7 +62,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
 
 // Reads under way hold the content: nobody waits any more for what its reader still fetches.
 FileContent::~FileContent() {
-  if (base_) base_->stop();
+  if (base_) base_->close();
 }
 
 std::uint64_t FileContent::size() const {

@@ -54,6 +54,13 @@ class BaseReaderTest : public ::testing::Test {
     return out;
   }
 
+  int free_slots() {
+    int out = 0;
+    while (slots_.take()) ++out;
+    for (int i = 0; i < out; ++i) slots_.give_back();
+    return out;
+  }
+
   static const std::string& content() {
     static const std::string out = random_content(40 * kMiB);
     return out;
@@ -103,6 +110,26 @@ TEST_F(BaseReaderTest, ASequentialReadGetsEveryByteAndAsksForNoneTwice) {
   EXPECT_EQ(asked, content_.size());
   EXPECT_LT(store_.gets().size(), 42U);
   base->stop();
+}
+
+// Whoever keeps what passes keeps it only when its request has ended well.
+TEST_F(BaseReaderTest, ClosingWithTheLastByteLetsItsRequestEnd) {
+  const auto base = reader(content_.size());
+  base->read({0, kMiB}, [&](Result<std::span<const std::byte>>) {});
+  const auto get = store_.gets().at(0);
+  bool closed = false;
+  base->read({0, get->range.length}, [&](Result<std::span<const std::byte>> got) {
+    EXPECT_TRUE(got);
+    base->close();
+    closed = true;
+  });
+  EXPECT_TRUE(store_.give(get, get->range.length));
+  EXPECT_TRUE(closed);
+  EXPECT_TRUE(get->ended);
+  EXPECT_FALSE(get->cancelled);
+  for (const auto& other : store_.gets()) EXPECT_FALSE(other->under_way());
+  EXPECT_EQ(pool_->figures().used_bytes, 0U);
+  EXPECT_EQ(free_slots(), 32);
 }
 
 TEST_F(BaseReaderTest, WhatWasReadGoesBackToThePool) {

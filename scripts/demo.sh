@@ -26,7 +26,7 @@ build_programs() {
     scripts/setup.sh
     cmake --preset release -DBUILD_TESTING=OFF -B build/demo
     cmake --build build/demo -j "$(nproc)"
-  } > "${1:-/dev/stderr}" 2>&1 || { [[ -n ${1:-} ]] && tail -n 30 "$1" >&2; die "the build failed"; }
+  } >&2 || die "the build failed"
   bin=$root/build/demo/bin
 }
 
@@ -110,7 +110,7 @@ up() {
   ttl=${STSFS_DEMO_TTL:-3600}
   state=$(up_state "$dir")
   [[ -e $state/env ]] && die "something is up at $dir already: scripts/demo.sh --down $dir"
-  build_programs /dev/stderr
+  build_programs
   rm -rf "$state"
   mkdir -p "$(dirname "$state")" && chmod 700 "$(dirname "$state")"
   start_servers

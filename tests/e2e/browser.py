@@ -14,6 +14,9 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
 
 
+PATIENCE = 60  # seconds: a browser starts many processes, and a busy machine takes its time
+
+
 class Browser:
     """One window with JavaScript switched off, as a careful person's."""
 
@@ -25,9 +28,17 @@ class Browser:
         self.url = f"http://127.0.0.1:{self._port()}"
         options = {"args": FLAGS + [f"--user-data-dir={directory}/profile"],
                    "prefs": {"profile.managed_default_content_settings.javascript": 2}}
-        answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": {
-            "browserName": "chrome", "goog:chromeOptions": options}}}, timeout=120)
-        self.session = f"/session/{answer['sessionId']}"
+        self.session = self._begin({"browserName": "chrome", "goog:chromeOptions": options})
+
+    def _begin(self, wanted):
+        """chromedriver gives a browser that is slow to start only a minute; the next one finds its files in memory."""
+        for attempts_left in (2, 1, 0):
+            try:
+                answer = self._ask("POST", "/session", {"capabilities": {"alwaysMatch": wanted}}, timeout=150)
+                return f"/session/{answer['sessionId']}"
+            except AssertionError:
+                if attempts_left == 0:
+                    raise
 
     def _port(self):
         end = time.monotonic() + 60
@@ -38,7 +49,7 @@ class Browser:
             time.sleep(0.1)
         raise AssertionError("chromedriver did not come up: " + self.log.read_text(errors="replace"))
 
-    def _ask(self, method, path, body=None, timeout=60):
+    def _ask(self, method, path, body=None, timeout=150):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
@@ -58,14 +69,14 @@ class Browser:
 
     def shows(self, title):
         """Whether that page comes: a click returns before the page that it leads to is there."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while self.title() != title and time.monotonic() < end:
             time.sleep(0.05)
         return self.title() == title
 
     def find(self, css):
         """Waits for it: a click returns before the page that it leads to is there."""
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 return self._ask("POST", self.session + "/element", {"using": "css selector", "value": css})[ELEMENT]

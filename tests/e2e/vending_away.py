@@ -2,12 +2,13 @@
 """The vending server away for half a lifetime: nothing fails. Away for longer: clear errors, then work goes on by itself."""
 import os
 import sys
+import threading
 import time
 
 from folder import Folder, check, wait_until
 
 TTL = 8
-DEADLINE = 10
+DEADLINE = 15  # more than an absence that nobody may notice, also on a busy machine
 
 
 def works(folder, name):
@@ -18,16 +19,20 @@ def works(folder, name):
 
 
 def short_absence(folder):
+    """The server comes back whatever the operations do meanwhile: what it hands out has up to half of its life behind
+    it, so that one of them may have to wait for it."""
     folder.kill("VEND")
-    end = time.monotonic() + TTL / 2
+    back = threading.Timer(TTL / 2, folder.start_vend_again)
+    back.start()
+    end = time.monotonic() + TTL / 2 + TTL  # past the old credential's life: it must have been renewed
     count = 0
-    while time.monotonic() < end:
-        check(works(folder, f"short {count}"), "an operation failed while the credential was alive")
-        count += 1
-        time.sleep(0.05)
-    folder.start_vend_again()
-    time.sleep(TTL)  # past the old credential's life: it must have been renewed
-    check(works(folder, "after the short absence"), "did not go on")
+    try:
+        while time.monotonic() < end:
+            check(works(folder, f"short {count}"), "an operation read something else")
+            count += 1
+            time.sleep(0.05)
+    finally:
+        back.join()
     print(f"away for {TTL / 2} s: {count} rounds of operations, none failed")
 
 
@@ -41,7 +46,8 @@ def long_absence(folder):
     except OSError as error:
         waited = time.monotonic() - start
         print(f"away for longer than a lifetime: {error} after {waited:.1f} s")
-        check(waited < DEADLINE + 5, f"waited {waited:.1f} s, past the deadline")
+        # Its opening and its close wait at most so long each; the rest is for a busy machine.
+        check(waited < 3 * DEADLINE, f"waited {waited:.1f} s, past the deadline")
     status = folder.stsfs("status", str(folder.path))
     check("vend" in status.lower(), f"status does not say why: {status}")
     folder.start_vend_again()

@@ -12,6 +12,7 @@ constexpr std::size_t kKeyMaxBytes = 1024;
 constexpr std::size_t kTextMaxBytes = 1024;
 // OSS takes keys of 1,023 bytes; below a prefix there must be room for a name ("Object").
 constexpr std::size_t kPrefixMaxBytes = 767;
+constexpr std::size_t kStorageClassMaxBytes = 32;
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
@@ -78,6 +79,16 @@ Permissions read_permissions(MemberReader& reader) {
   return Permissions::kReadWrite;
 }
 
+/// Goes into a header of every object that is made.
+std::string read_storage_class(MemberReader& reader) {
+  std::string name = reader.text("StorageClass", kStorageClassMaxBytes);
+  const bool letters = std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return is_lower_or_digit(static_cast<char>(c | 0x20));
+  });
+  if (!letters) reader.complain("StorageClass", "is no word");
+  return name;
+}
+
 /// A bucket makes a folder; what else is missing comes from the options.
 std::optional<Folder> read_folder(MemberReader& reader) {
   if (!reader.has("Bucket")) return std::nullopt;
@@ -97,6 +108,8 @@ std::optional<Folder> read_folder(MemberReader& reader) {
   folder.hierarchical_namespace = reader.boolean("HierarchicalNamespace");
   folder.quota_bytes = reader.number("QuotaBytes");
   folder.used_bytes = reader.number("UsedBytes");
+  folder.storage_class = read_storage_class(reader);
+  if (reader.has("Acls")) folder.acls = reader.boolean("Acls");
   if (!reader.result()) return std::nullopt;
   if (auto wrong = wrong_with(folder)) reader.complain(wrong->member, wrong->what);
   return folder;

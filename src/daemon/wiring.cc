@@ -79,11 +79,12 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   out.symlink_objects = !place.hierarchical_namespace;
   out.quota_bytes = place.quota_bytes;
   out.used_bytes = place.used_bytes;
+  out.acls_hidden = !place.acls.value_or(true);
   out.uid = options.uid.value_or(geteuid());
   out.gid = options.gid.value_or(getegid());
   out.file_mode = options.file_mode.value_or(kFilePermissions & ~options.umask);
   out.directory_mode = options.dir_mode.value_or(kAllPermissions & ~options.umask);
-  out.storage_class = options.storage_class;
+  out.storage_class = options.storage_class.empty() ? place.storage_class : options.storage_class;
   out.acl = options.object_acl;
   out.fresh = options.freshness;
   out.open_fresh = std::min<std::chrono::milliseconds>(kOpenFresh, options.freshness);
@@ -289,6 +290,7 @@ Result<void> Stack::mount(std::function<void()> ended) {
   renewer_->on_folder([this](const credentials::Folder& folder) {
     folder_->set_read_only(request_.options.read_only ||
                            folder.permissions == credentials::Permissions::kReadOnly);
+    folder_->set_space(folder.quota_bytes, folder.used_bytes);
   });
   return {};
 }

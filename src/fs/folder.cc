@@ -91,7 +91,10 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       reading_runs_(listings_),
       files_ahead_(surroundings_.reads, options_.open_fresh),
       born_(std::chrono::floor<std::chrono::seconds>(clock.wall())),
-      read_only_(options_.read_only) {
+      read_only_(options_.read_only),
+      quota_bytes_(options_.quota_bytes),
+      used_bytes_(options_.used_bytes),
+      acls_hidden_(options_.acls_hidden) {
   MutexLock lock(tree_.mutex);
   const InodePointer root = tree_.find(InodeNumber::kRoot);
   root->attributes.mode = S_IFDIR | options_.directory_mode;

@@ -53,6 +53,10 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> probe(Deadline deadline, Interrupt* interrupt) override;
   void set_notifier(KernelNotifier* notifier) override { notifier_ = notifier; }
   void set_read_only(bool read_only) override { read_only_ = read_only; }
+  void set_space(std::uint64_t quota_bytes, std::uint64_t used_bytes) override {
+    quota_bytes_ = quota_bytes;
+    used_bytes_ = used_bytes;
+  }
   std::vector<PendingFile> pending() const override;
   ReadMemory read_memory() const override;
   Result<void> drain(Deadline deadline) override;
@@ -408,8 +412,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::vector<PendingFile> unusable_;  // what cannot be committed any more; set while recovering
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;
+  std::atomic<std::uint64_t> quota_bytes_, used_bytes_;
   std::atomic<bool> stopped_ = false;
-  std::atomic<bool> acls_hidden_ = false;  // the credential may not read them
+  std::atomic<bool> acls_hidden_;  // the credential may not read them
 
   mutable Tree tree_;
   // Also those that no inode has any more and something under way keeps alive; for `stop`.

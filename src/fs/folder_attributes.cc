@@ -246,8 +246,9 @@ Result<oss::Written> Folder::put_symlink_anew(const Context& context, const std:
 
 Result<Statistics> Folder::statfs(const Context&) {
   Statistics out;
-  out.total_bytes = options_.quota_bytes != 0 ? options_.quota_bytes : kUnlimited;
-  out.free_bytes = out.total_bytes - std::min(out.total_bytes, options_.used_bytes);
+  const std::uint64_t quota = quota_bytes_;
+  out.total_bytes = quota != 0 ? quota : kUnlimited;
+  out.free_bytes = out.total_bytes - std::min<std::uint64_t>(out.total_bytes, used_bytes_);
   return out;
 }
 

@@ -238,6 +238,10 @@ HttpAnswer put_behind(const AdminCall& call) {
   for (const auto& [name, value] : call.request.headers) {
     const std::string lower = to_lower(name);
     if (lower.starts_with("x-oss-meta-")) object.user[lower.substr(11)] = value;
+    if (lower != "x-oss-tagging") continue;
+    auto tags = read_tags(value);
+    if (!tags) return problem(400, "x-oss-tagging is not understood");
+    object.tags = std::move(*tags);
   }
   object.content = call.content.finish();
   return put_all(*bucket, key, object, count);

@@ -49,21 +49,29 @@ std::optional<Refusal> take_user_metadata(const Call& call, Object& object) {
 std::optional<Refusal> take_tags(const Call& call, Object& object) {
   const std::string_view tagging = call.header("x-oss-tagging");
   if (tagging.empty()) return std::nullopt;
-  for (const std::string_view pair : split(tagging, '&')) {
-    const auto equals = pair.find('=');
-    const auto name = percent_decode(pair.substr(0, equals));
-    const auto value =
-        percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
-    if (!name || !value || name->empty() || name->size() > 128 || value->size() > 256)
-      return refuse(400, "InvalidTag", "The tag is not valid.").value();
-    object.tags.emplace_back(*name, *value);
-  }
+  auto tags = read_tags(tagging);
+  if (!tags) return refuse(400, "InvalidTag", "The tag is not valid.").value();
+  object.tags = std::move(*tags);
   if (object.tags.size() > kTagsMax)
     return refuse(400, "BadRequest", "Object tags cannot be greater than 10").value();
   return authorize(call, "oss:PutObjectTagging", call.key);
 }
 
 }  // namespace
+
+std::optional<Tags> read_tags(std::string_view tagging) {
+  Tags tags;
+  for (const std::string_view pair : split(tagging, '&')) {
+    const auto equals = pair.find('=');
+    const auto name = percent_decode(pair.substr(0, equals));
+    const auto value =
+        percent_decode(equals == std::string_view::npos ? "" : pair.substr(equals + 1));
+    if (!name || !value || name->empty() || name->size() > 128 || value->size() > 256)
+      return std::nullopt;
+    tags.emplace_back(*name, *value);
+  }
+  return tags;
+}
 
 std::optional<Refusal> check_key(const std::string& key) {
   const bool good = !key.empty() && key.size() <= kKeyMax && key[0] != '/' && key[0] != '\\' &&

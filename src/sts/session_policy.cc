@@ -173,7 +173,7 @@ std::string_view shipped_template(Access access) {
   // credential.
   constexpr std::string_view kReadWrite =
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:GetObject","oss:PutObject",)"
-      R"("oss:DeleteObject","oss:AbortMultipartUpload","oss:ListParts",)"
+      R"("oss:DeleteObject","oss:AbortMultipartUpload",)"
       R"("oss:GetObjectTagging","oss:PutObjectTagging","oss:RestoreObject"],)"
       R"("Resource":["acs:oss:*:*:${bucket}/${prefix}*"]},)"
       R"({"Effect":"Allow","Action":["oss:ListObjects"],"Resource":["acs:oss:*:*:${bucket}"],)"

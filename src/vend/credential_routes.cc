@@ -21,6 +21,9 @@ std::string credentials_json(const sts::Session& session, const FolderConfig& fo
   body += R"(,"Bucket":)" + as_json(folder.bucket) + R"(,"Prefix":)" + as_json(prefix);
   body += R"(,"Permissions":)" + as_json(permissions_of(folder));
   if (!folder.storage_class.empty()) body += R"(,"StorageClass":)" + as_json(folder.storage_class);
+  // A policy of one's own may allow what is not known here: then the mount finds out by asking.
+  if (folder.extras.acl || !folder.policy)
+    body += std::string(R"(,"Acls":)") + flag(folder.extras.acl);
   body += std::string(R"(,"Versioning":)") + flag(folder.versioning);
   body += std::string(R"(,"HierarchicalNamespace":)") + flag(folder.hierarchical_namespace);
   return body + R"(,"QuotaBytes":)" + std::to_string(folder.quota_bytes) + R"(,"UsedBytes":0})";

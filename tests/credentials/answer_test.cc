@@ -43,6 +43,18 @@ TEST(Answer, OfAVendingServerHasKeyAndFolder) {
   EXPECT_EQ(grant->folder->used_bytes, 3u);
 }
 
+TEST(Answer, MaySayWhatNewObjectsAreAndWhetherAclsCanBeRead) {
+  const auto plain = parse_grant(kFlat, KeyKind::kTemporaryOnly);
+  EXPECT_EQ(plain->folder->storage_class, "");
+  EXPECT_FALSE(plain->folder->acls.has_value());
+  const auto more = parse_grant(with(kFlat, "\"UsedBytes\": 3",
+                                     "\"UsedBytes\": 3, \"StorageClass\": \"IA\", \"Acls\": false"),
+                                KeyKind::kTemporaryOnly);
+  ASSERT_TRUE(more) << more.error().message;
+  EXPECT_EQ(more->folder->storage_class, "IA");
+  EXPECT_EQ(more->folder->acls, false);
+}
+
 TEST(Answer, MayNestItsCredentialsAsAssumeRoleDoes) {
   const auto grant = parse_grant(R"({"RequestId":"R","Credentials":{"AccessKeyId":"STS.a",
     "AccessKeySecret":"b","SecurityToken":"c","Expiration":"2026-01-08T15:02:37Z"}})",
@@ -99,6 +111,8 @@ TEST(Answer, NamesTheMemberThatIsWrong) {
       {"\"ro\"", "\"all\"", "Permissions is neither"},
       {"true", "1", "Versioning is neither"},
       {"10", "-10", "QuotaBytes is not"},
+      {"\"UsedBytes\": 3", "\"StorageClass\": \"IA\\r\\nX: y\"", "StorageClass is no word"},
+      {"\"UsedBytes\": 3", "\"Acls\": \"yes\"", "Acls is neither"},
   };
   for (const auto& wrong : cases)
     EXPECT_EQ(complaint(with(kFlat, wrong.from, wrong.to)).rfind(wrong.member, 0), 0u)

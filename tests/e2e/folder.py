@@ -74,18 +74,27 @@ class Folder:
         return self
 
     def __exit__(self, kind, error, trace):
-        found = ""
+        found, denied = "", []
         if error is not None:
             self.show_logs()
         elif self.values:
             found = canaries.search(canaries.secrets_of(self), canaries.written_by(self))
+            denied = self.denials()
         subprocess.call([str(DEMO), "--down", str(self.path)], env=self.env, timeout=120,
                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if subprocess.call(["mountpoint", "-q", str(self.path)]) == 0:
             subprocess.call(["umount", "-l", str(self.path)])
         shutil.rmtree(self.work, ignore_errors=True)
         check(not found, f"secrets were written: {found}")
+        check(not denied, f"the shipped policy does not allow what a mount asks for: {denied}")
         return False
+
+    def denials(self):
+        """What the simulator refused because a policy said so; empty too when it is gone."""
+        try:
+            return self.admin("GET", "/denials")["denials"]
+        except OSError:
+            return []
 
     def __getattr__(self, name):
         """OSS_ENDPOINT, VEND_URL, … as demo.sh printed them."""

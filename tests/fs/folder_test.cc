@@ -312,6 +312,16 @@ TEST_F(FolderTest, AnswersFromMemoryOrSaysThatItWouldWait) {
   EXPECT_EQ(folder_->lookup(never, kRoot, "absent").error().code, Errc::kNotFound);
 }
 
+TEST_F(FolderTest, ShowsTheQuotaAndWhatIsUsedOfItAsTheyAreNow) {
+  folder_->set_space(1'000, 300);
+  EXPECT_EQ(folder_->statfs(context())->total_bytes, 1'000u);
+  EXPECT_EQ(folder_->statfs(context())->free_bytes, 700u);
+  folder_->set_space(1'000, 2'000);
+  EXPECT_EQ(folder_->statfs(context())->free_bytes, 0u) << "more is used than there is";
+  folder_->set_space(0, 300);
+  EXPECT_GT(folder_->statfs(context())->free_bytes, 1'000'000'000u) << "no quota";
+}
+
 TEST_F(FolderTest, ChangesNothingWhenReadOnly) {
   store_.put("users/alice/f", "x");
   folder_->set_read_only(true);

@@ -97,6 +97,13 @@ TEST_F(StoreAttributes, WhereAclsCannotBeReadTheyAreAskedForOnce) {
   EXPECT_EQ(faulty_.started(Operation::kGetAcl), 1U);
 }
 
+TEST_F(StoreAttributes, WhoSaysThatAclsCannotBeReadIsNotAskedAtAll) {
+  options_.acls_hidden = true;
+  kill_and_begin();
+  ASSERT_TRUE(chmod(theirs({.acl = "public-read"}), 0600));
+  EXPECT_EQ(faulty_.started(Operation::kGetAcl), 0U);
+}
+
 TEST_F(StoreAttributes, TagsSurviveARewrite) {
   theirs({.tagging = "a=1&b=2"});
   ASSERT_TRUE(write_file(kRoot, "f", "longer text"));

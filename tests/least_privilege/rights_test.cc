@@ -89,11 +89,6 @@ class Client {
     upload_ = id ? *id : "00000000000000000000000000000000";
     return id || id.error().code != Errc::kDenied;
   }
-  bool list_parts(const std::string& key) {
-    return allowed<std::vector<oss::Part>>([&](auto done) {
-      return store_->start_list_parts(key, upload_, deadline(), std::move(done));
-    });
-  }
   bool abort(const std::string& key) {
     return allowed<void>(
         [&](auto done) { return store_->start_abort(key, upload_, deadline(), std::move(done)); });
@@ -169,7 +164,6 @@ bool use_everything(Client& client, const std::string& prefix) {
   all = client.copy(key, prefix + "copy") && all;
   all = client.list(prefix) && all;
   all = client.initiate(key) && all;
-  all = client.list_parts(key) && all;
   all = client.abort(key) && all;
   return client.remove(key) && all;
 }

@@ -35,6 +35,15 @@ Cloud::Cloud(int credential_seconds) : credential_seconds_(credential_seconds) {
   start_vending();
 }
 
+Cloud::~Cloud() { EXPECT_EQ(admin("/denials"), "{\"denials\":[]}\n"); }
+
+std::string Cloud::admin(const std::string& path, const std::vector<std::string>& more) const {
+  std::vector<std::string> command{"curl", "-sSg"};
+  command.insert(command.end(), more.begin(), more.end());
+  command.push_back(admin_endpoint_ + path);
+  return run(command).said;
+}
+
 std::string Cloud::write_config(const std::string& listen, int credential_seconds) {
   const std::string path = directory_ / "vend.toml";
   std::ofstream file(path);

@@ -12,6 +12,9 @@ namespace stsfs::mount_tests {
 class Cloud {
  public:
   explicit Cloud(int credential_seconds = 3600);
+  /// Least privilege: whatever the suite did with what the shipped policy allows, nothing was
+  /// refused.
+  ~Cloud();
 
   const std::string& vending_url() const { return vending_url_; }
   const std::string& oss_endpoint() const { return oss_endpoint_; }
@@ -22,6 +25,9 @@ class Cloud {
   std::string ram_key_file() const { return directory_ / "key.json"; }
   /// A person with a folder of their own. Returns the password.
   std::string add_user(const std::string& name);
+
+  /// Answer of the simulator's admin port; `more`: options of curl.
+  std::string admin(const std::string& path, const std::vector<std::string>& more = {}) const;
 
   void stop_vending() { vending_->kill_now(); }
   void start_vending();

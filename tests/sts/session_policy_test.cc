@@ -34,7 +34,7 @@ TEST(SessionPolicy, AllowsThePrefixAndNothingElse) {
   EXPECT_EQ(
       *policy,
       R"({"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:GetObject","oss:PutObject",)"
-      R"("oss:DeleteObject","oss:AbortMultipartUpload","oss:ListParts","oss:GetObjectTagging",)"
+      R"("oss:DeleteObject","oss:AbortMultipartUpload","oss:GetObjectTagging",)"
       R"("oss:PutObjectTagging","oss:RestoreObject"],"Resource":)"
       R"(["acs:oss:*:*:examplebucket/users/alice/*"]},{"Effect":"Allow","Action":["oss:ListObjects"],)"
       R"("Resource":["acs:oss:*:*:examplebucket"],"Condition":{"StringLike":{"oss:Prefix":)"

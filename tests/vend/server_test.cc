@@ -24,7 +24,7 @@ TEST_F(VendServer, HandOutExactlyWhatTheDesignSays) {
   EXPECT_EQ(json, nlohmann::json::parse(R"({"StatusCode":200,"AccessKeyId":"STS.1",
     "AccessKeySecret":"canary-secret","SecurityToken":"canary-token",
     "Endpoint":"https://oss-cn-hangzhou.aliyuncs.com","Region":"cn-hangzhou",
-    "Bucket":"examplebucket","Prefix":"users/alice/","Permissions":"rw","Versioning":false,
+    "Bucket":"examplebucket","Prefix":"users/alice/","Permissions":"rw","Acls":false,"Versioning":false,
     "HierarchicalNamespace":false,"QuotaBytes":0,"UsedBytes":0})"));
   EXPECT_EQ(*http::find_header(response.headers, "Cache-Control"), "no-store");
 }

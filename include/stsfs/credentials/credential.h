@@ -34,6 +34,9 @@ struct Folder {
   bool hierarchical_namespace = false;
   std::uint64_t quota_bytes = 0;  ///< 0: none.
   std::uint64_t used_bytes = 0;
+  std::string storage_class;  ///< For new objects; empty: the bucket's.
+  /// Whether the credential may ask for access control lists. Not said: who needs one asks once.
+  std::optional<bool> acls;
 };
 
 /// What a source gives: a credential, and where it says so the folder.

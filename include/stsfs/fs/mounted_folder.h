@@ -23,6 +23,7 @@ struct FolderOptions {
   bool symlink_objects = true;    ///< False on buckets with a hierarchical namespace.
   std::uint64_t quota_bytes = 0;  ///< 0: none.
   std::uint64_t used_bytes = 0;
+  bool acls_hidden = false;  ///< The credential may not read access control lists: nobody asks.
 
   // What an object without attributes is shown with:
   uid_t uid = 0;
@@ -92,6 +93,8 @@ class MountedFolder : public FileSystem {
   /// request.
   virtual void set_notifier(KernelNotifier* notifier) = 0;
   virtual void set_read_only(bool read_only) = 0;
+  /// What `statfs` tells from now on; a quota of 0: none.
+  virtual void set_space(std::uint64_t quota_bytes, std::uint64_t used_bytes) = 0;
 
   virtual std::vector<PendingFile> pending() const = 0;
   virtual ReadMemory read_memory() const = 0;

@@ -52,8 +52,20 @@ suite=build/suite
 mkdir -p "$suite"
 for preset in release asan tsan; do echo "subdirs(\"$PWD/build/$preset\")"; done > "$suite/CTestTestfile.cmake"
 log=$suite/ctest.log
+matrix=build/release/fault-matrix.txt
+rm -f "$matrix"
+# What a test printed that passed is not shown, but for the table of faults: before the summary, which comes last.
+with_matrix() {
+  local line
+  while IFS= read -r line; do
+    if [[ $line =~ ^[0-9]+%\ tests\ passed && -e $matrix ]]; then
+      printf 'Faults of credentials, each through a mount under load:\n\n%s\n\n' "$(< "$matrix")"
+    fi
+    printf '%s\n' "$line"
+  done
+}
 status=0
-ctest --test-dir "$suite" -j "$jobs" --output-on-failure "$@" 2>&1 | tee "$log" || status=$?
+ctest --test-dir "$suite" -j "$jobs" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log" || status=$?
 if grep -qE '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log"; then
   echo "tests were skipped, which counts as failed:" >&2
   grep -E '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log" >&2

@@ -46,7 +46,7 @@ class Proxy:
         self.target = target.rsplit(":", 1)
         self.fault, self.count, self.requests = None, 0, []
         self.lock, self.gate, self.waiting = threading.Lock(), threading.Event(), 0
-        self.certificates, self.now = certificates, 0
+        self.certificates, self.now, self.greeted = certificates, 0, {}
         proxy = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -68,6 +68,7 @@ class Proxy:
                 pass  # clients that do not like the certificate hang up
 
             def finish_request(self, request, address):
+                proxy.greeted[address] = proxy.now
                 context = proxy.context()
                 super().finish_request(context.wrap_socket(request, server_side=True), address)
 
@@ -83,6 +84,9 @@ class Proxy:
     def handle(self, handler):
         length = int(handler.headers.get("Content-Length") or 0)
         body = handler.rfile.read(length)
+        if self.greeted[handler.client_address] != self.now:  # made with the certificate that is no more
+            handler.close_connection = True
+            return
         is_credentials = handler.path == "/v1/credentials"
         with self.lock:
             if is_credentials:

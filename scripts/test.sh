@@ -2,7 +2,8 @@
 # Everything that must hold, from a fresh checkout: sets up, builds, runs every suite, ends with ctest's summary.
 #
 #   scripts/test.sh              all suites with the optimised build, real mounts included; those of the layers below the
-#                                programs once more under the address, undefined-behaviour and thread sanitizers
+#                                programs once more under the address, undefined-behaviour and thread sanitizers; each
+#                                of their fuzzers for some seconds
 #   scripts/test.sh --full       the same with long soaks, everything under the sanitizers, and fuzzing
 #   scripts/test.sh -R REGEX     (and any other option of ctest) only some of them
 #
@@ -11,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Whole sanitizer builds take longer than everything else together; these layers hold what they are there for.
-under_asan="base;sign;http;credentials;oss;cache;staging;fs;model;control"
+under_asan="base;sign;http;sts;credentials;oss;cache;staging;fs;model;control"
 under_tsan="http;credentials;oss;cache;staging;fs;model;fuse;control"
 if [[ ${1:-} == --full ]]; then
   export STSFS_TEST_FULL=1
@@ -33,13 +34,15 @@ build() {
   rm "$log"
   cmake --build "build/$preset" -j "$jobs" "$@" 2>&1 | (grep -vE '^\[[0-9]+/[0-9]+\] (Building|Linking|Generating)' || true)
 }
-# sanitized PRESET SUITES; without suites: everything, fuzzers included.
+# sanitized PRESET SUITES; without suites: everything. The fuzzers of what is built come with asan.
 sanitized() {
   local preset=$1 suites=$2
+  local fuzzers=OFF
+  [[ $preset != asan ]] || fuzzers=ON
   if [[ -z $suites ]]; then
-    build "$preset" -DSTSFS_SUITES= -DSTSFS_FUZZERS="$([[ $preset == asan ]] && echo ON || echo OFF)"
+    build "$preset" -DSTSFS_SUITES= -DSTSFS_FUZZERS=$fuzzers
   else
-    build "$preset" "-DSTSFS_SUITES=$suites" -DSTSFS_FUZZERS=OFF -- --target suites
+    build "$preset" "-DSTSFS_SUITES=$suites" -DSTSFS_FUZZERS=$fuzzers -- --target suites
   fi
 }
 build release

@@ -77,12 +77,12 @@ TEST(StateLock, IsHeldByOneAndNamesTheHolder) {
   testing::TemporaryDirectory directory;
   const std::string place = directory / "mounts/abc";
   {
-    const auto held = StateLock::take(place, "/", kNoPatience);
+    const auto held = StateLock::take(place, "/proc", kNoPatience);
     ASSERT_TRUE(held) << held.error().message;
     const auto refused = StateLock::take(place, "/elsewhere", kNoPatience);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::kBusy);
-    EXPECT_NE(refused.error().message.find("already at /;"), std::string::npos);
+    EXPECT_NE(refused.error().message.find("already at /proc;"), std::string::npos);
     EXPECT_NE(refused.error().message.find("state=NAME"), std::string::npos);
   }
   const auto ending = StateLock::take(place, "/elsewhere", kNoPatience);

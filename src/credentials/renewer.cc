@@ -30,6 +30,13 @@ bool is_definite(Errc code) {
          code == Errc::kProtocol;
 }
 
+/// What is wrong with the source (its certificate, its answer) is not wrong with the file that
+/// somebody reads: no EINVAL of theirs.
+tl::unexpected<Error> no_credential(Error error) {
+  if (error.code == Errc::kInvalid || error.code == Errc::kProtocol) error.code = Errc::kCredential;
+  return fail(std::move(error));
+}
+
 std::string place_of(const Folder& folder) {
   return printable(folder.bucket + "/" + folder.prefix + " at " + folder.endpoint, 1024);
 }
@@ -157,7 +164,7 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
     if (present && (*present)->access_key_id != access_key_id) {
       at_once = std::move(present);
     } else if (last_error_ && is_definite(last_error_->code) && schedule_.pausing()) {
-      at_once = fail(*last_error_);
+      at_once = no_credential(*last_error_);
       if (schedule_.needed()) changed_.notify_all();
     } else if (present && refused_ != access_key_id) {
       refused_ = access_key_id;
@@ -304,8 +311,9 @@ void ThreadedRenewer::settle_failure(const Error& error) {
     schedule_.failed(error.retry_after, somebody_waits);
   }
   if (!is_definite(error.code)) return;  // they wait on, each until its deadline
-  desk_.settle(
-      [&](const std::string&) -> std::optional<WaitingDesk::Answer> { return fail(error); });
+  desk_.settle([&](const std::string&) -> std::optional<WaitingDesk::Answer> {
+    return no_credential(error);
+  });
 }
 
 // --- those who look on ---

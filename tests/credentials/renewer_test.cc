@@ -214,6 +214,23 @@ TEST_F(Renewers, FailThoseWhoWaitAtOnceWhenLoggingInAgainIsTheOnlyWay) {
   EXPECT_EQ(log_->all().size(), 2u) << "the second was not worth another request so soon";
 }
 
+// A certificate that is no good (kInvalid) or half an answer (kProtocol) is nothing about the file
+// that somebody reads or writes.
+TEST_F(Renewers, TellWhoWaitsThatThereIsNoCredentialWhateverIsWrongWithTheSource) {
+  for (const Errc wrong : {Errc::kInvalid, Errc::kProtocol}) {
+    auto renewer = start([&](int, const std::string& rejected) -> Result<Grant> {
+      if (!rejected.empty()) return fail(wrong, "the server's certificate is another");
+      return grant("k1");
+    });
+    clock_.advance(1min);
+    for (int i = 0; i < 2; ++i) {  // while it is asked, and when it is known
+      std::promise<std::string> promise;
+      auto transfer = renewer->replace("k1", soon(), into(promise));
+      EXPECT_EQ(promise.get_future().get(), "Credential");
+    }
+  }
+}
+
 TEST_F(Renewers, LetNobodyWaitPastHisDeadline) {
   auto renewer =
       Renewer::start(std::make_unique<HandSource>(

@@ -148,6 +148,12 @@ const std::array kTable{
   OptionRow{"ro", "", "no", "read-only",
             [](Options& o, Value v) { return set_bool(o.read_only, v); }},
   // --- what may be known and kept, and where ---
+  OptionRow{"excl", "WHERE", "mount",
+            "who loses an exclusive create (O_EXCL) learns it: within this mount at once and between "
+            "machines at close (mount), or always at once, for a request each (strict)",
+            [](Options& o, Value v) {
+              return set_choice<bool>(o.strict_exclusive, v, {{"mount", false}, {"strict", true}});
+            }},
   OptionRow{"consistency", "KIND", "cached",
             "cached (names and attributes for as long as freshness says), strict (always ask) or private (nobody else writes here)",
             [](Options& o, Value v) {

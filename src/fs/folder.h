@@ -270,6 +270,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                        std::chrono::milliseconds fresh);
 
   // --- confirming with the first bytes (folder_open.cc) ---
+  Result<InodePointer> create_at_once(const Context& context, const InodePointer& parent,
+                                      std::string_view name, mode_t mode);
   std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
   Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
   Result<void> confirm_opened(const Context& context, const InodePointer& inode);

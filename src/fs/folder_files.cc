@@ -4,7 +4,9 @@
 
 #include "extended_attributes.h"
 #include "folder.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 namespace {
@@ -109,6 +111,12 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     if (!out) return fail(std::move(out.error()));
     return std::pair(counted_entry(*present), *out);
   }
+  if (options_.strict_exclusive && (flags & O_EXCL) != 0) {
+    auto made = create_at_once(context, *parent, name, mode);
+    if (!made) return fail(std::move(made.error()));
+    const Opened out = opened(*made, content_of(*made), flags);
+    return std::pair(counted_entry(*made), out);
+  }
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
@@ -122,6 +130,45 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   const Opened out = opened(inode, *content, flags);
   file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
   return std::pair(counted_entry(inode), out);
+}
+
+/// An empty object decides who was first, on whatever machine.
+Result<InodePointer> Folder::create_at_once(const Context& context, const InodePointer& parent,
+                                            std::string_view name, mode_t mode) {
+  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  const NameGate::Pass pass = name_gate_.enter();
+  auto key = keys_.file_key(path_below(parent, name));
+  if (!key) return fail(std::move(key.error()));
+  const Attributes attributes = new_attributes(context, S_IFREG | (mode & 07777));
+  oss::ObjectHeaders headers;
+  headers.content_type = "application/octet-stream";
+  if (!options_.acl.empty()) headers.user[kAclName] = options_.acl;
+  oss::PutOptions put = put_options(attributes, headers, options_.storage_class);
+  put.forbid_overwrite = true;
+  put.headers.user[oss::kWriteIdName] = random_hex(8);  // knows its own after a lost answer
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
+  });
+  if (!written) {
+    // Whoever was first shows, whatever was known of the directory.
+    if (written.error().code == Errc::kExists)
+      directories_.forget(keys_.directory_key(path(parent)).value_or(""));
+    return fail(std::move(written.error()));
+  }
+  InodePointer inode;
+  {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.add(parent->number, name, attributes);
+    inode->in_store = true;
+    inode->etag = written->etag;
+    inode->headers = put.headers;
+    inode->storage_class = options_.storage_class;
+    inode->confirmed = inode->touched = clock_.steady();
+    note_entry(tree_.path_of(*parent), name, *inode);
+    remember_written(*key, *inode, *written, put.headers, 0);
+  }
+  entries_changed(parent);
+  return inode;
 }
 
 void Folder::read(const Context&, HandleNumber number, ByteRange range,

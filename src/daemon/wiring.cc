@@ -96,6 +96,7 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   out.prefetches_max = std::max(1, std::min(kPrefetchesMax, options.connections_max / 2));
   out.commit_timeout = std::chrono::duration_cast<std::chrono::seconds>(options.commit_timeout);
   out.commit = options.commit_in_background ? fs::CommitMode::kBackground : fs::CommitMode::kClose;
+  out.hard_links = options.hard_links;
   out.strict_exclusive = options.strict_exclusive;
   out.sync_close = options.sync_close;
   out.staging_directory = std::move(staging_directory);

@@ -19,6 +19,8 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
   const NameGate::Pass pass = name_gate_.enter();
+  if (!options_.hard_links)
+    return fail(Errc::kNotPermitted, "this mount makes no hard links (option hard_links)");
   if (!options_.symlink_objects)
     return fail(Errc::kNotPermitted,
                 "hard links need OSS symlink objects, which this bucket has not");

@@ -15,6 +15,10 @@ constexpr InodeNumber kRoot = InodeNumber::kRoot;
 
 class LinksTest : public FolderTest {
  protected:
+  LinksTest() {
+    options_.hard_links = true;
+    kill_and_begin();
+  }
   InodeNumber inode_of(std::string_view name, InodeNumber parent = kRoot) {
     const auto entry = lookup(parent, name);
     EXPECT_TRUE(entry) << name;
@@ -159,11 +163,23 @@ TEST_F(LinksTest, AreOnlyForFiles) {
   EXPECT_EQ(link("d", "e").error().code, Errc::kNotPermitted);
 }
 
+TEST_F(LinksTest, AreMadeOnlyWhereTheyAreWantedAndReadEverywhere) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(drain());
+  options_.hard_links = false;
+  kill_and_begin();
+  EXPECT_EQ(link("a", "c").error().code, Errc::kNotPermitted);
+  EXPECT_EQ(inode_of("a"), inode_of("b"));
+  EXPECT_EQ(count_of("b"), 2U);
+  EXPECT_EQ(read_file("b"), "text");
+  EXPECT_TRUE(unlink("a"));
+  EXPECT_EQ(read_file("b"), "text");
+}
+
 TEST_F(LinksTest, AreRefusedWhereTheBucketHasNoSymlinkObjects) {
   options_.symlink_objects = false;
-  folder_->stop();
-  folder_.reset();
-  begin();
+  kill_and_begin();
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
   EXPECT_EQ(link("a", "b").error().code, Errc::kNotPermitted);
 }

@@ -40,6 +40,7 @@ class LinksModel {
     for (Client& client : clients_) {
       client.faulty = std::make_unique<fakes::FaultyStore>(store_, &scheduler_);
       client.options.prefix = "users/alice/";
+      client.options.hard_links = true;
       client.options.staging_directory =
           directory_.path() + "/" + std::to_string(&client - clients_.data());
       client.options.fresh =

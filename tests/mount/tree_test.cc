@@ -28,7 +28,7 @@ class TreeOnAMount : public ::testing::Test {
   static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
   static void TearDownTestSuite() { cloud_.reset(); }
   void SetUp() override {
-    user_ = std::make_unique<MountedUser>(*cloud_, std::string("t") + random_hex(4));
+    user_ = std::make_unique<MountedUser>(*cloud_, std::string("t") + random_hex(4), "hard_links");
     ASSERT_TRUE(user_->is_mounted());
   }
   void TearDown() override {
@@ -134,8 +134,8 @@ TEST_F(TreeOnAMount, ARenamedDirectoryGoesOnAfterAKill) {
   EXPECT_EQ(read("n/f7"), "written meanwhile");
 }
 
-// "A file may have several names (hard links), with one inode number and a link count that other
-// clients share."
+// "With the option hard_links a file may have several names, with one inode number and a link count
+// that other clients share."
 TEST_F(TreeOnAMount, FilesMayHaveSeveralNames) {
   write("a", "text");
   ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);

@@ -46,6 +46,7 @@ struct FolderOptions {
   int prefetches_max = 32;              ///< Requests ahead of their readers at once.
 
   CommitMode commit = CommitMode::kClose;
+  bool hard_links = false;  ///< A file may be given several names; those it has are always read.
   bool strict_exclusive = false;  ///< O_EXCL is decided in OSS before the create returns.
   bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
 

@@ -2,7 +2,9 @@
 // them.
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,6 +134,39 @@ TEST_F(TreeOnAMount, ARenamedDirectoryGoesOnAfterAKill) {
   EXPECT_EQ(entries, 299U);
   EXPECT_EQ(read("n/f299"), "299");
   EXPECT_EQ(read("n/f7"), "written meanwhile");
+}
+
+// "flock(2) and fcntl(2) locks work between the processes of one machine."
+TEST_F(TreeOnAMount, LocksKeepOtherProcessesOut) {
+  write("f", "0123456789");
+  const int mine = ::open(at("f").c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(mine, 0);
+  ASSERT_EQ(::flock(mine, LOCK_EX), 0) << std::strerror(errno);
+  struct flock half {};
+  half.l_type = F_WRLCK;
+  half.l_whence = SEEK_SET;
+  half.l_len = 5;
+  ASSERT_EQ(::fcntl(mine, F_SETLK, &half), 0) << std::strerror(errno);
+  // 1: the whole lock was had; 2: the locked half; 4: the other half was not.
+  const std::string path = at("f");
+  const auto other_gets = [&] {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      const int file = ::open(path.c_str(), O_RDWR);
+      int got = file < 0 ? 8 : 0;
+      if (::flock(file, LOCK_EX | LOCK_NB) == 0) got |= 1;
+      if (::fcntl(file, F_SETLK, &half) == 0) got |= 2;
+      half.l_start = 5;
+      if (::fcntl(file, F_SETLK, &half) != 0) got |= 4;
+      ::_exit(got);
+    }
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  };
+  EXPECT_EQ(other_gets(), 0);
+  ::close(mine);  // gives both back
+  EXPECT_EQ(other_gets(), 3);
 }
 
 // "With the option hard_links a file may have several names, with one inode number and a link count

@@ -66,11 +66,13 @@ class EndedRemovals {
   void end_watch(std::uint64_t since) STSFS_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     watches_.erase(watches_.find(since));
-    if (watches_.empty())
+    if (watches_.empty()) {
       ended_.clear();
-    else if (*watches_.begin() > since)
-      std::erase_if(ended_,
-                    [&](const auto& one) { return one.second.number <= *watches_.begin(); });
+      return;
+    }
+    const std::uint64_t oldest = *watches_.begin();
+    if (oldest > since)
+      std::erase_if(ended_, [&](const auto& one) { return one.second.number <= oldest; });
   }
   bool has(std::string_view key, std::string_view etag, std::uint64_t since) const
       STSFS_EXCLUDES(mutex_) {

@@ -114,7 +114,8 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   if (options_.strict_exclusive && (flags & O_EXCL) != 0) {
     auto made = create_at_once(context, *parent, name, mode);
     if (!made) return fail(std::move(made.error()));
-    const Opened out = opened(*made, content_of(*made), flags);
+    const ContentUse content(*this, *made);
+    const Opened out = opened(*made, *content, flags);
     return std::pair(counted_entry(*made), out);
   }
   InodePointer inode;

@@ -81,7 +81,8 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
 /// Brings a file with one name to where files with several lie. Its own name leads there before
 /// anybody else's does, and is replaced only while it is the version that was copied.
 Result<void> Folder::share_content(const Context& context, const InodePointer& inode) {
-  std::shared_ptr<FileContent> content = content_of(inode);
+  const ContentUse use(*this, inode);
+  const std::shared_ptr<FileContent>& content = *use;
   if (auto sent = commit_and_wait(context, content); !sent) return sent;
   Holds holds;
   std::string old_key;

@@ -92,8 +92,10 @@ struct ContentSurroundings {
 /// is found in OSS afterwards is known to be ours.
 ///
 /// Reading and writing stand in file_content.cc, the journal's side in file_journal.cc, commits in
-/// file_commit.cc, uploads that begin while a file is being written in file_stream.cc, ranges of
-/// other objects in file_copies.cc, allocation and holes in file_space.cc.
+/// file_commit.cc and their end in file_commit_end.cc, attributes alone in file_stamp.cc, uploads
+/// that begin while a file is being written in file_stream.cc, ranges of other objects in
+/// file_copies.cc, what has to come from OSS first in file_fetch.cc, allocation and holes in
+/// file_space.cc.
 ///
 /// Threads: every call on any thread; callbacks on the HTTP loop or at once on the caller's.
 class FileContent : public std::enable_shared_from_this<FileContent> {
@@ -119,7 +121,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// that the version is known to be there still; kChanged or kNotFound when it is not. For a
   /// content that was just made.
   void start_reading(Deadline deadline, Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
-  /// Reads the base with a reader that has begun before; of the same version, before the first read.
+  /// Reads the base with a reader that has begun before; of the same version, before the first
+  /// read.
   void read_with(std::shared_ptr<BaseReader> reader) STSFS_EXCLUDES(mutex_);
   /// Answers at once when every byte is here, else from the loop. kStale when the version is gone.
   void read(ByteRange range, Callback<std::span<const std::byte>> done);
@@ -242,12 +245,6 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void prepare();
   void spare_copies();
   void plan();
-  struct Piece;
-  std::vector<Piece> pieces_of(const std::vector<ByteRange>& ranges) STSFS_REQUIRES(mutex_);
-  void fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next);
-  void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces, Callback<void> next);
-  Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
-                             std::uint64_t offset);
   void note_attempt();
   void carry_tags();
   void check_target();
@@ -257,11 +254,23 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void found_at_target(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
+  void uploaded(bool to_conflict_key, Result<oss::Written> written);
+
+  // --- file_fetch.cc ---
+  struct Piece;
+  std::vector<Piece> pieces_of(const std::vector<ByteRange>& ranges) STSFS_REQUIRES(mutex_);
+  void fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next);
+  void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces, Callback<void> next);
+  Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
+                             std::uint64_t offset);
+
+  // --- file_stamp.cc ---
+  void stamp(oss::Written written, const oss::UserMetadata& present);
   void copy_attributes();
   void attributes_copied(Result<oss::Written> written);
   void refuse_attributes(const Error& error);
-  void uploaded(bool to_conflict_key, Result<oss::Written> written);
-  void stamp(oss::Written written, const oss::UserMetadata& present);
+
+  // --- file_commit_end.cc ---
   void finish(Result<CommitOutcome> outcome);
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);

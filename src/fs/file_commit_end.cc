@@ -1,0 +1,216 @@
+// How a commit ends: who is told, what comes next; and what keeps commits from beginning.
+
+#include <algorithm>
+
+#include "file_content.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+
+/// Until the owner and the journal have been told it counts as under way: who finds no commit under
+/// way goes by what the owner knows.
+void FileContent::finish(Result<CommitOutcome> outcome) {
+  const CommitSlots::Slot slot = std::move(slot_);
+  const bool new_file = expected_etag_.empty();
+  if (outcome) {
+    adopt(*outcome);
+    around_.owner.committed(inode_, *outcome);
+    if (dirty())
+      save_again();
+    else
+      forget_note();
+  } else {
+    log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
+  }
+  commit_extents_.clear();
+  commit_file_.reset();
+  commit_stream_.reset();
+  commit_copy_.reset();
+  end_commit(outcome, new_file);
+}
+
+/// The version that was written is the base from here on.
+void FileContent::adopt(CommitOutcome& outcome) {
+  std::shared_ptr<BaseReader> old_base;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
+  MutexLock lock(mutex_);
+  failures_ = 0;
+  last_error_.clear();
+  committed_ = commit_generation_;
+  key_ = outcome.conflict ? request_.conflict_key : request_.key;
+  if (etag_ != outcome.written.etag || base_size_ != commit_size_) old_base = std::move(base_);
+  etag_ = outcome.written.etag;
+  base_size_ = commit_size_;
+  map_.committed(commit_extents_);
+  if (!map_.has_copies()) old_readers.swap(copy_readers_);
+  attempts_.clear();
+  ++state_;
+  if (outcome.conflict) detached_path_ = request_.conflict_path;
+  detached_ = detached_ || outcome.conflict;
+  outcome.conflict = detached_;
+}
+
+/// The next one may begin, on any thread: nothing of this one is touched behind the lock.
+void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file) {
+  std::vector<Waiter> told;
+  std::vector<Callback<void>> idle;
+  bool again = false;
+  bool retry = false;
+  std::string content_key;
+  {
+    MutexLock lock(mutex_);
+    if (!outcome) {
+      ++failures_;
+      last_error_ = outcome.error().message;
+    }
+    const auto ready = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                             [&, committed = committed_](const Waiter& waiter) {
+                                               return outcome && waiter.generation > committed;
+                                             });
+    std::move(ready, waiters_.end(), std::back_inserter(told));
+    waiters_.erase(ready, waiters_.end());
+    committing_ = false;
+    content_key = key_;
+    const bool more = !waiters_.empty() || (wanted_ && outcome && generation_ != committed_);
+    again = more && holds_ == 0 && !stopped_;
+    if (again) committing_ = true;
+    wanted_ = more && !again;
+    retry = !outcome && !stopped_;
+    idle.swap(idle_waiters_);
+  }
+  if (!again) around_.owner.commit_ended(inode_);
+  for (Waiter& waiter : told) {
+    if (!outcome)
+      waiter.done(fail(outcome.error()));
+    else if (outcome->conflict)
+      waiter.done(fail(
+          new_file ? Errc::kExists : Errc::kStale,
+          "another client wrote the file meanwhile; our content is " + printable(content_key)));
+    else
+      waiter.done({});
+  }
+  for (auto& done : idle) done({});
+  if (again) start_commit();
+  if (retry) retry_later();
+}
+
+void FileContent::retry_later() {
+  std::chrono::milliseconds wait{};
+  {
+    MutexLock lock(mutex_);
+    const int doublings = std::min(failures_ - 1, 10);
+    const auto most = std::min(around_.options.retry_backoff * (1 << doublings),
+                               around_.options.retry_backoff_max);
+    wait = most / 2 + std::chrono::milliseconds(
+                          random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
+  }
+  arm(wait, [self = shared_from_this()] { self->commit([](Result<void>) {}); });
+}
+
+/// One timer: the later call replaces the earlier.
+void FileContent::arm(std::chrono::milliseconds wait, UniqueFunction<void()> what) {
+  Transfer timer = around_.scheduler.after(wait, std::move(what));
+  MutexLock lock(mutex_);
+  if (stopped_) return;  // `timer` goes when the lock is free again
+  std::swap(timer_, timer);
+}
+
+// --- what keeps commits from beginning ---
+
+void FileContent::hold(Callback<void> done) {
+  bool idle = false;
+  {
+    MutexLock lock(mutex_);
+    ++holds_;
+    idle = !committing_;
+    if (!idle) idle_waiters_.push_back(std::move(done));
+  }
+  if (idle) done({});
+}
+
+void FileContent::release_hold(const std::string& key, const std::string& etag) {
+  bool start = false;
+  std::shared_ptr<BaseReader> old;
+  {
+    MutexLock lock(mutex_);
+    if (key != key_ || etag != etag_) {
+      old = std::move(base_);
+      ++state_;
+    }
+    key_ = key;
+    etag_ = etag;
+    --holds_;
+    start = holds_ == 0 && wanted_ && !committing_ && !stopped_ && generation_ != committed_;
+    if (holds_ == 0) wanted_ = false;
+    if (start) committing_ = true;
+  }
+  if (start) start_commit();
+}
+
+void FileContent::rebase(const std::string& old_etag, const std::string& new_etag) {
+  std::shared_ptr<BaseReader> old;
+  MutexLock lock(mutex_);
+  if (etag_ != old_etag) return;
+  etag_ = new_etag;
+  old = std::move(base_);
+  ++state_;
+}
+
+void FileContent::forget_changes() {
+  std::vector<Waiter> told;
+  std::vector<Callback<void>> idle;
+  std::shared_ptr<staging::MultipartUpload> stream;
+  Transfer timer;
+  {
+    MutexLock lock(mutex_);
+    committed_ = generation_;
+    committing_ = false;
+    last_error_.clear();
+    timer = std::move(timer_);
+    told.swap(waiters_);
+    idle.swap(idle_waiters_);
+    stream = take_stream();
+  }
+  if (stream) stream->cancel();
+  forget_note();
+  for (Waiter& waiter : told) waiter.done({});
+  for (auto& done : idle) done({});
+}
+
+void FileContent::stop() {
+  Transfer timer;
+  std::shared_ptr<BaseReader> base;
+  std::shared_ptr<staging::MultipartUpload> stream;
+  std::vector<Waiter> told;
+  std::vector<Callback<void>> idle;
+  std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> readers;
+  {
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    timer = std::move(timer_);
+    base = std::move(base_);
+    readers.swap(copy_readers_);
+    stream = take_stream();
+  }
+  chain_.cancel();
+  localize_chain_.cancel();
+  timer.cancel();
+  if (stream) stream->cancel();
+  if (base) base->stop();
+  for (const auto& [version, reader] : readers) reader->stop();
+  {
+    MutexLock lock(mutex_);
+    told.swap(waiters_);
+    idle.swap(idle_waiters_);
+    std::move(localize_waiters_.begin(), localize_waiters_.end(), std::back_inserter(idle));
+    localize_waiters_.clear();
+    committing_ = false;
+  }
+  for (Waiter& waiter : told)
+    waiter.done(fail(Errc::kInterrupted, "the mount ended before the file was in OSS"));
+  for (auto& done : idle) done({});
+}
+
+}  // namespace stsfs::fs

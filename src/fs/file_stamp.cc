@@ -1,0 +1,123 @@
+// Attributes that OSS lacks while it has the bytes: a copy of the object onto itself.
+
+#include "file_content.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
+
+namespace stsfs::fs {
+namespace {
+
+bool same_but_times(oss::UserMetadata a, oss::UserMetadata b) {
+  for (oss::UserMetadata* user : {&a, &b})
+    for (const char* name : {"mtime", "ctime", "atime", oss::kWriteIdName}) user->erase(name);
+  return a == b;
+}
+
+bool has_times_of(const oss::UserMetadata& have, const oss::UserMetadata& want) {
+  const auto a = have.find("mtime");
+  const auto b = want.find("mtime");
+  return a != have.end() && b != want.end() && a->second == b->second;
+}
+
+}  // namespace
+
+/// A stream began before the last write, with attributes of then: what they lack is put right by a
+/// copy onto itself. Times that nobody set are the server's then, for that is when it was written.
+void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) {
+  CommitOutcome outcome;
+  outcome.headers = request_.put.headers;
+  outcome.size = commit_size_;
+  outcome.times_differ = !has_times_of(present, request_.put.headers.user);
+  const bool right = same_but_times(present, request_.put.headers.user) &&
+                     (!outcome.times_differ || !request_.times_given);
+  if (right) {
+    outcome.written = std::move(written);
+    finish(std::move(outcome));
+    return;
+  }
+  outcome.times_differ = false;
+  oss::CopyOptions copy{.source_key = request_.key,
+                        .source_etag = written.etag,
+                        .replace_metadata = true,
+                        .put = request_.put};
+  copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  auto check = last_look(written.etag);
+  chain_.step([&] {
+    return staging::start_copy(
+        around_.store, around_.clock, request_.key, std::move(copy), commit_size_,
+        around_.options.upload,
+        [self = shared_from_this(), outcome](Result<oss::Written> copied) {
+          if (!copied) {
+            self->finish(fail(std::move(copied.error())));
+            return;
+          }
+          CommitOutcome stamped = outcome;
+          stamped.written = std::move(*copied);
+          self->finish(std::move(stamped));
+        },
+        std::move(check));
+  });
+}
+
+/// Nothing but attributes changed: a copy of the object onto itself, which goes only if it still is
+/// the version that we know.
+void FileContent::copy_attributes() {
+  oss::CopyOptions copy{.source_key = base_key_,
+                        .source_etag = expected_etag_,
+                        .replace_metadata = true,
+                        .put = request_.put};
+  copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  chain_.step([&] {
+    return staging::start_copy(
+        around_.store, around_.clock, request_.key, std::move(copy), commit_size_,
+        around_.options.upload,
+        [self = shared_from_this()](Result<oss::Written> written) {
+          self->attributes_copied(std::move(written));
+        },
+        last_look(base_key_ == request_.key ? expected_etag_ : ""));
+  });
+}
+
+void FileContent::attributes_copied(Result<oss::Written> written) {
+  if (written) {
+    if (written->etag.empty()) written->etag = expected_etag_;
+    CommitOutcome outcome;
+    outcome.written = std::move(*written);
+    outcome.size = commit_size_;
+    outcome.headers = request_.put.headers;
+    finish(std::move(outcome));
+    return;
+  }
+  switch (written.error().code) {
+    case Errc::kChanged:  // it may have been us, and the answer was lost
+      if (std::exchange(looked_, true))
+        refuse_attributes(written.error());
+      else
+        look_at_target();
+      return;
+    case Errc::kNotFound:
+    case Errc::kDenied:
+    case Errc::kArchived:
+    case Errc::kMetadataFull:
+    case Errc::kNotSupported:
+    case Errc::kInvalid:
+      refuse_attributes(written.error());
+      return;
+    default:
+      finish(fail(std::move(written.error())));
+  }
+}
+
+/// Trying again would not help, and no byte is at stake.
+void FileContent::refuse_attributes(const Error& error) {
+  log_warning("fs", "the attributes of {} could not be changed: {}", printable(request_.path),
+              error.message);
+  CommitOutcome outcome;
+  outcome.written.etag = expected_etag_;
+  outcome.size = commit_size_;
+  outcome.refused = true;
+  finish(std::move(outcome));
+}
+
+}  // namespace stsfs::fs

@@ -124,6 +124,21 @@ TEST_F(OpenTest, WithoutANetworkItFailsAndSaysWhy) {
   EXPECT_EQ(faulty_.started(Operation::kGet), 1U);
 }
 
+TEST_F(OpenTest, AnAnswerFromBeforeOurOwnWriteChangesNothing) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  clock_.advance(std::chrono::minutes(1));
+  bool written = false;
+  faulty_.after({.operation = Operation::kHead, .key = "users/alice/file"}, [&] {
+    clock_.advance(seconds(1));
+    written = write_file(InodeNumber::kRoot, "file", "what is new").has_value();
+  });
+  EXPECT_EQ(look_up("file"), inode);
+  EXPECT_TRUE(written);
+  EXPECT_EQ(folder_->getattr(context(), inode)->attributes.size_bytes, 11U);
+  EXPECT_EQ(read_file("file"), "what is new");
+}
+
 /// RELEASE comes when the kernel finds the time: also while the next handle is being opened.
 TEST_F(OpenTest, WhileTheLastHandleIsReleasedTheFileKeepsOneContent) {
   ASSERT_TRUE(write_file(InodeNumber::kRoot, "file", "0123456789"));

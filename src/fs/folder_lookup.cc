@@ -103,8 +103,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     // What is not in OSS yet is ours: OSS cannot know better.
     if (inode && inode->content && inode->content->dirty()) return inode;
     // Nor what was asked before we wrote the version that is there now.
-    if (inode && inode->in_store && inode->touched > found.asked && inode->etag != found.meta.etag)
-      return inode;
+    if (inode && inode->in_store && inode->touched > found.asked) return inode;
     const bool same_type =
         inode && (inode->attributes.mode & S_IFMT) == (found.attributes.mode & S_IFMT);
     if (inode && !same_type) {

@@ -139,6 +139,21 @@ TEST_F(OpenTest, AnAnswerFromBeforeOurOwnWriteChangesNothing) {
   EXPECT_EQ(read_file("file"), "what is new");
 }
 
+TEST_F(OpenTest, AnAnswerFromBeforeOurOwnChangeOfAttributesChangesNothing) {
+  store_.put("users/alice/file", "text");
+  const auto inode = look_up("file");
+  clock_.advance(std::chrono::minutes(1));
+  const WallTime given = clock_.wall() - std::chrono::hours(5);
+  bool set = false;
+  faulty_.after({.operation = Operation::kHead, .key = "users/alice/file"}, [&] {
+    clock_.advance(seconds(1));
+    set = folder_->setattr(context(), inode, std::nullopt, {.mtime = given}) && drain();
+  });
+  EXPECT_EQ(look_up("file"), inode);
+  EXPECT_TRUE(set);
+  EXPECT_EQ(folder_->getattr(context(), inode)->attributes.mtime, given);
+}
+
 /// RELEASE comes when the kernel finds the time: also while the next handle is being opened.
 TEST_F(OpenTest, WhileTheLastHandleIsReleasedTheFileKeepsOneContent) {
   ASSERT_TRUE(write_file(InodeNumber::kRoot, "file", "0123456789"));

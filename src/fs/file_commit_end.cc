@@ -9,14 +9,15 @@
 
 namespace stsfs::fs {
 
-/// Until the owner and the journal have been told it counts as under way: who finds no commit under
-/// way goes by what the owner knows.
+/// Until the owner has been told the content counts as dirty, and until the journal has been, the
+/// commit as under way: who finds neither goes by what the owner knows.
 void FileContent::finish(Result<CommitOutcome> outcome) {
   const CommitSlots::Slot slot = std::move(slot_);
   const bool new_file = expected_etag_.empty();
   if (outcome) {
     adopt(*outcome);
     around_.owner.committed(inode_, *outcome);
+    owner_knows();
     if (dirty())
       save_again();
     else
@@ -38,7 +39,6 @@ void FileContent::adopt(CommitOutcome& outcome) {
   MutexLock lock(mutex_);
   failures_ = 0;
   last_error_.clear();
-  committed_ = commit_generation_;
   key_ = outcome.conflict ? request_.conflict_key : request_.key;
   if (etag_ != outcome.written.etag || base_size_ != commit_size_) old_base = std::move(base_);
   etag_ = outcome.written.etag;
@@ -50,6 +50,11 @@ void FileContent::adopt(CommitOutcome& outcome) {
   if (outcome.conflict) detached_path_ = request_.conflict_path;
   detached_ = detached_ || outcome.conflict;
   outcome.conflict = detached_;
+}
+
+void FileContent::owner_knows() {
+  MutexLock lock(mutex_);
+  committed_ = commit_generation_;
 }
 
 /// The next one may begin, on any thread: nothing of this one is touched behind the lock.

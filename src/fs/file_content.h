@@ -109,6 +109,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   ~FileContent();
 
   std::uint64_t size() const STSFS_EXCLUDES(mutex_);
+  /// Not all of it is in OSS, or its owner has not been told yet that it is.
   bool dirty() const STSFS_EXCLUDES(mutex_);
   bool busy() const STSFS_EXCLUDES(mutex_);
   /// An attempt to bring it to OSS was begun and is not known to have failed: an object may be
@@ -273,6 +274,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_commit_end.cc ---
   void finish(Result<CommitOutcome> outcome);
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
+  void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
   void retry_later();
   void arm(std::chrono::milliseconds wait, UniqueFunction<void()> what);
@@ -292,7 +294,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::shared_ptr<staging::StagedFile> staged_ STSFS_GUARDED_BY(mutex_);
   staging::ExtentMap map_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t generation_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes
-  std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;   // the generation that is in OSS
+  std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;   // in OSS, as the owner knows
   bool committing_ STSFS_GUARDED_BY(mutex_) = false;
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;

@@ -66,9 +66,9 @@ void MemoryFileSystem::await_reads_held(std::size_t count) {
   while (held_.size() < count) changed_.wait(mutex_);
 }
 
-std::uint64_t MemoryFileSystem::open_handles() const {
+void MemoryFileSystem::await_handles_released() {
   MutexLock lock(mutex_);
-  return handles_.size();
+  while (!handles_.empty()) changed_.wait(mutex_);
 }
 
 std::uint64_t MemoryFileSystem::lookups_of(InodeNumber inode) const {

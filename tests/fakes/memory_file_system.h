@@ -33,7 +33,8 @@ class MemoryFileSystem final : public FileSystem {
   std::size_t reads_held() const STSFS_EXCLUDES(mutex_);
   /// Waits until so many are held.
   void await_reads_held(std::size_t count) STSFS_EXCLUDES(mutex_);
-  std::uint64_t open_handles() const STSFS_EXCLUDES(mutex_);
+  /// Waits until every handle has been released.
+  void await_handles_released() STSFS_EXCLUDES(mutex_);
   std::uint64_t lookups_of(InodeNumber inode) const STSFS_EXCLUDES(mutex_);
   std::uint64_t xattr_questions() const { return xattr_questions_; }
   Caller last_caller() const STSFS_EXCLUDES(mutex_);

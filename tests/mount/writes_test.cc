@@ -191,6 +191,26 @@ TEST_F(Writes, MappingsAndWritesSeeEachOther) {
   EXPECT_TRUE(read("mapped") == expected);
 }
 
+// Nobody flushes a mapping whose file was closed before, and an unmount may drop the RELEASE.
+TEST_F(Writes, WhatWasMappedIsInOssAfterAnUnmountAtOnce) {
+  constexpr std::size_t kSize = 10'000;
+  constexpr int kFiles = 10;
+  for (int i = 0; i < kFiles; ++i) {
+    UniqueFd fd = open("mapped-" + std::to_string(i), O_RDWR | O_CREAT);
+    ASSERT_EQ(ftruncate(fd.get(), kSize), 0);
+    auto* shared =
+        static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
+    ASSERT_NE(shared, MAP_FAILED);
+    fd.reset();
+    std::memset(shared, 'm', kSize);
+    munmap(shared, kSize);
+  }
+  ASSERT_EQ(user_->umount().code, 0);
+  ASSERT_EQ(user_->mount().code, 0);
+  for (int i = 0; i < kFiles; ++i)
+    EXPECT_TRUE(read("mapped-" + std::to_string(i)) == std::string(kSize, 'm')) << i;
+}
+
 TEST_F(Writes, GoOnUnderANewNameAndWithoutOne) {
   {
     const UniqueFd fd = open("first", O_RDWR | O_CREAT);

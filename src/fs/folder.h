@@ -150,6 +150,8 @@ class Folder final : public MountedFolder, public CommitOwner {
     void add(std::shared_ptr<FileContent> content, std::string key, std::string etag) {
       held_.push_back({std::move(content), std::move(key), std::move(etag)});
     }
+    /// One that was added lies there now.
+    void moved(const FileContent& content, std::string key, std::string etag);
 
    private:
     struct Held {
@@ -157,6 +159,21 @@ class Folder final : public MountedFolder, public CommitOwner {
       std::string key, etag;
     };
     std::vector<Held> held_;
+  };
+  /// A file that goes to another name, as it is while its content is held.
+  struct FileRename {
+    InodePointer inode;
+    InodePointer target;  ///< Null: the new name is free.
+    RenameMode mode = RenameMode::kReplace;
+    std::string old_key, new_key;
+    std::shared_ptr<FileContent> content;
+    std::shared_ptr<FileContent> replaced;  ///< Of the target, where that goes with its name.
+    std::string content_key;                ///< Of a file with several names.
+    bool in_store = false;
+    std::string etag, target_etag;
+    std::uint64_t size = 0;
+    oss::CopyOptions copy;
+    std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
   };
   using FileHandlePointer = std::shared_ptr<FileHandle>;
   using DirectoryHandlePointer = std::shared_ptr<DirectoryHandle>;
@@ -293,10 +310,6 @@ class Folder final : public MountedFolder, public CommitOwner {
                            const LinkArea::Name& name, Found& out);
   Result<void> confirm_linked(const Context& context, const InodePointer& inode);
   bool is_linked(const InodePointer& inode);
-  Result<oss::Written> put_name_over(const Context& context, const std::string& content_key,
-                                     const std::string& old_key, const std::string& new_key,
-                                     const InodePointer& target, RenameMode mode,
-                                     std::optional<LinkArea::Name>& old_name);
   void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
   void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
                  SteadyTime asked);
@@ -347,6 +360,13 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> rename_file(const Context& context, const InodePointer& inode,
                            const InodePointer& target, const std::string& old_path,
                            const std::string& new_path, RenameMode mode, Holds& holds);
+  Result<void> hold_content(const InodePointer& inode, Holds& holds);
+  FileRename file_rename(const InodePointer& inode, const InodePointer& target, std::string old_key,
+                         std::string new_key);
+  Result<oss::Written> move_object(const Context& context, const FileRename& file);
+  Result<oss::Written> move_name(const Context& context, const FileRename& file);
+  Result<void> delete_old_name(const Context& context, const FileRename& file);
+  void note_renamed(const FileRename& file, const oss::Written& written, Holds& holds);
   using Overwrite = std::function<Result<oss::Written>(bool forbid_overwrite)>;
   Result<oss::Written> put_over(const Context& context, const std::string& key,
                                 const InodePointer& target, RenameMode mode, const Overwrite& put);

@@ -10,8 +10,18 @@
 #include "stsfs/base/time_format.h"
 
 namespace stsfs::fs {
+
 Folder::Holds::~Holds() {
   for (const Held& one : held_) one.content->release_hold(one.key, one.etag);
+}
+
+void Folder::Holds::moved(const FileContent& content, std::string key, std::string etag) {
+  for (Held& one : held_) {
+    if (one.content.get() != &content) continue;
+    one.key = std::move(key);
+    one.etag = std::move(etag);
+    return;
+  }
 }
 
 Result<void> Folder::check_replaceable(const Context& context, const InodePointer& source,
@@ -149,114 +159,134 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
 Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
                                  const InodePointer& target, const std::string& old_path,
                                  const std::string& new_path, RenameMode mode, Holds& holds) {
-  auto new_key = keys_.file_key(new_path);
   auto old_key = keys_.file_key(old_path);
-  if (!new_key || !old_key) return fail(new_key ? old_key.error() : new_key.error());
-  std::shared_ptr<FileContent> content;
-  std::shared_ptr<FileContent> target_content;
-  {
-    MutexLock lock(tree_.mutex);
-    content = inode->content;
-    if (target) target_content = target->content;
-  }
+  auto new_key = keys_.file_key(new_path);
+  if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
   for (const std::string& key : {*old_key, *new_key})
     if (auto spared = spare_copies_of(key); !spared) return spared;
-  if (content)
-    if (auto held = hold(content); !held) return held;
-  if (target_content)
-    if (auto held = hold(target_content); !held) {
-      if (content) holds.add(content, *old_key, inode->etag);
-      return held;
-    }
-  bool in_store = false;
-  std::uint64_t size = 0;
-  std::string etag;
-  std::string target_etag;
-  oss::CopyOptions copy;
-  auto attributes = content ? content->attributes_owed() : std::nullopt;
-  std::string content_key;
-  std::string target_key = *new_key;
-  {
-    MutexLock lock(tree_.mutex);
-    in_store = inode->in_store;
-    etag = inode->etag;
-    size = inode->attributes.size_bytes;
-    copy.source_key = *old_key;
-    copy.source_etag = is_link(inode->attributes.mode) ? "" : etag;
-    copy.replace_metadata = attributes.has_value();
-    copy.put = put_options(inode->attributes, inode->headers,
-                           inode->storage_class);  // for a multipart copy
-    content_key = inode->content_key;
-    if (target) target_key = key_of(*target);
-    if (target && target->in_store) target_etag = target->etag;
-  }
-  Result<oss::Written> written;
-  std::optional<LinkArea::Name> old_name;
-  if (!content_key.empty()) {
-    attributes.reset();  // they are the content's, which stays where it is
-    written = put_name_over(context, content_key, *old_key, *new_key, target, mode, old_name);
-  } else if (in_store) {
-    written = put_over(context, *new_key, target, mode, [&](bool forbid_overwrite) {
-      copy.put.forbid_overwrite = forbid_overwrite;
-      return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-        return staging::start_copy(store_, clock_, *new_key, copy, size,
-                                   surroundings_.options.upload, std::move(done));
-      });
-    });
-  }
-  if (in_store) {
-    if (written) {
-      auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
-        return store_.start_delete(*old_key, context.deadline, std::move(done));
-      });
-      if (!gone)
-        written = fail(std::move(gone.error()),
-                       "the copy is there, but the old name could not be deleted");
-    }
-  }
-  std::string key_now = *old_key;
-  if (written) {
-    key_now = *new_key;
-    MutexLock lock(tree_.mutex);
-    if (!content_key.empty()) {
-      inode->confirmed = clock_.steady();
-    } else if (in_store) {
-      const std::string copied = written->etag.empty() ? etag : written->etag;
-      if (inode->pages_etag == inode->etag) inode->pages_etag = copied;  // the bytes are the same
-      etag = inode->etag = copied;
-      inode->confirmed = clock_.steady();
-    } else {
-      // Its commit replaces what was there, knowingly; until then that is what lies at its key.
-      inode->in_store = target && target->in_store;
-      etag = inode->etag = target_etag;
-    }
-  }
-  if (old_name && written) links_.take_back(*old_name);
-  if (target_content && written && target_key == *new_key) target_content->forget_changes();
-  if (content && written && in_store && attributes) content->attributes_carried(*attributes);
-  if (target_content) holds.add(target_content, target_key, target_etag);
-  if (content) holds.add(content, content_key.empty() ? key_now : content_key, etag);
+  for (const InodePointer& one : {inode, target})
+    if (auto held = hold_content(one, holds); !held) return held;
+  FileRename file = file_rename(inode, target, *old_key, *new_key);
+  file.mode = mode;
+  Result<oss::Written> written;  // of what was never in OSS nothing has to be moved there
+  if (!file.content_key.empty())
+    written = move_name(context, file);
+  else if (file.in_store)
+    written = move_object(context, file);
   if (!written) return fail(std::move(written.error()));
-  metas_->forget(*old_key);
+  note_renamed(file, *written, holds);
+  metas_->forget(file.old_key);
   return {};
 }
 
-/// A name of several is put anew, not copied: killed before the old one is deleted both are there,
-/// and each counts.
-Result<oss::Written> Folder::put_name_over(const Context& context, const std::string& content_key,
-                                           const std::string& old_key, const std::string& new_key,
-                                           const InodePointer& target, RenameMode mode,
-                                           std::optional<LinkArea::Name>& old_name) {
-  auto known = links_.name_at(old_key, context.interrupt, context.deadline);
+/// What it has open or owes, if anything. Held, it stays as it is.
+Result<void> Folder::hold_content(const InodePointer& inode, Holds& holds) {
+  std::shared_ptr<FileContent> content;
+  if (inode) {
+    MutexLock lock(tree_.mutex);
+    content = inode->content;
+  }
+  if (!content) return {};
+  if (auto held = hold(content); !held) return held;
+  MutexLock lock(tree_.mutex);
+  holds.add(content, key_of(*inode), inode->in_store ? inode->etag : "");
+  return {};
+}
+
+Folder::FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& target,
+                                       std::string old_key, std::string new_key) {
+  FileRename out{.inode = inode, .target = target};
+  MutexLock lock(tree_.mutex);
+  out.content = inode->content;
+  out.content_key = inode->content_key;
+  out.in_store = inode->in_store;
+  out.etag = inode->etag;
+  out.size = inode->attributes.size_bytes;
+  if (out.content && out.content_key.empty()) out.attributes = out.content->attributes_owed();
+  out.copy = {.source_key = old_key,
+              .source_etag = is_link(inode->attributes.mode) ? "" : inode->etag,
+              .replace_metadata = out.attributes.has_value(),
+              .put = put_options(inode->attributes, inode->headers,
+                                 inode->storage_class)};  // for a copy in parts as well
+  if (target) {
+    // A name of several: what lies elsewhere goes on under the others.
+    if (key_of(*target) == new_key) out.replaced = target->content;
+    if (target->in_store) out.target_etag = target->etag;
+  }
+  out.old_key = std::move(old_key);
+  out.new_key = std::move(new_key);
+  return out;
+}
+
+/// The one object that the file is.
+Result<oss::Written> Folder::move_object(const Context& context, const FileRename& file) {
+  auto written =
+      put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
+        oss::CopyOptions copy = file.copy;
+        copy.put.forbid_overwrite = forbid_overwrite;
+        return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+          return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
+                                     surroundings_.options.upload, std::move(done));
+        });
+      });
+  if (!written) return written;
+  if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
+  return written;
+}
+
+/// One of several names of a file whose content stays where it is. It is put anew, not copied:
+/// killed before the old one is deleted both are there, and each counts.
+Result<oss::Written> Folder::move_name(const Context& context, const FileRename& file) {
+  auto known = links_.name_at(file.old_key, context.interrupt, context.deadline);
   if (!known) return fail(std::move(known.error()));
-  if (!*known || (*known)->content_key != content_key)
-    return fail(Errc::kStale, printable(old_key) + " is no name of that file any more");
-  old_name = std::move(*known);
-  return put_over(context, new_key, target, mode, [&](bool forbid_overwrite) {
-    auto name = links_.begin_name(content_key, context.interrupt, context.deadline);
-    if (!name) return Result<oss::Written>(fail(std::move(name.error())));
-    return links_.put_name(*name, new_key, forbid_overwrite, context.interrupt, context.deadline);
+  if (!*known || (*known)->content_key != file.content_key)
+    return fail(Errc::kStale, printable(file.old_key) + " is no name of that file any more");
+  auto written =
+      put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
+        auto name = links_.begin_name(file.content_key, context.interrupt, context.deadline);
+        if (!name) return Result<oss::Written>(fail(std::move(name.error())));
+        return links_.put_name(*name, file.new_key, forbid_overwrite, context.interrupt,
+                               context.deadline);
+      });
+  if (!written) return written;
+  if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
+  links_.take_back(**known);
+  return written;
+}
+
+Result<void> Folder::delete_old_name(const Context& context, const FileRename& file) {
+  auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
+    return store_.start_delete(file.old_key, context.deadline, std::move(done));
   });
+  if (!gone)
+    return fail(std::move(gone.error()),
+                "the copy is there, but the old name could not be deleted");
+  return {};
+}
+
+/// What is known of the file, and where its content goes on.
+void Folder::note_renamed(const FileRename& file, const oss::Written& written, Holds& holds) {
+  const InodePointer& inode = file.inode;
+  std::string etag = file.etag;
+  {
+    MutexLock lock(tree_.mutex);
+    if (!file.content_key.empty()) {
+      inode->confirmed = clock_.steady();
+    } else if (file.in_store) {
+      if (!written.etag.empty()) etag = written.etag;
+      if (inode->pages_etag == inode->etag) inode->pages_etag = etag;  // the bytes are the same
+      inode->etag = etag;
+      inode->confirmed = clock_.steady();
+    } else {
+      // Its commit replaces what was there, knowingly; until then that is what lies at its key.
+      inode->in_store = file.target && file.target->in_store;
+      etag = inode->etag = file.target_etag;
+    }
+  }
+  if (file.replaced) file.replaced->forget_changes();
+  if (!file.content) return;
+  if (file.attributes && file.in_store) file.content->attributes_carried(*file.attributes);
+  if (file.content_key.empty()) holds.moved(*file.content, file.new_key, etag);
 }
 
 /// What another client has put under the new name since we looked is kept under a name of its own.

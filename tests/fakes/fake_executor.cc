@@ -87,6 +87,11 @@ LoopExecutor::~LoopExecutor() {
   dropped.swap(queue_->waiting);
 }
 
+bool LoopExecutor::idle() const {
+  MutexLock lock(queue_->mutex);
+  return queue_->waiting.empty() && queue_->running == 0;
+}
+
 Transfer LoopExecutor::run(UniqueFunction<void()> task) {
   MutexLock lock(queue_->mutex);
   const std::uint64_t number = ++queue_->last_number;

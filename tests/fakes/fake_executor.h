@@ -40,6 +40,8 @@ class LoopExecutor final : public Executor {
   ~LoopExecutor() override;
 
   Transfer run(UniqueFunction<void()> task) override;
+  /// Nothing waits, and nothing runs.
+  bool idle() const;
 
  private:
   struct Queue;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "byte_set.h"
+#include "held_blocks.h"
 #include "read_streams.h"
 #include "stsfs/base/byte_range.h"
 #include "stsfs/base/clock.h"
@@ -117,12 +117,8 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
  private:
   class Fetch;
   using FetchPointer = std::shared_ptr<Fetch>;
-  using Pins = cache::BlockPool::Pins;
-  using BlockPointer = cache::BlockPool::BlockPointer;
-  struct Held {
-    BlockPointer block;
-    std::uint64_t used = 0;
-  };
+  using Pins = HeldBlocks::Pins;
+  using BlockPointer = HeldBlocks::BlockPointer;
   struct Waiting {
     ByteRange range;
     SteadyTime since;
@@ -135,7 +131,6 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   };
 
   // --- answering ---
-  bool pin(ByteRange range, Pins& out) STSFS_REQUIRES(mutex_);
   void answer(Answer answer) const;
   std::vector<Answer> take_answerable(Pins& unused) STSFS_REQUIRES(mutex_);
   std::vector<Waiting> take_waiting(ByteRange range) STSFS_REQUIRES(mutex_);
@@ -146,10 +141,7 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   std::vector<ByteRange> uncovered(ByteRange range) const STSFS_REQUIRES(mutex_);
   std::vector<FetchPointer> demand(ByteRange range) STSFS_REQUIRES(mutex_);
   std::vector<FetchPointer> demand_lost() STSFS_REQUIRES(mutex_);
-  std::vector<cache::BlockPool::Wish> wishes_for(ByteRange range, Pins& present)
-      STSFS_REQUIRES(mutex_);
   void place(Fetch& fetch, Pins& fresh) STSFS_REQUIRES(mutex_);
-  void put_block(std::uint64_t index, BlockPointer block) STSFS_REQUIRES(mutex_);
   FetchPointer next_ahead(Pins& unused) STSFS_REQUIRES(mutex_);
   void begin(const FetchPointer& fetch) STSFS_EXCLUDES(mutex_);
   void room_for(const FetchPointer& fetch, Pins fresh) STSFS_EXCLUDES(mutex_);
@@ -160,7 +152,6 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   std::vector<FetchPointer> take_unwanted(const std::vector<ReadStreams::StreamId>& ended)
       STSFS_REQUIRES(mutex_);
   std::vector<BlockPointer> take_consumed() STSFS_REQUIRES(mutex_);
-  void forget_block(std::uint64_t index) STSFS_REQUIRES(mutex_);
   Deadline deadline_for(ByteRange range) const;
 
   // --- what a fetch tells, on the HTTP loop ---
@@ -178,19 +169,15 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   mutable Mutex mutex_;  // the pool's may be taken below it; never held while a transfer starts or
                          // goes, a pin is let go or a callback runs
   ReadStreams streams_ STSFS_GUARDED_BY(mutex_);
-  std::map<std::uint64_t, Held> blocks_ STSFS_GUARDED_BY(mutex_);  // by number
-  ByteSet here_ STSFS_GUARDED_BY(mutex_);  // bytes in blocks_; a block may have been taken away
+  HeldBlocks blocks_ STSFS_GUARDED_BY(mutex_);
   std::list<FetchPointer> fetches_ STSFS_GUARDED_BY(mutex_);
   std::list<Waiting> waiting_ STSFS_GUARDED_BY(mutex_);
   WholeChecksum checksum_ STSFS_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> servers_crc64_ STSFS_GUARDED_BY(mutex_);
   std::chrono::nanoseconds round_trip_ STSFS_GUARDED_BY(mutex_){0};
-  std::uint64_t uses_ STSFS_GUARDED_BY(mutex_) = 0;
   Transfer timer_ STSFS_GUARDED_BY(mutex_);
   bool timer_set_ STSFS_GUARDED_BY(mutex_) = false;
-  std::size_t blocks_added_ STSFS_GUARDED_BY(mutex_) = 0;  // since those consumed were let go
   std::optional<Error> corrupt_ STSFS_GUARDED_BY(mutex_);  // then nothing is handed out any more
-  bool lost_ STSFS_GUARDED_BY(mutex_) = false;  // bytes of waiting reads had to make room
   bool gone_ STSFS_GUARDED_BY(mutex_) = false;  // the version: nothing is fetched ahead any more
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
 };

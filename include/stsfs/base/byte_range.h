@@ -12,6 +12,7 @@ struct ByteRange {
 
   std::uint64_t end() const { return offset + length; }
   bool empty() const { return length == 0; }
+  bool overlaps(ByteRange other) const { return offset < other.end() && other.offset < end(); }
   auto operator<=>(const ByteRange&) const = default;
 };
 

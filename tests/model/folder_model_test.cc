@@ -1,6 +1,7 @@
 // Random operations on a mounted folder against a plain map of files. The store completes on a
-// thread of its own, in a shaken order; in half of the runs requests fail. STSFS_MODEL_SEED repeats
-// a run.
+// thread of its own, in a shaken order; in half of the runs requests fail, and in half of them two
+// mounts take turns: the one that stops has brought everything to OSS, and what the other knew of
+// the folder is older than names and attributes are good for. STSFS_MODEL_SEED repeats a run.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -29,30 +30,35 @@ namespace {
 
 constexpr std::string_view kPrefix = "users/alice/";
 constexpr int kSteps = 400;
+constexpr std::chrono::seconds kFresh{30};    // that names and attributes are good for
 constexpr std::chrono::minutes kRetryMax{2};  // the longest pause before something is tried again
 
 class Model {
  public:
-  Model(std::uint64_t seed, bool faults)
+  Model(std::uint64_t seed, bool faults, std::size_t mounts)
       : random_(seed),
         faults_(faults),
         executor_(seed),
         store_(clock_, executor_),
         faulty_(store_),
         scheduler_(clock_) {
-    FolderOptions options;
-    options.prefix = kPrefix;
-    options.staging_directory = directory_.path() + "/staging";
-    folder_ = MountedFolder::make(faulty_, scheduler_, clock_, options).value();
+    for (std::size_t i = 0; i < mounts; ++i) {
+      FolderOptions options;
+      options.prefix = kPrefix;
+      options.staging_directory = directory_.path() + "/staging-" + std::to_string(i);
+      mounts_.push_back(MountedFolder::make(faulty_, scheduler_, clock_, options).value());
+    }
+    folder_ = mounts_.front().get();
     timers_ = std::jthread([this](const std::stop_token& stop) { run_timers(stop); });
   }
   ~Model() {
     timers_ = {};
-    folder_->stop();
+    for (const auto& mount : mounts_) mount->stop();
   }
 
   void run() {
     for (int i = 0; i < kSteps && !::testing::Test::HasFatalFailure(); ++i) {
+      if (mounts_.size() > 1 && below(15) == 0) take_turns();
       if (below(20) == 0) clock_.advance(std::chrono::seconds(below(40)));
       if (faults_ && below(10) == 0) break_something();
       step();
@@ -94,6 +100,12 @@ class Model {
       faulty_.fail(call, error);
     else
       faulty_.lose_answer(call, error);
+  }
+
+  void take_turns() {
+    settle();
+    clock_.advance(kFresh + std::chrono::seconds(1));
+    folder_ = folder_ == mounts_.front().get() ? mounts_.back().get() : mounts_.front().get();
   }
 
   std::string any_directory() {
@@ -404,7 +416,8 @@ class Model {
   fakes::FakeObjectStore store_;
   fakes::FaultyStore faulty_;
   fakes::FakeScheduler scheduler_;
-  std::unique_ptr<MountedFolder> folder_;
+  std::vector<std::unique_ptr<MountedFolder>> mounts_;
+  MountedFolder* folder_ = nullptr;  // whose turn it is
 
   std::atomic<int> steps_ = 0;
   std::jthread timers_;
@@ -420,21 +433,31 @@ std::uint64_t first_seed() {
 
 int runs() {
   if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
-  return std::getenv("STSFS_TEST_FULL") != nullptr ? 1000 : 40;
+  return std::getenv("STSFS_TEST_FULL") != nullptr ? 500 : 20;
 }
 
-class FolderModel : public ::testing::TestWithParam<bool> {};
+struct Kind {
+  const char* name;
+  bool faults = false;
+  std::size_t mounts = 1;
+};
+
+class FolderModel : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(FolderModel, AgreesWithAPlainMapOfFiles) {
   const std::uint64_t seed = first_seed();
   for (int i = 0; i < runs() && !HasFatalFailure(); ++i) {
     SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(i)));
-    Model(seed + static_cast<std::uint64_t>(i), GetParam()).run();
+    Model(seed + static_cast<std::uint64_t>(i), GetParam().faults, GetParam().mounts).run();
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Faults, FolderModel, ::testing::Bool(),
-                         [](const auto& with) { return with.param ? "WithFaults" : "Without"; });
+INSTANTIATE_TEST_SUITE_P(
+    Runs, FolderModel,
+    ::testing::Values(Kind{.name = "OneMount"}, Kind{.name = "OneMountWithFaults", .faults = true},
+                      Kind{.name = "TwoMounts", .mounts = 2},
+                      Kind{.name = "TwoMountsWithFaults", .faults = true, .mounts = 2}),
+    [](const auto& kind) { return kind.param.name; });
 
 }  // namespace
 }  // namespace stsfs::fs

@@ -134,8 +134,9 @@ int metrics_command(const std::string& mount_point) {
 }
 
 int refresh_command(const std::string& wanted) {
-  const auto [mount_point, path] = within_mount(wanted);
-  return code_of(with_daemon(mount_point, [&](const std::string& socket) {
+  const auto place = within_mount(wanted);  // no binding: clang 14 lets no lambda capture one
+  const std::string& path = place.second;
+  return code_of(with_daemon(place.first, [&](const std::string& socket) {
     auto forgotten = control::ask_forget(socket, path, system_clock(), in(kAskTimeout));
     if (!forgotten || !path.empty()) return forgotten;
     return control::ask_refresh(socket, system_clock(), in(kRefreshTimeout));

@@ -40,7 +40,7 @@ database = "x"
 endpoint = "http://sts.test"
 role_arn = "acs:ram::123456789012:role/r"
 duration_seconds = 3600
-timeout_seconds = 2
+timeout_seconds = 20
 [folder]
 endpoint = "https://oss-cn-hangzhou.aliyuncs.com"
 region = "cn-hangzhou"

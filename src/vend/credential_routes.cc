@@ -1,3 +1,5 @@
+#include <fmt/core.h>
+
 #include "routes.h"
 #include "stsfs/base/log.h"
 
@@ -29,10 +31,17 @@ std::string credentials_json(const sts::Session& session, const FolderConfig& fo
   return body + R"(,"QuotaBytes":)" + std::to_string(folder.quota_bytes) + R"(,"UsedBytes":0})";
 }
 
-/// A person who changes groups gets what the new folder gives at once.
+/// A person who changes groups gets what the new folder gives at once, and nothing of what the old
+/// one gave: whatever goes into a session is in it.
 std::string cache_key(const std::string& user, const FolderConfig& folder) {
-  return user + '\n' + folder.role_arn + '\n' + folder.bucket + '\n' + folder.prefix + '\n' +
-         permissions_of(folder);
+  const sts::PolicyExtras& extras = folder.extras;
+  std::string key =
+      fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}{}{}{}\n{}", user, folder.role_arn,
+                  folder.bucket, folder.prefix, permissions_of(folder), folder.external_id,
+                  folder.sts_endpoint, folder.duration.count(), extras.acl, extras.restore,
+                  extras.versions, extras.tagging, static_cast<const void*>(folder.policy.get()));
+  for (const std::string& address : folder.source_addresses) key += '\n' + address;
+  return key;
 }
 
 }  // namespace

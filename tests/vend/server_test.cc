@@ -237,6 +237,26 @@ prefix = "vip/${user}/"
   EXPECT_NE(asked.find("RoleSessionName=tom"), std::string::npos) << "OSS's logs name the person";
 }
 
+TEST_F(VendServer, GiveAPersonNothingOfAGroupThatWasLeft) {
+  start({}, R"([[group]]
+name = "curators"
+allow_versions = true
+[[group]]
+name = "office"
+source_addresses = ["192.0.2.0/24"]
+)");
+  const std::string token = login();
+  const auto asked_in = [&](const std::vector<std::string>& groups) {
+    EXPECT_TRUE(users().set_groups("alice", groups));
+    EXPECT_EQ(replica_->get("/v1/credentials", token).status, 200);
+    return *percent_decode(asked_sts().back());
+  };
+  EXPECT_NE(asked_in({"curators"}).find("ListObjectVersions"), std::string::npos);
+  EXPECT_EQ(asked_in({}).find("ListObjectVersions"), std::string::npos) << "at once";
+  EXPECT_NE(asked_in({"office"}).find("SourceIp"), std::string::npos) << "at once";
+  EXPECT_EQ(asked_sts().size(), 3u);
+}
+
 TEST_F(VendServer, LockANameAfterSoManyFailuresAndUnlockIt) {
   start({}, "[limits]\nlockout_failures = 3\n");
   for (int i = 0; i < 3; ++i) EXPECT_EQ(replica_->try_login("alice", "wrong").status, 401);

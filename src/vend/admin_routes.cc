@@ -9,8 +9,9 @@
 #include "stsfs/sign/strict_json.h"
 #include "stsfs/sts/session_policy.h"
 
-// /v1/admin/users, /v1/admin/users/NAME, /v1/admin/users/NAME/unlock, /v1/admin/users/NAME/logins
-// and /v1/admin/logins/ID. What a program that keeps the users in step with a directory needs.
+// /v1/admin/users, /v1/admin/users/NAME, /v1/admin/users/NAME/unlock, /v1/admin/users/NAME/logins,
+// /v1/admin/logins/ID and /v1/admin/usage. What a program that keeps the users in step with a
+// directory needs.
 namespace stsfs::vend {
 namespace {
 
@@ -19,6 +20,7 @@ using json = nlohmann::ordered_json;
 constexpr std::size_t kAdminTokenMaxBytes = 512;
 constexpr ThrottleOptions kAdminThrottle{.free_failures = 10};
 constexpr std::string_view kUsers = "/v1/admin/users";
+constexpr std::string_view kUsage = "/v1/admin/usage";
 constexpr std::string_view kLogins = "/v1/admin/logins/";
 
 json user_json(const User& user) {
@@ -123,6 +125,18 @@ ServiceResponse show_user(Office& office, const std::string& name) {
   return answer(document);
 }
 
+ServiceResponse list_usage(Office& office) {
+  auto all = UsageStore(office.database, office.clock).list();
+  if (!all) return failure_response(all.error());
+  json list = json::array();
+  for (const FolderUsage& one : *all)
+    list.push_back({{"folder", one.folder},
+                    {"used_bytes", one.usage.bytes},
+                    {"objects", one.usage.objects},
+                    {"counted_at", format_iso8601(one.usage.counted_at)}});
+  return answer({{"StatusCode", 200}, {"folders", std::move(list)}});
+}
+
 ServiceResponse wrong_method() {
   return error_response(405, "MethodNotAllowed", "there is no such method here");
 }
@@ -175,6 +189,7 @@ ServiceResponse admin(Office& office, const ServiceRequest& request) {
     return error_response(400, "InvalidRequest", "the body is no JSON");
   std::string_view path = request.path;
   if (path == kUsers) return request.method == "GET" ? list_users(office) : wrong_method();
+  if (path == kUsage) return request.method == "GET" ? list_usage(office) : wrong_method();
   if (path == kLogins.substr(0, kLogins.size() - 1))
     return request.method == "GET" ? list_logins(office, "") : wrong_method();
   if (path.starts_with(kLogins)) {

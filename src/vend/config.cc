@@ -152,6 +152,7 @@ prefix = "users/${user}/"
 # source_addresses = []            # addresses or CIDR blocks that the credential works from
 # storage_class = ""
 # quota = ""                       # like "10G"; shown to the user
+# usage_interval_seconds = 3600    # how often what is used of a quota is counted; 0: never
 # versioning = false
 # hierarchical_namespace = false
 

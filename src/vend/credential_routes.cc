@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kAccessKeyIdMaxBytes = 128;
 
 std::string credentials_json(const sts::Session& session, const FolderConfig& folder,
-                             const std::string& prefix) {
+                             const std::string& prefix, std::uint64_t used_bytes) {
   const auto flag = [](bool value) { return value ? "true" : "false"; };
   std::string body;
   body.reserve(2'048 + session.security_token.size_bytes());
@@ -28,7 +28,8 @@ std::string credentials_json(const sts::Session& session, const FolderConfig& fo
     body += std::string(R"(,"Acls":)") + flag(folder.extras.acl);
   body += std::string(R"(,"Versioning":)") + flag(folder.versioning);
   body += std::string(R"(,"HierarchicalNamespace":)") + flag(folder.hierarchical_namespace);
-  return body + R"(,"QuotaBytes":)" + std::to_string(folder.quota_bytes) + R"(,"UsedBytes":0})";
+  body += R"(,"QuotaBytes":)" + std::to_string(folder.quota_bytes);
+  return body + R"(,"UsedBytes":)" + std::to_string(used_bytes) + '}';
 }
 
 /// A person who changes groups gets what the new folder gives at once, and nothing of what the old
@@ -78,7 +79,8 @@ ServiceResponse get_credentials(Office& office, const ServiceRequest& request) {
   office.metrics.add(Count::kCredentialsHandedOut);
   const auto prefix = prefix_of(folder, caller->name);
   if (!prefix) return failure_response(prefix.error());
-  return json_response(credentials_json(**session, folder, *prefix));
+  const std::uint64_t used_bytes = office.usage.used_bytes(caller->name, folder, settings);
+  return json_response(credentials_json(**session, folder, *prefix, used_bytes));
 }
 
 Result<void> try_sts(Office& office) {

@@ -96,6 +96,7 @@ void read_folder(TableReader& reader, FolderConfig& folder, bool required) {
   read_policy(reader, folder);
   read_role(reader, folder);
   read_quota(reader, folder);
+  reader.read("usage_interval_seconds", folder.usage_interval, 0, 7 * 86'400);
   reader.read("storage_class", folder.storage_class);
   reader.read("versioning", folder.versioning);
   reader.read("hierarchical_namespace", folder.hierarchical_namespace);

@@ -27,6 +27,7 @@ struct FolderConfig {
   std::vector<std::string> source_addresses;
   std::string storage_class;  ///< For new objects; empty: the bucket's.
   std::uint64_t quota_bytes = 0;
+  std::chrono::seconds usage_interval{3'600};  ///< Where there is a quota; 0: never counted.
   bool versioning = false;
   bool hierarchical_namespace = false;
   // As in [sts], unless the folder says otherwise.

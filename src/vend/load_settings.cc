@@ -47,6 +47,17 @@ Result<void> make_clients(Settings& settings, const Clock& clock) {
   return {};
 }
 
+/// Whether some folder has a quota of which the use is counted.
+bool counts_usage(const Config& config) {
+  const auto counted = [](const FolderConfig& folder) {
+    return folder.quota_bytes > 0 && folder.usage_interval.count() > 0;
+  };
+  for (const auto* rules : {&config.groups, &config.users})
+    for (const FolderRule& rule : *rules)
+      if (counted(rule.folder)) return true;
+  return counted(config.folder);
+}
+
 }  // namespace
 
 Result<AccessKeys> load_keys(const Config& config) {
@@ -67,6 +78,12 @@ Result<Loaded> load_settings(const std::string& file, const Clock& clock) {
   settings->admin_token = std::move(*admin_token);
   settings->engine = std::move(*engine);
   if (auto made = make_clients(*settings, clock); !made) return fail(std::move(made.error()));
+  if (counts_usage(settings->config)) {
+    // A page of a listing has 1,000 keys of up to a kilobyte, encoded.
+    auto oss_engine = engine_for(settings->config.sts.ca_file, std::uint64_t{16} << 20, clock);
+    if (!oss_engine) return fail(std::move(oss_engine.error()));
+    settings->oss_engine = std::move(*oss_engine);
+  }
   if (!settings->config.oidc.issuer.empty()) {
     auto oidc_engine = engine_for(settings->config.oidc.ca_file, kProviderAnswerMaxBytes, clock);
     if (!oidc_engine) return fail(std::move(oidc_engine.error()));

@@ -123,6 +123,13 @@ struct CommandLine {
       });
     });
   }
+  void add_usage_command() {
+    with_config(app.add_subcommand("usage", "print what is used of folders that have a quota"))
+        ->callback([this] {
+          result = with_database(
+              file, [](SqlDatabase& database, AuditLog&) { return list_usage(database); });
+        });
+  }
   void add_audit_command() {
     auto* command = with_config(app.add_subcommand("audit", "print lines of the audit log"));
     command->add_option("--user", audit.user, "only of this user");
@@ -183,6 +190,7 @@ int run(int argc, char** argv) {
   line.add_server_commands();
   line.add_user_commands();
   line.add_token_commands();
+  line.add_usage_command();
   line.add_audit_command();
   line.add_policy_commands();
   try {

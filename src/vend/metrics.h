@@ -24,6 +24,8 @@ enum class Count {
   kStsCalls,
   kStsRetries,
   kStsFailures,
+  kUsageCounted,
+  kUsageFailed,
   kRateLimited,
   kAnswers2xx,
   kAnswers3xx,

@@ -35,6 +35,7 @@ Office::Office(std::shared_ptr<const Settings> settings, AccessKeys access_keys,
       keys(std::move(access_keys)),
       sessions(keys, metrics, clock, interrupt),
       cache(clock),
+      usage(database, sessions, audit, metrics, clock, interrupt),
       settings_(std::move(settings)) {}
 
 std::shared_ptr<const Settings> Office::settings() const {

@@ -21,6 +21,7 @@
 #include "stsfs/base/mutex.h"
 #include "stsfs/http/engine.h"
 #include "throttle.h"
+#include "usage_counter.h"
 #include "user_store.h"
 #include "wire.h"
 
@@ -32,6 +33,7 @@ struct Settings {
   Secret admin_token;  ///< Empty: there is no administration over HTTP.
   std::unique_ptr<http::Engine> engine;
   StsClients sts;                             ///< Use `engine`.
+  std::unique_ptr<http::Engine> oss_engine;   ///< Null: no folder is to be counted.
   std::unique_ptr<http::Engine> oidc_engine;  ///< Small answers, the provider's CAs.
   std::unique_ptr<OidcVerifier> oidc;         ///< Uses `oidc_engine`; null: no provider.
 };
@@ -53,6 +55,7 @@ class Office {
   Office(std::shared_ptr<const Settings> settings, AccessKeys keys,
          std::unique_ptr<PasswordChecker> passwords, SqlDatabase& database, AuditLog& audit,
          const Clock& clock);
+  ~Office() { interrupt.raise(); }
 
   std::shared_ptr<const Settings> settings() const STSFS_EXCLUDES(mutex_);
   void replace(std::shared_ptr<const Settings> settings) STSFS_EXCLUDES(mutex_);
@@ -76,6 +79,7 @@ class Office {
   KeyRing keys;
   SessionMaker sessions;
   CredentialCache cache;
+  UsageCounter usage;
 
  private:
   Result<Caller> by_login_token(const ServiceRequest& request, const Secret& token,

@@ -35,7 +35,10 @@ constexpr std::array kTables{
     "address TEXT NOT "
     "NULL, created_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, polled_at BIGINT NOT NULL, "
     "pause_ms BIGINT NOT "
-    "NULL, state TEXT NOT NULL, name TEXT NOT NULL)"};
+    "NULL, state TEXT NOT NULL, name TEXT NOT NULL)",
+    // counted_at: 0 before the first time. next_at: nobody counts until then
+    "CREATE TABLE IF NOT EXISTS used_space (folder TEXT PRIMARY KEY, bytes BIGINT NOT NULL, "
+    "objects BIGINT NOT NULL, counted_at BIGINT NOT NULL, next_at BIGINT NOT NULL)"};
 
 }  // namespace
 

@@ -62,14 +62,15 @@ Result<sts::Session> SessionMaker::try_keys(const sts::AssumeRoleRequest& reques
 }
 
 Result<sts::Session> SessionMaker::make(const std::string& user, const FolderConfig& folder,
-                                        const StsClients& clients, std::chrono::seconds timeout) {
+                                        const StsClients& clients, std::chrono::seconds timeout,
+                                        const std::string& session_name) {
   auto policy = session_policy_of(folder, user);
   if (!policy) return fail(std::move(policy.error()));
   const auto client = clients.find(folder.sts_endpoint);
   if (client == clients.end())
     return fail(Errc::kInvalid, "there is no STS at " + folder.sts_endpoint);
   const sts::AssumeRoleRequest request{.role_arn = folder.role_arn,
-                                       .session_name = user,
+                                       .session_name = session_name.empty() ? user : session_name,
                                        .duration = folder.duration,
                                        .policy = std::move(*policy),
                                        .external_id = folder.external_id};

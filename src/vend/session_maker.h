@@ -29,9 +29,12 @@ class SessionMaker {
   SessionMaker(KeyRing& keys, Metrics& metrics, const Clock& clock, Interrupt& interrupt)
       : keys_(keys), metrics_(metrics), clock_(clock), interrupt_(interrupt) {}
 
+  /// `session_name` stands in OSS's logs; empty: the user's.
+  ///
   /// Errors: those of sts::Client; kInvalid when there is no client for the folder's endpoint.
   Result<sts::Session> make(const std::string& user, const FolderConfig& folder,
-                            const StsClients& clients, std::chrono::seconds timeout);
+                            const StsClients& clients, std::chrono::seconds timeout,
+                            const std::string& session_name = {});
 
  private:
   Result<sts::Session> try_keys(const sts::AssumeRoleRequest& request, sts::Client& client,

@@ -14,6 +14,7 @@
 #include "stsfs/base/time_format.h"
 #include "stsfs/sts/session_policy.h"
 #include "throttle.h"
+#include "usage_store.h"
 #include "user_store.h"
 
 namespace stsfs::vend {
@@ -185,6 +186,17 @@ Result<void> revoke_token(const std::string& id, SqlDatabase& database, AuditLog
   auto done = LoginStore(database, system_clock()).revoke(id);
   audit.record(event_of("login.revoke", {}, done));
   return done;
+}
+
+Result<void> list_usage(SqlDatabase& database) {
+  auto all = UsageStore(database, system_clock()).list();
+  if (!all) return fail(std::move(all.error()));
+  for (const FolderUsage& one : *all)
+    std::printf("%s\t%llu\t%llu\t%s\n", one.folder.c_str(),
+                static_cast<unsigned long long>(one.usage.bytes),
+                static_cast<unsigned long long>(one.usage.objects),
+                format_iso8601(one.usage.counted_at).c_str());
+  return {};
 }
 
 }  // namespace stsfs::vend

@@ -26,4 +26,7 @@ Result<void> run_user_command(const UserCommandLine& line, SqlDatabase& database
 Result<void> list_tokens(const std::string& user, SqlDatabase& database);
 Result<void> revoke_token(const std::string& id, SqlDatabase& database, AuditLog& audit);
 
+/// `stsfs-vend usage`: what was counted in folders that have a quota.
+Result<void> list_usage(SqlDatabase& database);
+
 }  // namespace stsfs::vend

@@ -21,7 +21,8 @@ const std::string kPrograms = STSFS_PROGRAMS;
 
 }  // namespace
 
-Cloud::Cloud(int credential_seconds) : credential_seconds_(credential_seconds) {
+Cloud::Cloud(int credential_seconds, std::string folder)
+    : credential_seconds_(credential_seconds), folder_(std::move(folder)) {
   const std::string key = directory_ / "key.json";
   simulator_ = std::make_unique<Process>(
       std::vector<std::string>{kPrograms + "/stsfs-sim", "--bucket", "examplebucket", "--region",
@@ -57,7 +58,8 @@ std::string Cloud::write_config(const std::string& listen, int credential_second
        << "[sts]\nendpoint = \"" << sts_endpoint_ << "\"\nrole_arn = \"" << role_arn_ << "\"\n"
        << "duration_seconds = " << credential_seconds << "\n"
        << "[folder]\nendpoint = \"" << oss_endpoint_ << "\"\nregion = \"cn-hangzhou\"\n"
-       << "bucket = \"examplebucket\"\nprefix = \"users/${user}/\"\n";
+       << "bucket = \"examplebucket\"\nprefix = \"users/${user}/\"\n"
+       << folder_;
   return path;
 }
 

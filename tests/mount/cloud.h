@@ -11,7 +11,8 @@ namespace stsfs::mount_tests {
 /// A cloud and a vending server: the real programs, on ports of their own.
 class Cloud {
  public:
-  explicit Cloud(int credential_seconds = 3600);
+  /// `folder`: more lines of the vending server's section of that name.
+  explicit Cloud(int credential_seconds = 3600, std::string folder = {});
   /// Least privilege: whatever the suite did with what the shipped policy allows, nothing was
   /// refused.
   ~Cloud();
@@ -39,6 +40,7 @@ class Cloud {
   std::unique_ptr<Process> simulator_, vending_;
   std::string oss_endpoint_, admin_endpoint_, vending_url_, sts_endpoint_, role_arn_, config_;
   const int credential_seconds_;
+  const std::string folder_;
 };
 
 /// One person's mount, with a home of its own. Unmounted whatever happens.

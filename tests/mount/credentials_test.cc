@@ -1,6 +1,8 @@
 // Credentials as a person meets them: where they come from, what is said when they are no good, how
 // other programs get them.
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/xattr.h>
 
 #include <chrono>
 #include <filesystem>
@@ -178,6 +180,41 @@ TEST_F(MountCredentials, MetricsShowThemInTheTextFormatOfPrometheus) {
   EXPECT_TRUE(
       mentions(metrics, "\nstsfs_credential_renewals_total{mount=\"" + user_.path() + "\"} 1\n"))
       << metrics.said;
+}
+
+// --- what a vending server says of the folder, by stsfs-vend(8) ---
+
+TEST(MountVending, GivesNewFilesItsStorageClassUnlessTheMountSaysOtherwise) {
+  Cloud cloud(3600, "storage_class = \"IA\"\n");
+  const auto class_of = [](MountedUser& user, const std::string& name) {
+    std::ofstream(user / name) << "text";
+    char value[64] = {};
+    const auto size = getxattr((user / name).c_str(), "user.oss.storage-class", value, 63);
+    return size < 0 ? std::string("none") : std::string(value, static_cast<std::size_t>(size));
+  };
+  MountedUser alice(cloud, "alice");
+  EXPECT_EQ(class_of(alice, "file"), "IA");
+  MountedUser bob(cloud, "bob", "storage_class=Standard");
+  EXPECT_EQ(class_of(bob, "file"), "Standard");
+}
+
+TEST(MountVending, ShowsWhatIsUsedOfAQuota) {
+  Cloud cloud(3600, "quota = \"10G\"\nusage_interval_seconds = 1\n");
+  MountedUser user(cloud, "alice");
+  const auto used = [&] {
+    struct statvfs space {};
+    EXPECT_EQ(statvfs(user.path().c_str(), &space), 0);
+    EXPECT_EQ(space.f_blocks * space.f_frsize, 10ull << 30);
+    return (space.f_blocks - space.f_bfree) * space.f_frsize;
+  };
+  EXPECT_EQ(used(), 0u);
+  std::ofstream(user / "file") << std::string(3 << 20, 'x');
+  // Counted behind an answer, told with the next: a mount hears of it when it renews.
+  for (int i = 0; i < 300 && used() == 0; ++i) {
+    EXPECT_EQ(user.stsfs({"refresh", user.path()}).code, 0);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(used(), 3u << 20);
 }
 
 }  // namespace

@@ -206,6 +206,7 @@ bucket = "teambucket"
 role_arn = "acs:ram::123456789012:role/team"
 storage_class = "IA"
 quota = "10G"
+usage_interval_seconds = 0
 source_addresses = ["192.0.2.0/24"]
 [[user]]
 name = "alice"

@@ -19,6 +19,7 @@
 #include "support/postgres_server.h"
 #include "support/temporary_directory.h"
 #include "throttle.h"
+#include "usage_store.h"
 #include "user_store.h"
 
 namespace stsfs::vend {
@@ -37,7 +38,8 @@ class Stores : public ::testing::TestWithParam<Kind> {
       auto old = open();
       for (const char* table : {"DROP TABLE IF EXISTS memberships", "DROP TABLE IF EXISTS logins",
                                 "DROP TABLE IF EXISTS people", "DROP TABLE IF EXISTS failures",
-                                "DROP TABLE IF EXISTS devices", "DROP TABLE IF EXISTS meta"})
+                                "DROP TABLE IF EXISTS devices", "DROP TABLE IF EXISTS used_space",
+                                "DROP TABLE IF EXISTS meta"})
         ASSERT_TRUE(old->run(table, {}));
     }
     database_ = open();
@@ -340,6 +342,47 @@ TEST_P(Stores, LockANameUntilAnAdministratorUnlocksIt) {
   ASSERT_TRUE(throttle_->unlock("alice"));
   EXPECT_EQ(throttle_->attempt({alice})->wait, 0s);
   EXPECT_EQ(throttle_->unlock("nobody").error().code, Errc::kNotFound);
+}
+
+// --- what is used of quotas ---
+
+TEST_P(Stores, GiveTheTurnToCountAFolderToOneOfAll) {
+  UsageStore here(*database_, clock_), there(*other_, clock_);
+  const auto first = here.begin("b/alice/", 1h);
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_TRUE(first->mine);
+  EXPECT_FALSE(first->known);
+  clock_.advance(10min);
+  const auto second = there.begin("b/alice/", 1h);
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(second->mine);
+  EXPECT_EQ(second->wait, 50min);
+  EXPECT_TRUE(there.begin("b/bob/", 1h)->mine) << "each folder has a turn of its own";
+  EXPECT_TRUE(here.list()->empty()) << "nothing has been counted";
+
+  ASSERT_TRUE(here.put("b/alice/", 5'000'000'000'000, 7));
+  const auto third = there.begin("b/alice/", 1h);
+  ASSERT_TRUE(third && third->known);
+  EXPECT_EQ(third->known->bytes, 5'000'000'000'000u);
+  EXPECT_EQ(third->known->objects, 7u);
+  EXPECT_EQ(third->known->counted_at, clock_.wall());
+  ASSERT_EQ(there.list()->size(), 1u);
+  EXPECT_EQ(there.list()->front().folder, "b/alice/");
+  clock_.advance(50min);
+  EXPECT_TRUE(there.begin("b/alice/", 1h)->mine);
+  EXPECT_FALSE(here.begin("b/alice/", 1h)->mine);
+}
+
+TEST_P(Stores, GiveTheNextTurnToCountSoonAfterAFailure) {
+  UsageStore store(*database_, clock_);
+  ASSERT_TRUE(store.begin("b/alice/", 1h)->mine);
+  ASSERT_TRUE(store.failed("b/alice/", 5min));
+  EXPECT_EQ(store.begin("b/alice/", 1h)->wait, 5min);
+  ASSERT_TRUE(store.failed("b/alice/", 2h)) << "never later than it would have been";
+  clock_.advance(5min);
+  EXPECT_TRUE(store.begin("b/alice/", 1h)->mine);
+  clock_.set_wall(clock_.wall() - 24h);
+  EXPECT_TRUE(store.begin("b/alice/", 1h)->mine) << "a clock that was set back does not stop it";
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, Stores, ::testing::Values(Kind::kSqlite, Kind::kPostgres),

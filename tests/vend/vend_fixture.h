@@ -58,6 +58,7 @@ bucket = "examplebucket"
     settings->sts.emplace("http://sts.test",
                           std::move(*sts::Client::create(*settings->engine, system_clock(),
                                                          settings->config.sts.client)));
+    settings->oss_engine = std::make_unique<fakes::ScriptedEngine>(sts);
     if (!settings->config.oidc.issuer.empty()) {
       settings->oidc_engine = std::make_unique<fakes::ScriptedEngine>(sts);
       settings->oidc = std::make_unique<OidcVerifier>(settings->config.oidc, *settings->oidc_engine,

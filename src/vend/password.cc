@@ -26,6 +26,12 @@ std::uint64_t parameter(std::string_view parameters, std::string_view name) {
   return 0;
 }
 
+/// Never null, as libsodium wants it also of a password that is empty.
+std::string_view bytes_of(const Secret& password) {
+  const std::string_view text = password.reveal();
+  return text.empty() ? std::string_view("") : text;
+}
+
 }  // namespace
 
 PasswordCost tune_password_cost(std::chrono::milliseconds target, std::size_t memory_bytes) {
@@ -48,7 +54,7 @@ PasswordCost tune_password_cost(std::chrono::milliseconds target, std::size_t me
 
 Result<std::string> hash_password(const Secret& password, const PasswordCost& cost) {
   if (!start_sodium()) return fail(Errc::kIo, "libsodium could not start");
-  const std::string_view text = password.reveal();
+  const std::string_view text = bytes_of(password);
   std::array<char, kHashMaxBytes> hash{};
   if (crypto_pwhash_str_alg(hash.data(), text.data(), text.size(), cost.operations,
                             cost.memory_bytes, crypto_pwhash_ALG_ARGON2ID13) != 0)
@@ -58,7 +64,7 @@ Result<std::string> hash_password(const Secret& password, const PasswordCost& co
 
 bool verify_password(const std::string& hash, const Secret& password) {
   if (!start_sodium() || hash.size() >= kHashMaxBytes) return false;
-  const std::string_view text = password.reveal();
+  const std::string_view text = bytes_of(password);
   return crypto_pwhash_str_verify(hash.c_str(), text.data(), text.size()) == 0;
 }
 

@@ -71,7 +71,7 @@ class SqliteDatabase final : public SqlDatabase {
       if (sqlite_.execAndGet("PRAGMA user_version").getInt() != 1) return {};
       sqlite_.exec(
           "INSERT INTO people SELECT name, password, enabled, created_at*1000, '' FROM users;"
-          "INSERT INTO logins SELECT lower(hex(hash)), user, 'login', lower(hex(hash)), "
+          "INSERT INTO logins SELECT lower(hex(hash)), user, 'mount', lower(hex(hash)), "
           "issued_at*1000, "
           "expires_at*1000, COALESCE(lower(hex(predecessor)), ''), used, 0 FROM tokens;"
           "DROP TABLE tokens; DROP TABLE users; PRAGMA user_version=2;");

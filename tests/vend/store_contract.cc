@@ -436,8 +436,13 @@ TEST(Sqlite, TakesOverTheFirstSchema) {
   for (int i = 0; i < 2; ++i) {
     auto database = open_database(path);
     ASSERT_TRUE(database) << database.error().message;
-    EXPECT_EQ((*UserStore(**database, clock).find("alice"))->password_hash, "hash");
-    EXPECT_EQ((*LoginStore(**database, clock).use(token))->name, "alice");
+    const auto user = UserStore(**database, clock).find("alice");
+    ASSERT_TRUE(user && *user);
+    EXPECT_EQ((*user)->password_hash, "hash");
+    const auto login = LoginStore(**database, clock).use(token);
+    ASSERT_TRUE(login) << login.error().message;
+    ASSERT_TRUE(*login);
+    EXPECT_EQ((*login)->name, "alice");
   }
 }
 

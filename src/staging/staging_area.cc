@@ -88,9 +88,12 @@ double StagingArea::pressure() const {
   return std::clamp((part - 0.9) * 10, 0.0, 1.0);
 }
 
+/// Its blocks go back with the descriptor: counted as free before that, they would be missing from
+/// what the disk has, and somebody who looks at it just then would be refused.
 StagedFile::~StagedFile() {
-  area_.used_ -= charged_;
   if (keepers_ <= 0) unlink(area_.path_of(name_).c_str());
+  fd_.reset();
+  area_.used_ -= charged_;
 }
 
 void StagedFile::charge() {

@@ -50,7 +50,7 @@ class StagedFile {
   friend class StagingArea;
   StagingArea& area_;
   const std::string name_;
-  const UniqueFd fd_;
+  UniqueFd fd_;  // open until the end
   std::atomic<int> keepers_{0};
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
   std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved

@@ -1,9 +1,16 @@
 #include "interrupter.h"
 
+#include <chrono>
 #include <utility>
-#include <vector>
+
+#include "caller_signals.h"
 
 namespace stsfs::fuse {
+namespace {
+
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+}  // namespace
 
 Interrupter::Interrupter() : thread_([this] { run(); }) {}
 
@@ -41,9 +48,9 @@ std::size_t Interrupter::tracked() const {
   return tracked_.size();
 }
 
-void Interrupter::raise_soon(std::shared_ptr<Interrupt> interrupt) {
+void Interrupter::signal_came(std::shared_ptr<Interrupt> interrupt, pid_t thread) {
   MutexLock lock(mutex_);
-  queue_.push_back(std::move(interrupt));
+  came_.push_back({interrupt, thread});
   ready_.notify_one();
 }
 
@@ -58,17 +65,31 @@ void Interrupter::raise_all() {
   for (const auto& interrupt : all) interrupt->raise();
 }
 
-void Interrupter::run() {
-  for (;;) {
-    std::shared_ptr<Interrupt> next;
-    {
-      MutexLock lock(mutex_);
-      while (queue_.empty() && !stopping_) ready_.wait(mutex_);
-      if (queue_.empty()) return;
-      next = std::move(queue_.front());
-      queue_.pop_front();
+std::optional<std::vector<Interrupter::Signalled>> Interrupter::next(bool look_again) {
+  MutexLock lock(mutex_);
+  const auto until = std::chrono::steady_clock::now() + kLookAgain;
+  while (came_.empty() && !stopping_) {
+    if (!look_again) {
+      ready_.wait(mutex_);
+    } else if (ready_.wait_until(mutex_, until) == std::cv_status::timeout) {
+      break;
     }
-    next->raise();
+  }
+  if (stopping_) return std::nullopt;
+  return std::exchange(came_, {});
+}
+
+void Interrupter::run() {
+  std::vector<Signalled> waiting;
+  while (auto came = next(!waiting.empty())) {
+    waiting.insert(waiting.end(), came->begin(), came->end());
+    std::erase_if(waiting, [](const Signalled& one) {
+      const auto interrupt = one.interrupt.lock();
+      if (interrupt == nullptr) return true;
+      if (!asks_to_end(one.thread)) return false;
+      interrupt->raise();
+      return true;
+    });
   }
 }
 

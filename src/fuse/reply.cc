@@ -9,9 +9,9 @@ void Reply::make_interruptible(Interrupter& interrupter) {
 }
 
 // Runs with the request locked; see Interrupter.
-void Reply::on_interrupt(fuse_req_t, void* interruption) noexcept {
+void Reply::on_interrupt(fuse_req_t request, void* interruption) noexcept {
   auto* self = static_cast<Interruption*>(interruption);
-  self->interrupter.raise_soon(self->interrupt);
+  self->interrupter.signal_came(self->interrupt, fuse_req_ctx(request)->pid);
 }
 
 // Taking the function off waits for one that runs: libfuse holds the request's lock meanwhile.

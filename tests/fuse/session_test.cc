@@ -218,32 +218,74 @@ TEST_F(Mounted, ParkedReadsDoNotStopOtherWork) {
 
 void do_nothing(int) {}
 
-TEST_F(Mounted, AnInterruptEndsTheWaitOfADirectRead) {
+// A read that waits in the kernel for an answer, in a thread of its own.
+class WaitingRead {
+ public:
+  explicit WaitingRead(int file)
+      : thread_([this, file] {
+          std::array<char, 4096> buffer;
+          const ssize_t size = ::read(file, buffer.data(), buffer.size());
+          result_.set_value({size, errno});
+        }) {}
+
+  /// Sends `signal` until the read ends; 10 s at most. Once is not enough: the thread may not yet
+  /// sleep in the kernel when the first one comes.
+  bool ends_by(int signal, int times = 1'000) {
+    for (int i = 0; i < times; ++i) {
+      pthread_kill(thread_.native_handle(), signal);
+      if (future_.wait_for(std::chrono::milliseconds(10)) == std::future_status::ready) return true;
+    }
+    return false;
+  }
+  std::pair<ssize_t, int> result() { return future_.get(); }
+
+ private:
+  std::promise<std::pair<ssize_t, int>> result_;
+  std::future<std::pair<ssize_t, int>> future_ = result_.get_future();
+  std::jthread thread_;
+};
+
+TEST_F(Mounted, OnlyASignalThatAsksToEndEndsTheWaitOfARead) {
   files_.direct_io = true;
   write("file", std::string(4096, 'x'));
   struct sigaction action {};
   action.sa_handler = do_nothing;
-  sigaction(SIGUSR1, &action, nullptr);
+  for (const int handled : {SIGUSR1, SIGINT}) sigaction(handled, &action, nullptr);
   const UniqueFd file(open(at("file").c_str(), O_RDONLY));
   ASSERT_TRUE(file);
   files_.hold_reads();
-  std::promise<std::pair<ssize_t, int>> result;
-  std::thread reader([&] {
-    std::array<char, 4096> buffer;
-    const ssize_t size = ::read(file.get(), buffer.data(), buffer.size());
-    result.set_value({size, errno});
-  });
+  WaitingRead to_its_end(file.get());
   files_.await_reads_held(1);
-  auto future = result.get_future();
-  // The reader may not yet sleep in the kernel when the first signal comes.
-  for (int i = 0;
-       i < 1'000 && future.wait_for(std::chrono::milliseconds(10)) == std::future_status::timeout;
-       ++i)
-    pthread_kill(reader.native_handle(), SIGUSR1);
-  const auto [size, error] = future.get();
-  reader.join();
-  EXPECT_EQ(size, -1);
-  EXPECT_EQ(error, EINTR);
+  EXPECT_FALSE(to_its_end.ends_by(SIGUSR1, 50));
+  files_.release_reads();
+  EXPECT_EQ(to_its_end.result().first, 4096);
+
+  files_.hold_reads();
+  WaitingRead given_up(file.get());
+  files_.await_reads_held(1);
+  EXPECT_FALSE(given_up.ends_by(SIGUSR1, 10));
+  // The kernel tells of the first signal only; this one is seen all the same.
+  EXPECT_TRUE(given_up.ends_by(SIGINT));
+  EXPECT_EQ(given_up.result(), std::pair(ssize_t{-1}, EINTR));
+  files_.release_reads();
+  signal(SIGINT, SIG_DFL);
+}
+
+TEST_F(Mounted, AKilledProcessDoesNotWaitForItsRead) {
+  files_.direct_io = true;
+  write("file", std::string(4096, 'x'));
+  const UniqueFd file(open(at("file").c_str(), O_RDONLY));
+  files_.hold_reads();
+  const pid_t child = fork();
+  if (child == 0) {
+    char byte;
+    _exit(static_cast<int>(::read(file.get(), &byte, 1)));
+  }
+  files_.await_reads_held(1);
+  kill(child, SIGTERM);
+  int status = 0;
+  EXPECT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) << status;
   files_.release_reads();
 }
 

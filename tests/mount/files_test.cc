@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -241,6 +243,37 @@ TEST_F(Files, TreesAreCopiedInAndOut) {
   const Outcome same = run({"diff", "-r", user_->outside("tree"), user_->outside("back")});
   EXPECT_EQ(same.code, 0) << same.said;
   EXPECT_GT(file::remove_all(at("tree")), 60U);
+}
+
+// As git's progress, a profiler or a scheduler of threads does it to every call that takes a while.
+TEST_F(Files, ATimerInterruptsNoOperation) {
+  cloud_->admin("/faults", {"-d", R"({"operation": "*Object*", "latency_ms": 15})"});
+  struct sigaction handler {
+  }, before{};
+  handler.sa_handler = [](int) {};
+  handler.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &handler, &before);
+  const itimerval often{{0, 7'000}, {0, 7'000}}, never{};
+  setitimer(ITIMER_REAL, &often, nullptr);
+  int interrupted = 0;
+  const auto count = [&](int result) { interrupted += result < 0 && errno == EINTR; };
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = at("timed" + std::to_string(i)), other = name + ".moved";
+    const UniqueFd file(open(name.c_str(), O_CREAT | O_WRONLY, 0600));
+    ASSERT_TRUE(file) << errno;
+    count(static_cast<int>(::write(file.get(), "x", 1)));
+    count(fsync(file.get()));
+    count(rename(name.c_str(), other.c_str()));
+    count(chmod(other.c_str(), 0640));
+    count(access(name.c_str(), R_OK));
+    count(mkdir(name.c_str(), 0700));
+    count(rmdir(name.c_str()));
+    count(unlink(other.c_str()));
+  }
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  cloud_->admin("/faults", {"-X", "DELETE"});
+  EXPECT_EQ(interrupted, 0);
 }
 
 TEST_F(Files, SpaceIsShown) {

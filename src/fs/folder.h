@@ -114,7 +114,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                         Allocation kind) override;
   Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
                                             std::uint64_t offset, SeekTo what) override;
-  void flush(const Context&, HandleNumber handle, Callback<void> done) override;
+  void flush(const Context&, HandleNumber handle, const HoldsForWriting& holds,
+             Callback<void> done) override;
   void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) override;
   void release(HandleNumber handle) override;
 
@@ -132,6 +133,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     InodePointer inode;
     std::shared_ptr<FileContent> content;
     int flags = 0;
+    pid_t opener = 0;
     bool wrote = false;
     bool paged = false;  // reads through the kernel's pages
   };
@@ -400,7 +402,10 @@ class Folder final : public MountedFolder, public CommitOwner {
   FileHandlePointer file_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
-  Opened opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags);
+  Opened opened(const Context& context, const InodePointer& inode,
+                std::shared_ptr<FileContent> content, int flags);
+  bool is_still_held(const Context& context, const FileHandle& handle,
+                     const HoldsForWriting& holds);
   void pages_are_bad(const InodePointer& inode);
 
   oss::ObjectStore& store_;  // seen through names_overlay_

@@ -30,11 +30,13 @@ HandleNumber Folder::add_handle(FileHandlePointer handle) {
 
 /// Pages are per inode, and those of two versions must not mix: while handles read one through
 /// them, a handle on another reads past them.
-Opened Folder::opened(const InodePointer& inode, std::shared_ptr<FileContent> content, int flags) {
+Opened Folder::opened(const Context& context, const InodePointer& inode,
+                      std::shared_ptr<FileContent> content, int flags) {
   Opened out;
   {
     MutexLock lock(tree_.mutex);
     ++inode->opens;
+    if (writes(flags)) ++inode->writers;
     out.direct_io = inode->paged_opens > 0 && inode->paged_content != content.get();
     if (!out.direct_io) {
       ++inode->paged_opens;
@@ -47,7 +49,7 @@ Opened Folder::opened(const InodePointer& inode, std::shared_ptr<FileContent> co
   }
   out.no_flush = !writes(flags);
   out.handle = add_handle(std::make_shared<FileHandle>(
-      FileHandle{inode, std::move(content), flags, false, !out.direct_io}));
+      FileHandle{inode, std::move(content), flags, context.caller.pid, false, !out.direct_io}));
   trim_.opened();
   return out;
 }
@@ -85,7 +87,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     (*found)->attributes.mtime = (*found)->attributes.ctime = now();
     (*found)->times_given = false;
   }
-  Opened out = opened(*found, *content, flags);
+  Opened out = opened(context, *found, *content, flags);
   if (reads) read_on(context, *found);
   if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
   return out;
@@ -115,7 +117,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     auto made = create_at_once(context, *parent, name, mode);
     if (!made) return fail(std::move(made.error()));
     const ContentUse content(*this, *made);
-    const Opened out = opened(*made, *content, flags);
+    const Opened out = opened(context, *made, *content, flags);
     return std::pair(counted_entry(*made), out);
   }
   InodePointer inode;
@@ -128,7 +130,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   }
   entries_changed(*parent);
   const ContentUse content(*this, inode);
-  const Opened out = opened(inode, *content, flags);
+  const Opened out = opened(context, inode, *content, flags);
   file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
   return std::pair(counted_entry(inode), out);
 }
@@ -273,13 +275,29 @@ Result<std::optional<std::uint64_t>> Folder::seek(const Context&, HandleNumber n
   return handle->content->seek(offset, what);
 }
 
-void Folder::flush(const Context&, HandleNumber number, Callback<void> done) {
+/// With one handle that may write, a descriptor of the inode that may write is one of that handle.
+bool Folder::is_still_held(const Context& context, const FileHandle& handle,
+                           const HoldsForWriting& holds) {
+  {
+    MutexLock lock(tree_.mutex);
+    if (handle.inode->writers != 1) return false;
+  }
+  return holds(context.caller.pid) || (handle.opener != context.caller.pid && holds(handle.opener));
+}
+
+void Folder::flush(const Context& context, HandleNumber number, const HoldsForWriting& holds,
+                   Callback<void> done) {
   const FileHandlePointer handle = file_handle(number);
   bool owed = false;
   if (handle) {
     MutexLock lock(tree_.mutex);
     owed = handle->wrote && !handle->inode->removed;
   }
+  // A shell closes what it has just opened and duplicated, and each program that ends in it closes
+  // what it inherited: to commit there would send a log once for every line.
+  if (owed && options_.commit == CommitMode::kClose && handle->content->dirty() &&
+      is_still_held(context, *handle, holds))
+    owed = false;
   if (owed)
     settle(handle->content, std::move(done));
   else
@@ -317,6 +335,7 @@ void Folder::release(HandleNumber number) {
   {
     MutexLock lock(tree_.mutex);
     --handle->inode->opens;
+    if (writes(handle->flags)) --handle->inode->writers;
     if (handle->paged) --handle->inode->paged_opens;
     // Attributes that are held back go by themselves, a moment later.
     commit = !handle->inode->removed && handle->content->dirty() && !stopped_ &&

@@ -40,6 +40,7 @@ struct Inode {
   std::string pages_etag;       ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;
   int opens = 0;
+  int writers = 0;                      ///< Of those, handles that may write.
   int paged_opens = 0;                  ///< Handles that read through the kernel's pages,
   const void* paged_content = nullptr;  ///< all of them this content.
   int children = 0;

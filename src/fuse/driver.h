@@ -48,6 +48,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void hand_over(UniqueFunction<void()> task);
 
   void attach(const FuseSession& session) { session_ = session; }
+  /// What st_dev of the mount's files says; 0 until it is known.
+  dev_t device() const { return device_.load(std::memory_order_relaxed); }
+  void device_is(dev_t device) { device_.store(device, std::memory_order_relaxed); }
 
   /// What the kernel offered in INIT, between that request and its reply; 0 at all other times.
   void init_offered(std::uint64_t flags) { init_offered_.store(flags, std::memory_order_relaxed); }
@@ -66,6 +69,7 @@ class Driver : public std::enable_shared_from_this<Driver> {
   ErrorLog error_log_;
   Interrupter interrupter_;
   std::weak_ptr<fuse_session> session_;  // set once, before the first request
+  std::atomic<dev_t> device_{0};
   std::atomic<std::uint64_t> init_offered_{0};
   std::atomic<std::uint64_t> requests_{0};
   std::atomic<std::uint64_t> handed_over_{0};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "convert.h"
+#include "descriptors.h"
 #include "operations.h"
 #include "parked_call.h"
 #include "raw_request.h"
@@ -101,9 +102,14 @@ void read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
 void flush(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   start_parked<void>(
       begin_long(request, "flush", inode), Wait::kNever,
-      [&fs = driver_of(request).file_system(), handle = handle_of(info)](const Context& context,
-                                                                         Callback<void> done) {
-        fs.flush(context, handle, std::move(done));
+      [&driver = driver_of(request), inode, handle = handle_of(info)](const Context& context,
+                                                                      Callback<void> done) {
+        driver.file_system().flush(
+            context, handle,
+            [&driver, inode](pid_t process) {
+              return holds_for_writing(process, driver.device(), inode);
+            },
+            std::move(done));
       },
       [](Call& call) { std::move(call.reply()).ok(); });
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fuse_log.h>
 #include <poll.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -132,11 +133,9 @@ Result<FuseSession> new_session(const SessionOptions& options,
 
 /// The kernel's own 128 KiB keeps too few reads waiting while bytes are on their way. Only root
 /// may.
-void raise_read_ahead(const SessionOptions& options) {
+void raise_read_ahead(const SessionOptions& options, const MountEntry& mount) {
   if (options.read_ahead_kib == 0 || geteuid() != 0) return;
-  const auto mount = find_mount(options.mount_point);
-  if (!mount || !*mount) return;
-  const std::string path = "/sys/class/bdi/" + (*mount)->device + "/read_ahead_kb";
+  const std::string path = "/sys/class/bdi/" + mount.device + "/read_ahead_kb";
   const std::string value = std::to_string(options.read_ahead_kib);
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file || ::write(file.get(), value.data(), value.size()) < 0)
@@ -144,6 +143,13 @@ void raise_read_ahead(const SessionOptions& options) {
 }
 
 // --- the mount ---
+
+/// `0:45` as st_dev says it.
+dev_t device_number(const std::string& device) {
+  unsigned major = 0, minor = 0;
+  if (std::sscanf(device.c_str(), "%u:%u", &major, &minor) != 2) return 0;
+  return makedev(major, minor);
+}
 
 class MountedSession final : public Session {
  public:
@@ -203,11 +209,13 @@ Result<std::unique_ptr<Session>> Session::mount(const SessionOptions& options,
     (void)fuse::unmount(options.mount_point, true);
     return fail(std::move(hooked.error()));
   }
+  if (const auto mount = find_mount(options.mount_point); mount && *mount) {
+    driver->device_is(device_number((*mount)->device));
+    raise_read_ahead(options, **mount);
+  }
   notifier.attach(*session);
-  std::unique_ptr<Session> mounted = std::make_unique<MountedSession>(
-      std::move(*session), std::move(driver), notifier, clock, std::move(ended));
-  raise_read_ahead(options);
-  return mounted;
+  return std::make_unique<MountedSession>(std::move(*session), std::move(driver), notifier, clock,
+                                          std::move(ended));
 }
 
 }  // namespace stsfs::fuse

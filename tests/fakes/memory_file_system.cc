@@ -77,6 +77,11 @@ std::uint64_t MemoryFileSystem::lookups_of(InodeNumber inode) const {
   return found == nodes_.end() ? 0 : found->second.lookups;
 }
 
+std::vector<bool> MemoryFileSystem::held_at_close() const {
+  MutexLock lock(mutex_);
+  return held_at_close_;
+}
+
 Caller MemoryFileSystem::last_caller() const {
   MutexLock lock(mutex_);
   return last_caller_;
@@ -433,18 +438,25 @@ Result<std::optional<std::uint64_t>> MemoryFileSystem::seek(const Context&, Hand
   return what == SeekTo::kData ? offset : size;  // no holes here
 }
 
-void MemoryFileSystem::flush(const Context& context, HandleNumber, Callback<void> done) {
+void MemoryFileSystem::flush(const Context& context, HandleNumber, const HoldsForWriting& holds,
+                             Callback<void> done) {
+  const bool held = holds(context.caller.pid);
+  Result<void> ready;
+  {
+    MutexLock lock(mutex_);
+    held_at_close_.push_back(held);
+    ready = enter(context);
+  }
+  done(std::move(ready));
+}
+
+void MemoryFileSystem::fsync(const Context& context, HandleNumber, bool, Callback<void> done) {
   Result<void> ready;
   {
     MutexLock lock(mutex_);
     ready = enter(context);
   }
   done(std::move(ready));
-}
-
-void MemoryFileSystem::fsync(const Context& context, HandleNumber handle, bool,
-                             Callback<void> done) {
-  flush(context, handle, std::move(done));
 }
 
 void MemoryFileSystem::release(HandleNumber handle) {

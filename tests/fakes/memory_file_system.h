@@ -38,6 +38,8 @@ class MemoryFileSystem final : public FileSystem {
   std::uint64_t lookups_of(InodeNumber inode) const STSFS_EXCLUDES(mutex_);
   std::uint64_t xattr_questions() const { return xattr_questions_; }
   Caller last_caller() const STSFS_EXCLUDES(mutex_);
+  /// Of each flush, whether its caller held another descriptor for writing.
+  std::vector<bool> held_at_close() const STSFS_EXCLUDES(mutex_);
   /// Changes the bytes as another client would: the kernel is not told.
   void replace_contents(const std::string& name, const std::string& bytes) STSFS_EXCLUDES(mutex_);
   InodeNumber inode_named(const std::string& name) const STSFS_EXCLUDES(mutex_);
@@ -79,7 +81,8 @@ class MemoryFileSystem final : public FileSystem {
                         Allocation kind) override;
   Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
                                             std::uint64_t offset, SeekTo what) override;
-  void flush(const Context&, HandleNumber handle, Callback<void> done) override;
+  void flush(const Context&, HandleNumber handle, const HoldsForWriting& holds,
+             Callback<void> done) override;
   void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) override;
   void release(HandleNumber handle) override;
   Result<HandleNumber> opendir(const Context&, InodeNumber inode) override;
@@ -126,6 +129,7 @@ class MemoryFileSystem final : public FileSystem {
   Errc fail_next_ STSFS_GUARDED_BY(mutex_) = Errc::kWouldWait;
   bool hold_reads_ STSFS_GUARDED_BY(mutex_) = false;
   Caller last_caller_ STSFS_GUARDED_BY(mutex_);
+  std::vector<bool> held_at_close_ STSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> xattr_questions_{0};
 };
 

@@ -5,6 +5,7 @@
 
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,8 +58,15 @@ class FolderTest : public ::testing::Test {
     return promise.get_future().get();
   }
   Result<void> flush(HandleNumber handle) {
-    return wait([&](Callback<void> done) { folder_->flush(context(), handle, std::move(done)); });
+    return wait([&](Callback<void> done) {
+      folder_->flush(
+          context(), handle, [this](pid_t process) { return holders_.contains(process); },
+          std::move(done));
+    });
   }
+  /// Who has a descriptor left for writing when one is flushed.
+  std::set<pid_t> holders_;
+
   Result<void> write_file(InodeNumber parent, std::string_view name, std::string_view text) {
     auto made = folder_->create(context(), parent, name, 0644, O_WRONLY | O_CREAT);
     if (!made) return fail(made.error());

@@ -227,6 +227,31 @@ TEST_F(FolderTest, KeepsRemovedFilesReadableWhileTheyAreOpen) {
   folder_->release(opened->handle);
 }
 
+// What a shell does for `echo text > f`, and what each program it starts does when it ends.
+TEST_F(FolderTest, AClosedDuplicateCommitsNothingWhileAnotherIsHeld) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  const HandleNumber handle = made->second.handle;
+  holders_ = {context().caller.pid};
+  ASSERT_TRUE(flush(handle));
+  EXPECT_TRUE(store_.keys().empty());
+  ASSERT_TRUE(folder_->write(context(), handle, as_bytes("text"), 0));
+  holders_.clear();
+  ASSERT_TRUE(flush(handle));
+  EXPECT_EQ(store_.content("users/alice/f"), "text");
+  folder_->release(handle);
+}
+
+TEST_F(FolderTest, AHeldDescriptorOfAnotherHandleIsNoReasonNotToCommit) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  auto other = folder_->open(context(), made->first.attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));
+  holders_ = {context().caller.pid};
+  ASSERT_TRUE(flush(made->second.handle));
+  EXPECT_EQ(store_.content("users/alice/f"), "text");
+  folder_->release(made->second.handle);
+  folder_->release(other->handle);
+}
+
 TEST_F(FolderTest, NeverUploadsAFileThatWasRemovedBeforeItsClose) {
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("x"), 0));

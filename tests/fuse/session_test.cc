@@ -216,6 +216,17 @@ TEST_F(Mounted, ParkedReadsDoNotStopOtherWork) {
   for (const auto& text : got) EXPECT_EQ(text, std::string(10, 'x'));
 }
 
+TEST_F(Mounted, ACloseKnowsWhetherItsProcessHoldsAnotherDescriptor) {
+  UniqueFd file(open(at("file").c_str(), O_CREAT | O_WRONLY, 0600));
+  ASSERT_TRUE(file);
+  const int standard_input = dup(STDIN_FILENO);
+  ASSERT_EQ(dup2(file.get(), STDIN_FILENO), STDIN_FILENO);
+  file.reset();
+  ASSERT_EQ(dup2(standard_input, STDIN_FILENO), STDIN_FILENO);
+  close(standard_input);
+  EXPECT_EQ(files_.held_at_close(), (std::vector{true, false}));
+}
+
 void do_nothing(int) {}
 
 // A read that waits in the kernel for an answer, in a thread of its own.

@@ -250,7 +250,8 @@ class Model {
       }
     }
     const auto flushed = wait([&](Callback<void> done) {
-      folder_->flush(context(), made->second.handle, std::move(done));
+      folder_->flush(
+          context(), made->second.handle, [](pid_t) { return false; }, std::move(done));
     });
     if (!flushed) {
       ASSERT_TRUE(failed_by_fault(flushed.error())) << flushed.error().message;

@@ -168,8 +168,9 @@ class LinksModel {
         const auto written =
             client.folder->write(context(), made->second.handle, as_bytes(text), 0);
         std::promise<bool> flushed;
-        client.folder->flush(context(), made->second.handle,
-                             [&](Result<void> result) { flushed.set_value(result.has_value()); });
+        client.folder->flush(
+            context(), made->second.handle, [](pid_t) { return false; },
+            [&](Result<void> result) { flushed.set_value(result.has_value()); });
         done = flushed.get_future().get() && written.has_value();
         client.folder->release(made->second.handle);
       }

@@ -308,5 +308,18 @@ TEST_F(Writes, OnlyWhatIsNewGoesUp) {
   EXPECT_EQ(read("large").substr(1'600'000, 4096), std::string(4096, 'c'));
 }
 
+// "The close that counts is the last one of a descriptor that was duplicated, [...] or inherited"
+TEST_F(Writes, WhatAShellRedirectsIsSentOnce) {
+  counted();
+  ASSERT_EQ(run({"sh", "-c",
+                 "cd " + user_->path() + "; echo one > redirected; " +
+                     "(/bin/echo two; /bin/echo three; echo four) > inherited"})
+                .code,
+            0);
+  EXPECT_EQ(counted().at("PutObject").at("requests"), 2);
+  EXPECT_EQ(read("redirected"), "one\n");
+  EXPECT_EQ(read("inherited"), "two\nthree\nfour\n");
+}
+
 }  // namespace
 }  // namespace stsfs::mount_tests

@@ -42,6 +42,10 @@ struct Context {
   Deadline deadline;
 };
 
+/// Whether that process has the inode of the operation open for writing. May be asked during the
+/// call only; may say no for want of knowledge.
+using HoldsForWriting = std::function<bool(pid_t process)>;
+
 struct Attributes {
   InodeNumber inode = InodeNumber::kRoot;
   mode_t mode = 0;  ///< With the type bits.
@@ -183,8 +187,11 @@ class FileSystem {
   /// nullopt when there is none up to the end of the file (ENXIO).
   virtual Result<std::optional<std::uint64_t>> seek(const Context&, HandleNumber handle,
                                                     std::uint64_t offset, SeekTo what) = 0;
-  /// close(2) of one descriptor: the file's data is where the commit mode says, or why not.
-  virtual void flush(const Context&, HandleNumber handle, Callback<void> done) = 0;
+  /// close(2) of one descriptor: the file's data is where the commit mode says, or why not. While
+  /// the caller, or who opened the handle, `holds` another descriptor of it, a close that commits
+  /// is still to come, and this one need not.
+  virtual void flush(const Context&, HandleNumber handle, const HoldsForWriting& holds,
+                     Callback<void> done) = 0;
   virtual void fsync(const Context&, HandleNumber handle, bool data_only, Callback<void> done) = 0;
   /// The last descriptor of the handle is gone. Never waits; a commit still owed is started.
   virtual void release(HandleNumber handle) = 0;

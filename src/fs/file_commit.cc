@@ -110,7 +110,8 @@ void FileContent::plan() {
     looked_ = false;
     expected_etag_ = etag_;
     base_key_ = key_;
-    commit_extents_ = map_.all();
+    if (etag_.empty()) map_.base_gone();
+    commit_extents_ = map_.freeze();
     commit_size_ = map_.size();
     commit_file_ = staged_;
     commit_stream_ = take_stream();
@@ -212,6 +213,18 @@ bool FileContent::needs_base() const {
          (commit_copy_ && commit_extents_[0].origin == Origin::kBase);
 }
 
+/// For when the base is gone: all of the file from here. False when some of it is not.
+bool FileContent::plan_without_base() {
+  MutexLock lock(mutex_);
+  map_.base_gone();
+  for (Extent& extent : commit_extents_) {
+    if (extent.origin == Origin::kBase) return false;
+    extent.in_base = false;
+  }
+  plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
+  return plan_.fetched_before.empty();
+}
+
 /// Just before the parts become the object: a version other than this one must not be replaced.
 /// Null when none is expected: overwriting is forbidden then.
 staging::MultipartUpload::Check FileContent::last_look(const std::string& expected) {
@@ -287,7 +300,7 @@ void FileContent::upload(bool to_conflict_key) {
       copy_attributes();
     return;
   }
-  if (to_conflict_key && needs_base()) {
+  if (to_conflict_key && needs_base() && !plan_without_base()) {
     finish(fail(Errc::kStale,
                 "another client wrote " + printable(request_.path) +
                     ", and our changes are to parts of the version before; they are kept"));

@@ -321,8 +321,9 @@ Result<void> FileContent::truncate(std::uint64_t size) {
 bool FileContent::bytes_are_base() const {
   if (etag_.empty() || map_.size() != base_size_) return false;
   const auto extents = map_.all();
-  return std::all_of(extents.begin(), extents.end(),
-                     [](const Extent& extent) { return extent.origin == Origin::kBase; });
+  return std::all_of(extents.begin(), extents.end(), [](const Extent& extent) {
+    return extent.origin == Origin::kBase || extent.in_base;
+  });
 }
 
 bool FileContent::attributes_changed() {

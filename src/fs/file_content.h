@@ -250,6 +250,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void carry_tags();
   void check_target();
   bool needs_base() const;
+  bool plan_without_base() STSFS_EXCLUDES(mutex_);
   void look_at_target();
   staging::MultipartUpload::Check last_look(const std::string& expected);
   void found_at_target(const oss::ObjectMeta& meta);

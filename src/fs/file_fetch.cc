@@ -107,6 +107,7 @@ void FileContent::detach(Callback<void> done) {
   std::vector<ByteRange> ranges;
   {
     MutexLock lock(mutex_);
+    map_.base_gone();
     if (!stopped_)
       for (const Extent& extent : map_.all())
         if (extent.is_remote()) ranges.push_back(extent.range);

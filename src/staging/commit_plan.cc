@@ -17,11 +17,24 @@ struct Run {
   std::uint64_t source_offset = 0;
 };
 
+/// What lies in the base as one run of it, wherever else its bytes are.
+std::vector<Extent> seen_from_the_base(std::span<const Extent> extents) {
+  std::vector<Extent> out;
+  for (const Extent& extent : extents) {
+    const bool of_base = extent.origin == Origin::kBase || extent.in_base;
+    if (of_base && !out.empty() && out.back().origin == Origin::kBase)
+      out.back().range.length += extent.range.length;
+    else
+      out.push_back(of_base ? Extent{extent.range, Origin::kBase} : extent);
+  }
+  return out;
+}
+
 /// Unchanged runs long enough to be worth a request of their own are copied; everything else is
 /// sent. Of two neighbours at most one is sent.
 std::vector<Run> runs_of(std::span<const Extent> extents, std::uint64_t copied_run_min) {
   std::vector<Run> runs;
-  for (const Extent& extent : extents) {
+  for (const Extent& extent : seen_from_the_base(extents)) {
     const bool copied = extent.is_remote() && extent.range.length >= copied_run_min;
     if (!runs.empty() && !runs.back().copied && !copied)
       runs.back().range.length += extent.range.length;
@@ -100,7 +113,7 @@ CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& optio
   const std::uint64_t size = extents.empty() ? 0 : extents.back().range.end();
   std::uint64_t unchanged = 0;
   for (const Extent& extent : extents)
-    if (extent.is_remote()) unchanged += extent.range.length;
+    if (extent.is_in_store()) unchanged += extent.range.length;
   if (size <= options.put_size_max && (unchanged == 0 || size <= options.refetch_size_max)) {
     plan.fetched_before = all_remote_bytes(extents);
     return plan;

@@ -14,7 +14,7 @@ bool same(const CopySourcePointer& a, const CopySourcePointer& b) {
 
 bool Extent::operator==(const Extent& other) const {
   return range == other.range && origin == other.origin && same(source, other.source) &&
-         source_offset == other.source_offset;
+         source_offset == other.source_offset && in_base == other.in_base;
 }
 
 ExtentMap::ExtentMap(std::uint64_t base_size) : size_(base_size) {
@@ -23,7 +23,7 @@ ExtentMap::ExtentMap(std::uint64_t base_size) : size_(base_size) {
 
 ExtentMap::ExtentMap(const std::vector<Extent>& extents) {
   for (const Extent& extent : extents)
-    set(extent.range, {extent.origin, extent.source, extent.source_offset});
+    set(extent.range, {extent.origin, extent.source, extent.source_offset, extent.in_base});
 }
 
 ExtentMap::Run ExtentMap::advanced(const Run& run, std::uint64_t by) {
@@ -32,10 +32,18 @@ ExtentMap::Run ExtentMap::advanced(const Run& run, std::uint64_t by) {
   return out;
 }
 
+Extent ExtentMap::extent_of(const Run& run, ByteRange range) {
+  return {range, run.origin, run.source, run.source_offset, run.in_base};
+}
+
+bool ExtentMap::continues(const Extent& extent, const Extent& next) {
+  if (extent.origin != next.origin || extent.in_base != next.in_base) return false;
+  return extent.origin != Origin::kCopied ||
+         (same(extent.source, next.source) && extent.source_range().end() == next.source_offset);
+}
+
 bool ExtentMap::continues(const Run& run, std::uint64_t length, const Run& next) {
-  if (run.origin != next.origin) return false;
-  return run.origin != Origin::kCopied ||
-         (same(run.source, next.source) && run.source_offset + length == next.source_offset);
+  return run.round == next.round && continues(extent_of(run, {0, length}), extent_of(next, {}));
 }
 
 void ExtentMap::split_at(std::uint64_t offset) {
@@ -68,19 +76,19 @@ void ExtentMap::set(ByteRange range, const Run& run) {
 }
 
 void ExtentMap::extend_to(std::uint64_t offset) {
-  if (offset > size_) set({size_, offset - size_}, {Origin::kZero});
+  if (offset > size_) set({size_, offset - size_}, {.origin = Origin::kZero, .round = round_});
 }
 
 void ExtentMap::write(ByteRange range) {
   if (range.empty()) return;
   extend_to(range.offset);
-  set(range, {Origin::kStaged});
+  set(range, {.origin = Origin::kStaged, .round = round_});
 }
 
 void ExtentMap::zero(ByteRange range) {
   if (range.empty()) return;
   extend_to(range.offset);
-  set(range, {Origin::kZero});
+  set(range, {.origin = Origin::kZero, .round = round_});
 }
 
 void ExtentMap::copy(ByteRange range, CopySourcePointer source, std::uint64_t source_offset) {
@@ -100,7 +108,12 @@ void ExtentMap::truncate(std::uint64_t size) {
 
 void ExtentMap::fetched(ByteRange range) {
   for (const Extent& extent : within(range))
-    if (extent.is_remote()) set(extent.range, {Origin::kStaged});
+    if (extent.is_remote()) set(extent.range, {.origin = Origin::kStaged, .round = round_});
+}
+
+std::vector<Extent> ExtentMap::freeze() {
+  ++round_;
+  return all();
 }
 
 void ExtentMap::committed(const std::vector<Extent>& extents) {
@@ -111,6 +124,15 @@ void ExtentMap::committed(const std::vector<Extent>& extents) {
           now.source_offset - was.source_offset == now.range.offset - was.range.offset)
         set(now.range, {Origin::kBase});
   }
+  for (auto& [offset, run] : starts_)
+    if ((run.origin == Origin::kStaged || run.origin == Origin::kZero) && run.round < round_)
+      run.in_base = true;
+  merge_all();
+}
+
+void ExtentMap::base_gone() {
+  for (auto& [offset, run] : starts_) run.in_base = false;
+  merge_all();
 }
 
 std::vector<Extent> ExtentMap::within(ByteRange range) const {
@@ -122,8 +144,11 @@ std::vector<Extent> ExtentMap::within(ByteRange range) const {
     const auto next = std::next(at);
     const std::uint64_t from = std::max(at->first, range.offset);
     const std::uint64_t to = std::min(next == starts_.end() ? size_ : next->first, end);
-    const Run run = advanced(at->second, from - at->first);
-    out.push_back({{from, to - from}, run.origin, run.source, run.source_offset});
+    Extent extent = extent_of(advanced(at->second, from - at->first), {from, to - from});
+    if (!out.empty() && continues(out.back(), extent))
+      out.back().range.length += extent.range.length;
+    else
+      out.push_back(std::move(extent));
   }
   return out;
 }
@@ -138,7 +163,7 @@ std::uint64_t ExtentMap::next(std::uint64_t offset, bool hole) const {
 std::uint64_t ExtentMap::staged_bytes() const {
   std::uint64_t sum = 0;
   for (const Extent& extent : all())
-    if (extent.origin == Origin::kStaged) sum += extent.range.length;
+    if (extent.origin == Origin::kStaged && !extent.in_base) sum += extent.range.length;
   return sum;
 }
 

@@ -213,6 +213,27 @@ TEST_F(ForeignWriter, WhenAFileIsAppendedTo) {
            .blind = {Operation::kComplete}});
 }
 
+// The second commit copies what the first one brought, as long as that is there; else it has it
+// here.
+TEST_F(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
+  std::string ours = base();
+  ours.replace(10 * kMiB, 7, "CHANGED");
+  run_all({.exists = true,
+           .run = [&]() -> Result<void> {
+             const HandleNumber handle = open(O_RDWR | O_TRUNC);
+             for (std::uint64_t at = 0; at < 20; ++at)
+               static_cast<void>(write_at(handle, at * kMiB, base().substr(0, kMiB)));
+             auto synced = wait([&](Callback<void> done) {
+               folder_->fsync(context(), handle, false, std::move(done));
+             });
+             static_cast<void>(write_at(handle, 10 * kMiB, "CHANGED"));
+             auto closed = close(handle);
+             return synced ? std::move(closed) : std::move(synced);
+           },
+           .ours = ours,
+           .blind = {Operation::kComplete}});
+}
+
 // Editors save so. What is renamed over is another's version by then: that one is kept beside it.
 TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
   run_all({.exists = true,

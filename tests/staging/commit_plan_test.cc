@@ -40,6 +40,20 @@ TEST(CommitPlan, CopiesWhatAnAppendLeavesAlone) {
   EXPECT_EQ(sent_bytes(plan), kMiB);
 }
 
+// A database's log, a virtual machine's disk: synced again and again while it is open.
+TEST(CommitPlan, SendsOnlyWhatChangedSinceTheLastCommit) {
+  ExtentMap map;
+  map.write({0, 600 * kMiB});
+  map.zero({600 * kMiB, 400 * kMiB});
+  map.committed(map.freeze());
+  map.write({300 * kMiB, 8 * kKiB});
+  const CommitPlan plan = plan_commit(map.all(), {});
+  EXPECT_TRUE(plan.fetched_before.empty());
+  EXPECT_EQ(plan.parts.size(), 4U);
+  EXPECT_EQ(sent_bytes(plan), 100 * kKiB);
+  for (const PlannedPart& part : plan.parts) EXPECT_EQ(part.source, nullptr);
+}
+
 TEST(CommitPlan, CopiesAWholeObjectOrRangesOfSeveral) {
   const auto one = std::make_shared<const CopySource>(CopySource{"one", "e", 10 * kGiB});
   ExtentMap map;

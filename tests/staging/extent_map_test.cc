@@ -86,6 +86,47 @@ TEST(ExtentMap, FindsDataAndHoles) {
   EXPECT_EQ(map.next_hole(8), 10U);
 }
 
+TEST(ExtentMap, WhatACommitTookIsInTheBaseUntilItIsWrittenAgain) {
+  ExtentMap map;
+  map.write({0, 10});
+  map.zero({10, 5});
+  const Extents taken = map.freeze();
+  map.write({4, 2});  // while it is being sent
+  map.committed(taken);
+  const Extent staged{.range = {0, 4}, .origin = Origin::kStaged, .in_base = true};
+  const Extent behind{.range = {6, 4}, .origin = Origin::kStaged, .in_base = true};
+  const Extent hole{.range = {10, 5}, .origin = Origin::kZero, .in_base = true};
+  EXPECT_EQ(map.all(), (Extents{staged, {{4, 2}, Origin::kStaged}, behind, hole}));
+  EXPECT_EQ(map.staged_bytes(), 2U);
+  EXPECT_FALSE(map.needs_base());
+
+  map.committed(map.freeze());
+  EXPECT_EQ(map.staged_bytes(), 0U);
+  EXPECT_EQ(map.all().size(), 2U);
+  map.base_gone();
+  EXPECT_EQ(map.all(), (Extents{{{0, 10}, Origin::kStaged}, {{10, 5}, Origin::kZero}}));
+}
+
+TEST(ExtentMap, WhatAFailedCommitTookIsForTheNextOne) {
+  ExtentMap map;
+  map.write({0, 4});
+  static_cast<void>(map.freeze());
+  map.write({4, 4});
+  EXPECT_EQ(map.all(), (Extents{{{0, 8}, Origin::kStaged}}));
+  map.committed(map.freeze());
+  EXPECT_EQ(map.staged_bytes(), 0U);
+}
+
+/// One byte of the plain array that a map is compared with.
+struct Byte {
+  Origin origin = Origin::kZero;
+  bool in_base = false;
+  bool taken = false;  ///< By the last commit that began, and not written since.
+  bool operator==(const Byte& other) const {
+    return origin == other.origin && in_base == other.in_base;
+  }
+};
+
 /// Byte by byte, against a plain array.
 TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
   const auto seed = std::random_device{}();
@@ -94,37 +135,51 @@ TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
   const auto below = [&](std::uint64_t n) {
     return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random);
   };
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 400; ++round) {
     const std::uint64_t base = below(50);
     ExtentMap map(base);
-    std::vector<Origin> plain(base, Origin::kBase);
-    for (int step = 0; step < 30; ++step) {
+    std::vector<Byte> plain(base, Byte{Origin::kBase});
+    Extents taken;
+    for (int step = 0; step < 40; ++step) {
       const ByteRange range{below(60), below(20)};
-      switch (below(3)) {
+      switch (below(6)) {
         case 0:
           map.write(range);
           if (range.empty()) break;
-          if (plain.size() < range.end()) plain.resize(range.end(), Origin::kZero);
-          for (auto i = range.offset; i < range.end(); ++i) plain[i] = Origin::kStaged;
+          if (plain.size() < range.end()) plain.resize(range.end());
+          for (auto i = range.offset; i < range.end(); ++i) plain[i] = {Origin::kStaged};
           break;
         case 1:
           map.truncate(range.offset);
-          plain.resize(range.offset, Origin::kZero);
+          plain.resize(range.offset);
+          break;
+        case 2:
+          taken = map.freeze();
+          for (Byte& byte : plain) byte.taken = true;
+          break;
+        case 3:
+          if (taken.empty()) break;
+          map.committed(taken);
+          for (Byte& byte : plain) byte.in_base |= byte.taken && byte.origin != Origin::kBase;
+          break;
+        case 4:
+          map.base_gone();
+          for (Byte& byte : plain) byte.in_base = false;
           break;
         default:
           map.fetched(range);
           for (auto i = range.offset; i < range.end() && i < plain.size(); ++i)
-            if (plain[i] == Origin::kBase) plain[i] = Origin::kStaged;
+            if (plain[i].origin == Origin::kBase) plain[i] = {Origin::kStaged};
       }
-      std::vector<Origin> got;
+      std::vector<Byte> got;
       std::uint64_t expected_offset = 0;
       for (const Extent& extent : map.all()) {
         ASSERT_EQ(extent.range.offset, expected_offset);
         ASSERT_GT(extent.range.length, 0U);
-        got.insert(got.end(), extent.range.length, extent.origin);
+        got.insert(got.end(), extent.range.length, {extent.origin, extent.in_base});
         expected_offset = extent.range.end();
       }
-      ASSERT_EQ(got, plain);
+      ASSERT_TRUE(got == plain) << "step " << step;
       ASSERT_EQ(map.size(), plain.size());
     }
   }

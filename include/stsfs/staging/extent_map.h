@@ -31,15 +31,19 @@ struct Extent {
   Origin origin = Origin::kZero;
   CopySourcePointer source = nullptr;  ///< Of kCopied, else null.
   std::uint64_t source_offset = 0;     ///< Where in it the range begins.
+  /// Of kStaged and kZero: a commit has made the same bytes part of the base.
+  bool in_base = false;
 
   ByteRange source_range() const { return {source_offset, range.length}; }
   /// Its bytes are in OSS only.
   bool is_remote() const { return origin == Origin::kBase || origin == Origin::kCopied; }
+  /// OSS has them, so that they need not be sent.
+  bool is_in_store() const { return is_remote() || in_base; }
   bool operator==(const Extent& other) const;
 };
 
 /// Which byte of a changed file comes from where. Covers `[0, size)` without gaps; neighbours
-/// differ in origin, or are copied from places that do not adjoin.
+/// differ in origin or in being in the base, or are copied from places that do not adjoin.
 class ExtentMap {
  public:
   ExtentMap() = default;
@@ -60,9 +64,13 @@ class ExtentMap {
   void truncate(std::uint64_t size);
   /// Of `range`, what is still in OSS only is staged now: it was fetched.
   void fetched(ByteRange range);
-  /// What was made of `extents` is the base now: what was copied lies in it, where it has not been
-  /// changed since.
+  /// `all`, for a commit that begins: what is written from here on is not part of it.
+  std::vector<Extent> freeze();
+  /// What was made of `extents`, as the last `freeze` gave them, is the base now: what has not been
+  /// changed since lies in it.
   void committed(const std::vector<Extent>& extents);
+  /// There is no base any more that would have what is staged.
+  void base_gone();
 
   /// The extents that cover `range`, cut to it and to the size, in order.
   std::vector<Extent> within(ByteRange range) const;
@@ -71,6 +79,7 @@ class ExtentMap {
   /// none.
   std::uint64_t next_data(std::uint64_t offset) const { return next(offset, false); }
   std::uint64_t next_hole(std::uint64_t offset) const { return next(offset, true); }
+  /// Of those that are staged, the ones that are not in the base as well.
   std::uint64_t staged_bytes() const;
   bool needs_base() const { return has(Origin::kBase); }
   bool has_copies() const { return has(Origin::kCopied); }
@@ -80,7 +89,11 @@ class ExtentMap {
     Origin origin = Origin::kZero;
     CopySourcePointer source = nullptr;
     std::uint64_t source_offset = 0;  // at its start
+    bool in_base = false;
+    std::uint32_t round = 0;  // how many commits had begun when it was written; kStaged and kZero
   };
+  static Extent extent_of(const Run& run, ByteRange range);
+  static bool continues(const Extent& extent, const Extent& next);
   /// `run` as it is `by` bytes behind its start.
   static Run advanced(const Run& run, std::uint64_t by);
   static bool continues(const Run& run, std::uint64_t length, const Run& next);
@@ -89,12 +102,14 @@ class ExtentMap {
   void extend_to(std::uint64_t offset);
   void split_at(std::uint64_t offset);
   void merge_around(std::uint64_t from, std::uint64_t to);
+  void merge_all() { merge_around(0, size_); }
   std::uint64_t next(std::uint64_t offset, bool hole) const;
   bool has(Origin origin) const;
 
   std::map<std::uint64_t, Run>
       starts_;  // offset at which a run begins; it reaches to the next one, or the size
   std::uint64_t size_ = 0;
+  std::uint32_t round_ = 0;
 };
 
 }  // namespace stsfs::staging

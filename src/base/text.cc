@@ -238,6 +238,10 @@ std::string human_bytes(std::uint64_t bytes) {
   return buffer.data();
 }
 
+std::string count_of(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   text = trim(text);
   const auto digits = text.find_first_not_of("0123456789.");

@@ -257,8 +257,8 @@ class Doctor {
       warn("keys",
            "and " + std::to_string(report.odd_count() - report.odd().size()) + " more like that");
     if (report.conflicts() > 0)
-      warn("keys", std::to_string(report.conflicts()) +
-                       " files have .conflict- in their names: two clients wrote them");
+      warn("keys", count_of(report.conflicts(), "file") +
+                       " with .conflict- in the name: two clients wrote at once");
     if (report.exchanges() > 0)
       warn("keys",
            std::to_string(report.exchanges()) +

@@ -84,7 +84,7 @@ Result<std::size_t> rescue_state(const std::string& state, const std::string& ta
                  done.error().message.c_str());
   }
   if (failed > 0)
-    return fail(Errc::kIo, std::to_string(failed) + " files could not be rescued from " + state);
+    return fail(Errc::kIo, count_of(failed, "file") + " could not be rescued from " + state);
   return entries->size();
 }
 

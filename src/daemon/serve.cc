@@ -158,7 +158,8 @@ bool Daemon::drain() {
       return false;
     }
     if (report.passed(clock)) {
-      log_info("daemon", "waiting for {} files, {}", pending.files, human_bytes(pending.bytes));
+      log_info("daemon", "waiting for {}, {}", count_of(pending.files, "file"),
+               human_bytes(pending.bytes));
       report = Deadline::in(clock, kDrainReport);
     }
     pollfd signals{signals_.fd(), POLLIN, 0};
@@ -169,8 +170,8 @@ bool Daemon::drain() {
 }
 
 void Daemon::report_left(const control::Pending& pending) const {
-  log_error("daemon", "ended with {} files, {}, not in OSS; they are kept for the next mount",
-            pending.files, human_bytes(pending.bytes));
+  log_error("daemon", "ended with {}, {}, not in OSS; all of it is kept for the next mount",
+            count_of(pending.files, "file"), human_bytes(pending.bytes));
   for (const auto& file : pending.some)
     log_error("daemon", "not in OSS: {} ({}): {}", printable(file.path, 1'000),
               human_bytes(file.size_bytes), file.last_error);

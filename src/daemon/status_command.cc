@@ -145,13 +145,12 @@ int refresh_command(const std::string& wanted) {
 
 int drain_command(const std::string& mount_point) {
   return code_of(with_daemon(mount_point, [](const std::string& socket) {
-    return control::ask_drain(socket, system_clock(),
-                              in(std::chrono::duration_cast<std::chrono::seconds>(kDrainTimeout)),
-                              [](const control::Progress& progress) {
-                                std::fprintf(stderr, "%llu files, %s to go\n",
-                                             static_cast<unsigned long long>(progress.files),
-                                             human_bytes(progress.bytes).c_str());
-                              });
+    return control::ask_drain(
+        socket, system_clock(), in(std::chrono::duration_cast<std::chrono::seconds>(kDrainTimeout)),
+        [](const control::Progress& progress) {
+          std::fprintf(stderr, "%s, %s to go\n", count_of(progress.files, "file").c_str(),
+                       human_bytes(progress.bytes).c_str());
+        });
   }));
 }
 

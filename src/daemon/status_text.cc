@@ -18,7 +18,8 @@ std::string duration_text(std::chrono::seconds duration) {
 
 std::string relative(WallTime time, WallTime now) {
   const auto seconds = std::chrono::round<std::chrono::seconds>(time - now);
-  if (seconds.count() >= 0) return "in " + duration_text(seconds);
+  if (seconds.count() == 0) return "now";
+  if (seconds.count() > 0) return "in " + duration_text(seconds);
   return duration_text(-seconds) + " ago";
 }
 
@@ -54,8 +55,9 @@ std::string credential_text(const control::Status& status, WallTime now) {
 
 std::string pending_text(const control::Pending& pending) {
   if (pending.files == 0) return line("pending", "nothing: all that was written is in OSS");
-  std::string out = line("PENDING", fmt::format("{} files, {}, not in OSS yet", pending.files,
-                                                human_bytes(pending.bytes)));
+  std::string out =
+      line("PENDING", fmt::format("{}, {}, not in OSS yet", count_of(pending.files, "file"),
+                                  human_bytes(pending.bytes)));
   bool failed = false;
   for (const auto& file : pending.some) {
     out += fmt::format("    {} ({})\n", printable(file.path),

@@ -58,8 +58,8 @@ class ProgressLine {
       const auto bytes = static_cast<double>(status.bytes_written - written_);
       rate = ", " + human_bytes(static_cast<std::uint64_t>(bytes / passed.count())) + "/s";
     }
-    std::fprintf(stderr, "%swaiting for %llu files, %s, that are not in OSS yet%s%s",
-                 terminal_ ? "\r\033[K" : "", static_cast<unsigned long long>(pending.files),
+    std::fprintf(stderr, "%swaiting for %s, %s, that are not in OSS yet%s%s",
+                 terminal_ ? "\r\033[K" : "", count_of(pending.files, "file").c_str(),
                  human_bytes(pending.bytes).c_str(), rate.c_str(), terminal_ ? "" : "\n");
     files_ = pending.files;
     written_ = status.bytes_written;
@@ -91,17 +91,17 @@ Result<int> say_what_is_left(const Daemon& daemon) {
   if (!left) return fail(std::move(left.error()), "the daemon ended; what it left is not known");
   if (*left == 0) return kExitOk;
   std::fprintf(stderr,
-               "stsfs: the daemon ended, and %llu changes are not in OSS. They are kept: the next "
+               "stsfs: the daemon ended with %s not in OSS. All of it is kept: the next "
                "mount goes on with them, `stsfs rescue` shows the files and copies them out\n",
-               static_cast<unsigned long long>(*left));
+               count_of(*left, "change").c_str());
   return kExitFailed;
 }
 
 void say_what_is_pending(const Daemon& daemon) {
   const auto status = control::ask_status(daemon.socket, system_clock(), soon());
   if (!status || status->pending.files == 0) return;
-  std::fprintf(stderr, "%llu files, %s, are not in OSS yet; the daemon goes on with them\n",
-               static_cast<unsigned long long>(status->pending.files),
+  std::fprintf(stderr, "%s, %s, not in OSS yet: the daemon goes on with it\n",
+               count_of(status->pending.files, "file").c_str(),
                human_bytes(status->pending.bytes).c_str());
 }
 

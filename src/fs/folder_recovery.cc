@@ -111,7 +111,7 @@ void Folder::resume() {
       if (inode->content && inode->content->dirty()) contents.push_back(inode->content);
   }
   count = contents.size();
-  if (count > 0) log_info("fs", "{} files that were written before go on to OSS", count);
+  if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
   moves_.resume();

@@ -48,12 +48,22 @@ StoreCounters CountingStore::counters() const {
   return out;
 }
 
+namespace {
+
+/// What a condition or a question was there to find out is no failure.
+bool is_an_answer(Errc code) {
+  return code == Errc::kNotFound || code == Errc::kExists || code == Errc::kChanged;
+}
+
+}  // namespace
+
 template <class T>
 Callback<T> CountingStore::counted(Operation operation, Callback<T> done, std::uint64_t bytes) {
   of(operation).started.fetch_add(1, kRelaxed);
   return [this, operation, bytes, done = std::move(done)](Result<T> result) mutable {
     Counter& counter = of(operation);
-    (result ? counter.succeeded : counter.failed).fetch_add(1, kRelaxed);
+    const bool answered = result || is_an_answer(result.error().code);
+    (answered ? counter.succeeded : counter.failed).fetch_add(1, kRelaxed);
     if (result) bytes_written_.fetch_add(bytes, kRelaxed);
     done(std::move(result));
   };

@@ -55,6 +55,12 @@ TEST(Printable, ShowsWhatCouldBreakALogLineAsHex) {
   EXPECT_EQ(printable("abcdef", 3), "abc…");
 }
 
+TEST(CountOf, SaysOneOrMany) {
+  EXPECT_EQ(count_of(0, "file"), "0 files");
+  EXPECT_EQ(count_of(1, "file"), "1 file");
+  EXPECT_EQ(count_of(12, "change"), "12 changes");
+}
+
 TEST(ParseSize, ReadsWhatPeopleWrite) {
   EXPECT_EQ(parse_size("1000"), 1000U);
   EXPECT_EQ(parse_size("64K"), 65536U);

@@ -58,7 +58,7 @@ TEST(StatusText, PendingFilesAreShownWithTheirReasons) {
   control::Status status = healthy();
   status.pending = {
       .files = 1, .bytes = 2048, .some = {{"a\nfile", 2048, "no space in the quota"}}};
-  EXPECT_TRUE(mentions(status, "PENDING"));
+  EXPECT_TRUE(mentions(status, "PENDING     1 file, 2.0 KiB"));
   EXPECT_TRUE(mentions(status, "a\\x0Afile (2.0 KiB)"));
   EXPECT_TRUE(mentions(status, "no space in the quota"));
   EXPECT_TRUE(mentions(status, "stsfs drain"));

@@ -103,7 +103,8 @@ TEST(CountingStore, CountsCallsOutcomesAndBytes) {
   const FakeClock clock;
   fakes::InlineExecutor executor;
   FakeObjectStore fake(clock, executor);
-  CountingStore counting(fake);
+  FaultyStore faulty(fake);
+  CountingStore counting(faulty);
   const Deadline deadline = Deadline::in(clock, std::chrono::seconds(1));
   const Transfer put = counting.start_put("a", http::memory_body("12345"), {}, deadline,
                                           [](Result<Written> written) { ASSERT_TRUE(written); });
@@ -112,11 +113,15 @@ TEST(CountingStore, CountsCallsOutcomesAndBytes) {
                                           [](Result<void> done) { ASSERT_TRUE(done); });
   const Transfer head =
       counting.start_head("b", deadline, [](Result<ObjectMeta> missing) { ASSERT_FALSE(missing); });
+  faulty.fail({.operation = Operation::kHead}, Error{Errc::kUnavailable, "reset", {}});
+  const Transfer reset =
+      counting.start_head("b", deadline, [](Result<ObjectMeta> failed) { ASSERT_FALSE(failed); });
   const StoreCounters counters = counting.counters();
   EXPECT_EQ(counters.of(Operation::kPut).succeeded, 1u);
   EXPECT_EQ(counters.of(Operation::kGet).succeeded, 1u);
+  EXPECT_EQ(counters.of(Operation::kHead).succeeded, 1u) << "that it is not there is an answer";
   EXPECT_EQ(counters.of(Operation::kHead).failed, 1u);
-  EXPECT_EQ(counters.started(), 3u);
+  EXPECT_EQ(counters.started(), 4u);
   EXPECT_EQ(counters.failed(), 1u);
   EXPECT_EQ(counters.bytes_written, 5u);
   EXPECT_EQ(counters.bytes_read, 3u);

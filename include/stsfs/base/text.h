@@ -57,6 +57,9 @@ std::string printable(std::string_view text, std::size_t size_max = 256);
 /// "12.3 MiB": for people.
 std::string human_bytes(std::uint64_t bytes);
 
+/// "1 file", "12 files": `noun` in the singular, of those that take an s.
+std::string count_of(std::uint64_t count, std::string_view noun);
+
 /// "64K", "10M", "1.5G", "2TiB", "1000": a size as people write it, in bytes, binary units.
 std::optional<std::uint64_t> parse_size(std::string_view text);
 

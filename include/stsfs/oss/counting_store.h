@@ -13,8 +13,8 @@ namespace stsfs::oss {
 struct StoreCounters {
   struct Line {
     std::uint64_t started = 0;
-    std::uint64_t succeeded = 0;
-    std::uint64_t failed = 0;  ///< What is neither is under way or was dropped.
+    std::uint64_t succeeded = 0;  ///< Also: it is not there, or not as the request wanted it.
+    std::uint64_t failed = 0;     ///< What is neither is under way or was dropped.
   };
   std::array<Line, kOperationCount> by_operation;
   std::uint64_t bytes_read = 0;     ///< Given to sinks.

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::size_t kTokenMaxBytes = 16 * 1024;
 
-std::string remedy_for(int status, const std::string& url) {
+std::string remedy_for(int status, const std::string& url, Proof proof) {
+  if (status == 401 && proof == Proof::kPassword) return "";
   if (status == 401) return "; remedy: stsfs login " + printable(url, 512);
   if (status == 403) return "; remedy: ask who runs the vending server";
   if (status == 404) return "; remedy: check the URL, there seems to be no vending server";
@@ -22,11 +23,11 @@ std::string remedy_for(int status, const std::string& url) {
 }  // namespace
 
 tl::unexpected<Error> refusal(const http::Response& response, const std::string& url,
-                              const Clock& clock) {
+                              const Clock& clock, Proof proof) {
   const std::string reason = describe_refusal(response.body);
   Error error{errc_of_status(response.status),
               "vending server " + printable(url, 512) + ": " + std::to_string(response.status) +
-                  (reason.empty() ? "" : " " + reason) + remedy_for(response.status, url),
+                  (reason.empty() ? "" : " " + reason) + remedy_for(response.status, url, proof),
               retry_after_of(response.headers, clock)};
   return fail(std::move(error));
 }

@@ -50,8 +50,9 @@ Result<LoginToken> VendingClient::login(const std::string& username, const Secre
   http::Request login = request(http::Method::kPost, "/v1/login", deadline);
   login.headers.push_back({"Content-Type", "application/json"});
   login.body = http::memory_body(std::move(body));
-  auto response = ask(std::move(login), interrupt);
+  auto response = ask_of_any_status(std::move(login), interrupt);
   if (!response) return fail(std::move(response.error()));
+  if (response->status != 200) return refusal(*response, url_, clock_, Proof::kPassword);
   auto token = read_token(*response, username, clock_);
   if (!token) return fail(std::move(token.error()), "vending server " + printable(url_, 512));
   return token;

@@ -100,6 +100,10 @@ std::string remedy_for(CURLcode code, CURL* easy) {
       return "; cacert= must name a PEM file of CA certificates";
     case CURLE_COULDNT_RESOLVE_HOST:
       return "; check the endpoint's name and this machine's name server";
+    case CURLE_COULDNT_CONNECT:
+      return "; check the address and port, whether the server is up, and the way to it (proxy=)";
+    case CURLE_SSL_CONNECT_ERROR:
+      return "; check that this port speaks https";
     case CURLE_COULDNT_RESOLVE_PROXY:
       return "; check proxy= and the environment's http_proxy and https_proxy";
     default:

@@ -55,8 +55,11 @@ TEST_F(HttpFailure, ReportsTruncationResetAndRefusalAsUnavailable) {
   }
   EXPECT_EQ(send(get(truncates.url())).error().code, Errc::kUnavailable);
   EXPECT_EQ(send(get(resets.url())).error().code, Errc::kUnavailable);
-  EXPECT_EQ(send(get("http://127.0.0.1:" + std::to_string(free_port) + "/")).error().code,
-            Errc::kUnavailable);
+  const auto refused = send(get("http://127.0.0.1:" + std::to_string(free_port) + "/"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kUnavailable);
+  EXPECT_NE(refused.error().message.find("check the address"), std::string::npos)
+      << refused.error().message;
 }
 
 TEST_F(HttpFailure, ReportsWhatIsNotHttpAsProtocol) {

@@ -118,6 +118,7 @@ TEST_F(HttpTls, ReportsAServerWithoutTlsAsUnavailable) {
   const auto response = send(get("https://127.0.0.1:" + std::to_string(plain.port()) + "/"));
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().code, Errc::kUnavailable) << response.error().message;
+  EXPECT_NE(response.error().message.find("speaks https"), std::string::npos);
 }
 
 }  // namespace

@@ -174,6 +174,8 @@ TEST_F(Program, AWrongPasswordIsRefused) {
   const Outcome refused = user.stsfs(
       {"login", cloud_->vending_url(), "--user", "nobody", "--password-stdin"}, "hunter22\n");
   EXPECT_EQ(refused.code, 32);
+  EXPECT_TRUE(mentions(refused, "wrong password")) << refused.said;
+  EXPECT_FALSE(mentions(refused, "stsfs login")) << "that is what was just done";
   EXPECT_FALSE(mentions(refused, "hunter22")) << refused.said;
 }
 

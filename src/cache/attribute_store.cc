@@ -67,8 +67,10 @@ AttributeStore::~AttributeStore() {
 
 bool AttributeStore::answers(const Row& row, const std::string& etag, WallTime last_modified) {
   if (row.meta.etag != etag) return false;
+  // An entry that we noted ourselves. What was known of the object before was forgotten then, so
+  // that the row is of our version, whether we wrote it or a HEAD has told since.
+  if (last_modified == WallTime{}) return true;
   if (!row.written) return row.meta.last_modified == last_modified;
-  if (last_modified == WallTime{}) return true;  // an entry that we noted ourselves
   const auto apart = row.meta.server_time - last_modified;
   return apart >= -kWrittenSlack && apart <= kWrittenSlack + std::chrono::seconds(1);
 }
@@ -80,7 +82,7 @@ std::optional<oss::ObjectMeta> AttributeStore::find(const std::string& key, cons
     const bool recent = row.known != SteadyTime{} && clock_.steady() - row.known < options_.fresh;
     if (!row.kept && !recent) return std::nullopt;
     oss::ObjectMeta out = row.meta;
-    out.last_modified = last_modified;
+    if (last_modified != WallTime{}) out.last_modified = last_modified;
     return out;
   };
   {

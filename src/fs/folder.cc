@@ -137,6 +137,19 @@ CommitRequest Folder::describe(InodeNumber number) {
   return out;
 }
 
+namespace {
+
+/// Of what was written the kernel keeps whole pages, and not the end of the file in the last one.
+/// Where one request brings all of a file, to ask for the end is to ask twice: whether it is still
+/// the same version, and then for the rest.
+bool worth_keeping_pages(std::uint64_t size_bytes) {
+  constexpr std::uint64_t kPageSize = 4096;
+  constexpr std::uint64_t kOneRequest = std::uint64_t{1} << 20;
+  return size_bytes % kPageSize == 0 || size_bytes > kOneRequest;
+}
+
+}  // namespace
+
 void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   std::string directory_path;
   std::string name;
@@ -152,7 +165,8 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       inode->confirmed = {};  // what OSS has counts
     } else if (!outcome.conflict) {
       inode->in_store = true;
-      inode->etag = inode->pages_etag = outcome.written.etag;
+      inode->etag = outcome.written.etag;
+      inode->pages_etag = worth_keeping_pages(outcome.size) ? inode->etag : "";
       if (is_regular(inode->attributes.mode)) inode->attributes.size_bytes = outcome.size;
       const bool known = !outcome.times_differ &&
                          (!is_link(inode->attributes.mode) || !inode->link_target.empty());

@@ -54,6 +54,17 @@ TEST_F(AttributeStoreTest, AnswersForTheSameVersionOnly) {
   EXPECT_FALSE(knows("k", "e", at(1)));
 }
 
+// An entry that we noted has no LastModified; a HEAD that follows our write does not change that.
+TEST_F(AttributeStoreTest, AnswersForAnEntryThatWeNotedAlsoAfterAHead) {
+  store_->forget("k");
+  store_->put_written("k", meta("e", 0, 0));
+  EXPECT_TRUE(knows("k", "e", WallTime{}));
+  store_->put("k", meta("e", 0, 10));
+  EXPECT_TRUE(knows("k", "e", WallTime{}));
+  EXPECT_EQ(store_->find("k", "e", WallTime{}, Where::kMemory)->last_modified, at(0));
+  EXPECT_FALSE(knows("k", "other", WallTime{}));
+}
+
 TEST_F(AttributeStoreTest, RemembersOverARestartWithAllThatAHeadTold) {
   store_->put("k", meta("e", 0, 10));
   open();

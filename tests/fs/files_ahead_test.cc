@@ -78,6 +78,17 @@ TEST_F(FilesAheadTest, NothingIsFetchedForOneWhoJumpsAbout) {
   EXPECT_LE(gets(), 31U);
 }
 
+// A build, an interpreter and its modules: written here, and read a moment later in any order.
+TEST_F(FilesAheadTest, WhatWasWrittenHereIsReadWithOneRequestEach) {
+  seed(1);
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(write_file(directory_inode_, name(i), text(i)));
+  clock_.advance(seconds(5));
+  const std::uint64_t gets_before = gets(), heads_before = heads();
+  for (int i = 0; i < 40; ++i) ASSERT_EQ(read(i * 37 % 40), text(i * 37 % 40));
+  EXPECT_EQ(gets() - gets_before, 40U);
+  EXPECT_LE(heads() - heads_before, 1U);
+}
+
 TEST_F(FilesAheadTest, NothingIsFetchedForOneWhoGoesBackwards) {
   seed(30);
   for (int i = 29; i >= 0; --i) ASSERT_EQ(read(i), text(i));

@@ -56,7 +56,7 @@ struct MountOptions {
   bool allow_other = false;
   bool read_only = false;
   // what may be known and kept, and where
-  bool hard_links = false;
+  bool hard_links = true;
   bool strict_exclusive = false;
   Consistency consistency = Consistency::kCached;
   std::chrono::milliseconds freshness{0};

@@ -145,7 +145,7 @@ const std::array kTable{
             [](Options& o, Value v) { return set_acl(o.object_acl, v); }},
   OptionRow{"allow_other", "", "no", "let other users into the mount, as far as the permissions allow",
             [](Options& o, Value v) { return set_bool(o.allow_other, v); }},
-  OptionRow{"hard_links", "", "no", "let files be given several names (ln); those they have already are shown anyway",
+  OptionRow{"hard_links", "", "yes", "let files be given several names (ln); those they have already are shown anyway",
             [](Options& o, Value v) { return set_bool(o.hard_links, v); }},
   OptionRow{"ro", "", "no", "read-only",
             [](Options& o, Value v) { return set_bool(o.read_only, v); }},

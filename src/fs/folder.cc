@@ -65,6 +65,11 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
              }),
       names_overlay_(store, scheduler, clock_, removals_, moves_),
       links_(store_, removals_, options_.prefix),
+      fresh_links_(scheduler, clock_, *name_journal_,
+                   {.prefix = options_.prefix, .links_max = options_.fresh_links_max},
+                   [this](const FreshLinks::Link& link, Interrupt* interrupt) {
+                     return make_link(link, interrupt);
+                   }),
       slots_(kCommitsAtOnce),
       pool_(std::move(pool)),
       prefetch_slots_(options_.prefetches_max),
@@ -207,6 +212,7 @@ std::vector<PendingFile> Folder::pending() const {
     out.push_back(
         {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
   }
+  for (PendingFile& link : fresh_links_.pending()) out.push_back(std::move(link));
   for (PendingFile& move : moves_.pending()) out.push_back(std::move(move));
   for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
   return out;
@@ -243,6 +249,11 @@ Result<void> Folder::drain(Deadline deadline) {
     auto committed = commit->wait(&at_deadline);
     if (!committed && result) result = fail(std::move(committed.error()));
   }
+  auto linked = await<void>(&at_deadline, [&](Callback<void> done) {
+    fresh_links_.settle([](const FreshLinks::Link&) { return true; }, std::move(done));
+    return Transfer();
+  });
+  if (!linked && result) result = fail(std::move(linked.error()));
   auto removed = await<void>(&at_deadline, [&](Callback<void> done) {
     removals_.settle("", std::move(done));
     return Transfer();
@@ -298,6 +309,7 @@ void Folder::stop() {
   }
   timer.cancel();
   files_ahead_.stop();
+  fresh_links_.stop();
   for (const auto& content : contents) content->stop();
   readers_.stop_all();  // one that a commit replaced may still be bringing bytes
   moves_.stop();
@@ -364,6 +376,7 @@ Entry Folder::entry_of(const InodePointer& inode) {
   MutexLock lock(tree_.mutex);
   Entry out;
   out.attributes = inode->attributes;
+  if (inode->fresh) ++out.attributes.link_count;
   if (inode->removed) out.attributes.link_count = 0;
   bool ours = inode->number == InodeNumber::kRoot;
   if (inode->content) {

@@ -13,6 +13,7 @@
 #include "directory_view.h"
 #include "file_content.h"
 #include "files_ahead.h"
+#include "fresh_links.h"
 #include "idle_trim.h"
 #include "key_space.h"
 #include "link_area.h"
@@ -285,6 +286,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   InodePointer adopt(const InodePointer& parent, std::string_view name, const Found& found);
   Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
                                std::string_view name);
+  Result<InodePointer> resolve_known(const Context& context, const InodePointer& parent,
+                                     std::string_view name);
   Result<void> confirm(const Context& context, const InodePointer& inode,
                        std::chrono::milliseconds fresh);
 
@@ -297,11 +300,15 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   // --- files with several names (folder_links.cc) ---
   Result<void> share_content(const Context& context, const InodePointer& inode);
+  Result<void> link_at_once(const Context& context, const InodePointer& inode,
+                            const InodePointer& parent, std::string_view name,
+                            const std::string& key);
   Result<std::pair<LinkArea::Name, oss::Written>> copy_to_area(const Context& context,
                                                                InodeNumber number,
                                                                oss::CopyOptions copy,
                                                                std::uint64_t size, bool tagged);
-  Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key);
+  Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key,
+                        bool forbid_overwrite);
   Result<void> unlink_name(const Context& context, const InodePointer& inode,
                            const InodePointer& parent, std::string_view name,
                            const std::string& key);
@@ -313,6 +320,52 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> confirm_linked(const Context& context, const InodePointer& inode);
   bool is_linked(const InodePointer& inode);
   void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
+
+  // --- names that OSS does not have yet (folder_fresh_links.cc) ---
+  bool may_link_later(const Inode& inode, const std::string& key) const STSFS_REQUIRES(tree_.mutex);
+  Result<void> link_later(const InodePointer& inode, const InodePointer& parent,
+                          std::string_view name, const std::string& key);
+  Result<void> settle_links_of(const Context& context, const InodePointer& inode);
+  Result<NameGate::Pass> enter_with_all_names(const Context& context,
+                                              const std::vector<InodePointer>& files);
+  Result<void> settle_links_left_at(const Context& context, const std::string& key);
+  Result<NameGate::Pass> enter_without_fresh_links(const Context& context, const std::string& one,
+                                                   const std::string& other);
+  std::optional<Result<void>> unlink_if_fresh(const Context& context, const InodePointer& inode,
+                                              const InodePointer& parent, std::string_view name);
+  Result<void> unlink_early(const Context& context, const InodePointer& inode,
+                            const InodePointer& parent, std::string_view name,
+                            FreshLinks::Claim claim);
+  Result<void> move_to_fresh_name(const Context& context, const InodePointer& inode,
+                                  const InodePointer& parent, std::string_view name,
+                                  const std::string& new_path);
+  Result<void> make_link(const FreshLinks::Link& link, Interrupt* interrupt);
+  Result<void> make_second_name(const Context& context, const InodePointer& inode,
+                                const std::string& key);
+  void note_second_name(const InodePointer& inode, const std::optional<FreshName>& fresh);
+  Result<void> link_beside(const Context& context, const InodePointer& inode,
+                           const std::string& key);
+  Result<bool> have_equal_bytes(const Context& context, const std::string& one,
+                                const std::string& other);
+  /// Keeps inodes in the tree that the kernel may not know, or forget.
+  class Kept {
+   public:
+    explicit Kept(Folder& folder) : folder_(folder) {}
+    ~Kept();
+    Kept(const Kept&) = delete;
+    Kept& operator=(const Kept&) = delete;
+    /// False when it is in the tree no more.
+    bool add(const InodePointer& inode);
+
+   private:
+    Folder& folder_;
+    std::vector<InodePointer> inodes_;
+  };
+  Result<InodePointer> find_left(const Context& context, const std::string& key, Kept& kept);
+  bool is_gone(const InodePointer& inode);
+  void drop_fresh_name(const InodePointer& inode);
+
+  // --- files with several names, further (folder_links.cc) ---
   void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
                  SteadyTime asked);
 
@@ -421,6 +474,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   NamesOverlay names_overlay_;
   NameGate name_gate_;
   LinkArea links_;
+  FreshLinks fresh_links_;
   CommitSlots slots_;
   CopyUsers copy_users_;
   const std::shared_ptr<cache::BlockPool> pool_;

@@ -111,6 +111,12 @@ Folder::AttributeWay Folder::way_of(const Inode& inode) const {
 
 Result<void> Folder::change_attributes(const Context& context, const InodePointer& inode,
                                        const AttributeEdit& edit) {
+  // Who makes it a file with several names meanwhile would copy the attributes of before.
+  auto claim = fresh_links_.try_claim(inode->number);
+  if (!claim) {
+    if (auto may = may_wait(context); !may) return may;
+    claim.emplace(fresh_links_.claim(inode->number));
+  }
   AttributeDraft draft;
   AttributeWay way{};
   bool may_have_foreign_acl = false;  // which a copy would lose

@@ -68,10 +68,10 @@ DirectoryView::Entries Folder::not_in_oss(const InodePointer& directory) {
   DirectoryView::Entries out;
   MutexLock lock(tree_.mutex);
   for (const auto& [name, child] : tree_.children_of(directory->number)) {
-    if (!child->content || !child->content->dirty() || child->removed) continue;
+    if (child->removed || !tree_.is_only_here(*child, directory->number, name)) continue;
     cache::KnownEntry& entry = out[name];
     entry.is_directory = is_directory(child->attributes.mode);
-    entry.size_bytes = child->content->size();
+    entry.size_bytes = child->content ? child->content->size() : child->attributes.size_bytes;
     entry.etag = child->etag;
     if (!child->content_key.empty()) entry.type = oss::ObjectType::kSymlink;
   }
@@ -90,6 +90,8 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
   if (!key) return fail(std::move(key.error()));
   if (!directories_.find(*key))
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  if (auto settled = settle_links_left_at(context, *key); !settled)
+    return fail(std::move(settled.error()));
   // What is not in OSS now may be on no page, and be in OSS when the last of them comes; what goes
   // there from here on the listing is told.
   auto ours = not_in_oss(handle.inode);
@@ -182,7 +184,7 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
     MutexLock lock(tree_.mutex);
     for (std::size_t i = 0; i < items.size(); ++i) {
       const InodePointer child = tree_.child(directory->number, items[i].name);
-      if (child && ((child->content && child->content->dirty()) ||
+      if (child && (tree_.is_only_here(*child, directory->number, items[i].name) ||
                     is_fresh(child->confirmed, options_.fresh)))
         out[i] = child;
     }

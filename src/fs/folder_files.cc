@@ -315,10 +315,18 @@ void Folder::fsync(const Context&, HandleNumber number, bool, Callback<void> don
     MutexLock lock(tree_.mutex);
     removed = handle->inode->removed;
   }
-  if (removed)
+  if (removed) {
     done({});
-  else
-    handle->content->commit(std::move(done));
+    return;
+  }
+  handle->content->commit([this, number = handle->inode->number,
+                           done = std::move(done)](Result<void> committed) mutable {
+    if (!committed) {
+      done(std::move(committed));
+      return;
+    }
+    fresh_links_.settle(number, std::move(done));
+  });
 }
 
 void Folder::release(HandleNumber number) {

@@ -18,7 +18,6 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
                            std::string_view name) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
   if (!options_.hard_links)
     return fail(Errc::kNotPermitted, "this mount makes no hard links (option hard_links)");
   if (!options_.symlink_objects)
@@ -28,6 +27,8 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   auto found = inode(number);
   if (!parent || !found) return fail(parent ? found.error() : parent.error());
   if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
+  if (auto made = settle_links_of(context, *found); !made) return fail(std::move(made.error()));
+  const NameGate::Pass pass = name_gate_.enter();
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   {
@@ -40,22 +41,33 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   auto present = resolve(context, *parent, name);
   if (present) return fail(Errc::kExists, printable(*key) + " exists");
   if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
-  if (auto shared = share_content(context, *found); !shared) return fail(std::move(shared.error()));
-  if (auto named = add_name(context, *found, *key); !named) return fail(std::move(named.error()));
-  {
+  const bool later = [&] {
     MutexLock lock(tree_.mutex);
-    (*found)->attributes.ctime = now();
-    tree_.add_name(*found, (*parent)->number, name);
-    note_entry(tree_.path_of(**parent), name, **found);
-  }
+    return may_link_later(**found, *key);
+  }();
+  auto linked = later ? link_later(*found, *parent, name, *key)
+                      : link_at_once(context, *found, *parent, name, *key);
+  if (!linked) return fail(std::move(linked.error()));
   entries_changed(*parent);
   return counted_entry(*found);
+}
+
+Result<void> Folder::link_at_once(const Context& context, const InodePointer& inode,
+                                  const InodePointer& parent, std::string_view name,
+                                  const std::string& key) {
+  if (auto shared = share_content(context, inode); !shared) return shared;
+  if (auto named = add_name(context, inode, key, true); !named) return named;
+  MutexLock lock(tree_.mutex);
+  inode->attributes.ctime = now();
+  tree_.add_name(inode, parent->number, name);
+  note_entry(tree_.path_of(*parent), name, *inode);
+  return {};
 }
 
 /// The content is looked for once its new name is there: another client may have taken the last of
 /// the others away meanwhile.
 Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
-                              const std::string& key) {
+                              const std::string& key, bool forbid_overwrite) {
   std::string content_key;
   {
     MutexLock lock(tree_.mutex);
@@ -63,7 +75,7 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
   }
   auto name = links_.begin_name(content_key, context.interrupt, context.deadline);
   if (!name) return fail(std::move(name.error()));
-  auto named = links_.put_name(*name, key, true, context.interrupt, context.deadline);
+  auto named = links_.put_name(*name, key, forbid_overwrite, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
   auto census = links_.count(content_key, context.interrupt, context.deadline);
   if (!census) return fail(std::move(census.error()));
@@ -75,6 +87,7 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
   }
   MutexLock lock(tree_.mutex);
   inode->attributes.link_count = static_cast<std::uint32_t>(census->tokens.size());
+  if (inode->fresh && inode->fresh->key == key) inode->fresh.reset();  // it is counted now
   return {};
 }
 
@@ -117,7 +130,7 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     MutexLock lock(tree_.mutex);
     if (inode->pages_etag == inode->etag) inode->pages_etag = copied;
     inode->etag = copied;
-    inode->confirmed = clock_.steady();
+    inode->confirmed = inode->touched = clock_.steady();
     inode->attributes.link_count = 1;
     tree_.set_content_key(inode, name.content_key);
     const std::string whole = tree_.path_of(*inode);
@@ -272,6 +285,7 @@ Result<void> Folder::confirm_linked(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     content_key = inode->content_key;
     names = tree_.names_of(*inode);
+    if (const auto& fresh = inode->fresh) std::erase(names, std::pair(fresh->parent, fresh->name));
     if (names.size() > kNamesConfirmedMax) names.resize(kNamesConfirmedMax);
     for (const auto& [parent, name] : names) {
       keys.push_back(keys_.file_key(tree_.path_of(parent, name)).value_or(""));

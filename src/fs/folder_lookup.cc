@@ -87,12 +87,15 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
+    if (inode && tree_.is_fresh(*inode, parent->number, name)) return inode;
     const InodePointer shared = tree_.by_content_key(found.content_key);
     if (shared && shared != inode) {
       if (inode) tree_.remove_name(inode, parent->number, name);
       tree_.add_name(shared, parent->number, name);
       inode = shared;
     }
+    // What was asked before we wrote the version that is there now tells nothing of it.
+    if (inode && inode->in_store && inode->touched > found.asked) return inode;
     // Another client gave the name to another file: the one that had it lives on under others.
     const bool is_other = inode && !inode->content_key.empty() && !shared &&
                           !(inode->content && inode->content->dirty());
@@ -101,9 +104,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
       inode = nullptr;
     }
     // What is not in OSS yet is ours: OSS cannot know better.
-    if (inode && inode->content && inode->content->dirty()) return inode;
-    // Nor what was asked before we wrote the version that is there now.
-    if (inode && inode->in_store && inode->touched > found.asked) return inode;
+    if (inode && tree_.is_only_here(*inode, parent->number, name)) return inode;
     const bool same_type =
         inode && (inode->attributes.mode & S_IFMT) == (found.attributes.mode & S_IFMT);
     if (inode && !same_type) {
@@ -158,13 +159,21 @@ void Folder::forget_idle_inodes() {
 
 Result<InodePointer> Folder::resolve(const Context& context, const InodePointer& parent,
                                      std::string_view name) {
+  if (const auto key = keys_.file_key(path_below(parent, name)))
+    if (auto settled = settle_links_left_at(context, *key); !settled)
+      return fail(std::move(settled.error()));
+  return resolve_known(context, parent, name);
+}
+
+Result<InodePointer> Folder::resolve_known(const Context& context, const InodePointer& parent,
+                                           std::string_view name) {
   InodePointer known;
   std::string directory_path;
   {
     MutexLock lock(tree_.mutex);
     known = tree_.child(parent->number, name);
     directory_path = tree_.path_of(*parent);
-    const bool ours = known && known->content && known->content->dirty();
+    const bool ours = known && tree_.is_only_here(*known, parent->number, name);
     if (known && (ours || is_fresh(known->confirmed, options_.fresh))) return known;
   }
   auto answer = find_entry(context, directory_path, name);
@@ -172,7 +181,7 @@ Result<InodePointer> Folder::resolve(const Context& context, const InodePointer&
   if (!answer->entry) {
     MutexLock lock(tree_.mutex);
     const InodePointer now_known = tree_.child(parent->number, name);
-    if (now_known && now_known->content && now_known->content->dirty()) return now_known;
+    if (now_known && tree_.is_only_here(*now_known, parent->number, name)) return now_known;
     if (now_known && tree_.path_of(*parent) != directory_path)
       return now_known;  // renamed meanwhile
     if (now_known) tree_.remove_name(now_known, parent->number, name);

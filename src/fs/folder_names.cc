@@ -202,6 +202,10 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
     directory_path = tree_.path_of(**parent);
+  }
+  if (auto early = unlink_if_fresh(context, *found, *parent, name)) return std::move(*early);
+  {
+    MutexLock lock(tree_.mutex);
     content = (*found)->content;
     is_shared = !(*found)->content_key.empty();
   }
@@ -293,7 +297,7 @@ Result<bool> Folder::directory_is_empty(const Context& context, const InodePoint
   {
     MutexLock lock(tree_.mutex);
     for (const auto& [name, child] : tree_.children_of(inode->number))
-      if (child->content && child->content->dirty()) return false;
+      if (tree_.is_only_here(*child, inode->number, name)) return false;
   }
   auto key = keys_.directory_key(path(inode));
   if (!key) return fail(std::move(key.error()));

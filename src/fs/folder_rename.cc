@@ -91,7 +91,10 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   if (is_dir) {
     moved = rename_directory(context, *source, target, *new_parent, new_name, *holds);
   } else {
-    const NameGate::Pass pass = name_gate_.enter();
+    std::vector<InodePointer> files{*source};
+    if (target) files.push_back(target);
+    const auto pass = enter_with_all_names(context, files);
+    if (!pass) return fail(pass.error());
     if (auto sent = commit_changes(context, *source, target); !sent) return sent;
     if (is_linked(target)) {  // what is known of it only until it is replaced
       auto known = links_.name_at(*keys_.file_key(new_path), context.interrupt, context.deadline);
@@ -374,7 +377,8 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   if (auto spared = spare_copies_of(*from); !spared) return spared;
   auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
   if (!plan) return fail(std::move(plan.error()));
-  const NameGate::Pass alone = name_gate_.enter_alone();
+  const auto alone = enter_without_fresh_links(context, *from, *to);
+  if (!alone) return fail(alone.error());
   // What is still to be deleted below must not be copied, nor imply the old directory.
   for (const std::string* key : {&*from, &*to}) {
     auto settled = await<void>(context.interrupt, [&](Callback<void> done) {

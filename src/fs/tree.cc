@@ -111,7 +111,9 @@ void Tree::remove_name(const InodePointer& inode, InodeNumber parent, std::strin
   auto& others = inode->other_names;
   const bool is_first = inode->parent == parent && inode->name == name;
   const bool has_more = !inode->content_key.empty() && inode->attributes.link_count > 1;
-  if (is_first && others.empty() && !has_more) {
+  // Of a file that another client took away the name goes, too, that OSS never had.
+  const bool fresh_is_alone = is_first && inode->fresh && inode->content_key.empty();
+  if (fresh_is_alone || (is_first && others.empty() && !has_more)) {
     remove(inode);
     return;
   }
@@ -145,6 +147,14 @@ std::vector<std::pair<InodeNumber, std::string>> Tree::names_of(const Inode& ino
   for (const auto& [parent, name] : inode.other_names)
     if (is_named(inode, parent, name)) out.emplace_back(parent, name);
   return out;
+}
+
+bool Tree::is_fresh(const Inode& inode, InodeNumber parent, std::string_view name) const {
+  return inode.fresh && inode.fresh->parent == parent && inode.fresh->name == name;
+}
+
+bool Tree::is_only_here(const Inode& inode, InodeNumber parent, std::string_view name) const {
+  return (inode.content && inode.content->dirty()) || is_fresh(inode, parent, name);
 }
 
 void Tree::set_content_key(const InodePointer& inode, const std::string& content_key) {
@@ -183,6 +193,7 @@ void Tree::move(const InodePointer& inode, InodeNumber parent, std::string_view 
 void Tree::release(const InodePointer& inode) {
   const bool used =
       inode->lookups > 0 || inode->opens > 0 || inode->children > 0 ||
+      (inode->fresh && !inode->removed) ||
       (inode->content && !inode->removed && (inode->content->dirty() || inode->content->busy()));
   if (used || inode->number == InodeNumber::kRoot) return;
   if (inodes_.erase(raw(inode->number)) == 0) return;
@@ -206,7 +217,7 @@ std::vector<InodePointer> Tree::idle(std::size_t count) {
   for (std::size_t looked_at = 0; looked_at < looks && out.size() < count; ++looked_at, ++at) {
     if (at == names_.end()) at = names_.begin();
     const Inode& inode = *at->second;
-    if (inode.opens == 0 && inode.children == 0 && !inode.removed && !inode.content)
+    if (inode.opens == 0 && inode.children == 0 && !inode.removed && !inode.content && !inode.fresh)
       out.push_back(at->second);
   }
   if (at != names_.end()) idle_from_ = at->first;

@@ -20,6 +20,13 @@
 
 namespace stsfs::fs {
 
+/// A name of a file that OSS does not have yet (FreshLinks).
+struct FreshName {
+  InodeNumber parent = InodeNumber::kRoot;
+  std::string name;
+  std::string key;
+};
+
 /// What is known of one file or directory. Guarded by the tree's mutex.
 struct Inode {
   InodeNumber number = InodeNumber::kRoot;
@@ -49,7 +56,8 @@ struct Inode {
   std::string content_key;
   /// Those of the several names that are known here, but for the first: `parent` and `name`.
   std::vector<std::pair<InodeNumber, std::string>> other_names;
-  std::string held_key;  ///< Of the object that is not deleted before the last close.
+  std::optional<FreshName> fresh;  ///< Also one of them.
+  std::string held_key;            ///< Of the object that is not deleted before the last close.
   std::shared_ptr<FileContent> content;
 };
 using InodePointer = std::shared_ptr<Inode>;
@@ -94,6 +102,13 @@ class Tree {
   std::vector<std::pair<InodeNumber, std::string>> names_of(const Inode& inode) const
       STSFS_REQUIRES(mutex);
   bool is_named(const Inode& inode, InodeNumber parent, std::string_view name) const
+      STSFS_REQUIRES(mutex);
+  /// Whether OSS does not have the name yet.
+  bool is_fresh(const Inode& inode, InodeNumber parent, std::string_view name) const
+      STSFS_REQUIRES(mutex);
+  /// Whether only this mount knows what the name leads to: OSS would have nothing, or something
+  /// older.
+  bool is_only_here(const Inode& inode, InodeNumber parent, std::string_view name) const
       STSFS_REQUIRES(mutex);
   void set_content_key(const InodePointer& inode, const std::string& content_key)
       STSFS_REQUIRES(mutex);

@@ -12,6 +12,8 @@ constexpr const char* kSchema = R"(
     has_marker INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS moves (
     id INTEGER PRIMARY KEY, old_key BLOB NOT NULL, new_key BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS links (
+    id INTEGER PRIMARY KEY, old_key BLOB NOT NULL, new_key BLOB NOT NULL);
 )";
 
 /// Keys may hold any byte, and SQLite compares blobs byte by byte.
@@ -56,6 +58,15 @@ Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
       entry.to = move.getColumn(2).getString();
       last = std::max(last, entry.id);
       out->moves_.push_back(std::move(entry));
+    }
+    SQLite::Statement link(database, "SELECT id,old_key,new_key FROM links ORDER BY id");
+    while (link.executeStep()) {
+      LinkEntry entry;
+      entry.id = static_cast<std::uint64_t>(link.getColumn(0).getInt64());
+      entry.from = link.getColumn(1).getString();
+      entry.to = link.getColumn(2).getString();
+      last = std::max(last, entry.id);
+      out->links_.push_back(std::move(entry));
     }
     out->next_id_ = last + 1;
   });
@@ -126,6 +137,26 @@ void NameJournal::erase_move(std::uint64_t id, Callback<void> done) {
   journal_.write(
       [id](SQLite::Database& database) {
         erase_all(database, "DELETE FROM moves WHERE id=?", {id});
+      },
+      std::move(done));
+}
+
+void NameJournal::add(const LinkEntry& link, Callback<void> done) {
+  journal_.write(
+      [link](SQLite::Database& database) {
+        SQLite::Statement put(database, "INSERT INTO links(id,old_key,new_key) VALUES(?,?,?)");
+        put.bind(1, static_cast<std::int64_t>(link.id));
+        bind_bytes(put, 2, link.from);
+        bind_bytes(put, 3, link.to);
+        put.exec();
+      },
+      std::move(done));
+}
+
+void NameJournal::erase_link(std::uint64_t id, Callback<void> done) {
+  journal_.write(
+      [id](SQLite::Database& database) {
+        erase_all(database, "DELETE FROM links WHERE id=?", {id});
       },
       std::move(done));
 }

@@ -30,6 +30,12 @@ class LinksTest : public FolderTest {
     if (!entry) return fail(entry.error());
     return folder_->link(context(), entry->attributes.inode, parent, to);
   }
+  /// What only this mount and its journal know is made in OSS.
+  Result<Entry> link_in_oss(std::string_view from, std::string_view to) {
+    auto made = link(from, to);
+    if (auto drained = drain(); made && !drained) return fail(drained.error());
+    return made;
+  }
   Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
   Result<void> rename(std::string_view from, std::string_view to) {
     return folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kReplace);
@@ -76,7 +82,7 @@ TEST_F(LinksTest, AreFoundAgainByTheNextMount) {
 
 TEST_F(LinksTest, AreReadByEverybodyUnderEveryName) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   for (const char* name : {"users/alice/a", "users/alice/b"}) {
     EXPECT_EQ(store_.meta(name)->type, oss::ObjectType::kSymlink);
     const auto target = store_.content(name);  // a link's is its target's key
@@ -98,7 +104,7 @@ TEST_F(LinksTest, AreWrittenThroughAnyName) {
 
 TEST_F(LinksTest, GoOneByOneAndWithTheLastTheFile) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   ASSERT_TRUE(unlink("a"));
   EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
   EXPECT_EQ(count_of("b"), 1U);
@@ -148,7 +154,7 @@ TEST_F(LinksTest, AreReplacedByARename) {
 
 TEST_F(LinksTest, OfAnotherClientAreRespected) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   // Another mount adds a name: a token of its own, and the name.
   const std::string content = *store_.content("users/alice/a");
   store_.put(content + ".another", "");
@@ -232,7 +238,7 @@ TEST_F(LinksTest, AreNotListedAsSymbolicLinks) {
 
 TEST_F(LinksTest, ThatLostTheirContentAreSymbolicLinksToNothingAndCanBeRemoved) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   store_.erase(*store_.content("users/alice/a"));
   begin_anew();
   EXPECT_TRUE(S_ISLNK(lookup("a")->attributes.mode));
@@ -243,7 +249,7 @@ TEST_F(LinksTest, ThatLostTheirContentAreSymbolicLinksToNothingAndCanBeRemoved) 
 
 TEST_F(LinksTest, GetALostTokenAgain) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   const std::string content = *store_.content("users/alice/a");
   const std::string token = store_.meta("users/alice/b")->headers.user.at("stsfs-link");
   store_.erase(content + "." + token);
@@ -265,6 +271,7 @@ TEST_F(LinksTest, OfAFolderWithinThisOneAreReadAndCounted) {
     ASSERT_TRUE(sub->write(context(), made->second.handle, as_bytes("text"), 0));
     sub->release(made->second.handle);
     ASSERT_TRUE(sub->link(context(), made->first.attributes.inode, kRoot, "b"));
+    ASSERT_TRUE(sub->drain(Deadline::in(clock_, std::chrono::hours(1))));
     sub->stop();
   }
   begin_anew();
@@ -466,9 +473,10 @@ class LinksOfTwo : public LinksTest {
 
 TEST_F(LinksOfTwo, AreCountedByBoth) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   EXPECT_EQ(of_other("a"), inode_of("a"));
   ASSERT_TRUE(other_->link(context(), of_other("a"), kRoot, "c"));
+  ASSERT_TRUE(drain_other());
   let_it_get_old();
   EXPECT_EQ(count_of("a"), 3U);
   EXPECT_EQ(inode_of("c"), inode_of("a"));
@@ -484,7 +492,7 @@ TEST_F(LinksOfTwo, AreCountedByBoth) {
 // keeps it.
 TEST_F(LinksOfTwo, ThatCameWhileARemovalWaitedKeepTheContent) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   ASSERT_TRUE(unlink("b"));
   ASSERT_TRUE(drain());
   ASSERT_TRUE(unlink("a"));  // the last one, as far as this mount knows; not sent yet
@@ -498,7 +506,7 @@ TEST_F(LinksOfTwo, ThatCameWhileARemovalWaitedKeepTheContent) {
 
 TEST_F(LinksOfTwo, ToAFileThatTheOtherHasRemovedAreNotMade) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   const InodeNumber known = of_other("a");
   ASSERT_TRUE(unlink("a"));
   ASSERT_TRUE(unlink("b"));
@@ -510,7 +518,7 @@ TEST_F(LinksOfTwo, ToAFileThatTheOtherHasRemovedAreNotMade) {
 
 TEST_F(LinksOfTwo, ThatTheOtherReplacedLeadToWhatItPutThere) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   const InodeNumber known = inode_of("a");
   of_other("a");
   of_other("b");
@@ -532,7 +540,7 @@ TEST_F(LinksOfTwo, ThatTheOtherReplacedLeadToWhatItPutThere) {
 
 TEST_F(LinksOfTwo, AreWrittenByOneAndReadByTheOther) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   of_other("b");
   ASSERT_TRUE(write_file(kRoot, "a", "changed and longer"));
   clock_.advance(std::chrono::seconds(2));
@@ -544,7 +552,7 @@ TEST_F(LinksOfTwo, AreWrittenByOneAndReadByTheOther) {
 
 TEST_F(LinksOfTwo, KeepBothContentsWhenBothWrite) {
   ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
   const auto mine = folder_->open(context(), inode_of("a"), O_WRONLY | O_TRUNC);
   ASSERT_TRUE(folder_->write(context(), mine->handle, as_bytes("mine"), 0));
   const auto theirs = other_->open(context(), of_other("b"), O_WRONLY | O_TRUNC);

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "mount/cloud.h"
 #include "stsfs/base/random.h"
@@ -30,7 +31,8 @@ class TreeOnAMount : public ::testing::Test {
   static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
   static void TearDownTestSuite() { cloud_.reset(); }
   void SetUp() override {
-    user_ = std::make_unique<MountedUser>(*cloud_, std::string("t") + random_hex(4), "hard_links");
+    name_ = std::string("t") + random_hex(4);
+    user_ = std::make_unique<MountedUser>(*cloud_, name_);
     ASSERT_TRUE(user_->is_mounted());
   }
   void TearDown() override {
@@ -62,6 +64,16 @@ class TreeOnAMount : public ::testing::Test {
     return sum;
   }
   void drain() const { EXPECT_EQ(user_->stsfs({"drain", user_->path()}).code, 0); }
+  /// Keys below the folder.
+  std::set<std::string> keys() const {
+    const std::string prefix = "users/" + name_ + "/";
+    std::set<std::string> out;
+    const auto all = nlohmann::json::parse(cloud_->admin("/objects?bucket=examplebucket"));
+    for (const auto& object : all.at("objects"))
+      if (const auto key = object.at("key").get<std::string>(); key.starts_with(prefix))
+        out.insert(key.substr(prefix.size()));
+    return out;
+  }
   void kill_and_remount() const {
     user_->kill_daemon();
     const Outcome back = user_->mount();
@@ -69,6 +81,7 @@ class TreeOnAMount : public ::testing::Test {
   }
 
   static std::unique_ptr<Cloud> cloud_;
+  std::string name_;
   std::unique_ptr<MountedUser> user_;
 };
 std::unique_ptr<Cloud> TreeOnAMount::cloud_;
@@ -169,8 +182,8 @@ TEST_F(TreeOnAMount, LocksKeepOtherProcessesOut) {
   EXPECT_EQ(other_gets(), 3);
 }
 
-// "With the option hard_links a file may have several names, with one inode number and a link count
-// that other clients share."
+// "A file may have several names, with one inode number and a link count that other clients
+// share."
 TEST_F(TreeOnAMount, FilesMayHaveSeveralNames) {
   write("a", "text");
   ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
@@ -214,6 +227,32 @@ TEST_F(TreeOnAMount, EveryByteMayBeInAName) {
   EXPECT_EQ(::mkdir(at(long_name + "n").c_str(), 0755), -1);
   EXPECT_EQ(errno, ENAMETOOLONG);
   for (const std::string& name : all) EXPECT_EQ(::unlink(at(name).c_str()), 0);
+}
+
+// "When one of the two names is removed before that … the file is a plain object under the other,
+// at the cost of a rename."
+TEST_F(TreeOnAMount, AFileThatIsCreatedByLinkAndUnlinkIsAPlainObject) {
+  ASSERT_EQ(::mkdir(at("d").c_str(), 0755), 0);
+  write("d/tmp", "text");
+  ASSERT_EQ(::link(at("d/tmp").c_str(), at("d/name").c_str()), 0) << std::strerror(errno);
+  ASSERT_EQ(::unlink(at("d/tmp").c_str()), 0) << std::strerror(errno);
+  drain();
+  EXPECT_EQ(read("d/name"), "text");
+  EXPECT_EQ(keys(), (std::set<std::string>{"d/", "d/name"}));
+}
+
+// "A second name is in the journal when link(2) returns, and survives a kill of the daemon."
+TEST_F(TreeOnAMount, ASecondNameSurvivesAKill) {
+  write("a", "text");
+  ASSERT_EQ(::link(at("a").c_str(), at("b").c_str()), 0) << std::strerror(errno);
+  kill_and_remount();
+  struct stat one {
+  }, other{};
+  ASSERT_EQ(::stat(at("a").c_str(), &one), 0);
+  ASSERT_EQ(::stat(at("b").c_str(), &other), 0);
+  EXPECT_EQ(one.st_ino, other.st_ino);
+  EXPECT_EQ(other.st_nlink, 2U);
+  EXPECT_EQ(read("b"), "text");
 }
 
 // "RENAME_EXCHANGE goes through a third name, which only other machines see."

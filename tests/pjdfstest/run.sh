@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs pjdfstest (https://github.com/pjd/pjdfstest, built there) in a directory and compares with what is known to fail.
 #
-#   tests/pjdfstest/run.sh CHECKOUT DIRECTORY [PATTERN]     as root; e.g. in a mount of scripts/demo.sh --up DIR -- -o allow_other,hard_links
+#   tests/pjdfstest/run.sh CHECKOUT DIRECTORY [PATTERN]     as root; e.g. in a mount of scripts/demo.sh --up DIR -- -o allow_other
 #
 # Prints each file with assertions that fail and are not in known-failures, and the sums. Exit 0: there is none.
 set -euo pipefail

@@ -46,9 +46,11 @@ struct FolderOptions {
   int prefetches_max = 32;              ///< Requests ahead of their readers at once.
 
   CommitMode commit = CommitMode::kClose;
-  bool hard_links = false;  ///< A file may be given several names; those it has are always read.
+  bool hard_links = true;  ///< A file may be given several names; those it has are always read.
+  std::size_t fresh_links_max =
+      10'000;                     ///< Further names that only the journal has; more wait for OSS.
   bool strict_exclusive = false;  ///< O_EXCL is decided in OSS before the create returns.
-  bool sync_close = false;  ///< What close(2) acknowledges survives a loss of power at once.
+  bool sync_close = false;        ///< What close(2) acknowledges survives a loss of power at once.
 
   /// Beyond this many the kernel is told to forget those that it has not used for long.
   std::size_t inodes_max = 50'000;

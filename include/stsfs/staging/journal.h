@@ -84,7 +84,8 @@ class Journal : public UploadLog {
 
   /// What stands in a journal, whether a daemon has it open or not; nothing is changed.
   static Result<std::vector<JournalEntry>> read(const std::string& file);
-  /// How much is owed to OSS by a journal that no daemon has open: files, removals and renames.
+  /// How much is owed to OSS by a journal that no daemon has open: files, removals, renames and
+  /// further names.
   static Result<std::uint64_t> owed_by(const std::string& file);
 
   /// What an earlier daemon left. Read once, before the first note.

@@ -27,6 +27,13 @@ struct MoveEntry {
   std::string from, to;  ///< Keys of directories, with the closing slash.
 };
 
+/// A further name that a file was given here, and that OSS does not have yet.
+struct LinkEntry {
+  std::uint64_t id = 0;  ///< From NameJournal::next_id.
+  std::string from;      ///< Key of the name that it had.
+  std::string to;        ///< Key of the new one.
+};
+
 /// What was acknowledged of names and is still to be done in OSS, beside the notes of files in the
 /// journal's database.
 ///
@@ -39,6 +46,7 @@ class NameJournal {
   /// What an earlier daemon left, in the order in which it was acknowledged. Read while opening.
   const std::vector<RemovalEntry>& removals() const { return removals_; }
   const std::vector<MoveEntry>& moves() const { return moves_; }
+  const std::vector<LinkEntry>& links() const { return links_; }
 
   std::uint64_t next_id() { return next_id_++; }
 
@@ -51,12 +59,16 @@ class NameJournal {
            Callback<void> done);
   void erase_move(std::uint64_t id, Callback<void> done);
 
+  void add(const LinkEntry& link, Callback<void> done);
+  void erase_link(std::uint64_t id, Callback<void> done);
+
  private:
   explicit NameJournal(Journal& journal) : journal_(journal) {}
 
   Journal& journal_;
   std::vector<RemovalEntry> removals_;
   std::vector<MoveEntry> moves_;
+  std::vector<LinkEntry> links_;
   std::atomic<std::uint64_t> next_id_{1};
 };
 

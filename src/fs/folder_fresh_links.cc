@@ -1,0 +1,339 @@
+// A further name that OSS does not have yet (FreshLinks): given, taken away again, made real.
+
+#include <algorithm>
+
+#include "folder.h"
+#include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
+#include "stsfs/base/text.h"
+#include "stsfs/base/time_format.h"
+
+namespace stsfs::fs {
+
+/// Whether the file may have its second name in the journal alone for a while. A large one may not:
+/// its copy is no single request, and has no checksum by which one that was cut off is known.
+bool Folder::may_link_later(const Inode& inode, const std::string& key) const {
+  if (options_.strict_exclusive || inode.fresh || !inode.content_key.empty()) return false;
+  const std::uint64_t size = inode.content ? inode.content->size() : inode.attributes.size_bytes;
+  const auto lies_still = [&](const std::string& one) {
+    return moves_.place_of(one).where != TreeMoves::Where::kNew;
+  };
+  return size < oss::kCopySizeMax && lies_still(key) && lies_still(key_of(inode)) &&
+         fresh_links_.takes_more();
+}
+
+Result<void> Folder::link_later(const InodePointer& inode, const InodePointer& parent,
+                                std::string_view name, const std::string& key) {
+  std::string old_key;
+  {
+    MutexLock lock(tree_.mutex);
+    old_key = key_of(*inode);
+  }
+  const auto claim = fresh_links_.add(inode->number, old_key, key);
+  if (!claim) return fail(claim.error());
+  MutexLock lock(tree_.mutex);
+  inode->attributes.ctime = now();
+  tree_.add_name(inode, parent->number, name);
+  inode->fresh = FreshName{parent->number, std::string(name), key};
+  return {};
+}
+
+/// Of a file whose second name OSS does not have: whoever wants more than to take one of the two
+/// away has it made first. Never with a pass of the NameGate: no other may wait for it meanwhile.
+Result<void> Folder::settle_links_of(const Context& context, const InodePointer& inode) {
+  return await<void>(context.interrupt, [&](Callback<void> done) {
+    fresh_links_.settle(inode->number, std::move(done));
+    return Transfer();
+  });
+}
+
+/// In the gate when OSS has all names of these files.
+Result<NameGate::Pass> Folder::enter_with_all_names(const Context& context,
+                                                    const std::vector<InodePointer>& files) {
+  for (;;) {
+    for (const InodePointer& file : files)
+      if (auto made = settle_links_of(context, file); !made) return fail(std::move(made.error()));
+    NameGate::Pass pass = name_gate_.enter();
+    if (std::none_of(files.begin(), files.end(),
+                     [&](const auto& file) { return fresh_links_.has(file->number); }))
+      return pass;
+  }
+}
+
+/// One that an earlier daemon left is not in the tree: it is made before anybody is told of its
+/// names. While that fails the new name cannot be used; everything else can.
+Result<void> Folder::settle_links_left_at(const Context& context, const std::string& key) {
+  if (!fresh_links_.left_at(key)) return {};
+  if (auto may = may_wait(context); !may) return may;
+  auto made = await<void>(context.interrupt, [&](Callback<void> done) {
+    fresh_links_.settle(
+        [&](const FreshLinks::Link& link) {
+          return !link.inode && FreshLinks::concerns(link, key);
+        },
+        std::move(done));
+    return Transfer();
+  });
+  if (made || made.error().code == Errc::kInterrupted) return made;
+  const bool is_new_name = fresh_links_.any(
+      [&](const FreshLinks::Link& link) { return !link.inode && link.entry.to == key; });
+  return is_new_name ? made : Result<void>();
+}
+
+/// Alone in the gate when OSS has all names of files that are below one of two directories.
+Result<NameGate::Pass> Folder::enter_without_fresh_links(const Context& context,
+                                                         const std::string& one,
+                                                         const std::string& other) {
+  const auto lies_below = [&](const FreshLinks::Link& link) {
+    return FreshLinks::concerns(link, one) || FreshLinks::concerns(link, other);
+  };
+  for (;;) {
+    auto made = await<void>(context.interrupt, [&](Callback<void> done) {
+      fresh_links_.settle(lies_below, std::move(done));
+      return Transfer();
+    });
+    if (!made) return fail(std::move(made.error()));
+    NameGate::Pass alone = name_gate_.enter_alone();
+    if (!fresh_links_.any(lies_below)) return alone;
+  }
+}
+
+/// Nothing when all names that the file has are in OSS.
+std::optional<Result<void>> Folder::unlink_if_fresh(const Context& context,
+                                                    const InodePointer& inode,
+                                                    const InodePointer& parent,
+                                                    std::string_view name) {
+  {
+    FreshLinks::Claim claim = fresh_links_.claim(inode->number);
+    bool has_two = false;
+    {
+      MutexLock lock(tree_.mutex);
+      has_two = inode->fresh && inode->content_key.empty();
+    }
+    if (claim && has_two) return unlink_early(context, inode, parent, name, std::move(claim));
+    if (!claim) return std::nullopt;
+  }
+  // Another client has given it further names meanwhile.
+  if (auto made = settle_links_of(context, inode); !made) return made;
+  return std::nullopt;
+}
+
+/// One of two names goes of which OSS has only the first: nothing is left of the second, or the
+/// object gets its name, as with a rename.
+Result<void> Folder::unlink_early(const Context& context, const InodePointer& inode,
+                                  const InodePointer& parent, std::string_view name,
+                                  FreshLinks::Claim claim) {
+  FreshName fresh;
+  bool fresh_goes = false;
+  std::string new_path;
+  {
+    MutexLock lock(tree_.mutex);
+    fresh = *inode->fresh;
+    fresh_goes = fresh.parent == parent->number && fresh.name == name;
+    new_path = tree_.path_of(fresh.parent, fresh.name);
+  }
+  if (fresh_goes) {
+    if (auto finished = std::move(claim).finish(); !finished) return finished;
+    MutexLock lock(tree_.mutex);
+    inode->fresh.reset();
+    inode->attributes.ctime = now();
+    tree_.remove_name(inode, parent->number, name);
+  } else {
+    if (auto moved = move_to_fresh_name(context, inode, parent, name, new_path); !moved)
+      return moved;
+    if (auto finished = std::move(claim).finish(); !finished) return finished;
+  }
+  entries_changed(parent);
+  return {};
+}
+
+/// The journal has the file under its new name before its note of the link goes: whatever is killed
+/// in between, one of the two tells of that name.
+Result<void> Folder::move_to_fresh_name(const Context& context, const InodePointer& inode,
+                                        const InodePointer& parent, std::string_view name,
+                                        const std::string& new_path) {
+  const std::string directory_path = path(parent);
+  const std::string old_path = join_path(directory_path, name);
+  bool may_vanish = false;
+  {
+    MutexLock lock(tree_.mutex);
+    may_vanish = !parent->in_store && inode->in_store;
+  }
+  if (may_vanish) {
+    auto kept = removals_.keep_directory(keys_.directory_key(directory_path).value_or(""),
+                                         keys_.file_key(old_path).value_or(""), context.interrupt);
+    if (!kept) return kept;
+  }
+  std::optional<Holds> holds(std::in_place);
+  if (auto sent = commit_changes(context, inode, nullptr); !sent) return sent;
+  auto moved =
+      rename_file(context, inode, nullptr, old_path, new_path, RenameMode::kReplace, *holds);
+  if (!moved) return moved;
+  note_gone(directory_path, name);
+  InodePointer new_parent;
+  std::shared_ptr<FileContent> content;
+  {
+    MutexLock lock(tree_.mutex);
+    const FreshName fresh = *std::exchange(inode->fresh, std::nullopt);
+    tree_.remove_name(inode, parent->number, name);
+    inode->attributes.ctime = now();
+    new_parent = tree_.find(fresh.parent);
+    if (new_parent) note_entry(tree_.path_of(*new_parent), fresh.name, *inode);
+    content = inode->content;
+  }
+  holds.reset();
+  if (new_parent && new_parent != parent) entries_changed(new_parent);
+  sweep();
+  await_journal();
+  return save_if_noted(content);
+}
+
+/// On a thread of FreshLinks.
+Result<void> Folder::make_link(const FreshLinks::Link& link, Interrupt* interrupt) {
+  const Context context{.interrupt = interrupt,
+                        .deadline = Deadline::in(clock_, options_.metadata_timeout)};
+  const std::string& key = link.entry.to;
+  Kept kept(*this);
+  InodePointer inode;
+  if (link.inode) {
+    MutexLock lock(tree_.mutex);
+    inode = tree_.find(*link.inode);
+  } else {
+    auto found = find_left(context, link.entry.from, kept);
+    if (!found && found.error().code != Errc::kNotFound) return fail(std::move(found.error()));
+    if (found) inode = *found;
+    // Else the file has left its first name: it was on its way to the second one.
+    if (!inode) return {};
+  }
+  Result<void> made;
+  if (!inode || is_gone(inode))
+    made = fail(Errc::kNotFound, "another client removed the file");
+  else
+    made = make_second_name(context, inode, key);
+  if (!made && made.error().code == Errc::kChanged) {
+    // Another client wrote the file: what it has now gets the name.
+    made = confirm(context, inode, {});
+    if (made) made = make_second_name(context, inode, key);
+  }
+  // Whoever listed its directory meanwhile has not seen it.
+  if (!link.inode) directories_.forget(key.substr(0, key.rfind('/') + 1));
+  if (made) return {};
+  if (made.error().code == Errc::kNotFound || made.error().code == Errc::kDenied)
+    drop_fresh_name(inode);
+  return made;
+}
+
+bool Folder::is_gone(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  return inode->removed;
+}
+
+void Folder::drop_fresh_name(const InodePointer& inode) {
+  std::optional<FreshName> fresh;
+  {
+    MutexLock lock(tree_.mutex);
+    if (inode) fresh = std::exchange(inode->fresh, std::nullopt);
+    if (fresh) tree_.remove_name(inode, fresh->parent, fresh->name);
+    if (inode) tree_.release(inode);
+  }
+  if (fresh && notifier_ != nullptr) notifier_->entry_changed(fresh->parent, fresh->name);
+  sweep();
+}
+
+Folder::Kept::~Kept() {
+  for (auto inode = inodes_.rbegin(); inode != inodes_.rend(); ++inode)
+    folder_.forget((*inode)->number, 1);
+}
+
+bool Folder::Kept::add(const InodePointer& inode) {
+  MutexLock lock(folder_.tree_.mutex);
+  if (folder_.tree_.find(inode->number) != inode) return false;
+  ++inode->lookups;
+  inodes_.push_back(inode);
+  return true;
+}
+
+/// Walks to what an earlier daemon gave a further name. What is on the way the kernel need not
+/// know: it is kept while we use it.
+Result<InodePointer> Folder::find_left(const Context& context, const std::string& key, Kept& kept) {
+  const auto whole = keys_.path_of(key);
+  if (!whole) return fail(Errc::kNotFound, "no name of this folder");
+  InodePointer at;
+  {
+    MutexLock lock(tree_.mutex);
+    at = tree_.find(InodeNumber::kRoot);
+  }
+  for (const std::string_view name : split(*whole, '/')) {
+    auto below = resolve_known(context, at, name);
+    while (below && !kept.add(*below)) below = resolve_known(context, at, name);
+    if (!below) return below;
+    at = *below;
+  }
+  return at;
+}
+
+/// What lies under the name already is ours when it is another name of the file, or a copy of it
+/// that an unlink of the first name had made; else it is another client's, and keeps its place.
+Result<void> Folder::make_second_name(const Context& context, const InodePointer& inode,
+                                      const std::string& key) {
+  std::optional<FreshName> fresh;
+  {
+    MutexLock lock(tree_.mutex);
+    fresh = inode->fresh;
+  }
+  if (auto shared = share_content(context, inode); !shared) return shared;
+  auto named = add_name(context, inode, key, true);
+  if (!named && named.error().code == Errc::kExists) {
+    auto present = links_.name_at(key, context.interrupt, context.deadline);
+    if (!present) return fail(std::move(present.error()));
+    std::string content_key;
+    {
+      MutexLock lock(tree_.mutex);
+      content_key = inode->content_key;
+    }
+    if (*present && (*present)->content_key == content_key) {
+      note_second_name(inode, fresh);
+      return {};
+    }
+    auto is_copy = have_equal_bytes(context, key, content_key);
+    if (!is_copy) return fail(std::move(is_copy.error()));
+    if (!*is_copy) return link_beside(context, inode, key);
+    named = add_name(context, inode, key, false);
+  }
+  if (named) note_second_name(inode, fresh);
+  return named;
+}
+
+void Folder::note_second_name(const InodePointer& inode, const std::optional<FreshName>& fresh) {
+  {
+    MutexLock lock(tree_.mutex);
+    inode->fresh.reset();
+    const InodePointer parent = fresh ? tree_.find(fresh->parent) : nullptr;
+    if (parent) note_entry(tree_.path_of(*parent), fresh->name, *inode);
+    tree_.release(inode);  // the kernel may have forgotten it meanwhile
+  }
+  sweep();
+}
+
+Result<bool> Folder::have_equal_bytes(const Context& context, const std::string& one,
+                                      const std::string& other) {
+  auto first = head(context, one);
+  if (!first && first.error().code == Errc::kNotFound) return false;
+  if (!first) return fail(std::move(first.error()));
+  auto second = head(context, other);
+  if (!second) return fail(std::move(second.error()));
+  const bool known = first->crc64 && second->crc64 && first->type != oss::ObjectType::kSymlink;
+  return known && first->crc64 == second->crc64 && first->size_bytes == second->size_bytes;
+}
+
+Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,
+                                 const std::string& key) {
+  const std::string beside = key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  if (auto named = add_name(context, inode, beside, true); !named) return named;
+  log_warning("fs", "{}: another client made it too; our file has the name {} instead",
+              printable(key), printable(beside));
+  directories_.forget(key.substr(0, key.rfind('/') + 1));
+  drop_fresh_name(inode);
+  return {};
+}
+
+}  // namespace stsfs::fs

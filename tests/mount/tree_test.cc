@@ -64,6 +64,13 @@ class TreeOnAMount : public ::testing::Test {
     return sum;
   }
   void drain() const { EXPECT_EQ(user_->stsfs({"drain", user_->path()}).code, 0); }
+  /// As another program puts it: under a key below the folder that need be no valid path.
+  void put_object(const std::string& key_escaped, const std::string& text) const {
+    const Outcome put = run({"curl", "-sSf", "-X", "PUT", "--data-binary", text,
+                             cloud_->admin_endpoint() + "/objects?bucket=examplebucket&key=users/" +
+                                 name_ + "/" + key_escaped});
+    EXPECT_EQ(put.code, 0) << put.said;
+  }
   /// Keys below the folder.
   std::set<std::string> keys() const {
     const std::string prefix = "users/" + name_ + "/";
@@ -227,6 +234,40 @@ TEST_F(TreeOnAMount, EveryByteMayBeInAName) {
   EXPECT_EQ(::mkdir(at(long_name + "n").c_str(), 0755), -1);
   EXPECT_EQ(errno, ENAMETOOLONG);
   for (const std::string& name : all) EXPECT_EQ(::unlink(at(name).c_str()), 0);
+}
+
+// "Objects whose keys are no valid path … are shown all the same, under names that say what is
+// meant and that nobody can create … They can be read, written, removed, and renamed to something
+// better."
+TEST_F(TreeOnAMount, KeysThatAreNoPathAreShownReadWrittenRenamedAndRemoved) {
+  put_object("a%2F%2Fb", "nameless");
+  put_object("a%2F..%2Fc", "dots");
+  put_object("foo", "file");
+  put_object("foo%2Fx", "below");
+  EXPECT_EQ(read("a/stsfs%dir:/b"), "nameless");
+  EXPECT_EQ(read("a/stsfs%dir:%2E%2E/c"), "dots");
+  EXPECT_EQ(read("stsfs%file:foo"), "file");
+  EXPECT_EQ(read("foo/x"), "below");
+  std::set<std::string> shown;
+  for (const auto& entry : file::directory_iterator(at("")))
+    shown.insert(entry.path().filename().string());
+  EXPECT_EQ(shown, (std::set<std::string>{"a", "foo", "stsfs%file:foo"}));
+  write("a/stsfs%dir:/b", "written");
+  EXPECT_EQ(keys(), (std::set<std::string>{"a//b", "a/../c", "foo", "foo/x"}));
+  EXPECT_EQ(read("a/stsfs%dir:/b"), "written");
+  ASSERT_EQ(::rename(at("a/stsfs%dir:/b").c_str(), at("b").c_str()), 0) << std::strerror(errno);
+  ASSERT_EQ(::rename(at("stsfs%file:foo").c_str(), at("foo/file").c_str()), 0)
+      << std::strerror(errno);
+  EXPECT_EQ(::unlink(at("a/stsfs%dir:%2E%2E/c").c_str()), 0) << std::strerror(errno);
+  EXPECT_EQ(::open(at("stsfs%file:new").c_str(), O_CREAT | O_WRONLY, 0644), -1);
+  drain();
+  kill_and_remount();
+  EXPECT_EQ(read("b"), "written");
+  EXPECT_EQ(read("foo/file"), "file");
+  EXPECT_EQ(read("foo/x"), "below");
+  const auto left = keys();
+  EXPECT_TRUE(left.contains("b") && left.contains("foo/file") && left.contains("foo/x"));
+  EXPECT_FALSE(left.contains("a//b") || left.contains("a/../c") || left.contains("foo"));
 }
 
 // "When one of the two names is removed before that … the file is a plain object under the other,

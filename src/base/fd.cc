@@ -88,7 +88,11 @@ Result<void> write_file_atomically(const std::string& path, std::string_view con
     unlink(temporary.c_str());
     return error;
   }
-  UniqueFd directory(open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return sync_directory_of(path);
+}
+
+Result<void> sync_directory_of(const std::string& path) {
+  const UniqueFd directory(open(directory_of(path).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory || fsync(directory.get()) != 0)
     return fail_errno("fsync of the directory of " + printable(path));
   return {};
@@ -98,7 +102,9 @@ Result<void> make_directories(const std::string& path, unsigned mode) {
   for (std::size_t at = 1; at <= path.size(); ++at) {
     if (at != path.size() && path[at] != '/') continue;
     const std::string part = path.substr(0, at);
-    if (mkdir(part.c_str(), mode) != 0 && errno != EEXIST)
+    if (mkdir(part.c_str(), mode) == 0)
+      (void)sync_directory_of(part);  // one above ours may be entered, but not opened
+    else if (errno != EEXIST)
       return fail_errno("create the directory " + printable(part));
   }
   struct stat status {};

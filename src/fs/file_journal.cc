@@ -50,7 +50,7 @@ staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
 void FileContent::save_now() {
   const CommitRequest now = around_.owner.describe(inode_);
   staging::JournalEntry entry;
-  std::shared_ptr<staging::StagedFile> file;
+  std::shared_ptr<staging::StagedFile> file, before;
   std::uint64_t state = 0;
   {
     MutexLock lock(mutex_);
@@ -59,13 +59,14 @@ void FileContent::save_now() {
       entry = entry_of(now);
       file = staged_;
       if (file && file != noted_file_) file->keep();
+      if (file != noted_file_) before = noted_file_;
     }
   }
   if (now.gone) {
     saved(state, file, {});
     return;
   }
-  around_.journal.put(std::move(entry), file,
+  around_.journal.put(std::move(entry), file, std::move(before),
                       [self = shared_from_this(), state, file](Result<void> result) {
                         self->saved(state, file, std::move(result));
                       });

@@ -205,8 +205,9 @@ void Folder::commit_ended(InodeNumber number) {
 }
 
 std::vector<PendingFile> Folder::pending() const {
-  std::vector<PendingFile> out = unusable_;
+  std::vector<PendingFile> out;
   MutexLock lock(tree_.mutex);
+  for (const auto& [id, file] : unusable_) out.push_back(file);
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
     out.push_back(
@@ -300,14 +301,17 @@ void Folder::stop() {
   if (stopped_.exchange(true)) return;
   trim_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
+  std::vector<Transfer> looks;
   Transfer timer;
   {
     MutexLock lock(tree_.mutex);
     timer = std::move(lazy_timer_);
+    looks.swap(looks_);
     for (const auto& known : contents_)
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   timer.cancel();
+  looks.clear();
   files_ahead_.stop();
   fresh_links_.stop();
   for (const auto& content : contents) content->stop();

@@ -246,9 +246,13 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- what an earlier daemon left (folder_recovery.cc) ---
   friend class stsfs::fs::MountedFolder;
   Result<void> recover();
-  void recover_file(const staging::JournalEntry& entry);
+  void recover_file(const staging::JournalEntry& entry, const std::string& fallback);
+  void sync_recovered(const staging::JournalEntry& entry,
+                      std::shared_ptr<staging::StagedFile> staged, const std::string& fallback);
   InodePointer directory_for(const std::string& directory_path) STSFS_REQUIRES(tree_.mutex);
   void keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason);
+  void look_for_doubtful();
+  void reached_store(const staging::JournalEntry& entry) STSFS_EXCLUDES(tree_.mutex);
   void abort_uploads();
 
   // --- asking OSS (folder_lookup.cc) ---
@@ -489,9 +493,12 @@ class Folder final : public MountedFolder, public CommitOwner {
   AttributeRuns attribute_runs_;
   ReadingRuns reading_runs_;
   FilesAhead files_ahead_;
-  const WallTime born_;                // what implied directories show as their times
-  std::vector<PendingFile> unusable_;  // what cannot be committed any more; set while recovering
-  std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
+  const WallTime born_;  // what implied directories show as their times
+  std::map<std::uint64_t, PendingFile> unusable_
+      STSFS_GUARDED_BY(tree_.mutex);  // what cannot be committed any more, by the id of its note
+  std::vector<staging::JournalEntry> doubtful_;  // of those: what may be in OSS already
+  std::vector<Transfer> looks_ STSFS_GUARDED_BY(tree_.mutex);  // for them
+  std::vector<staging::BegunUpload> abandoned_;                // uploads of an earlier daemon
   std::atomic<bool> read_only_;
   std::atomic<std::uint64_t> quota_bytes_, used_bytes_;
   std::atomic<bool> stopped_ = false;

@@ -1,13 +1,28 @@
 // What an earlier daemon wrote down and did not bring to OSS any more: it shows in the folder as it
 // was left, and its commits go on.
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
+namespace {
+
+/// The object is all that is noted.
+bool is_written_by(const staging::JournalEntry& entry, const oss::ObjectMeta& meta) {
+  const auto id = meta.headers.user.find(oss::kWriteIdName);
+  return id != meta.headers.user.end() &&
+         std::any_of(entry.attempts.begin(), entry.attempts.end(), [&](const auto& attempt) {
+           return attempt.whole && attempt.id == id->second;
+         });
+}
+
+}  // namespace
 
 Result<void> Folder::recover() {
   auto entries = journal_->entries();
@@ -22,16 +37,36 @@ Result<void> Folder::recover() {
     journal_->erase(entry.id, [](Result<void>) {});
     return true;
   });
+  auto fallbacks = journal_->fallbacks();
+  if (!fallbacks) return fail(std::move(fallbacks.error()));
   std::set<std::string, std::less<>> known;
   for (const auto& entry : *entries) known.insert(entry.staged_name);
+  for (const auto& [id, staged] : *fallbacks) known.insert(staged);
   auto swept = area_->sweep(known);
   if (!swept) return fail(std::move(swept.error()));
   if (*swept > 0) log_info("fs", "{} staged files were never closed, and were thrown away", *swept);
-  for (const auto& entry : *entries) recover_file(entry);
+  for (const auto& entry : *entries) {
+    const auto fallback = fallbacks->find(entry.id);
+    recover_file(entry, fallback == fallbacks->end() ? "" : fallback->second);
+  }
   return {};
 }
 
-void Folder::recover_file(const staging::JournalEntry& entry) {
+/// The daemon before died before its bytes were on the disk; the machine did not. `fallback`: what
+/// the version lies in that a loss of power would bring back until they are.
+void Folder::sync_recovered(const staging::JournalEntry& entry,
+                            std::shared_ptr<staging::StagedFile> staged,
+                            const std::string& fallback) {
+  std::shared_ptr<staging::StagedFile> before;
+  if (!fallback.empty() && fallback != entry.staged_name)
+    if (auto file = area_->reopen(fallback)) {
+      before = std::move(*file);
+      before->let_go();
+    }
+  journal_->sync_recovered(entry, std::move(staged), std::move(before));
+}
+
+void Folder::recover_file(const staging::JournalEntry& entry, const std::string& fallback) {
   static_cast<void>(keys_.path_of(entry.base_key));  // its names may be shortened ones
   if (entry.path.empty() || !keys_.file_key(entry.path)) {
     keep_for_rescue(entry, "its name is none of this folder");
@@ -40,16 +75,25 @@ void Folder::recover_file(const staging::JournalEntry& entry) {
   std::shared_ptr<staging::StagedFile> staged;
   if (!entry.staged_name.empty()) {
     auto file = area_->reopen(entry.staged_name);
+    if (!entry.same_boot && !entry.synced) {
+      doubtful_.push_back(entry);
+      keep_for_rescue(entry, "the machine went down before its bytes were on the disk");
+      return;
+    }
+    if (!file && !entry.same_boot) {
+      // It goes when its note has gone; and the note came back.
+      log_warning("fs", "the machine went down just after {} had reached OSS or was removed",
+                  printable(entry.path));
+      journal_->erase(entry.id, [](Result<void>) {});
+      return;
+    }
     if (!file) {
       keep_for_rescue(entry, file.error().message);
       return;
     }
     staged = std::move(*file);
-    if (!entry.same_boot && !entry.synced) {
-      keep_for_rescue(entry, "the machine went down before its bytes were on the disk");
-      return;
-    }
   }
+  if (!entry.synced) sync_recovered(entry, staged, fallback);
   const std::string& whole = entry.path;
   const auto slash = whole.rfind('/');
   const std::string name = slash == std::string::npos ? whole : whole.substr(slash + 1);
@@ -99,7 +143,36 @@ InodePointer Folder::directory_for(const std::string& directory_path) {
 void Folder::keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason) {
   log_error("fs", "{} was written and cannot be brought to OSS: {}; `stsfs rescue` gets it out",
             printable(entry.path), reason);
-  unusable_.push_back({entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason});
+  MutexLock lock(tree_.mutex);
+  unusable_[entry.id] = {entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason};
+}
+
+/// What may have reached OSS before the machine went down is looked for there.
+void Folder::look_for_doubtful() {
+  for (const staging::JournalEntry& entry : std::exchange(doubtful_, {})) {
+    const auto key = keys_.file_key(entry.path);
+    if (!key) continue;
+    Transfer look = store_.start_head(links_.is_content_key(entry.base_key) ? entry.base_key : *key,
+                                      Deadline::in(clock_, options_.metadata_timeout),
+                                      [this, entry](Result<oss::ObjectMeta> meta) {
+                                        if (meta && is_written_by(entry, *meta))
+                                          reached_store(entry);
+                                      });
+    MutexLock lock(tree_.mutex);
+    looks_.push_back(std::move(look));
+  }
+}
+
+void Folder::reached_store(const staging::JournalEntry& entry) {
+  log_info("fs", "{} had reached OSS before the machine went down", printable(entry.path));
+  {
+    MutexLock lock(tree_.mutex);
+    unusable_.erase(entry.id);
+  }
+  journal_->erase(entry.id, [area = area_.get(), name = entry.staged_name](Result<void> erased) {
+    if (!erased) return;
+    if (auto file = area->reopen(name)) (*file)->let_go();
+  });
 }
 
 void Folder::resume() {
@@ -114,6 +187,7 @@ void Folder::resume() {
   if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
+  look_for_doubtful();
   moves_.resume();
   fresh_links_.resume();
   removals_.resume();

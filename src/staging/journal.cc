@@ -7,11 +7,11 @@
 
 #include <atomic>
 #include <map>
-#include <thread>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "journal_row.h"
+#include "journal_sync.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/mutex.h"
@@ -29,10 +29,15 @@ constexpr const char* kSchema = R"(
     extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
     attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL,
     note INTEGER NOT NULL);  -- tells one note of a file from the next
+  -- The last note of a file whose bytes are on the disk, while those of its present one are not.
+  CREATE TABLE IF NOT EXISTS fallbacks (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL, staged TEXT NOT NULL,
+    base_key TEXT NOT NULL, base_etag TEXT NOT NULL, base_size INTEGER NOT NULL,
+    extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
+    attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL,
+    note INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS uploads (upload_id TEXT PRIMARY KEY, key TEXT NOT NULL);
 )";
-/// The number under which what is no file's note waits for the disk.
-constexpr std::uint64_t kNoFile = UINT64_MAX;
 /// When the log of the database is folded into it, in pages of 4 KiB.
 constexpr int kCheckpointPages = 4'000;
 
@@ -92,7 +97,7 @@ Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const s
     std::vector<JournalEntry> out;
     SQLite::Statement row(database,
                           "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
-                          "storage_class,attempts,synced,boot FROM files ORDER BY id");
+                          "storage_class,attempts,synced,boot,note FROM files ORDER BY id");
     while (row.executeStep()) {
       JournalEntry entry;
       entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
@@ -112,6 +117,7 @@ Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const s
       entry.attempts = attempts_in(row.getColumn(9).getString());
       entry.synced = row.getColumn(10).getInt() != 0;
       entry.same_boot = !boot.empty() && row.getColumn(11).getString() == boot;
+      entry.note = static_cast<std::uint64_t>(row.getColumn(12).getInt64());
       out.push_back(std::move(entry));
     }
     return out;
@@ -137,16 +143,8 @@ struct Journal::State {
   Result<void> write_all(std::vector<Note>& batch);
   SQLite::Statement& statement(const char* text);
 
-  /// A note that is confirmed and perhaps not on the disk.
-  struct Unsynced {
-    std::uint64_t note = 0;
-    std::shared_ptr<const StagedFile> staged;
-  };
-  void sync_soon(std::uint64_t id, std::uint64_t note, std::shared_ptr<const StagedFile> staged)
-      STSFS_EXCLUDES(sync_mutex);
-  void no_sync_needed(std::uint64_t id) STSFS_EXCLUDES(sync_mutex);
-  void sync_until_ended() STSFS_EXCLUDES(sync_mutex);
-  void sync(const std::map<std::uint64_t, Unsynced>& batch);
+  void mark_synced(std::vector<JournalSync::Note> those, Callback<std::vector<std::uint64_t>> done);
+  void fall_back();
 
   const JournalOptions options;
   const std::string boot;
@@ -158,15 +156,11 @@ struct Journal::State {
 
   std::atomic<std::uint64_t> notes{0};
 
-  Mutex sync_mutex;  // a leaf
-  Condition sync_wanted;
-  std::map<std::uint64_t, Unsynced> unsynced STSFS_GUARDED_BY(sync_mutex);
-  bool ending STSFS_GUARDED_BY(sync_mutex) = false;
-  std::thread sync_thread;
-
   // Touched by whoever is `writing`, and while the journal is opened.
   SQLite::Database database;
   std::map<const char*, SQLite::Statement> statements;
+
+  std::unique_ptr<JournalSync> sync;  // null with sync_each; last, since it uses all of the above
 };
 
 SQLite::Statement& Journal::State::statement(const char* text) {
@@ -190,6 +184,7 @@ Result<void> Journal::State::prepare() {
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
   database.exec(kSchema);
   database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
+  fall_back();
   transaction.commit();
   notes = static_cast<std::uint64_t>(
       database.execAndGet("SELECT COALESCE(MAX(note),0) FROM files").getInt64());
@@ -198,6 +193,31 @@ Result<void> Journal::State::prepare() {
                 database.execAndGet("SELECT COALESCE(MAX(id),0) FROM files").getInt64()) +
             1;
   return {};
+}
+
+/// After a loss of power the note whose bytes are on the disk counts, as if the later one had never
+/// been made.
+void Journal::State::fall_back() {
+  database.exec("DELETE FROM fallbacks WHERE id NOT IN (SELECT id FROM files WHERE synced=0)");
+  SQLite::Statement lost(database,
+                         "SELECT files.id,files.path FROM files JOIN fallbacks USING(id) "
+                         "WHERE files.boot<>?");
+  lost.bind(1, boot);
+  std::vector<std::int64_t> ids;
+  while (lost.executeStep()) {
+    log_warning("staging",
+                "the machine went down before the last change of {} was on the disk; the version "
+                "before it counts",
+                printable(lost.getColumn(1).getString()));
+    ids.push_back(lost.getColumn(0).getInt64());
+  }
+  for (const std::int64_t id : ids)
+    for (const char* text : {"REPLACE INTO files SELECT * FROM fallbacks WHERE id=?",
+                             "DELETE FROM fallbacks WHERE id=?"}) {
+      SQLite::Statement change(database, text);
+      change.bind(1, id);
+      change.exec();
+    }
 }
 
 Result<void> Journal::State::write_all(std::vector<Note>& batch) {
@@ -228,6 +248,7 @@ void Journal::State::add(Work work, Callback<void> done) {
       }
     }
     Result<void> together = write_all(batch);
+    if (sync) sync->log_grew();
     for (Note& note : batch) {
       // What fails together may succeed alone: one bad note must not take the others along.
       Result<void> result = together;
@@ -242,25 +263,17 @@ void Journal::State::add(Work work, Callback<void> done) {
 }
 
 Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {
-  if (!state_->options.sync_each)
-    state_->sync_thread = std::thread([state = state_.get()] { state->sync_until_ended(); });
+  if (state_->options.sync_each) return;
+  state_->sync = std::make_unique<JournalSync>(
+      state_->options.file + "-wal", state_->options.sync_interval,
+      [state = state_.get()](std::vector<JournalSync::Note> notes,
+                             Callback<std::vector<std::uint64_t>> done) {
+        state->mark_synced(std::move(notes), std::move(done));
+      });
+  state_->sync->log_grew();  // by what opening it changed
 }
 
-Journal::~Journal() {
-  if (!state_->sync_thread.joinable()) return;
-  {
-    MutexLock lock(state_->sync_mutex);
-    state_->ending = true;
-    state_->sync_wanted.notify_all();
-  }
-  state_->sync_thread.join();
-  std::map<std::uint64_t, State::Unsynced> rest;
-  {
-    MutexLock lock(state_->sync_mutex);
-    rest.swap(state_->unsynced);
-  }
-  if (!rest.empty()) state_->sync(rest);
-}
+Journal::~Journal() = default;
 
 Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
   // 0600 from the first moment: it holds names of files.
@@ -269,12 +282,24 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
   return guarded([&]() -> Result<std::unique_ptr<Journal>> {
     auto state = std::make_unique<State>(options);
     if (auto ready = state->prepare(); !ready) return fail(std::move(ready.error()));
+    if (auto named = sync_directory_of(options.file); !named) return fail(std::move(named.error()));
     return std::unique_ptr<Journal>(new Journal(std::move(state)));
   });
 }
 
 Result<std::vector<JournalEntry>> Journal::entries() {
   return entries_in(state_->database, state_->boot);
+}
+
+Result<std::map<std::uint64_t, std::string>> Journal::fallbacks() {
+  return guarded([&]() -> Result<std::map<std::uint64_t, std::string>> {
+    std::map<std::uint64_t, std::string> out;
+    SQLite::Statement row(state_->database, "SELECT id,staged FROM fallbacks");
+    while (row.executeStep())
+      out.emplace(static_cast<std::uint64_t>(row.getColumn(0).getInt64()),
+                  row.getColumn(1).getString());
+    return out;
+  });
 }
 
 Result<std::vector<JournalEntry>> Journal::read(const std::string& file) {
@@ -312,7 +337,7 @@ std::uint64_t Journal::next_id() {
 }
 
 void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
-                  Callback<void> done) {
+                  std::shared_ptr<const StagedFile> before, Callback<void> done) {
   const std::uint64_t id = entry.id;
   const std::uint64_t note = ++state_->notes;
   entry.synced = !staged;
@@ -324,6 +349,12 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     entry.synced = true;
   }
   auto work = [state = state_.get(), entry = std::move(entry), note](SQLite::Database&) {
+    SQLite::Statement& keep = state->statement(
+        "INSERT OR REPLACE INTO fallbacks SELECT * FROM files WHERE id=? AND synced=1");
+    SQLite::Statement& drop = state->statement("DELETE FROM fallbacks WHERE id=?");
+    SQLite::Statement& first = entry.synced ? drop : keep;
+    first.bind(1, static_cast<std::int64_t>(entry.id));
+    first.exec();
     SQLite::Statement& put = state->statement(
         "INSERT OR REPLACE INTO files(id,path,staged,base_key,base_etag,base_size,extents,headers,"
         "storage_class,attempts,synced,boot,note) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
@@ -342,22 +373,33 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     put.bind(13, static_cast<std::int64_t>(note));
     put.exec();
   };
-  state_->add(std::move(work), [state = state_.get(), id, note, staged = std::move(staged),
-                                done = std::move(done)](Result<void> result) mutable {
-    if (result) state->sync_soon(id, note, std::move(staged));
-    done(std::move(result));
-  });
+  state_->add(std::move(work),
+              [state = state_.get(), id, note, staged = std::move(staged),
+               before = std::move(before), done = std::move(done)](Result<void> result) mutable {
+                if (result && state->sync && (staged || before))
+                  state->sync->noted({id, note}, std::move(staged), std::move(before));
+                done(std::move(result));
+              });
+}
+
+void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const StagedFile> staged,
+                             std::shared_ptr<const StagedFile> before) {
+  if (state_->sync)
+    state_->sync->noted({entry.id, entry.note}, std::move(staged), std::move(before));
 }
 
 void Journal::erase(std::uint64_t id, Callback<void> done) {
   state_->add(
       [state = state_.get(), id](SQLite::Database&) {
-        SQLite::Statement& erase = state->statement("DELETE FROM files WHERE id=?");
-        erase.bind(1, static_cast<std::int64_t>(id));
-        erase.exec();
+        for (const char* text :
+             {"DELETE FROM files WHERE id=?", "DELETE FROM fallbacks WHERE id=?"}) {
+          SQLite::Statement& erase = state->statement(text);
+          erase.bind(1, static_cast<std::int64_t>(id));
+          erase.exec();
+        }
       },
       [state = state_.get(), id, done = std::move(done)](Result<void> result) mutable {
-        if (result) state->no_sync_needed(id);
+        if (result && state->sync) state->sync->erased(id);
         done(std::move(result));
       });
 }
@@ -402,11 +444,7 @@ void Journal::upload_ended(const std::string& upload_id) {
 }
 
 void Journal::write(std::function<void(SQLite::Database&)> work, Callback<void> done) {
-  state_->add(std::move(work), [state = state_.get(), sync_each = state_->options.sync_each,
-                                done = std::move(done)](Result<void> result) mutable {
-    if (result && !sync_each) state->sync_soon(kNoFile, 0, nullptr);
-    done(std::move(result));
-  });
+  state_->add(std::move(work), std::move(done));
 }
 
 Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
@@ -416,70 +454,29 @@ Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
   });
 }
 
-// --- bringing notes to the disk ---
-
-void Journal::State::sync_soon(std::uint64_t id, std::uint64_t note,
-                               std::shared_ptr<const StagedFile> staged) {
-  if (options.sync_each) return;
-  MutexLock lock(sync_mutex);
-  unsynced[id] = {note, std::move(staged)};
-  sync_wanted.notify_all();
-}
-
-void Journal::State::no_sync_needed(std::uint64_t id) {
-  std::shared_ptr<const StagedFile> dropped;  // its last owner may be here: not under the lock
-  MutexLock lock(sync_mutex);
-  const auto found = unsynced.find(id);
-  if (found == unsynced.end()) return;
-  dropped = std::move(found->second.staged);
-  unsynced.erase(found);
-}
-
-void Journal::State::sync_until_ended() {
-  for (;;) {
-    std::map<std::uint64_t, Unsynced> batch;
-    {
-      MutexLock lock(sync_mutex);
-      while (unsynced.empty() && !ending) sync_wanted.wait(sync_mutex);
-      // What comes within the interval shares the disk's time, and is often erased before.
-      const auto until = std::chrono::steady_clock::now() + options.sync_interval;
-      while (!ending && sync_wanted.wait_until(sync_mutex, until) != std::cv_status::timeout) {
-      }
-      if (ending) return;
-      batch.swap(unsynced);
-    }
-    sync(batch);
-  }
-}
-
-/// The staged bytes first, then that they are there: never a note without its bytes. In WAL mode
-/// the log is what must be on the disk; SQLite syncs the database itself at a checkpoint.
-void Journal::State::sync(const std::map<std::uint64_t, Unsynced>& batch) {
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> there;  // id, note
-  for (const auto& [id, one] : batch) {
-    if (one.staged)
-      if (auto synced = one.staged->sync(); !synced) {
-        log_warning("staging", "{}", synced.error().message);
-        continue;
-      }
-    there.emplace_back(id, one.note);
-  }
+void Journal::State::mark_synced(std::vector<JournalSync::Note> those,
+                                 Callback<std::vector<std::uint64_t>> done) {
+  auto latest = std::make_shared<std::vector<std::uint64_t>>();
   add(
-      [this, there](SQLite::Database&) {
-        for (const auto& [id, note] : there) {
-          SQLite::Statement& mark =
-              statement("UPDATE files SET synced=1 WHERE id=? AND note=? AND synced=0");
-          mark.bind(1, static_cast<std::int64_t>(id));
-          mark.bind(2, static_cast<std::int64_t>(note));
-          mark.exec();
+      [this, those = std::move(those), latest](SQLite::Database&) {
+        latest->clear();
+        for (const JournalSync::Note& note : those) {
+          SQLite::Statement& mark = statement("UPDATE files SET synced=1 WHERE id=? AND note=?");
+          mark.bind(1, static_cast<std::int64_t>(note.id));
+          mark.bind(2, static_cast<std::int64_t>(note.number));
+          if (mark.exec() == 0) continue;  // noted again, or erased, meanwhile
+          SQLite::Statement& drop = statement("DELETE FROM fallbacks WHERE id=?");
+          drop.bind(1, static_cast<std::int64_t>(note.id));
+          drop.exec();
+          latest->push_back(note.id);
         }
       },
-      [](Result<void> marked) {
-        if (!marked) log_warning("staging", "{}", marked.error().message);
+      [latest, done = std::move(done)](Result<void> marked) mutable {
+        if (marked)
+          done(std::move(*latest));
+        else
+          done(fail(std::move(marked.error())));
       });
-  const UniqueFd log(::open((options.file + "-wal").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!log || fdatasync(log.get()) != 0)
-    log_warning("staging", "the journal could not be written to the disk");
 }
 
 }  // namespace stsfs::staging

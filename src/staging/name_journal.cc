@@ -31,6 +31,19 @@ void erase_all(SQLite::Database& database, const char* text,
   }
 }
 
+/// Replaces what the column begins with, as bytes: substr and length of text count characters.
+void move_column(SQLite::Database& database, const std::string& table, const std::string& column,
+                 const std::string& from, const std::string& to) {
+  SQLite::Statement move(
+      database, "UPDATE " + table + " SET " + column + "=CAST(?2 || substr(CAST(" + column +
+                    " AS BLOB),?3) AS TEXT) WHERE substr(CAST(" + column + " AS BLOB),1,?4)=?1");
+  bind_bytes(move, 1, from);
+  bind_bytes(move, 2, to);
+  move.bind(3, static_cast<std::int64_t>(from.size() + 1));
+  move.bind(4, static_cast<std::int64_t>(from.size()));
+  move.exec();
+}
+
 }  // namespace
 
 Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
@@ -110,25 +123,10 @@ void NameJournal::add(const MoveEntry& move, const std::string& old_path,
         bind_bytes(put, 2, move.from);
         bind_bytes(put, 3, move.to);
         put.exec();
-        // As bytes: substr and length of text count characters.
-        SQLite::Statement rename(
-            database,
-            "UPDATE files SET path=CAST(?2 || substr(CAST(path AS BLOB),?3) AS TEXT) "
-            "WHERE substr(CAST(path AS BLOB),1,?4)=?1");
-        bind_bytes(rename, 1, old_path + "/");
-        bind_bytes(rename, 2, new_path);
-        rename.bind(3, static_cast<std::int64_t>(old_path.size() + 1));
-        rename.bind(4, static_cast<std::int64_t>(old_path.size() + 1));
-        rename.exec();
-        SQLite::Statement rebase(
-            database,
-            "UPDATE files SET base_key=CAST(?2 || substr(CAST(base_key AS BLOB),?3) AS TEXT) "
-            "WHERE substr(CAST(base_key AS BLOB),1,?4)=?1");
-        bind_bytes(rebase, 1, move.from);
-        bind_bytes(rebase, 2, move.to);
-        rebase.bind(3, static_cast<std::int64_t>(move.from.size() + 1));
-        rebase.bind(4, static_cast<std::int64_t>(move.from.size()));
-        rebase.exec();
+        for (const std::string table : {"files", "fallbacks"}) {
+          move_column(database, table, "path", old_path + "/", new_path + "/");
+          move_column(database, table, "base_key", move.from, move.to);
+        }
       },
       std::move(done));
 }

@@ -34,7 +34,7 @@ Result<std::shared_ptr<StagedFile>> StagingArea::create() {
   std::string name = kNamePrefix + random_hex(8);
   UniqueFd fd(::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
-  return std::make_shared<StagedFile>(*this, std::move(name), std::move(fd));
+  return std::make_shared<StagedFile>(*this, std::move(name), std::move(fd), ++made_);
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name) {
@@ -42,7 +42,7 @@ Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name)
     return fail(Errc::kInvalid, printable(name) + " is no name of a staged file");
   UniqueFd fd(::open(path_of(name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
   if (!fd) return fail_errno("open the staged file " + path_of(name));
-  auto file = std::make_shared<StagedFile>(*this, name, std::move(fd));
+  auto file = std::make_shared<StagedFile>(*this, name, std::move(fd), 0);
   file->keep();
   file->charge();
   return file;
@@ -173,6 +173,17 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
 
 Result<void> StagedFile::sync() const {
   if (fdatasync(fd_.get()) != 0) return fail_errno("write a staged file to the disk");
+  return area_.sync_name(number_);
+}
+
+/// One fsync of the directory brings the names of all that were made before.
+Result<void> StagingArea::sync_name(std::uint64_t number) {
+  if (number <= named_) return {};
+  const std::uint64_t made = made_;
+  if (auto synced = sync_directory_of(path_of("file")); !synced) return synced;
+  std::uint64_t named = named_;
+  while (named < made && !named_.compare_exchange_weak(named, made)) {
+  }
   return {};
 }
 

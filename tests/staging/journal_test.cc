@@ -3,9 +3,11 @@
 #include <sys/stat.h>
 
 #include <atomic>
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include "stsfs/base/text.h"
@@ -20,7 +22,7 @@ class JournalTest : public ::testing::Test {
   std::unique_ptr<Journal> open() { return Journal::open({.file = file_}).value(); }
   static void put(Journal& journal, const JournalEntry& entry) {
     int confirmed = 0;
-    journal.put(entry, nullptr, [&](Result<void> result) {
+    journal.put(entry, nullptr, nullptr, [&](Result<void> result) {
       EXPECT_TRUE(result);
       ++confirmed;
     });
@@ -98,16 +100,88 @@ TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {
   ASSERT_TRUE(file->write(as_bytes("precious"), 0));
   {
     const auto journal = open();
-    journal->put(entry(1), file, [](Result<void> result) { EXPECT_TRUE(result); });
+    journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
     EXPECT_FALSE(journal->entries()->at(0).synced);
   }  // what is not yet marked is when it ends in order
   EXPECT_TRUE(open()->entries()->at(0).synced);
 }
 
+/// As if the machine had been started anew since.
+void start_anew(const std::string& file) {
+  SQLite::Database database(file, SQLite::OPEN_READWRITE);
+  for (const char* table : {"files", "fallbacks"})
+    database.exec(std::string("UPDATE ") + table + " SET boot='another'");
+}
+
+class Fallback : public JournalTest {
+ protected:
+  Fallback() {
+    auto journal = open();
+    put_staged(*journal, "first", nullptr);
+    journal.reset();  // it brings everything to the disk
+    // An interval that does not end in the test: the second note never reaches the disk.
+    journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+    second_ = put_staged(*journal, "second", first_);
+    first_.reset();
+    crashed_ = directory_.path() + "/crashed";
+    std::filesystem::create_directory(crashed_);
+    for (const char* end : {"", "-wal"})
+      std::filesystem::copy_file(file_ + end, crashed_ + "/journal.db" + end);
+    first_is_there_ = std::filesystem::exists(directory_.path() + "/staging/" + first_name_);
+  }
+  std::shared_ptr<StagedFile> put_staged(Journal& journal, const std::string& path,
+                                         std::shared_ptr<StagedFile> before) {
+    std::shared_ptr<StagedFile> file = area_->create().value();
+    JournalEntry noted = entry(1);
+    noted.path = path;
+    noted.staged_name = file->name();
+    journal.put(noted, file, before, [](Result<void> result) { EXPECT_TRUE(result); });
+    if (!before) {
+      first_ = file;
+      first_name_ = file->name();
+    }
+    return file;
+  }
+
+  const std::unique_ptr<StagingArea> area_ =
+      StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  std::shared_ptr<StagedFile> first_, second_;
+  std::string first_name_, crashed_;
+  bool first_is_there_ = false;
+};
+
+TEST_F(Fallback, KeepsWhatIsOnTheDiskUntilItsSuccessorIs) {
+  EXPECT_TRUE(first_is_there_);
+  const auto journal = Journal::open({.file = crashed_ + "/journal.db"}).value();
+  EXPECT_EQ(journal->entries()->at(0).path, "second");  // the machine did not go down
+  EXPECT_EQ(journal->fallbacks()->at(1), first_name_);
+}
+
+TEST_F(Fallback, CountsAfterALossOfPower) {
+  start_anew(crashed_ + "/journal.db");
+  const auto journal = Journal::open({.file = crashed_ + "/journal.db"}).value();
+  ASSERT_EQ(journal->entries()->size(), 1U);
+  const JournalEntry entry = journal->entries()->at(0);
+  EXPECT_EQ(entry.path, "first");
+  EXPECT_TRUE(entry.synced);
+  EXPECT_TRUE(journal->fallbacks()->empty());
+}
+
+TEST_F(Fallback, GoesOnceItsSuccessorIsOnTheDisk) {
+  {
+    const auto journal = Journal::open({.file = crashed_ + "/journal.db"}).value();
+    journal->sync_recovered(journal->entries()->at(0), second_, nullptr);
+  }
+  start_anew(crashed_ + "/journal.db");
+  const auto journal = Journal::open({.file = crashed_ + "/journal.db"}).value();
+  EXPECT_EQ(journal->entries()->at(0).path, "second");
+}
+
 TEST_F(JournalTest, IsOnTheDiskAtOnceWhenThatIsWanted) {
   const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
   const auto journal = Journal::open({.file = file_, .sync_each = true}).value();
-  journal->put(entry(1), area->create().value(), [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->put(entry(1), area->create().value(), nullptr,
+               [](Result<void> result) { EXPECT_TRUE(result); });
   EXPECT_TRUE(journal->entries()->at(0).synced);
 }
 
@@ -131,7 +205,7 @@ TEST_F(JournalTest, TakesNotesFromManyThreads) {
     for (int t = 0; t < 4; ++t)
       threads.emplace_back([&] {
         for (int i = 0; i < 100; ++i)
-          journal->put(entry(journal->next_id()), nullptr,
+          journal->put(entry(journal->next_id()), nullptr, nullptr,
                        [&](Result<void> result) { confirmed += !!result; });
       });
     threads.clear();

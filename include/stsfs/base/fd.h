@@ -44,7 +44,10 @@ Result<std::string> read_file(const std::string& path, std::size_t size_max_byte
 Result<void> write_file_atomically(const std::string& path, std::string_view contents,
                                    unsigned mode = 0600);
 
-/// `mkdir -p` with `mode` for what is created.
+/// Brings the name of `path` to the disk, or that it is gone: fsync of a file need not.
+Result<void> sync_directory_of(const std::string& path);
+
+/// `mkdir -p` with `mode` for what is created, whose names are on the disk when it returns.
 Result<void> make_directories(const std::string& path, unsigned mode = 0700);
 
 }  // namespace stsfs

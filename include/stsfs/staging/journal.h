@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,8 @@ struct JournalEntry {
   /// left. Only in what `entries` returns.
   bool same_boot = false;
   bool synced = false;  ///< What is staged is on the disk, not only in the machine's memory.
+  std::uint64_t note =
+      0;  ///< Tells one note of a file from the next. Only in what `entries` returns.
 };
 
 /// A multipart upload that was begun and neither completed nor aborted.
@@ -69,6 +72,7 @@ struct JournalOptions {
 /// What is staged and not yet in OSS, in one SQLite file. A note survives a kill of the daemon as
 /// soon as it is confirmed; a loss of power when its staged bytes and itself were brought to the
 /// disk, which a thread of the journal's own does soon after, or `put` itself with `sync_each`.
+/// Until then a loss of power brings back the note of the same file that was on the disk before.
 ///
 /// Notes that come while others are being written share one transaction. Whoever finds nobody
 /// writing writes for all: `done` runs on that thread, or at once on the caller's.
@@ -91,10 +95,18 @@ class Journal : public UploadLog {
   /// What an earlier daemon left. Read once, before the first note.
   Result<std::vector<JournalEntry>> entries();
   Result<std::vector<BegunUpload>> uploads();
+  /// What the notes lie in that a loss of power would bring back, by the ids of those entries.
+  Result<std::map<std::uint64_t, std::string>> fallbacks();
+  /// `entry` is not on the disk yet: it is brought there as a new one is. For `before`, see `put`.
+  void sync_recovered(const JournalEntry& entry, std::shared_ptr<const StagedFile> staged,
+                      std::shared_ptr<const StagedFile> before);
 
   std::uint64_t next_id();
   /// Replaces what was noted under the same id. `staged`: what its extents lie in; may be null.
-  void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged, Callback<void> done);
+  /// `before`: what those of the note before it lie in, if that is another file; it stays until no
+  /// loss of power brings that note back.
+  void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
+           std::shared_ptr<const StagedFile> before, Callback<void> done);
   void erase(std::uint64_t id, Callback<void> done);
   /// `done` when everything that was put or erased before is confirmed; at once when nothing is
   /// being written.

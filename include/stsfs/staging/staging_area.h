@@ -21,8 +21,9 @@ class StagingArea;
 /// Threads: every call at once on any thread.
 class StagedFile {
  public:
-  StagedFile(StagingArea& area, std::string name, UniqueFd fd)
-      : area_(area), name_(std::move(name)), fd_(std::move(fd)) {}
+  /// `number`: of those that the area made; 0: an earlier daemon did.
+  StagedFile(StagingArea& area, std::string name, UniqueFd fd, std::uint64_t number)
+      : area_(area), name_(std::move(name)), fd_(std::move(fd)), number_(number) {}
   ~StagedFile();
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
@@ -43,7 +44,7 @@ class StagedFile {
   Result<void> punch(ByteRange range);
   /// Gives the blocks behind `size` back.
   Result<void> truncate(std::uint64_t size);
-  /// Returns when everything is on the disk.
+  /// Returns when everything is on the disk, its name too.
   Result<void> sync() const;
 
  private:
@@ -51,6 +52,7 @@ class StagedFile {
   StagingArea& area_;
   const std::string name_;
   UniqueFd fd_;  // open until the end
+  const std::uint64_t number_;
   std::atomic<int> keepers_{0};
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
   std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
@@ -87,9 +89,12 @@ class StagingArea {
   StagingArea(StagingOptions options) : options_(std::move(options)) {}
   Result<void> has_room(std::uint64_t bytes) const;
   void look_at_disk();
+  Result<void> sync_name(std::uint64_t number);
   std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
 
   const StagingOptions options_;
+  std::atomic<std::uint64_t> made_{0};   // files
+  std::atomic<std::uint64_t> named_{0};  // of them, up to this number: whose names are on the disk
   std::atomic<std::uint64_t> used_{0};
   std::atomic<std::uint64_t> limit_{UINT64_MAX};  // of `used_`: the budget, or what the disk has
 };

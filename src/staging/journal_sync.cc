@@ -1,0 +1,123 @@
+#include "journal_sync.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <iterator>
+#include <utility>
+
+#include "stsfs/base/await.h"
+#include "stsfs/base/fd.h"
+#include "stsfs/base/log.h"
+
+namespace stsfs::staging {
+
+JournalSync::JournalSync(std::string log, std::chrono::milliseconds interval, Mark mark)
+    : log_(std::move(log)), interval_(interval), mark_(std::move(mark)) {
+  thread_ = std::thread([this] { run(); });
+}
+
+JournalSync::~JournalSync() {
+  {
+    MutexLock lock(mutex_);
+    ending_ = true;
+    wanted_.notify_all();
+  }
+  thread_.join();
+}
+
+void JournalSync::log_grew() {
+  MutexLock lock(mutex_);
+  if (std::exchange(grew_, true)) return;
+  wanted_.notify_all();
+}
+
+void JournalSync::noted(Note note, std::shared_ptr<const StagedFile> staged,
+                        std::shared_ptr<const StagedFile> before) {
+  std::shared_ptr<const StagedFile> replaced;  // its last owner may be here: not under the lock
+  {
+    MutexLock lock(mutex_);
+    Unsynced& now = unsynced_[note.id];
+    replaced = std::exchange(now.staged, std::move(staged));
+    now.number = note.number;
+    if (before) before_[note.id].push_back(std::move(before));
+  }
+  log_grew();
+}
+
+void JournalSync::erased(std::uint64_t id) {
+  Batch::node_type dropped;  // with what may be its last owner: not under the lock
+  std::map<std::uint64_t, StagedFiles>::node_type before;
+  MutexLock lock(mutex_);
+  dropped = unsynced_.extract(id);
+  before = before_.extract(id);
+}
+
+void JournalSync::run() {
+  for (bool ending = false; !ending;) {
+    Batch batch;
+    {
+      MutexLock lock(mutex_);
+      while (!grew_ && !ending_) wanted_.wait(mutex_);
+      // What comes within the interval shares the disk's time, and is often erased before.
+      const auto until = std::chrono::steady_clock::now() + interval_;
+      while (!ending_ && wanted_.wait_until(mutex_, until) != std::cv_status::timeout) {
+      }
+      ending = ending_;
+      if (!grew_) continue;
+      batch.swap(unsynced_);
+    }
+    sync(batch);
+  }
+}
+
+void JournalSync::sync(const Batch& batch) {
+  std::vector<Note> there;
+  for (const auto& [id, one] : batch) {
+    if (one.staged)
+      if (auto synced = one.staged->sync(); !synced) {
+        log_warning("staging", "{}", synced.error().message);
+        continue;  // what the note before lay in stays
+      }
+    there.push_back({id, one.number});
+  }
+  // They go when the log is on the disk: no loss of power brings the note back that needs them.
+  const StagedFiles before = there.empty() ? StagedFiles() : mark(std::move(there));
+  {
+    MutexLock lock(mutex_);
+    grew_ = false;  // what comes now may miss what follows
+  }
+  // In WAL mode the log is what must be on the disk; SQLite syncs the database at a checkpoint.
+  const UniqueFd log(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!log || fdatasync(log.get()) != 0)
+    log_warning("staging", "the journal could not be written to the disk");
+}
+
+/// Returns when the marks are in the log, so that syncing it brings them too; with what only the
+/// notes before these needed.
+JournalSync::StagedFiles JournalSync::mark(std::vector<Note> notes) {
+  auto needless = await<StagedFiles>(nullptr, [&](Callback<StagedFiles> done) {
+    mark_(std::move(notes), [this, done = std::move(done)](auto latest) mutable {
+      if (latest)
+        done(before(*latest));
+      else
+        done(fail(std::move(latest.error())));
+    });
+    return Transfer();
+  });
+  if (needless) return std::move(*needless);
+  log_warning("staging", "{}", needless.error().message);
+  return {};
+}
+
+/// Asked while no later note of the same files is known.
+JournalSync::StagedFiles JournalSync::before(const std::vector<std::uint64_t>& ids) {
+  StagedFiles out;
+  MutexLock lock(mutex_);
+  for (const std::uint64_t id : ids)
+    if (const auto found = before_.extract(id); !found.empty())
+      std::move(found.mapped().begin(), found.mapped().end(), std::back_inserter(out));
+  return out;
+}
+
+}  // namespace stsfs::staging

@@ -126,6 +126,11 @@ class Folder:
     def mount(self, *arguments):
         return self.stsfs("mount", self.VEND_URL, str(self.path), *arguments)
 
+    def kill_daemon(self):
+        """KILL to the daemon of now, which need not be the one that demo.sh started."""
+        self.values["STSFS_PID"] = str(self.status()["pid"])
+        self.kill("STSFS")
+
     # --- the simulator's admin port ---
 
     def admin(self, method, path, body=None):

@@ -5,18 +5,15 @@
 
 #include "file_content.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
+#include "write_id.h"
 
 namespace stsfs::fs {
 namespace {
 
 using staging::Extent;
 using staging::Origin;
-
-/// Attempts that are remembered; older ones have long been answered.
-constexpr std::size_t kAttemptsMax = 8;
 
 Error as_stale(Error error) {
   if (error.code == Errc::kChanged || error.code == Errc::kNotFound) error.code = Errc::kStale;
@@ -153,10 +150,11 @@ void FileContent::plan() {
 void FileContent::note_attempt() {
   {
     MutexLock lock(mutex_);
-    write_id_ = commit_stream_ ? stream_write_id_ : random_hex(8);
-    attempts_.push_back({write_id_, commit_generation_});
-    if (attempts_.size() > kAttemptsMax) attempts_.erase(attempts_.begin());
-    ++state_;
+    next_write(request_);
+    sent_ = commit_generation_;
+    first_try_ = !std::exchange(writes_.begun, true);
+    if (first_try_) ++state_;
+    commit_writes_ = writes_;
   }
   // A journal that cannot be written says so in the log; OSS is the better place anyway.
   save([self = shared_from_this()](Result<void>) { self->carry_tags(); });
@@ -191,15 +189,10 @@ void FileContent::carry_tags() {
 /// is. A commit in parts asks last before it completes them; one that copies all of its base finds
 /// out by that, and a new file by not overwriting.
 void FileContent::check_target() {
-  bool first = false;
-  {
-    MutexLock lock(mutex_);
-    first = attempts_.size() <= 1;
-  }
   const bool asks_later =
       commit_stream_ || !plan_.parts.empty() || (needs_base() && base_key_ == request_.key);
   // A copy of the attributes looks for itself.
-  if (attributes_only_ || (first && (expected_etag_.empty() || asks_later))) {
+  if (attributes_only_ || (first_try_ && (expected_etag_.empty() || asks_later))) {
     upload(false);
     return;
   }
@@ -261,35 +254,32 @@ void FileContent::look_at_target() {
 }
 
 void FileContent::found_at_target(const oss::ObjectMeta& meta) {
-  if (!expected_etag_.empty() && meta.etag == expected_etag_) {
+  const Maker maker = maker_of(meta, commit_writes_, commit_size_);
+  const bool is_base = !expected_etag_.empty() && meta.etag == expected_etag_;
+  if (is_base && maker != Maker::kNoted) {
     upload(false);
     return;
   }
-  const auto id = meta.headers.user.find(oss::kWriteIdName);
-  bool ours = false;
-  bool whole = false;
-  {
-    MutexLock lock(mutex_);
-    for (const Attempt& attempt : attempts_) {
-      if (id == meta.headers.user.end() || attempt.write_id != id->second) continue;
-      ours = true;
-      whole = attempt.generation == commit_generation_ && meta.size_bytes == commit_size_;
-    }
-    if (ours) {  // what comes from the base lies in it at the same offsets
-      key_ = request_.key;
-      etag_ = meta.etag;
-    }
-  }
-  if (!ours) {
+  if (maker == Maker::kAnother || maker == Maker::kLater) {
     upload(true);
     return;
   }
-  expected_etag_ = meta.etag;
-  base_key_ = request_.key;
-  if (whole)
+  move_base(meta.etag);
+  if (maker == Maker::kNoted)
     stamp({.etag = meta.etag, .crc64 = meta.crc64}, meta.headers.user);
   else
     upload(false);
+}
+
+/// To a version of our own, in which what comes from the base lies at the same offsets.
+void FileContent::move_base(const std::string& etag) {
+  std::shared_ptr<BaseReader> old_base;
+  expected_etag_ = etag;
+  base_key_ = request_.key;
+  MutexLock lock(mutex_);
+  key_ = base_key_;
+  if (etag_ != etag) old_base = std::move(base_);
+  etag_ = etag;
 }
 
 void FileContent::upload(bool to_conflict_key) {
@@ -307,7 +297,7 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   oss::PutOptions put = request_.put;
-  put.headers.user[oss::kWriteIdName] = write_id_;
+  put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
   put.forbid_overwrite = to_conflict_key || expected_etag_.empty();
   auto done = [self = shared_from_this(), to_conflict_key](Result<oss::Written> written) {
     self->uploaded(to_conflict_key, std::move(written));

@@ -45,7 +45,9 @@ void FileContent::adopt(CommitOutcome& outcome) {
   base_size_ = commit_size_;
   map_.committed(commit_extents_);
   if (!map_.has_copies()) old_readers.swap(copy_readers_);
-  attempts_.clear();
+  writes_.first = 0;
+  writes_.begun = false;
+  outcome.writes = commit_writes_;
   ++state_;
   if (outcome.conflict) detached_path_ = request_.conflict_path;
   detached_ = detached_ || outcome.conflict;

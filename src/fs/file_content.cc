@@ -52,13 +52,11 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       staged_(std::move(staged)),
       map_(entry.extents),
       generation_(1),
+      writes_(entry.writes),
       note_id_(entry.id),
       noted_(1),
       noted_file_(staged_),
-      stream_from_(UINT64_MAX) {
-  for (const staging::WriteAttempt& attempt : entry.attempts)
-    attempts_.push_back({attempt.id, attempt.whole ? generation_ : 0});
-}
+      stream_from_(UINT64_MAX) {}
 
 // Reads under way hold the content: nobody waits any more for what its reader still fetches.
 FileContent::~FileContent() {
@@ -82,7 +80,7 @@ bool FileContent::busy() const {
 
 bool FileContent::may_be_in_store() const {
   MutexLock lock(mutex_);
-  return !attempts_.empty();
+  return writes_.begun;
 }
 
 std::string FileContent::last_error() const {

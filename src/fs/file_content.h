@@ -23,6 +23,12 @@
 
 namespace stsfs::fs {
 
+/// A version that we made.
+struct OwnVersion {
+  std::string etag;
+  staging::WriteNumbers writes;  ///< Its number is the last of them.
+};
+
 /// How a commit is to be made, asked for at the moment it starts: names and attributes may have
 /// changed since the write.
 struct CommitRequest {
@@ -34,12 +40,15 @@ struct CommitRequest {
   bool times_given = false;  ///< The times in `put` were set, not those of the last write.
   bool tagged = false;       ///< The object has tags, to be carried along.
   bool gone = false;         ///< The file was removed: there is nothing to commit any more.
+  /// The last version that we made of it; may be null.
+  std::shared_ptr<const OwnVersion> own_version;
 };
 
 /// What became of it.
 struct CommitOutcome {
   oss::Written written;
-  oss::ObjectHeaders headers;  ///< That it was written with.
+  oss::ObjectHeaders headers;    ///< That it was written with.
+  staging::WriteNumbers writes;  ///< Its number is the last of them.
   std::uint64_t size = 0;
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
   bool times_differ = false;  ///< The object's modification time is the server's, not ours.
@@ -198,12 +207,6 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
     std::uint64_t generation;
     Callback<void> done;
   };
-  /// A write to OSS that was begun: if an object with this number is found, it is ours.
-  struct Attempt {
-    std::string write_id;
-    std::uint64_t generation;  // what it was to write; 0: some earlier state
-  };
-
   // --- file_content.cc ---
   std::shared_ptr<BaseReader> base_reader() STSFS_REQUIRES(mutex_);
   Result<void> stage() STSFS_REQUIRES(mutex_);
@@ -238,6 +241,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void saved(std::uint64_t state, const std::shared_ptr<staging::StagedFile>& file,
              Result<void> result);
   staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
+  const staging::WriteNumbers& next_write(const CommitRequest& now) STSFS_REQUIRES(mutex_);
+  void draw_number(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void forget_note() STSFS_EXCLUDES(mutex_);
   void save_again() STSFS_EXCLUDES(mutex_);
 
@@ -254,6 +259,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void look_at_target();
   staging::MultipartUpload::Check last_look(const std::string& expected);
   void found_at_target(const oss::ObjectMeta& meta);
+  void move_base(const std::string& etag);
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
@@ -307,8 +313,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string last_error_ STSFS_GUARDED_BY(mutex_);
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
   std::vector<Callback<void>> idle_waiters_ STSFS_GUARDED_BY(mutex_);
-  std::vector<Attempt> attempts_ STSFS_GUARDED_BY(mutex_);
-  Transfer timer_ STSFS_GUARDED_BY(mutex_);  // the next retry, or the commit of commit_soon
+  staging::WriteNumbers writes_ STSFS_GUARDED_BY(mutex_);  // the last: of the next write
+  std::uint64_t sent_ STSFS_GUARDED_BY(mutex_) = 0;  // what the last was sent with; 0: it was not
+  Transfer timer_ STSFS_GUARDED_BY(mutex_);          // the next retry, or the commit of commit_soon
 
   // The journal's note.
   std::uint64_t state_ STSFS_GUARDED_BY(mutex_) = 1;    // counts everything that a note tells
@@ -325,7 +332,6 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t stream_from_ STSFS_GUARDED_BY(mutex_);      // size from which the next part goes
   bool stream_begins_ STSFS_GUARDED_BY(mutex_) = false;     // somebody is about to begin it
   oss::UserMetadata stream_user_ STSFS_GUARDED_BY(mutex_);  // metadata it was begun with
-  std::string stream_write_id_ STSFS_GUARDED_BY(mutex_);
 
   // Of the commit under way, touched only by its steps, one after the other:
   CommitSlots::Slot slot_;
@@ -339,7 +345,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   staging::CommitPlan plan_;
   staging::CopySourcePointer commit_copy_;  // the whole file is a copy of this
   std::uint64_t commit_size_ = 0;
-  std::string write_id_;
+  staging::WriteNumbers commit_writes_;  // up to its own
+  bool first_try_ = true;                // nothing of ours can be in OSS that is not known
   std::shared_ptr<staging::StagedFile> commit_file_;
   std::shared_ptr<staging::MultipartUpload> commit_stream_;
   Chain chain_;

@@ -99,6 +99,7 @@ Result<void> FileContent::stage_fetched(const Piece& piece, std::span<const std:
     const auto part = bytes.subspan(extent.range.offset - offset, extent.range.length);
     if (auto written = staged_->write(part, extent.range.offset); !written) return written;
     map_.fetched(extent.range);
+    ++state_;
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include "file_content.h"
 #include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
 
 namespace stsfs::fs {
 
@@ -41,9 +42,27 @@ staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
   entry.extents = map_.all();
   entry.headers = now.put.headers;
   entry.storage_class = now.put.storage_class;
-  for (const Attempt& attempt : attempts_)
-    entry.attempts.push_back({attempt.write_id, attempt.generation == generation_});
+  entry.writes = next_write(now);
   return entry;
+}
+
+/// The number that the next write will have. It stands in every note, that of a close too: a loss
+/// of power may bring that one back when the write has long been made.
+const staging::WriteNumbers& FileContent::next_write(const CommitRequest& now) {
+  const bool used = sent_ != 0 && sent_ != generation_;
+  if (writes_.first == 0 || used) draw_number(now);
+  return writes_;
+}
+
+void FileContent::draw_number(const CommitRequest& now) {
+  if (writes_.line.empty() && now.own_version && now.own_version->etag == etag_) {
+    writes_.line = now.own_version->writes.line;
+    writes_.last = now.own_version->writes.last;
+  }
+  if (writes_.line.empty()) writes_.line = random_hex(8);
+  ++writes_.last;
+  if (writes_.first == 0) writes_.first = writes_.last;
+  sent_ = 0;
 }
 
 /// With saving_ set by the caller.

@@ -4,6 +4,7 @@
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
+#include "write_id.h"
 
 namespace stsfs::fs {
 namespace {
@@ -41,7 +42,7 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
                         .source_etag = written.etag,
                         .replace_metadata = true,
                         .put = request_.put};
-  copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  copy.put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
   auto check = last_look(written.etag);
   chain_.step([&] {
     return staging::start_copy(
@@ -67,7 +68,7 @@ void FileContent::copy_attributes() {
                         .source_etag = expected_etag_,
                         .replace_metadata = true,
                         .put = request_.put};
-  copy.put.headers.user[oss::kWriteIdName] = write_id_;
+  copy.put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
   chain_.step([&] {
     return staging::start_copy(
         around_.store, around_.clock, request_.key, std::move(copy), commit_size_,

@@ -4,8 +4,8 @@
 // whole.
 
 #include "file_content.h"
-#include "stsfs/base/random.h"
 #include "stsfs/oss/retrying_store.h"
+#include "write_id.h"
 
 namespace stsfs::fs {
 namespace {
@@ -28,8 +28,9 @@ bool FileContent::may_stream() const {
 std::shared_ptr<staging::MultipartUpload> FileContent::begin_stream(const CommitRequest& now) {
   oss::PutOptions put = now.put;
   stream_user_ = put.headers.user = without_times(std::move(put.headers.user));
-  stream_write_id_ = random_hex(8);
-  put.headers.user[oss::kWriteIdName] = stream_write_id_;
+  draw_number(now);  // the commit that ends the stream is the next write
+  ++state_;
+  put.headers.user[oss::kWriteIdName] = write_id(writes_);
   put.forbid_overwrite = etag_.empty();
   streamed_ = 0;
   stream_ = std::make_shared<staging::MultipartUpload>(

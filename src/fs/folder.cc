@@ -139,6 +139,7 @@ CommitRequest Folder::describe(InodeNumber number) {
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
   out.times_given = inode->times_given;
   out.tagged = inode->tagged;
+  out.own_version = inode->own_version;
   return out;
 }
 
@@ -172,6 +173,8 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       inode->in_store = true;
       inode->etag = outcome.written.etag;
       inode->pages_etag = worth_keeping_pages(outcome.size) ? inode->etag : "";
+      inode->own_version =
+          std::make_shared<const OwnVersion>(OwnVersion{outcome.written.etag, outcome.writes});
       if (is_regular(inode->attributes.mode)) inode->attributes.size_bytes = outcome.size;
       const bool known = !outcome.times_differ &&
                          (!is_link(inode->attributes.mode) || !inode->link_target.empty());

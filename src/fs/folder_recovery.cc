@@ -1,28 +1,15 @@
 // What an earlier daemon wrote down and did not bring to OSS any more: it shows in the folder as it
 // was left, and its commits go on.
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
-#include "stsfs/oss/retrying_store.h"
+#include "write_id.h"
 
 namespace stsfs::fs {
-namespace {
-
-/// The object is all that is noted.
-bool is_written_by(const staging::JournalEntry& entry, const oss::ObjectMeta& meta) {
-  const auto id = meta.headers.user.find(oss::kWriteIdName);
-  return id != meta.headers.user.end() &&
-         std::any_of(entry.attempts.begin(), entry.attempts.end(), [&](const auto& attempt) {
-           return attempt.whole && attempt.id == id->second;
-         });
-}
-
-}  // namespace
 
 Result<void> Folder::recover() {
   auto entries = journal_->entries();
@@ -152,12 +139,14 @@ void Folder::look_for_doubtful() {
   for (const staging::JournalEntry& entry : std::exchange(doubtful_, {})) {
     const auto key = keys_.file_key(entry.path);
     if (!key) continue;
-    Transfer look = store_.start_head(links_.is_content_key(entry.base_key) ? entry.base_key : *key,
-                                      Deadline::in(clock_, options_.metadata_timeout),
-                                      [this, entry](Result<oss::ObjectMeta> meta) {
-                                        if (meta && is_written_by(entry, *meta))
-                                          reached_store(entry);
-                                      });
+    Transfer look = store_.start_head(
+        links_.is_content_key(entry.base_key) ? entry.base_key : *key,
+        Deadline::in(clock_, options_.metadata_timeout),
+        [this, entry](Result<oss::ObjectMeta> meta) {
+          const auto size = staging::ExtentMap(entry.extents).size();
+          const Maker maker = meta ? maker_of(*meta, entry.writes, size) : Maker::kAnother;
+          if (maker == Maker::kNoted || maker == Maker::kLater) reached_store(entry);
+        });
     MutexLock lock(tree_.mutex);
     looks_.push_back(std::move(look));
   }

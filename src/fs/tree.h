@@ -36,6 +36,7 @@ struct Inode {
   bool times_given = false;  ///< The modification time was set, after the last write.
   bool in_store = false;     ///< The object exists (for a directory: its marker).
   std::string etag;          ///< Of the version in OSS.
+  std::shared_ptr<const OwnVersion> own_version;  ///< The last that we made; may be null.
   std::string storage_class;
   oss::ObjectHeaders headers;  ///< As stored, for carrying along what is not ours.
   std::string link_target;

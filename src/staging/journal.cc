@@ -68,30 +68,6 @@ std::string boot_id() {
   return text ? std::string(trim(*text)) : "";
 }
 
-// `5f3a…!,99b0…`: with a mark at those that wrote exactly what is noted.
-constexpr char kWholeMark = '!';
-
-std::vector<WriteAttempt> attempts_in(const std::string& text) {
-  std::vector<WriteAttempt> out;
-  if (text.empty()) return out;
-  for (std::string_view word : split(text, ',')) {
-    const bool whole = word.ends_with(kWholeMark);
-    if (whole) word.remove_suffix(1);
-    out.push_back({std::string(word), whole});
-  }
-  return out;
-}
-
-std::string text_of(const std::vector<WriteAttempt>& attempts) {
-  std::string out;
-  for (const WriteAttempt& attempt : attempts) {
-    if (!out.empty()) out += ',';
-    out += attempt.id;
-    if (attempt.whole) out += kWholeMark;
-  }
-  return out;
-}
-
 Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const std::string& boot) {
   return guarded([&]() -> Result<std::vector<JournalEntry>> {
     std::vector<JournalEntry> out;
@@ -114,7 +90,7 @@ Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const s
       entry.extents = std::move(*extents);
       entry.headers = std::move(*headers);
       entry.storage_class = row.getColumn(8).getString();
-      entry.attempts = attempts_in(row.getColumn(9).getString());
+      entry.writes = decode_writes(row.getColumn(9).getString());
       entry.synced = row.getColumn(10).getInt() != 0;
       entry.same_boot = !boot.empty() && row.getColumn(11).getString() == boot;
       entry.note = static_cast<std::uint64_t>(row.getColumn(12).getInt64());
@@ -367,7 +343,7 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     put.bind(7, encode_extents(entry.extents));
     put.bind(8, encode_headers(entry.headers));
     put.bind(9, entry.storage_class);
-    put.bind(10, text_of(entry.attempts));
+    put.bind(10, encode_writes(entry.writes));
     put.bind(11, entry.synced ? 1 : 0);
     put.bind(12, state->boot);
     put.bind(13, static_cast<std::int64_t>(note));

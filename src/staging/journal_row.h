@@ -14,4 +14,8 @@ Result<std::vector<Extent>> decode_extents(std::string_view text);
 std::string encode_headers(const oss::ObjectHeaders& headers);
 Result<oss::ObjectHeaders> decode_headers(std::string_view text);
 
+std::string encode_writes(const WriteNumbers& writes);
+/// What is not to be understood, as of an earlier version, counts as no write.
+WriteNumbers decode_writes(std::string_view text);
+
 }  // namespace stsfs::staging

@@ -70,6 +70,31 @@ TEST_F(Recovery, AnAnswerThatWasLostIsNoConflictForTheSameDaemonEither) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+TEST_F(Recovery, OfAFileThatWasChangedInPartTheLostAnswerIsFoundBeforeItsBaseIsMissed) {
+  const std::string base(std::size_t{20} << 20, 'b');
+  store_.put(key_, base);
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), std::size_t{10} << 20));
+  faulty_.lose_answer({.operation = Operation::kComplete}, Error{Errc::kTimedOut, "no answer"});
+  ASSERT_FALSE(flush(opened->handle));
+  kill_and_begin();
+  resume();
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key_});
+  EXPECT_EQ(faulty_.started(Operation::kComplete), 1U);
+}
+
+TEST_F(Recovery, AVersionOfOursThatSomebodyBroughtBackIsAnothersVersion) {
+  ASSERT_TRUE(write_file(kRoot, "f", "first"));
+  const oss::ObjectMeta first = *store_.meta(key_);
+  ASSERT_TRUE(write_file(kRoot, "f", "second"));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("S"), 0));
+  store_.put(key_, "first", first.headers.user);
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  EXPECT_EQ(store_.content(key_), "first");
+}
+
 TEST_F(Recovery, AnotherClientsFileIsNotOverwrittenByWhatIsRecovered) {
   network_gone();
   ASSERT_FALSE(write_file(kRoot, "f", "ours"));

@@ -20,10 +20,16 @@ class Database;
 
 namespace stsfs::staging {
 
-/// A write to OSS that was begun: an object with this `stsfs-write` number is ours.
-struct WriteAttempt {
-  std::string id;
-  bool whole = false;  ///< It was to write exactly what is noted, not an earlier state.
+/// The numbers under which writes of one file go to OSS: an object that carries one of them in its
+/// `stsfs-write` is ours.
+struct WriteNumbers {
+  /// Of versions that were made by one mount, each from the one before. Empty: there is none yet.
+  std::string line;
+  /// Of the first write since the base, and of the one that is to write what is noted.
+  std::uint64_t first = 0, last = 0;
+  bool begun = false;  ///< One of them was, and what became of it is not known.
+
+  bool operator==(const WriteNumbers&) const = default;
 };
 
 /// One file that was written and is not in OSS yet: all that another daemon needs to bring it
@@ -38,9 +44,9 @@ struct JournalEntry {
   std::vector<Extent> extents;  ///< Covering the whole file.
   oss::ObjectHeaders headers;   ///< Attributes included.
   std::string storage_class;
-  /// Under these it may be in OSS already: an answer was lost, or we were killed before it was
-  /// noted.
-  std::vector<WriteAttempt> attempts;
+  /// Under these it may be in OSS already: an answer was lost, we were killed before it was noted,
+  /// or a loss of power brought back an earlier note.
+  WriteNumbers writes;
   /// The machine was not started anew since this was noted, so that what is staged is as it was
   /// left. Only in what `entries` returns.
   bool same_boot = false;

@@ -116,10 +116,15 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
     return store_.start_list(request, deadline, std::move(done));
   });
   if (!page) return fail(std::move(page.error()));
+  settle_returned(deadline, interrupt);
   return {};
 }
 
 // --- what commits ask and tell ---
+
+std::string Folder::conflict_mark() const {
+  return ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+}
 
 CommitRequest Folder::describe(InodeNumber number) {
   CommitRequest out;
@@ -132,7 +137,7 @@ CommitRequest Folder::describe(InodeNumber number) {
   out.path = tree_.path_of(*inode);
   const bool directory = is_directory(inode->attributes.mode);
   out.key = (directory ? keys_.directory_key(out.path) : keys_.file_key(out.path)).value_or("");
-  const std::string mark = ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  const std::string mark = conflict_mark();
   out.conflict_path = out.path + mark;
   out.conflict_key = out.key + mark;
   if (!inode->content_key.empty()) out.key = inode->content_key;
@@ -208,9 +213,8 @@ void Folder::commit_ended(InodeNumber number) {
 }
 
 std::vector<PendingFile> Folder::pending() const {
-  std::vector<PendingFile> out;
+  std::vector<PendingFile> out = unusable_;
   MutexLock lock(tree_.mutex);
-  for (const auto& [id, file] : unusable_) out.push_back(file);
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
     out.push_back(
@@ -304,17 +308,14 @@ void Folder::stop() {
   if (stopped_.exchange(true)) return;
   trim_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
-  std::vector<Transfer> looks;
   Transfer timer;
   {
     MutexLock lock(tree_.mutex);
     timer = std::move(lazy_timer_);
-    looks.swap(looks_);
     for (const auto& known : contents_)
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
   timer.cancel();
-  looks.clear();
   files_ahead_.stop();
   fresh_links_.stop();
   for (const auto& content : contents) content->stop();

@@ -242,6 +242,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> hold(const std::shared_ptr<FileContent>& content);
   Result<void> spare_copies_of(const std::string& key);
   WallTime now() const { return clock_.wall(); }
+  std::string conflict_mark() const;
 
   // --- what an earlier daemon left (folder_recovery.cc) ---
   friend class stsfs::fs::MountedFolder;
@@ -251,9 +252,14 @@ class Folder final : public MountedFolder, public CommitOwner {
                       std::shared_ptr<staging::StagedFile> staged, const std::string& fallback);
   InodePointer directory_for(const std::string& directory_path) STSFS_REQUIRES(tree_.mutex);
   void keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason);
-  void look_for_doubtful();
-  void reached_store(const staging::JournalEntry& entry) STSFS_EXCLUDES(tree_.mutex);
   void abort_uploads();
+
+  // --- what a loss of power left (folder_returned.cc) ---
+  void settle_returned(Deadline deadline, Interrupt* interrupt);
+  void settle(staging::JournalEntry entry, const Result<oss::ObjectMeta>& found);
+  void set_aside(staging::JournalEntry entry);
+  bool is_here(const staging::JournalEntry& entry);
+  void forget(const staging::JournalEntry& entry);
 
   // --- asking OSS (folder_lookup.cc) ---
   Result<NameAnswer> find_entry(const Context& context, const std::string& directory_path,
@@ -494,11 +500,10 @@ class Folder final : public MountedFolder, public CommitOwner {
   ReadingRuns reading_runs_;
   FilesAhead files_ahead_;
   const WallTime born_;  // what implied directories show as their times
-  std::map<std::uint64_t, PendingFile> unusable_
-      STSFS_GUARDED_BY(tree_.mutex);  // what cannot be committed any more, by the id of its note
-  std::vector<staging::JournalEntry> doubtful_;  // of those: what may be in OSS already
-  std::vector<Transfer> looks_ STSFS_GUARDED_BY(tree_.mutex);  // for them
-  std::vector<staging::BegunUpload> abandoned_;                // uploads of an earlier daemon
+  // Both set before anybody is served:
+  std::vector<PendingFile> unusable_;            // what cannot be committed any more
+  std::vector<staging::JournalEntry> returned_;  // of before the machine was started anew
+  std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;
   std::atomic<std::uint64_t> quota_bytes_, used_bytes_;
   std::atomic<bool> stopped_ = false;

@@ -7,7 +7,6 @@
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
-#include "write_id.h"
 
 namespace stsfs::fs {
 
@@ -33,8 +32,14 @@ Result<void> Folder::recover() {
   if (!swept) return fail(std::move(swept.error()));
   if (*swept > 0) log_info("fs", "{} staged files were never closed, and were thrown away", *swept);
   for (const auto& entry : *entries) {
+    static_cast<void>(keys_.path_of(entry.base_key));  // its names may be shortened ones
     const auto fallback = fallbacks->find(entry.id);
-    recover_file(entry, fallback == fallbacks->end() ? "" : fallback->second);
+    if (entry.path.empty() || !keys_.file_key(entry.path))
+      keep_for_rescue(entry, "its name is none of this folder");
+    else if (!entry.same_boot)
+      returned_.push_back(entry);
+    else
+      recover_file(entry, fallback == fallbacks->end() ? "" : fallback->second);
   }
   return {};
 }
@@ -54,26 +59,9 @@ void Folder::sync_recovered(const staging::JournalEntry& entry,
 }
 
 void Folder::recover_file(const staging::JournalEntry& entry, const std::string& fallback) {
-  static_cast<void>(keys_.path_of(entry.base_key));  // its names may be shortened ones
-  if (entry.path.empty() || !keys_.file_key(entry.path)) {
-    keep_for_rescue(entry, "its name is none of this folder");
-    return;
-  }
   std::shared_ptr<staging::StagedFile> staged;
   if (!entry.staged_name.empty()) {
     auto file = area_->reopen(entry.staged_name);
-    if (!entry.same_boot && !entry.synced) {
-      doubtful_.push_back(entry);
-      keep_for_rescue(entry, "the machine went down before its bytes were on the disk");
-      return;
-    }
-    if (!file && !entry.same_boot) {
-      // It goes when its note has gone; and the note came back.
-      log_warning("fs", "the machine went down just after {} had reached OSS or was removed",
-                  printable(entry.path));
-      journal_->erase(entry.id, [](Result<void>) {});
-      return;
-    }
     if (!file) {
       keep_for_rescue(entry, file.error().message);
       return;
@@ -130,38 +118,7 @@ InodePointer Folder::directory_for(const std::string& directory_path) {
 void Folder::keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason) {
   log_error("fs", "{} was written and cannot be brought to OSS: {}; `stsfs rescue` gets it out",
             printable(entry.path), reason);
-  MutexLock lock(tree_.mutex);
-  unusable_[entry.id] = {entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason};
-}
-
-/// What may have reached OSS before the machine went down is looked for there.
-void Folder::look_for_doubtful() {
-  for (const staging::JournalEntry& entry : std::exchange(doubtful_, {})) {
-    const auto key = keys_.file_key(entry.path);
-    if (!key) continue;
-    Transfer look = store_.start_head(
-        links_.is_content_key(entry.base_key) ? entry.base_key : *key,
-        Deadline::in(clock_, options_.metadata_timeout),
-        [this, entry](Result<oss::ObjectMeta> meta) {
-          const auto size = staging::ExtentMap(entry.extents).size();
-          const Maker maker = meta ? maker_of(*meta, entry.writes, size) : Maker::kAnother;
-          if (maker == Maker::kNoted || maker == Maker::kLater) reached_store(entry);
-        });
-    MutexLock lock(tree_.mutex);
-    looks_.push_back(std::move(look));
-  }
-}
-
-void Folder::reached_store(const staging::JournalEntry& entry) {
-  log_info("fs", "{} had reached OSS before the machine went down", printable(entry.path));
-  {
-    MutexLock lock(tree_.mutex);
-    unusable_.erase(entry.id);
-  }
-  journal_->erase(entry.id, [area = area_.get(), name = entry.staged_name](Result<void> erased) {
-    if (!erased) return;
-    if (auto file = area->reopen(name)) (*file)->let_go();
-  });
+  unusable_.push_back({entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason});
 }
 
 void Folder::resume() {
@@ -176,7 +133,6 @@ void Folder::resume() {
   if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
-  look_for_doubtful();
   moves_.resume();
   fresh_links_.resume();
   removals_.resume();

@@ -319,7 +319,7 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   if (!meta && meta.error().code == Errc::kNotFound) return {};
   if (!meta) return fail(std::move(meta.error()));
   if (meta->etag == known_etag) return {};
-  const std::string beside = key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  const std::string beside = key + conflict_mark();
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   copy.put.headers = meta->headers;  // for a copy in parts
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {

@@ -91,6 +91,7 @@ class MountedFolder : public FileSystem {
                                                      const FolderOptions& options);
 
   /// One listing of the prefix: shows that the credential, the bucket and the network are good.
+  /// What a loss of power left is looked for in OSS then; before it is not to be seen.
   virtual Result<void> probe(Deadline deadline, Interrupt* interrupt) = 0;
 
   /// Who is told when something changed behind the kernel's back; may be set once, before the first

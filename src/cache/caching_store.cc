@@ -329,5 +329,9 @@ Transfer CachingStore::start_restore(std::string_view key, const oss::RestoreReq
                                      Deadline deadline, Callback<void> done) {
   return inner_.start_restore(key, request, deadline, std::move(done));
 }
+Transfer CachingStore::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                    Callback<void> done) {
+  return inner_.start_rename(from, to, deadline, std::move(done));
+}
 
 }  // namespace stsfs::cache

@@ -299,6 +299,18 @@ Transfer NamesOverlay::start_put_symlink(std::string_view key, std::string_view 
                              });
 }
 
+/// It takes the old name away, too: what is on its way there has to have come.
+Transfer NamesOverlay::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                    Callback<void> done) {
+  return write<void>(
+      to, deadline, std::move(done),
+      [=, this, from = std::string(from), to = std::string(to)](Callback<void> next) {
+        return write<void>(from, deadline, std::move(next), [=, this](Callback<void> last) {
+          return inner_.start_rename(from, to, deadline, std::move(last));
+        });
+      });
+}
+
 /// An upload that forbids overwriting is refused when it begins, too.
 Transfer NamesOverlay::start_initiate(std::string_view key, const oss::PutOptions& options,
                                       Deadline deadline, Callback<std::string> done) {

@@ -64,6 +64,8 @@ class NamesOverlay final : public oss::ObjectStore {
                              Callback<std::string> done) override;
   Transfer start_restore(std::string_view key, const oss::RestoreRequest& request,
                          Deadline deadline, Callback<void> done) override;
+  Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                        Callback<void> done) override;
 
  private:
   template <class T>

@@ -186,4 +186,9 @@ Transfer CountingStore::start_restore(std::string_view key, const RestoreRequest
                               counted(Operation::kRestore, std::move(done)));
 }
 
+Transfer CountingStore::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                     Callback<void> done) {
+  return inner_.start_rename(from, to, deadline, counted(Operation::kRename, std::move(done)));
+}
+
 }  // namespace stsfs::oss

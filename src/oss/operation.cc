@@ -42,6 +42,8 @@ const char* name_of(Operation operation) {
       return "GetObjectTagging";
     case Operation::kRestore:
       return "RestoreObject";
+    case Operation::kRename:
+      return "Rename";
   }
   return "?";
 }

@@ -362,4 +362,12 @@ Transfer OssStore::start_restore(std::string_view key, const RestoreRequest& req
   return courier_->run(std::move(spec), deadline, std::move(done), nothing_to_read);
 }
 
+Transfer OssStore::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                Callback<void> done) {
+  RequestSpec spec = rename_request(from, to);
+  if (auto good = first_failure({check_key(from), check_key(to)}); !good)
+    return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
+  return courier_->run(std::move(spec), deadline, std::move(done), nothing_to_read);
+}
+
 }  // namespace stsfs::oss

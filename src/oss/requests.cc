@@ -297,4 +297,17 @@ RequestSpec restore_request(std::string_view key, const RestoreRequest& request)
   return spec;
 }
 
+RequestSpec rename_request(std::string_view from, std::string_view to) {
+  // The calls for directories name them without the closing slash.
+  const auto bare = [](std::string_view key) {
+    return key.ends_with('/') ? key.substr(0, key.size() - 1) : key;
+  };
+  RequestSpec spec{.operation = Operation::kRename,
+                   .method = http::Method::kPost,
+                   .key = std::string(bare(to)),
+                   .query = {{"x-oss-rename", ""}}};
+  spec.headers = {{"x-oss-rename-source", percent_encode(bare(from))}};
+  return spec;
+}
+
 }  // namespace stsfs::oss

@@ -50,6 +50,7 @@ RequestSpec get_symlink_request(std::string_view key);
 RequestSpec get_acl_request(std::string_view key);
 RequestSpec get_tagging_request(std::string_view key);
 RequestSpec restore_request(std::string_view key, const RestoreRequest& request);
+RequestSpec rename_request(std::string_view from, std::string_view to);
 
 /// Whether an XML document can hold `key` at all: UTF-8, and of the control characters only tab,
 /// line feed and carriage return.

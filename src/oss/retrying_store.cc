@@ -4,6 +4,7 @@
 
 #include "attempts.h"
 #include "checked_bodies.h"
+#include "stsfs/base/chain.h"
 #include "stsfs/base/crc64.h"
 
 namespace stsfs::oss {
@@ -400,6 +401,33 @@ Transfer RetryingStore::start_put_symlink(std::string_view key, std::string_view
         });
   });
   return Attempts<Written>::begin(attempts);
+}
+
+/// Nothing in the metadata tells whose a rename was: but the old name is gone and the new one
+/// there.
+Transfer RetryingStore::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                     Callback<void> done) {
+  auto attempts = std::make_shared<Attempts<void>>(
+      *this, deadline,
+      [this, from = std::string(from), to = std::string(to), deadline](Callback<void> each) {
+        return inner_.start_rename(from, to, deadline, std::move(each));
+      },
+      std::move(done));
+  attempts->verify_with([this, from = std::string(from), to = std::string(to),
+                         deadline](Callback<void> own) {
+    auto chain = std::make_shared<Chain>();
+    auto look = [this, chain, to, deadline, own = std::move(own)](Result<ObjectMeta> old) mutable {
+      if (old || old.error().code != Errc::kNotFound) return own(not_own());
+      chain->step([&] {
+        return start_head(to, deadline, [own = std::move(own)](Result<ObjectMeta> meta) mutable {
+          own(meta ? Result<void>() : not_own());
+        });
+      });
+    };
+    chain->step([&] { return start_head(from, deadline, std::move(look)); });
+    return Transfer([chain] { chain->cancel(); });
+  });
+  return Attempts<void>::begin(attempts);
 }
 
 }  // namespace stsfs::oss

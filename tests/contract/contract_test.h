@@ -76,6 +76,11 @@ class ObjectStoreContract : public ::testing::TestWithParam<WorldKind> {
       return store().start_delete(key(name), deadline(), std::move(done));
     });
   }
+  Result<void> rename(const std::string& from, const std::string& to) {
+    return await<void>(nullptr, [&](Callback<void> done) {
+      return store().start_rename(key(from), key(to), deadline(), std::move(done));
+    });
+  }
   Result<oss::ListPage> list(oss::ListRequest request) {
     request.prefix = key(request.prefix);
     return await<oss::ListPage>(nullptr, [&](Callback<oss::ListPage> done) {
@@ -138,6 +143,9 @@ class ObjectStoreContract : public ::testing::TestWithParam<WorldKind> {
  private:
   std::unique_ptr<World> world_;
 };
+
+/// The same, of a bucket with a hierarchical namespace.
+class HierarchicalContract : public ObjectStoreContract {};
 
 /// "It fails, and for this reason."
 template <class T>

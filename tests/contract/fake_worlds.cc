@@ -12,8 +12,9 @@ using oss::Operation;
 
 class FakeWorld : public World {
  public:
-  explicit FakeWorld(std::unique_ptr<fakes::Executor> executor)
-      : executor_(std::move(executor)), fake_(system_clock(), *executor_) {}
+  explicit FakeWorld(std::unique_ptr<fakes::Executor> executor, bool hierarchical = false)
+      : executor_(std::move(executor)),
+        fake_(system_clock(), *executor_, {.hierarchical_namespace = hierarchical}) {}
   oss::ObjectStore& store() override { return fake_; }
   const Clock& clock() override { return system_clock(); }
 
@@ -37,8 +38,8 @@ class ImpatientScheduler final : public Scheduler {
 /// Every operation fails now and then, and half of the answers to writes are lost.
 class FaultyWorld final : public FakeWorld {
  public:
-  FaultyWorld()
-      : FakeWorld(std::make_unique<fakes::LoopExecutor>(3)),
+  explicit FaultyWorld(bool hierarchical = false)
+      : FakeWorld(std::make_unique<fakes::LoopExecutor>(3), hierarchical),
         scheduler_(*executor_),
         faulty_(fake_),
         retrying_(faulty_, scheduler_, system_clock(), {.attempts_max = 50}) {
@@ -50,6 +51,7 @@ class FaultyWorld final : public FakeWorld {
                      from % 2 == 0 ? reset : busy);
     for (const Operation operation : {Operation::kPut, Operation::kDelete, Operation::kUploadPart})
       faulty_.lose_answer({.operation = operation, .from = 5, .count = 2, .key = {}}, reset);
+    faulty_.lose_answer({.operation = Operation::kRename, .from = 2, .count = 1, .key = {}}, reset);
     faulty_.break_off({.operation = Operation::kGet, .from = 2, .count = 1, .key = {}}, 2, reset);
   }
   oss::ObjectStore& store() override { return retrying_; }
@@ -74,6 +76,17 @@ INSTANTIATE_TEST_SUITE_P(
             "Shaken",
             [] { return std::make_unique<FakeWorld>(std::make_unique<fakes::LoopExecutor>(42)); }},
         WorldKind{"RetriedOverFaults", [] { return std::make_unique<FaultyWorld>(); }}),
+    name_of_world);
+
+INSTANTIATE_TEST_SUITE_P(
+    Fakes, HierarchicalContract,
+    ::testing::Values(WorldKind{"Inline",
+                                [] {
+                                  return std::make_unique<FakeWorld>(
+                                      std::make_unique<fakes::InlineExecutor>(), true);
+                                }},
+                      WorldKind{"RetriedOverFaults",
+                                [] { return std::make_unique<FaultyWorld>(true); }}),
     name_of_world);
 
 }  // namespace

@@ -21,6 +21,7 @@ struct Terms {
   oss::SignatureVersion signature = oss::SignatureVersion::kV4;
   std::vector<std::string> switches = {};  ///< What the documentation leaves open, the other way.
   std::vector<std::string> faults = {};
+  bool hierarchical = false;
 };
 
 /// What is `unconfirmed` and a client could notice, each the other way from what it is by itself.
@@ -38,6 +39,7 @@ const std::vector<std::string> kFaults = {
     R"({"operation":"UploadPart","probability":0.2,"reset_after":true})",
     R"({"operation":"DeleteObject","probability":0.2,"reset_after":true})",
     R"({"operation":"ListObjectsV2","probability":0.2,"reset_after":true})",
+    R"({"operation":"Rename","probability":0.4,"reset_after":true})",
     R"({"operation":"GetObject","probability":0.3,"truncate_at":3})",
     R"({"operation":"UploadPart","probability":0.1,"wrong_crc":true})",
 };
@@ -80,6 +82,7 @@ class SimulatorWorld final : public World {
     sim::SimulatorOptions options;
     options.switches = terms.switches;
     options.faults = terms.faults;
+    options.buckets[0].hierarchical_namespace = terms.hierarchical;
     auto simulator = sim::Simulator::start(options, system_clock());
     if (!simulator) return fail(simulator.error());
     simulator_ = std::move(*simulator);
@@ -134,6 +137,13 @@ INSTANTIATE_TEST_SUITE_P(Simulator, ObjectStoreContract,
                                            kind("TheOtherWay", {.switches = kTheOtherWay}),
                                            kind("RetriedOverFaults", {.faults = kFaults})),
                          name_of_world);
+
+INSTANTIATE_TEST_SUITE_P(
+    Simulator, HierarchicalContract,
+    ::testing::Values(kind("V4", {.hierarchical = true}),
+                      kind("V1", {.signature = oss::SignatureVersion::kV1, .hierarchical = true}),
+                      kind("RetriedOverFaults", {.faults = kFaults, .hierarchical = true})),
+    name_of_world);
 
 }  // namespace
 }  // namespace stsfs::contract

@@ -208,6 +208,7 @@ oss::Written FakeObjectStore::Bucket::store(const std::string& key, Object objec
   const oss::Written written{object.meta.etag, object.meta.crc64, object.meta.version_id,
                              now_in_seconds()};
   objects_.insert_or_assign(key, std::move(object));
+  if (options_.hierarchical_namespace) add_parents(key);
   return written;
 }
 
@@ -257,7 +258,49 @@ Result<oss::Written> FakeObjectStore::Bucket::copy(const std::string& key,
 
 Result<void> FakeObjectStore::Bucket::erase(const std::string& key) {
   MutexLock lock(mutex_);
+  if (options_.hierarchical_namespace && key.ends_with('/') && any_below(key))
+    return fail(Errc::kNotEmpty, "409 FileAlreadyExists: " + printable(key));
   objects_.erase(key);
+  return {};
+}
+
+// --- a hierarchical namespace ---
+
+void FakeObjectStore::Bucket::add_parents(const std::string& key) {
+  for (auto slash = key.find('/'); slash != std::string::npos && slash + 1 < key.size();
+       slash = key.find('/', slash + 1)) {
+    Object directory =
+        object_of(std::make_shared<const std::string>(), {}, oss::ObjectType::kNormal);
+    directory.meta.last_modified = now_in_seconds();
+    objects_.emplace(key.substr(0, slash + 1), std::move(directory));
+  }
+}
+
+bool FakeObjectStore::Bucket::any_below(const std::string& prefix) const {
+  const auto next = objects_.upper_bound(prefix);
+  return next != objects_.end() && next->first.starts_with(prefix);
+}
+
+Result<void> FakeObjectStore::Bucket::rename(const std::string& from, const std::string& to) {
+  if (!options_.hierarchical_namespace)
+    return fail(Errc::kNotSupported, "no rename without a hierarchical namespace");
+  const bool is_directory = from.ends_with('/');
+  MutexLock lock(mutex_);
+  if (!objects_.contains(from)) return no_such_key(from);
+  const std::string bare = to.ends_with('/') ? to.substr(0, to.size() - 1) : to;
+  if (objects_.contains(bare) || objects_.contains(bare + "/"))
+    return fail(Errc::kExists, "409 FileAlreadyExists: " + printable(to));
+  const std::string above = bare.substr(0, bare.rfind('/') + 1);
+  if (!above.empty() && !objects_.contains(above)) return no_such_key(above);
+  if (is_directory && to.starts_with(from))
+    return fail(Errc::kInvalid, "400 InvalidArgument: a directory cannot go below itself");
+  auto next = objects_.find(from);
+  while (next != objects_.end() &&
+         (next->first == from || (is_directory && next->first.starts_with(from)))) {
+    auto node = objects_.extract(next++);
+    node.key() = to + node.key().substr(from.size());
+    objects_.insert(std::move(node));
+  }
   return {};
 }
 

@@ -42,6 +42,7 @@ class FakeObjectStore::Bucket {
                            const oss::PutOptions& options);
   Result<oss::Written> copy(const std::string& key, const oss::CopyOptions& options);
   Result<void> erase(const std::string& key);
+  Result<void> rename(const std::string& from, const std::string& to);
 
   Result<std::string> initiate(const std::string& key, const oss::PutOptions& options);
   Result<oss::Part> upload_part(const std::string& key, const std::string& upload_id, int number,
@@ -97,6 +98,8 @@ class FakeObjectStore::Bucket {
       STSFS_REQUIRES(mutex_);
   Object object_of(Bytes content, const oss::PutOptions& options, oss::ObjectType type);
   oss::Written store(const std::string& key, Object object) STSFS_REQUIRES(mutex_);
+  void add_parents(const std::string& key) STSFS_REQUIRES(mutex_);
+  bool any_below(const std::string& prefix) const STSFS_REQUIRES(mutex_);
 
   const Clock& clock_;
   const FakeStoreOptions& options_;

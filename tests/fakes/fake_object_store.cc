@@ -325,4 +325,14 @@ Transfer FakeObjectStore::start_restore(std::string_view key, const oss::Restore
                    });
 }
 
+Transfer FakeObjectStore::start_rename(std::string_view from, std::string_view to,
+                                       Deadline deadline, Callback<void> done) {
+  return run<void>(deadline, std::move(done),
+                   [this, from = std::string(from), to = std::string(to)]() -> Result<void> {
+                     if (auto good = oss::check_key(from); !good) return good;
+                     if (auto good = oss::check_key(to); !good) return good;
+                     return bucket_->rename(from, to);
+                   });
+}
+
 }  // namespace stsfs::fakes

@@ -17,7 +17,7 @@ namespace stsfs::fakes {
 /// What differs between buckets and servers.
 struct FakeStoreOptions {
   bool versioning = false;  ///< forbid_overwrite is then ignored; version ids are given.
-  bool hierarchical_namespace = false;  ///< No symbolic links.
+  bool hierarchical_namespace = false;  ///< Directories are real, and there are no links.
   bool crc_of_copies = true;            ///< Copies tell their CRC-64.
   bool copy_keeps_etag = true;          ///< A copy has the ETag of its source, or one of its own.
   bool type_in_brief = false;           ///< GetObjectMeta says what kind of object it is.
@@ -99,6 +99,8 @@ class FakeObjectStore final : public oss::ObjectStore {
                              Callback<std::string> done) override;
   Transfer start_restore(std::string_view key, const oss::RestoreRequest& request,
                          Deadline deadline, Callback<void> done) override;
+  Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                        Callback<void> done) override;
 
  private:
   /// Runs `work(bucket)`, which gives a Result<T>, on the executor and calls back with it;

@@ -364,4 +364,13 @@ Transfer FaultyStore::start_restore(std::string_view key, const oss::RestoreRequ
                    });
 }
 
+Transfer FaultyStore::start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                   Callback<void> done) {
+  return run<void>(
+      Operation::kRename, from, std::move(done),
+      [this, from = std::string(from), to = std::string(to), deadline](Callback<void> finish) {
+        return inner_.start_rename(from, to, deadline, std::move(finish));
+      });
+}
+
 }  // namespace stsfs::fakes

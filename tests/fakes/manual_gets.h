@@ -154,6 +154,10 @@ class ManualGets final : public oss::ObjectStore {
                          Callback<void> done) override {
     return refuse(std::move(done));
   }
+  Transfer start_rename(std::string_view, std::string_view, Deadline,
+                        Callback<void> done) override {
+    return refuse(std::move(done));
+  }
 
  private:
   template <class T>

@@ -67,6 +67,10 @@ class Client {
       return store_->start_copy(to, {.source_key = from}, deadline(), std::move(done));
     });
   }
+  bool rename(const std::string& from, const std::string& to) {
+    return allowed<void>(
+        [&](auto done) { return store_->start_rename(from, to, deadline(), std::move(done)); });
+  }
   bool put_tagged(const std::string& key) {
     return allowed<oss::Written>([&](auto done) {
       return store_->start_put(key, http::memory_body("x"), {.tagging = "a=1"}, deadline(),
@@ -114,8 +118,9 @@ class Client {
 
 class Rights : public ::testing::Test {
  protected:
-  void SetUp() override {
-    simulator_ = std::move(*sim::Simulator::start({}, system_clock()));
+  void SetUp() override { start({}); }
+  void start(const sim::SimulatorOptions& options) {
+    simulator_ = std::move(*sim::Simulator::start(options, system_clock()));
     engine_ = std::move(*http::Engine::create({}, system_clock()));
     sts_ = std::move(
         *sts::Client::create(*engine_, system_clock(), {.endpoint = simulator_->sts_endpoint()}));
@@ -196,6 +201,30 @@ TEST_F(Rights, AreNoMoreThanAMountNeeds) {
       for (std::size_t k = before; k < after.size(); ++k) EXPECT_EQ(after[k], taken);
     }
   }
+}
+
+/// The server's rename asks for no action of its own: the old name is deleted, the new one written.
+TEST_F(Rights, ARenameStaysInsideTheFolder) {
+  sim::SimulatorOptions options;
+  options.buckets[0].hierarchical_namespace = true;
+  start(options);
+  Client alice =
+      client_with("alice", *sts::session_policy({.bucket = kBucket, .prefix = "users/alice/"}));
+  Client bob =
+      client_with("bob", *sts::session_policy({.bucket = kBucket, .prefix = "users/bob/"}));
+  Client reader = client_with(
+      "alice", *sts::session_policy(
+                   {.bucket = kBucket, .prefix = "users/alice/", .access = Access::kReadOnly}));
+  ASSERT_TRUE(alice.put("users/alice/d/file"));
+  ASSERT_TRUE(bob.put("users/bob/d/file"));
+  EXPECT_TRUE(alice.rename("users/alice/d/", "users/alice/n/"));
+  EXPECT_TRUE(alice.get("users/alice/n/file"));
+  EXPECT_TRUE(denials().empty());
+  EXPECT_FALSE(alice.rename("users/bob/d/", "users/alice/theirs/"));
+  EXPECT_FALSE(alice.rename("users/alice/n/", "users/bob/mine/"));
+  EXPECT_FALSE(alice.rename("users/alice/", "users/alicia/"));
+  EXPECT_FALSE(reader.rename("users/alice/n/", "users/alice/d/"));
+  EXPECT_TRUE(bob.get("users/bob/d/file"));
 }
 
 /// What a template says, in our words: the other side of the comparison.

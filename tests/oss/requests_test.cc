@@ -169,6 +169,14 @@ TEST(Requests, SymlinkTargetsAreEncodedWhole) {
               ElementsAre(Pair("x-oss-symlink-target", "users%2Fa%2Fb%20c%2Bd")));
 }
 
+TEST(Requests, RenamesNameDirectoriesWithoutTheirSlash) {
+  const RequestSpec spec = rename_request("users/a/b c/", "users/a/d/");
+  EXPECT_EQ(spec.method, http::Method::kPost);
+  EXPECT_EQ(spec.key, "users/a/d");
+  EXPECT_THAT(spec.query, ElementsAre(Pair("x-oss-rename", "")));
+  EXPECT_THAT(spec.headers, ElementsAre(Pair("x-oss-rename-source", "users%2Fa%2Fb%20c")));
+}
+
 TEST(Requests, CopiedPartsNameTheirRange) {
   const RequestSpec spec = copy_part_request("b", "k", "U", 2, "s", "\"E\"", {0, 102'400});
   EXPECT_THAT(spec.headers, Contains(Pair("x-oss-copy-source-range", "bytes=0-102399")));

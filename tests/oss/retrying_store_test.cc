@@ -293,6 +293,22 @@ TEST_F(RetryingStoreTest, KnowsItsOwnChangeOfMetadata) {
   }));
 }
 
+TEST_F(RetryingStoreTest, KnowsItsOwnRenameByWhatIsWhere) {
+  fakes::FakeObjectStore fake(clock_, executor_, {.hierarchical_namespace = true});
+  fakes::FaultyStore faulty(fake, &scheduler_);
+  RetryingStore store(faulty, scheduler_, clock_);
+  const auto rename = [&](const char* from, const char* to) {
+    faulty.lose_answer({.operation = Operation::kRename}, kReset);
+    return finish<void>([&](Callback<void> done) {
+      return store.start_rename(from, to, deadline(), std::move(done));
+    });
+  };
+  fake.put("d/f", "x");
+  EXPECT_TRUE(rename("d/", "e/"));
+  EXPECT_EQ(fake.keys(), (std::vector<std::string>{"e/", "e/f"}));
+  EXPECT_EQ(rename("none/", "n/").error().code, Errc::kNotFound);
+}
+
 TEST_F(RetryingStoreTest, KnowsItsOwnLinkEvenADanglingOne) {
   faulty_.lose_answer({.operation = Operation::kPutSymlink}, kReset);
   EXPECT_TRUE(finish<Written>([&](Callback<Written> done) {

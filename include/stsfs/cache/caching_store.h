@@ -76,6 +76,8 @@ class CachingStore final : public oss::ObjectStore {
                              Callback<std::string> done) override;
   Transfer start_restore(std::string_view key, const oss::RestoreRequest& request,
                          Deadline deadline, Callback<void> done) override;
+  Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                        Callback<void> done) override;
 
  private:
   class Disk;

@@ -78,6 +78,8 @@ class CountingStore final : public ObjectStore {
                              Callback<std::string> done) override;
   Transfer start_restore(std::string_view key, const RestoreRequest& request, Deadline deadline,
                          Callback<void> done) override;
+  Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                        Callback<void> done) override;
 
  private:
   struct Counter {

@@ -140,6 +140,17 @@ class ObjectStore {
   /// request is being carried out. Source: RestoreObject.
   virtual Transfer start_restore(std::string_view key, const RestoreRequest& request,
                                  Deadline deadline, Callback<void> done) = 0;
+
+  // --- buckets with a hierarchical namespace; kNotSupported on all others ---
+
+  /// One object, or a directory with all that is below it, at one stroke, whatever its size. The
+  /// keys of directories have their closing slash. What has the new name already is never replaced.
+  ///
+  /// Errors: kExists; kNotFound for the old name, or for the directory that the new one is in;
+  ///         kInvalid for a directory that would go below itself.
+  /// Source: Rename (`x-oss-rename`).
+  virtual Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
+                                Callback<void> done) = 0;
 };
 
 }  // namespace stsfs::oss

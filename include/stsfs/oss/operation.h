@@ -25,8 +25,9 @@ enum class Operation {
   kGetAcl,
   kGetTagging,
   kRestore,
+  kRename,
 };
-inline constexpr std::size_t kOperationCount = 19;
+inline constexpr std::size_t kOperationCount = 20;
 
 /// As OSS calls it: "ListObjectsV2", "HeadObject", …
 const char* name_of(Operation operation);

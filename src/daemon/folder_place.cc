@@ -28,6 +28,7 @@ Result<credentials::Folder> place_of(const MountSource& source, const MountOptio
   }
   if (place.endpoint.empty()) place.endpoint = options.endpoint;
   if (place.region.empty()) place.region = options.region;
+  place.hierarchical_namespace = place.hierarchical_namespace || options.hierarchical_namespace;
   if (place.bucket.empty() || place.endpoint.empty())
     return fail(Errc::kProtocol,
                 "the vending server does not say where the folder is; mount "

@@ -35,6 +35,7 @@ enum class UrlStyleChoice { kAutomatic, kVirtualHosted, kPath };
 struct MountOptions {
   // where the folder is
   std::string endpoint, region;
+  bool hierarchical_namespace = false;
   CredentialKind credentials = CredentialKind::kAutomatic;
   std::string vend, vend_user, password_command;
   credentials::TokenPlace token_store = credentials::TokenPlace::kFile;

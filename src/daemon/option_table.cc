@@ -60,6 +60,9 @@ const std::array kTable{
   OptionRow{"region", "REGION", "",
             "region of the bucket, such as cn-hangzhou; taken from the endpoint where that names it",
             [](Options& o, Value v) { return set_text(o.region, v); }},
+  OptionRow{"hns", "", "no",
+            "the bucket has a hierarchical namespace, so that the server renames directories itself; a vending server says so by itself",
+            [](Options& o, Value v) { return set_bool(o.hierarchical_namespace, v); }},
   OptionRow{"credentials", "KIND", "auto",
             "where credentials come from: auto (what is there), vending, env, static, file, process, uri, ecs, oidc or assume-role",
             [](Options& o, Value v) {

@@ -77,6 +77,7 @@ fs::FolderOptions folder_options(const MountOptions& options, const credentials:
   out.prefix = place.prefix;
   out.read_only = options.read_only || place.permissions == credentials::Permissions::kReadOnly;
   out.symlink_objects = !place.hierarchical_namespace;
+  out.hierarchical_namespace = place.hierarchical_namespace;
   out.quota_bytes = place.quota_bytes;
   out.used_bytes = place.used_bytes;
   out.acls_hidden = !place.acls.value_or(true);

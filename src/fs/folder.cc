@@ -58,6 +58,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                      }}),
       moves_(store, scheduler, clock_, *name_journal_, removals_,
              {.prefix = options_.prefix,
+              .at_one_stroke = options_.hierarchical_namespace,
               .request_timeout = options_.metadata_timeout,
               .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}},
              [this](const std::string& key, const std::string& before, const std::string& after) {

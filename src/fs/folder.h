@@ -428,6 +428,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> hold_content(const InodePointer& inode, Holds& holds);
   FileRename file_rename(const InodePointer& inode, const InodePointer& target, std::string old_key,
                          std::string new_key);
+  bool renamed_by_server(const Context& context, const FileRename& file);
   Result<oss::Written> move_object(const Context& context, const FileRename& file);
   Result<oss::Written> move_name(const Context& context, const FileRename& file);
   Result<void> delete_old_name(const Context& context, const FileRename& file);

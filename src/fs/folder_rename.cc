@@ -1,6 +1,7 @@
 // OSS has no rename. A file is copied on the server, then the old key deleted: killed between the
 // two, both names are there, never none. A directory's rename stands in the journal, and TreeMoves
-// rolls it forward.
+// rolls it forward. Only a bucket with a hierarchical namespace has one, which replaces nothing: a
+// directory's is that, and a file's to a name that is free.
 
 #include "fan_out.h"
 #include "folder.h"
@@ -174,7 +175,7 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   Result<oss::Written> written;  // of what was never in OSS nothing has to be moved there
   if (!file.content_key.empty())
     written = move_name(context, file);
-  else if (file.in_store)
+  else if (file.in_store && !renamed_by_server(context, file))
     written = move_object(context, file);
   if (!written) return fail(std::move(written.error()));
   note_renamed(file, *written, holds);
@@ -219,6 +220,16 @@ Folder::FileRename Folder::file_rename(const InodePointer& inode, const InodePoi
   out.old_key = std::move(old_key);
   out.new_key = std::move(new_key);
   return out;
+}
+
+/// Whether the server has done it itself. Whatever else it says, the copy says again.
+bool Folder::renamed_by_server(const Context& context, const FileRename& file) {
+  if (!moves_.at_one_stroke() || file.target || file.attributes) return false;
+  auto renamed = await<void>(context.interrupt, [&](Callback<void> done) {
+    return store_.start_rename(file.old_key, file.new_key, context.deadline, std::move(done));
+  });
+  if (!renamed && renamed.error().code == Errc::kNotSupported) moves_.only_copies();
+  return renamed.has_value();
 }
 
 /// The one object that the file is.
@@ -279,7 +290,8 @@ void Folder::note_renamed(const FileRename& file, const oss::Written& written, H
       if (!written.etag.empty()) etag = written.etag;
       if (inode->pages_etag == inode->etag) inode->pages_etag = etag;  // the bytes are the same
       inode->etag = etag;
-      inode->confirmed = clock_.steady();
+      // The server's own rename takes whatever version is there.
+      inode->confirmed = written.etag.empty() ? SteadyTime() : clock_.steady();
     } else {
       // Its commit replaces what was there, knowingly; until then that is what lies at its key.
       inode->in_store = file.target && file.target->in_store;
@@ -409,7 +421,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   }();
   directories_.forget_below(*from);
   directories_.forget_below(*to);
-  auto confirmed = moves_.confirm(move, old_path, new_path);
+  auto confirmed = moves_.confirm(move, old_path, new_path, target != nullptr, context.interrupt);
   if (!confirmed) {
     const auto slash = old_path.rfind('/');
     MutexLock lock(tree_.mutex);

@@ -21,6 +21,22 @@ bool is_of_one_object(Errc code) {
          code == Errc::kInvalid;
 }
 
+/// The server has decided, and asked again it would say the same.
+bool is_refusal(Errc code) {
+  switch (code) {
+    case Errc::kNotFound:
+    case Errc::kExists:
+    case Errc::kNotEmpty:
+    case Errc::kDenied:
+    case Errc::kNotPermitted:
+    case Errc::kInvalid:
+    case Errc::kNameTooLong:
+      return true;
+    default:
+      return false;
+  }
+}
+
 bool is_archived(const oss::ListEntry& object) {
   return object.storage_class.find("Archive") != std::string::npos &&
          object.restore.find("ongoing-request=\"false\"") == std::string::npos;
@@ -53,7 +69,8 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
       journal_(journal),
       removals_(removals),
       options_(std::move(options)),
-      moved_(std::move(moved)) {
+      moved_(std::move(moved)),
+      at_one_stroke_(options_.at_one_stroke) {
   MutexLock lock(mutex_);
   for (const staging::MoveEntry& entry : journal.moves()) {
     moves_.push_back(std::make_shared<Move>());
@@ -82,6 +99,7 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
     if (!ended) return fail(std::move(ended.error()));
   }
   Plan plan{.from = from, .to = to};
+  if (at_one_stroke()) return plan;
   oss::ListRequest request{.prefix = from};
   while (plan.objects.size() < options_.checked_max) {
     auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
@@ -112,7 +130,7 @@ std::uint64_t TreeMoves::switch_over(Plan plan) {
 }
 
 Result<void> TreeMoves::confirm(std::uint64_t id, const std::string& old_path,
-                                const std::string& new_path) {
+                                const std::string& new_path, bool replaces, Interrupt* interrupt) {
   MovePointer move;
   {
     MutexLock lock(mutex_);
@@ -126,12 +144,101 @@ Result<void> TreeMoves::confirm(std::uint64_t id, const std::string& old_path,
     ended(move);
     return noted;
   }
+  if (!at_one_stroke()) {
+    go_on_behind(move);
+    return {};
+  }
+  const Deadline until = Deadline::in(clock_, options_.stroke_timeout);
+  if (replaces) {
+    auto gone = remove(move->entry.to, interrupt, until);
+    if (!gone && is_refusal(gone.error().code))
+      return refused(move, std::move(gone.error()), old_path, new_path);
+  }
+  auto done = rename_now(move, interrupt, until);
+  // With an empty directory gone for it there is no way back.
+  if (!done && !replaces && is_refusal(done.error().code))
+    return refused(move, std::move(done.error()), old_path, new_path);
+  if (!done || !finish(move)) go_on_behind(move);
+  return {};
+}
+
+void TreeMoves::go_on_behind(const MovePointer& move) {
   MutexLock lock(mutex_);
   move->confirmed = true;
   due_ = true;
   start_thread();
   changed_.notify_all();
-  return {};
+}
+
+Result<void> TreeMoves::refused(const MovePointer& move, Error error, const std::string& old_path,
+                                const std::string& new_path) {
+  auto noted = await<void>(nullptr, [&](Callback<void> done) {
+    journal_.take_back(move->entry, old_path, new_path, std::move(done));
+    return Transfer();
+  });
+  if (!noted) {  // then it stands, and is tried again
+    go_on_behind(move);
+    return {};
+  }
+  ended(move);
+  return fail(std::move(error));
+}
+
+// --- what the server does itself ---
+
+Result<void> TreeMoves::rename_now(const MovePointer& move, Interrupt* interrupt, Deadline until) {
+  auto renamed = await<void>(interrupt, [&](Callback<void> done) {
+    return store_.start_rename(move->entry.from, move->entry.to, until, std::move(done));
+  });
+  if (renamed) return renamed;
+  const Errc code = renamed.error().code;
+  if (code == Errc::kNotSupported) {
+    only_copies();
+    log_warning("fs", "the server cannot rename, object by object it is then: {}",
+                renamed.error().message);
+  }
+  if (code != Errc::kNotFound && code != Errc::kExists) return renamed;
+  auto moved = is_moved(move);
+  if (!moved) return fail(std::move(moved.error()));
+  return *moved ? Result<void>() : renamed;
+}
+
+/// By a rename whose answer was lost, or that an earlier daemon asked for.
+Result<bool> TreeMoves::is_moved(const MovePointer& move) {
+  for (const std::string* key : {&move->entry.from, &move->entry.to}) {
+    auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
+      return store_.start_list({.prefix = *key, .keys_max = 1}, deadline(), std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    const bool is_there = !page->objects.empty();
+    if (is_there != (key == &move->entry.to)) return false;
+  }
+  return true;
+}
+
+/// Whether the server has done it; if not, what is left is to be copied. An error: it is to be
+/// asked again.
+Result<bool> TreeMoves::renamed(const MovePointer& move) {
+  if (!at_one_stroke()) return false;
+  auto done = rename_now(move, &ending_, deadline());
+  if (!done && done.error().code == Errc::kExists) {
+    auto gone = remove(move->entry.to, &ending_, deadline());  // an empty one that is replaced
+    if (gone) done = rename_now(move, &ending_, deadline());
+    if (!gone && !is_refusal(gone.error().code)) return fail(std::move(gone.error()));
+  }
+  if (done) return true;
+  if (!at_one_stroke() || is_refusal(done.error().code)) return false;
+  return fail(std::move(done.error()));
+}
+
+/// The note goes before the old key is free again.
+Result<void> TreeMoves::finish(const MovePointer& move) {
+  auto erased = await<void>(nullptr, [&](Callback<void> done) {
+    journal_.erase_move(move->entry.id, std::move(done));
+    return Transfer();
+  });
+  if (erased) ended(move);
+  return erased;
 }
 
 // --- what is asked ---
@@ -317,16 +424,8 @@ void TreeMoves::roll() {
   std::optional<Error> failed;
   for (const MovePointer& move : moves) {
     auto rolled = roll_forward(move);
-    if (rolled) {
-      rolled = await<void>(nullptr, [&](Callback<void> done) {
-        journal_.erase_move(move->entry.id, std::move(done));
-        return Transfer();
-      });
-    }
-    if (rolled) {
-      ended(move);
-      continue;
-    }
+    if (rolled) rolled = finish(move);
+    if (rolled) continue;
     failed = rolled.error();
     log_warning("fs", "{} is not all renamed to {} yet: {}", printable(move->entry.from),
                 printable(move->entry.to), failed->message);
@@ -351,6 +450,7 @@ void TreeMoves::ended(const MovePointer& move) {
     MutexLock lock(mutex_);
     std::erase(moves_, move);
     told.swap(move->waiters);
+    changed_.notify_all();
   }
   for (auto& done : told) done({});
 }
@@ -366,6 +466,9 @@ Result<TreeMoves::Page> TreeMoves::list(const std::string& prefix, const std::st
 /// Until a listing from the start shows nothing any more.
 Result<void> TreeMoves::roll_forward(const MovePointer& move) {
   const std::string& from = move->entry.from;
+  auto at_once = renamed(move);
+  if (!at_once) return fail(std::move(at_once.error()));
+  if (*at_once) return {};
   if (move->keeps_parent) {
     auto kept = removals_.keep_directory(parent_of(from), from, &ending_);
     if (!kept) return kept;
@@ -546,7 +649,30 @@ void TreeMoves::serve_urgent() {
   for (Urgent& one : urgent) one.done(bring_now(one.new_key, one.how));
 }
 
+/// The whole tree, where the server does it: one object ahead of it would be in its way.
+Result<void> TreeMoves::bring_tree(const std::string& new_key) {
+  const MovePointer move = confirmed_move(new_key);
+  if (!move || !move->copied.empty()) return {};
+  auto at_once = renamed(move);
+  if (!at_once) return fail(std::move(at_once.error()));
+  return *at_once ? finish(move) : Result<void>();
+}
+
+/// Waits for the reply to its rename.
+TreeMoves::MovePointer TreeMoves::confirmed_move(const std::string& new_key) {
+  const Place place = place_of(new_key);
+  MutexLock lock(mutex_);
+  MovePointer move = find(place.move);
+  while (move && !move->confirmed && !stopped_) {
+    changed_.wait(mutex_);
+    move = find(place.move);
+  }
+  return place.where == Where::kNew ? move : nullptr;
+}
+
 Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
+  if (auto brought = at_one_stroke() ? bring_tree(new_key) : Result<void>(); !brought)
+    return brought;
   const Place place = place_of(new_key);
   if (place.where != Where::kNew)
     return how == Bring::kDiscarded ? remove(new_key) : Result<void>();
@@ -589,9 +715,9 @@ Result<void> TreeMoves::discard_now(const Place& place, const std::string& new_k
   return remove(last);
 }
 
-Result<void> TreeMoves::remove(const std::string& key) {
-  return await<void>(&ending_, [&](Callback<void> done) {
-    return store_.start_delete(key, deadline(), std::move(done));
+Result<void> TreeMoves::remove(const std::string& key, Interrupt* interrupt, Deadline until) {
+  return await<void>(interrupt, [&](Callback<void> done) {
+    return store_.start_delete(key, until, std::move(done));
   });
 }
 

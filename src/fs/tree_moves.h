@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -26,6 +27,10 @@ namespace stsfs::fs {
 
 struct TreeMoveOptions {
   std::string prefix;  ///< Of the folder.
+  /// The bucket has a hierarchical namespace: the server renames a directory at one stroke.
+  bool at_one_stroke = false;
+  /// For how long a rename waits for that; then it is acknowledged, and goes on behind the journal.
+  std::chrono::milliseconds stroke_timeout{10'000};
   std::size_t copies_at_once = 64;
   /// What is looked at before the rename is acknowledged: the rest fails on its way.
   std::size_t checked_max = 100'000;
@@ -44,6 +49,11 @@ struct TreeMoveOptions {
 /// written before its turn is brought over first, and its old one deleted, so that whatever is
 /// found under an old key after a kill is still to be moved. All of that is done by the one thread,
 /// between two rounds of copies, so that no two do the same.
+///
+/// Where the server can rename a directory itself it is asked to before the rename is acknowledged,
+/// and whenever the move is taken up again: nothing under the old key and something under the new
+/// one is such a rename whose answer nobody heard. What it does not do (another client has put
+/// something under the new name; it cannot rename after all) is done object by object.
 ///
 /// Threads:  every call on any thread; callbacks on the HTTP loop, the moving thread or at once.
 /// Lifetime: store, scheduler, clock, journal and removals outlive it. `stop` before any of them
@@ -65,7 +75,8 @@ class TreeMoves {
     bool all = false;  ///< `objects` is everything.
     bool parent_has_marker = false;
   };
-  /// Looks whether the tree can be moved. Waits for moves that touch either key.
+  /// Looks whether the tree can be moved. Waits for moves that touch either key. What the server
+  /// does itself needs no look.
   ///
   /// Errors: kNameTooLong, kArchived before anything is changed; kTimedOut.
   Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt,
@@ -73,9 +84,16 @@ class TreeMoves {
   /// From its return the tree is seen at its new place. Starts no request; may be called under the
   /// tree's mutex. `confirm` or `take_back` follows.
   std::uint64_t switch_over(Plan plan) STSFS_EXCLUDES(mutex_);
-  /// Returns when the journal has it. On an error nothing was moved, and it is taken back.
-  Result<void> confirm(std::uint64_t move, const std::string& old_path, const std::string& new_path)
-      STSFS_EXCLUDES(mutex_);
+  /// Returns when the journal has it, and the server has done it if it can and answers in time. On
+  /// an error nothing was moved, and it is taken back. `replaces`: an empty directory is there.
+  ///
+  /// Errors: kNotFound, kExists, kNotEmpty, kDenied and such from the server itself.
+  Result<void> confirm(std::uint64_t move, const std::string& old_path, const std::string& new_path,
+                       bool replaces, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
+  /// Whether the server is asked to rename; until it says that it cannot.
+  bool at_one_stroke() const { return at_one_stroke_; }
+  /// It says so.
+  void only_copies() { at_one_stroke_ = false; }
 
   // --- what the overlay asks ---
 
@@ -133,6 +151,13 @@ class TreeMoves {
   };
   using Page = std::vector<oss::ListEntry>;
 
+  Result<void> rename_now(const MovePointer& move, Interrupt* interrupt, Deadline until);
+  Result<bool> is_moved(const MovePointer& move);
+  Result<void> refused(const MovePointer& move, Error error, const std::string& old_path,
+                       const std::string& new_path);
+  Result<bool> renamed(const MovePointer& move);
+  Result<void> finish(const MovePointer& move);
+  void go_on_behind(const MovePointer& move) STSFS_EXCLUDES(mutex_);
   void work();
   void roll();
   Result<void> roll_forward(const MovePointer& move);
@@ -146,10 +171,13 @@ class TreeMoves {
                       Result<oss::Written> written);
   Result<void> found_at_new_key(const oss::ListEntry& object, const std::string& new_key);
   void serve_urgent();
+  Result<void> bring_tree(const std::string& new_key);
+  MovePointer confirmed_move(const std::string& new_key) STSFS_EXCLUDES(mutex_);
   Result<void> bring_now(const std::string& new_key, Bring how);
   Result<void> replace_now(const MovePointer& move, const Place& place, const std::string& new_key);
   Result<void> discard_now(const Place& place, const std::string& new_key);
-  Result<void> remove(const std::string& key);
+  Result<void> remove(const std::string& key) { return remove(key, &ending_, deadline()); }
+  Result<void> remove(const std::string& key, Interrupt* interrupt, Deadline until);
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);
@@ -165,6 +193,7 @@ class TreeMoves {
   const TreeMoveOptions options_;
   const Moved moved_;
   Interrupt ending_;
+  std::atomic<bool> at_one_stroke_;
 
   mutable Mutex mutex_;  // a leaf
   Condition changed_;

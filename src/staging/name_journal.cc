@@ -44,6 +44,16 @@ void move_column(SQLite::Database& database, const std::string& table, const std
   move.exec();
 }
 
+/// The notes of the files below go along.
+void move_notes(SQLite::Database& database, const std::string& old_path,
+                const std::string& new_path, const std::string& old_key,
+                const std::string& new_key) {
+  for (const std::string table : {"files", "fallbacks"}) {
+    move_column(database, table, "path", old_path + "/", new_path + "/");
+    move_column(database, table, "base_key", old_key, new_key);
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
@@ -123,10 +133,17 @@ void NameJournal::add(const MoveEntry& move, const std::string& old_path,
         bind_bytes(put, 2, move.from);
         bind_bytes(put, 3, move.to);
         put.exec();
-        for (const std::string table : {"files", "fallbacks"}) {
-          move_column(database, table, "path", old_path + "/", new_path + "/");
-          move_column(database, table, "base_key", move.from, move.to);
-        }
+        move_notes(database, old_path, new_path, move.from, move.to);
+      },
+      std::move(done));
+}
+
+void NameJournal::take_back(const MoveEntry& move, const std::string& old_path,
+                            const std::string& new_path, Callback<void> done) {
+  journal_.write(
+      [move, old_path, new_path](SQLite::Database& database) {
+        erase_all(database, "DELETE FROM moves WHERE id=?", {move.id});
+        move_notes(database, new_path, old_path, move.to, move.from);
       },
       std::move(done));
 }

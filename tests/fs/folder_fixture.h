@@ -25,8 +25,11 @@ namespace stsfs::fs {
 /// A folder over a bucket in memory; every call is answered at once, on the caller's thread.
 class FolderTest : public ::testing::Test {
  protected:
-  FolderTest() : store_(clock_, executor_), faulty_(store_, &scheduler_), scheduler_(clock_) {
+  explicit FolderTest(const fakes::FakeStoreOptions& store = {})
+      : store_(clock_, executor_, store), faulty_(store_, &scheduler_), scheduler_(clock_) {
     options_.prefix = "users/alice/";
+    options_.symlink_objects = !store.hierarchical_namespace;
+    options_.hierarchical_namespace = store.hierarchical_namespace;
     options_.staging_directory = directory_.path() + "/staging";
     begin();
   }

@@ -21,11 +21,11 @@ const std::string kPrograms = STSFS_PROGRAMS;
 
 }  // namespace
 
-Cloud::Cloud(int credential_seconds, std::string folder)
+Cloud::Cloud(int credential_seconds, std::string folder, const std::string& bucket)
     : credential_seconds_(credential_seconds), folder_(std::move(folder)) {
   const std::string key = directory_ / "key.json";
   simulator_ = std::make_unique<Process>(
-      std::vector<std::string>{kPrograms + "/stsfs-sim", "--bucket", "examplebucket", "--region",
+      std::vector<std::string>{kPrograms + "/stsfs-sim", "--bucket", bucket, "--region",
                                "cn-hangzhou", "--allow-short-tokens", "--init-vending", key},
       directory_ / "simulator.out");
   oss_endpoint_ = simulator_->value_of("OSS_ENDPOINT");

@@ -11,8 +11,10 @@ namespace stsfs::mount_tests {
 /// A cloud and a vending server: the real programs, on ports of their own.
 class Cloud {
  public:
-  /// `folder`: more lines of the vending server's section of that name.
-  explicit Cloud(int credential_seconds = 3600, std::string folder = {});
+  /// `folder`: more lines of the vending server's section of that name; `bucket`: as the simulator
+  /// takes it, by the name of examplebucket.
+  explicit Cloud(int credential_seconds = 3600, std::string folder = {},
+                 const std::string& bucket = "examplebucket");
   /// Least privilege: whatever the suite did with what the shipped policy allows, nothing was
   /// refused.
   ~Cloud();

@@ -20,8 +20,9 @@ enum class CommitMode {
 struct FolderOptions {
   std::string prefix;  ///< Empty or ends in `/`.
   bool read_only = false;
-  bool symlink_objects = true;    ///< False on buckets with a hierarchical namespace.
-  std::uint64_t quota_bytes = 0;  ///< 0: none.
+  bool symlink_objects = true;          ///< False on buckets with a hierarchical namespace.
+  bool hierarchical_namespace = false;  ///< Of the bucket: the server can rename.
+  std::uint64_t quota_bytes = 0;        ///< 0: none.
   std::uint64_t used_bytes = 0;
   bool acls_hidden = false;  ///< The credential may not read access control lists: nobody asks.
 

@@ -58,6 +58,9 @@ class NameJournal {
   void add(const MoveEntry& move, const std::string& old_path, const std::string& new_path,
            Callback<void> done);
   void erase_move(std::uint64_t id, Callback<void> done);
+  /// The opposite of `add`, with the same arguments.
+  void take_back(const MoveEntry& move, const std::string& old_path, const std::string& new_path,
+                 Callback<void> done);
 
   void add(const LinkEntry& link, Callback<void> done);
   void erase_link(std::uint64_t id, Callback<void> done);

@@ -1,0 +1,157 @@
+// A bucket with a hierarchical namespace through a real mount. Statements of stsfs(7) stand above
+// the tests that hold them.
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "mount/cloud.h"
+#include "stsfs/base/random.h"
+
+#include <gtest/gtest.h>
+
+namespace stsfs::mount_tests {
+namespace {
+
+namespace file = std::filesystem;
+
+class HierarchicalMount : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    cloud_ = std::make_unique<Cloud>(3600, "hierarchical_namespace = true\n", "examplebucket,hns");
+  }
+  static void TearDownTestSuite() { cloud_.reset(); }
+  void SetUp() override {
+    user_ = std::make_unique<MountedUser>(*cloud_, std::string("h") + random_hex(4));
+    ASSERT_TRUE(user_->is_mounted());
+  }
+  void TearDown() override {
+    faults("DELETE");
+    const Outcome gone = user_->umount();
+    EXPECT_EQ(gone.code, 0) << gone.said;
+  }
+
+  static void faults(const char* method, const char* json = "{}") {
+    run({"curl", "-sf", "-X", method, "-d", json, cloud_->admin_endpoint() + "/faults"});
+  }
+  std::string at(const std::string& name) const { return *user_ / name; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream out(at(name), std::ios::binary);
+    out << text;
+    out.close();
+    EXPECT_TRUE(out) << name;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(at(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void fill(const std::string& directory, int files) const {
+    ASSERT_EQ(::mkdir(at(directory).c_str(), 0750), 0);
+    for (int i = 0; i < files; ++i) write(directory + "/f" + std::to_string(i), std::to_string(i));
+  }
+  /// Of that operation since the mount.
+  int started(const std::string& operation) const {
+    return std::atoi(user_->status("/operations/" + operation + "/started").c_str());
+  }
+  void remount() const {
+    const Outcome back = user_->mount();
+    ASSERT_EQ(back.code, 0) << back.said;
+  }
+
+  static std::unique_ptr<Cloud> cloud_;
+  std::unique_ptr<MountedUser> user_;
+};
+std::unique_ptr<Cloud> HierarchicalMount::cloud_;
+
+// "In a bucket with a hierarchical namespace the server renames a directory itself: in one request,
+// whatever is in it, and for all machines at the same moment, before rename(2) returns."
+TEST_F(HierarchicalMount, ADirectoryIsRenamedByTheServer) {
+  fill("d", 100);
+  ASSERT_EQ(::mkdir(at("d/e").c_str(), 0700), 0);
+  const int copies = started("CopyObject");
+  ASSERT_EQ(::rename(at("d").c_str(), at("n").c_str()), 0);
+  EXPECT_EQ(started("Rename"), 1);
+  EXPECT_EQ(started("CopyObject"), copies);
+  EXPECT_EQ(user_->status("/pending/files"), "0");
+  user_->kill_daemon();
+  remount();
+  EXPECT_FALSE(file::exists(at("d")));
+  EXPECT_EQ(read("n/f42"), "42");
+  struct stat status {};
+  ASSERT_EQ(::stat(at("n").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777, 0750U);
+}
+
+// "While it does not answer the rename goes on behind the journal, as elsewhere, also over a kill
+// of the daemon."
+TEST_F(HierarchicalMount, ARenameThatTheServerDidNotHearIsDoneByTheNextMount) {
+  fill("d", 5);
+  faults("POST", R"({"operation":"Rename","reset_before":true})");
+  auto renamed =
+      std::async(std::launch::async, [&] { return ::rename(at("d").c_str(), at("n").c_str()); });
+  while (started("Rename") == 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  user_->kill_daemon();
+  renamed.wait();
+  faults("DELETE");
+  remount();
+  EXPECT_FALSE(file::exists(at("d")));
+  EXPECT_EQ(read("n/f3"), "3");
+  EXPECT_EQ(user_->stsfs({"drain", user_->path()}).code, 0);
+  EXPECT_EQ(started("CopyObject"), 0);
+  user_->kill_daemon();
+  remount();
+  EXPECT_FALSE(file::exists(at("d")));
+  EXPECT_EQ(read("n/f4"), "4");
+}
+
+// "A file is renamed so to a name that is free."
+TEST_F(HierarchicalMount, FilesAreRenamedByTheServerOrCopied) {
+  write("a", "a");
+  write("b", "b");
+  ASSERT_EQ(::rename(at("a").c_str(), at("free").c_str()), 0);
+  EXPECT_EQ(started("Rename"), 1);
+  ASSERT_EQ(::rename(at("free").c_str(), at("b").c_str()), 0);
+  EXPECT_EQ(started("Rename"), 1);
+  EXPECT_EQ(read("b"), "a");
+  EXPECT_FALSE(file::exists(at("free")));
+  EXPECT_EQ(::renameat2(AT_FDCWD, at("b").c_str(), AT_FDCWD, at("b").c_str(), RENAME_NOREPLACE),
+            -1);
+}
+
+/// What people do in every bucket.
+TEST_F(HierarchicalMount, ATreeIsMadeChangedAndRemoved) {
+  const std::string script = R"sh(set -e
+    mkdir -p a/b/c empty
+    for i in $(seq 20); do echo $i > a/b/c/$i; done
+    ln -s b/c/7 a/link
+    chmod 0711 a/b
+    chmod 0600 a/b/c/3
+    mv a/b z
+    mkdir a/b
+    mv z empty
+    test -f empty/z/c/20
+    mv empty/z z
+    mv z/c a/b
+    test $(cat a/link) = 7
+    cp -a a copy
+    rmdir z empty
+    rm -r copy/b
+    test $(find . | wc -l) = 27)sh";  // . a a/b a/b/c and 20 files, a/link, copy, copy/link
+  const Outcome done = run({"sh", "-c", "cd " + user_->path() + " && { " + script + "\n}"});
+  EXPECT_EQ(done.code, 0) << done.said;
+  ASSERT_EQ(user_->umount().code, 0);
+  remount();
+  EXPECT_EQ(read("a/b/c/7"), "7\n");
+  EXPECT_EQ(run({"stat", "-c", "%a", at("a/b/c/3")}).said, "600\n");
+  EXPECT_EQ(run({"rm", "-r", at("a"), at("copy")}).code, 0);
+  EXPECT_TRUE(file::is_empty(user_->path()));
+}
+
+}  // namespace
+}  // namespace stsfs::mount_tests

@@ -106,6 +106,16 @@ std::optional<oss::ObjectMeta> AttributeStore::find(const std::string& key, cons
   return out;
 }
 
+std::optional<oss::ObjectMeta> AttributeStore::find_proven(const std::string& key,
+                                                           const std::string& etag,
+                                                           WallTime last_modified, Where where) {
+  auto out = find(key, etag, last_modified, where);
+  MutexLock lock(mutex_);
+  const auto slot = slots_.find(key);
+  const bool proven = slot != slots_.end() && slot->second.row.kept && !slot->second.row.written;
+  return proven ? out : std::nullopt;
+}
+
 void AttributeStore::put(const std::string& key, const oss::ObjectMeta& meta) {
   const bool kept = meta.server_time - meta.last_modified >= kSameSecondRisk;
   Row row{.meta = meta, .written = false, .kept = kept, .known = clock_.steady()};

@@ -34,6 +34,8 @@ namespace {
 
 /// Small files want many requests under way, and a large one has several of its own.
 constexpr std::size_t kCommitsAtOnce = 48;
+/// What listings for opens are good for, at most. Where nothing grows old no open asks.
+constexpr std::chrono::milliseconds kListedForOpens{1'000};
 
 }  // namespace
 
@@ -96,6 +98,10 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       attribute_runs_(listings_),
       reading_runs_(listings_),
       files_ahead_(surroundings_.reads, options_.open_fresh),
+      open_runs_(store_, clock_,
+                 {.prefix = options_.prefix,
+                  .fresh = std::min(options_.open_fresh, kListedForOpens),
+                  .request_timeout = options_.metadata_timeout}),
       born_(std::chrono::floor<std::chrono::seconds>(clock.wall())),
       read_only_(options_.read_only),
       quota_bytes_(options_.quota_bytes),

@@ -20,6 +20,7 @@
 #include "listings.h"
 #include "name_gate.h"
 #include "names_overlay.h"
+#include "open_runs.h"
 #include "posix_metadata.h"
 #include "reading_runs.h"
 #include "removals.h"
@@ -306,6 +307,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                                       std::string_view name, mode_t mode);
   std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
   Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
+  std::optional<NameAnswer> listed_for_open(const Context& context, const std::string& whole,
+                                            std::chrono::milliseconds fresh);
   Result<void> confirm_opened(const Context& context, const InodePointer& inode);
 
   // --- files with several names (folder_links.cc) ---
@@ -500,6 +503,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   AttributeRuns attribute_runs_;
   ReadingRuns reading_runs_;
   FilesAhead files_ahead_;
+  OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
   // Both set before anybody is served:
   std::vector<PendingFile> unusable_;            // what cannot be committed any more

@@ -49,6 +49,7 @@ std::optional<FilesAhead::Way> Folder::way_to_ask(const ReadingRuns::File& file)
   const bool needs_bytes = inode->pages_etag != inode->etag && way == FilesAhead::Way::kGet;
   if (needs_bytes) return way;
   if (is_fresh(inode->confirmed, options_.open_fresh / 2)) return std::nullopt;
+  if (open_runs_.covers(file.directory_key + file.name)) return std::nullopt;
   return FilesAhead::Way::kHead;
 }
 

@@ -221,8 +221,9 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
     if (!resolved) return fail(std::move(resolved.error()));
     return {};
   }
-  auto found = find_object(context, whole,
-                           {.entry = entry, .asked = {}, .meta = {}});  // without an ETag: asks
+  NameAnswer answer{.entry = entry, .asked = {}, .meta = {}};  // without an ETag: asks
+  if (auto listed = listed_for_open(context, whole, fresh)) answer = std::move(*listed);
+  auto found = find_object(context, whole, answer);
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);

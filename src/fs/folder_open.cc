@@ -71,6 +71,22 @@ Result<bool> Folder::confirm_by_reading(const Context& context, const InodePoint
   return true;
 }
 
+/// What one listing tells of many files that are opened one after the other, where it shows the
+/// version whose attributes are known from a HEAD. Nothing: to be asked.
+std::optional<NameAnswer> Folder::listed_for_open(const Context& context, const std::string& whole,
+                                                  std::chrono::milliseconds fresh) {
+  if (fresh != options_.open_fresh || context.wait == Wait::kNever) return std::nullopt;
+  const auto key = keys_.file_key(whole);
+  if (!key) return std::nullopt;
+  auto listed = open_runs_.find(*key, context.interrupt);
+  if (!listed) return std::nullopt;
+  const cache::KnownEntry& entry = *listed->entry;
+  listed->meta = metas_->find_proven(*key, entry.etag, entry.last_modified,
+                                     cache::AttributeStore::Where::kAnywhere);
+  if (!listed->meta || entry.type == oss::ObjectType::kSymlink) return std::nullopt;
+  return listed;
+}
+
 /// Of a file with several names nobody says by which it is opened: when one of them leads elsewhere
 /// by now, ESTALE has the kernel look the name up anew.
 Result<void> Folder::confirm_opened(const Context& context, const InodePointer& inode) {

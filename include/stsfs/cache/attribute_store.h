@@ -48,6 +48,10 @@ class AttributeStore {
   enum class Where { kMemory, kAnywhere };
   std::optional<oss::ObjectMeta> find(const std::string& key, const std::string& etag,
                                       WallTime last_modified, Where where) STSFS_EXCLUDES(mutex_);
+  /// Less: what a HEAD said of it, and nothing that was changed within its second can have outrun.
+  std::optional<oss::ObjectMeta> find_proven(const std::string& key, const std::string& etag,
+                                             WallTime last_modified, Where where)
+      STSFS_EXCLUDES(mutex_);
   /// What was put within `fresh`, whatever a listing shows. An empty ETag: there is no such object.
   std::optional<oss::ObjectMeta> recent(const std::string& key) STSFS_EXCLUDES(mutex_);
   /// What a HEAD answered.

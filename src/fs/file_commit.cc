@@ -264,22 +264,25 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
     upload(true);
     return;
   }
-  move_base(meta.etag);
+  move_base(meta);
   if (maker == Maker::kNoted)
     stamp({.etag = meta.etag, .crc64 = meta.crc64}, meta.headers.user);
+  else if (attributes_only_ && meta.size_bytes != commit_size_)
+    prepare();  // of the version before all bytes were right; of this one they are not
   else
     upload(false);
 }
 
 /// To a version of our own, in which what comes from the base lies at the same offsets.
-void FileContent::move_base(const std::string& etag) {
+void FileContent::move_base(const oss::ObjectMeta& meta) {
   std::shared_ptr<BaseReader> old_base;
-  expected_etag_ = etag;
+  expected_etag_ = meta.etag;
   base_key_ = request_.key;
   MutexLock lock(mutex_);
   key_ = base_key_;
-  if (etag_ != etag) old_base = std::move(base_);
-  etag_ = etag;
+  if (etag_ != meta.etag) old_base = std::move(base_);
+  etag_ = meta.etag;
+  base_size_ = meta.size_bytes;
 }
 
 void FileContent::upload(bool to_conflict_key) {

@@ -4,9 +4,7 @@
 
 #include "folder.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/base/time_format.h"
 
 namespace stsfs::fs {
 
@@ -327,7 +325,7 @@ Result<bool> Folder::have_equal_bytes(const Context& context, const std::string&
 
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,
                                  const std::string& key) {
-  const std::string beside = key + ".conflict-" + format_compact(now()) + "-" + random_hex(3);
+  const std::string beside = key + conflict_mark();
   if (auto named = add_name(context, inode, beside, true); !named) return named;
   log_warning("fs", "{}: another client made it too; our file has the name {} instead",
               printable(key), printable(beside));

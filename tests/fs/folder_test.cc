@@ -252,6 +252,25 @@ TEST_F(FolderTest, AHeldDescriptorOfAnotherHandleIsNoReasonNotToCommit) {
   folder_->release(other->handle);
 }
 
+// Cut back to what it was, the file looks as if only its attributes had changed.
+TEST_F(FolderTest, AVersionWhoseAnswerWasLostIsNotTakenForTheOneBefore) {
+  const std::string base(20'000'000, 'b');
+  store_.put("users/alice/f", base);
+  auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("longer"), base.size()));
+  faulty_.lose_answer({.operation = oss::Operation::kComplete, .count = fakes::Calls::kAll},
+                      Error{Errc::kUnavailable, "reset", {}});
+  EXPECT_FALSE(flush(opened->handle));
+  ASSERT_TRUE(store_.content("users/alice/f") == base + "longer");
+  faulty_.heal();
+  AttributeChange cut;
+  cut.size_bytes = base.size();
+  ASSERT_TRUE(folder_->setattr(context(), lookup("f")->attributes.inode, opened->handle, cut));
+  ASSERT_TRUE(flush(opened->handle));
+  EXPECT_TRUE(store_.content("users/alice/f") == base);
+  folder_->release(opened->handle);
+}
+
 TEST_F(FolderTest, NeverUploadsAFileThatWasRemovedBeforeItsClose) {
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("x"), 0));

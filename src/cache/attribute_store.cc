@@ -67,9 +67,8 @@ AttributeStore::~AttributeStore() {
 
 bool AttributeStore::answers(const Row& row, const std::string& etag, WallTime last_modified) {
   if (row.meta.etag != etag) return false;
-  // An entry that we noted ourselves. What was known of the object before was forgotten then, so
-  // that the row is of our version, whether we wrote it or a HEAD has told since.
-  if (last_modified == WallTime{}) return true;
+  // An entry that we noted ourselves.
+  if (last_modified == WallTime{}) return row.written || row.confirmed;
   if (!row.written) return row.meta.last_modified == last_modified;
   const auto apart = row.meta.server_time - last_modified;
   return apart >= -kWrittenSlack && apart <= kWrittenSlack + std::chrono::seconds(1);
@@ -120,9 +119,13 @@ void AttributeStore::put(const std::string& key, const oss::ObjectMeta& meta) {
   const bool kept = meta.server_time - meta.last_modified >= kSameSecondRisk;
   Row row{.meta = meta, .written = false, .kept = kept, .known = clock_.steady()};
   MutexLock lock(mutex_);
-  const auto slot = slots_.find(key);
-  // An answer that was on its way while we wrote tells of before.
-  if (slot != slots_.end() && slot->second.row.meta.server_time > meta.server_time) return;
+  if (const auto slot = slots_.find(key); slot != slots_.end()) {
+    // An answer that was on its way while we wrote tells of before. Its time has whole seconds.
+    const Row& before = slot->second.row;
+    const WallTime known = before.meta.server_time;
+    if (before.written ? known >= meta.server_time : known > meta.server_time) return;
+    row.confirmed = (before.written || before.confirmed) && before.meta.etag == meta.etag;
+  }
   keep(key, kept ? std::optional(row) : std::nullopt);
   remember(key, std::move(row));
 }

@@ -65,6 +65,18 @@ TEST_F(AttributeStoreTest, AnswersForAnEntryThatWeNotedAlsoAfterAHead) {
   EXPECT_FALSE(knows("k", "other", WallTime{}));
 }
 
+// A change of attributes leaves the ETag as it is: the answer of before must not stand for it.
+TEST_F(AttributeStoreTest, AnAnswerThatWasOnItsWayWhileWeWroteCountsForNothing) {
+  oss::ObjectMeta ours = meta("e", 10, 10);
+  ours.headers.user["mode"] = "33152";
+  store_->put_written("k", ours);
+  store_->put("k", meta("e", 0, 10));  // answered in the same second
+  EXPECT_EQ(store_->find("k", "e", WallTime{}, Where::kMemory)->headers.user["mode"], "33152");
+  store_->forget("k");
+  store_->put("k", meta("e", 0, 11));  // of a change whose outcome is not known
+  EXPECT_FALSE(knows("k", "e", WallTime{}));
+}
+
 TEST_F(AttributeStoreTest, RemembersOverARestartWithAllThatAHeadTold) {
   store_->put("k", meta("e", 0, 10));
   open();

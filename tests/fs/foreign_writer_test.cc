@@ -221,8 +221,9 @@ TEST_F(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              const HandleNumber handle = open(O_RDWR | O_TRUNC);
+             const std::string piece(kMiB, 'b');
              for (std::uint64_t at = 0; at < 20; ++at)
-               static_cast<void>(write_at(handle, at * kMiB, base().substr(0, kMiB)));
+               static_cast<void>(write_at(handle, at * kMiB, piece));
              auto synced = wait([&](Callback<void> done) {
                folder_->fsync(context(), handle, false, std::move(done));
              });

@@ -76,9 +76,10 @@ class AttributeStore {
   class Database;
   struct Row {
     oss::ObjectMeta meta;
-    bool written = false;  ///< By us.
-    bool kept = true;      ///< Good for later, too.
-    SteadyTime known;      ///< Since when.
+    bool written = false;    ///< By us.
+    bool confirmed = false;  ///< A HEAD has told of what was written by us, after that.
+    bool kept = true;        ///< Good for later, too.
+    SteadyTime known;        ///< Since when.
   };
   struct Slot {
     Row row;

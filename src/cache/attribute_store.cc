@@ -111,7 +111,7 @@ std::optional<oss::ObjectMeta> AttributeStore::find_proven(const std::string& ke
   auto out = find(key, etag, last_modified, where);
   MutexLock lock(mutex_);
   const auto slot = slots_.find(key);
-  const bool proven = slot != slots_.end() && slot->second.row.kept && !slot->second.row.written;
+  const bool proven = slot != slots_.end() && slot->second.row.kept;
   return proven ? out : std::nullopt;
 }
 

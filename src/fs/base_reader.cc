@@ -130,6 +130,27 @@ bool BaseReader::start_ahead(Callback<oss::ObjectMeta> confirmed) {
   return true;
 }
 
+void BaseReader::has_all(BlockPool::Pin block) {
+  Pins present(1);
+  Pins fresh;
+  fresh.push_back(std::move(block));
+  MutexLock lock(mutex_);
+  blocks_.place({0, size_}, present, fresh);
+  blocks_.filled({0, size_});
+}
+
+bool BaseReader::read_if_here(ByteRange range,
+                              const std::function<void(std::span<const std::byte>)>& take) {
+  Answer here{range, {}, {}};
+  {
+    MutexLock lock(mutex_);
+    if (corrupt_ || stopped_ || !blocks_.pin(range, here.pins)) return false;
+  }
+  here.done = [&](Result<std::span<const std::byte>> bytes) { take(*bytes); };
+  answer(std::move(here));
+  return true;
+}
+
 void BaseReader::close() { end(false); }
 
 void BaseReader::stop() { end(true); }

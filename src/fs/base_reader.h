@@ -104,6 +104,12 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   /// False, and nothing begins, where there is none.
   bool start_ahead(Callback<oss::ObjectMeta> confirmed) STSFS_EXCLUDES(mutex_);
 
+  /// All bytes of the object, a small one's: for a reader that was just made.
+  void has_all(cache::BlockPool::Pin block) STSFS_EXCLUDES(mutex_);
+  /// Hands out `range` when all of it is here; else false, and nothing is fetched.
+  bool read_if_here(ByteRange range, const std::function<void(std::span<const std::byte>)>& take)
+      STSFS_EXCLUDES(mutex_);
+
   /// Nobody will read any more. Ends what is under way, but for a request whose bytes are all here:
   /// it is about to say whether they were right.
   void close() STSFS_EXCLUDES(mutex_);

@@ -390,6 +390,10 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
   outcome.headers = request_.put.headers;
   outcome.size = commit_size_;
   outcome.conflict = to_conflict_key;
+  const bool all_staged =
+      std::all_of(commit_extents_.begin(), commit_extents_.end(),
+                  [](const Extent& extent) { return extent.origin == Origin::kStaged; });
+  if (all_staged) outcome.staged = commit_file_;
   finish(std::move(outcome));
 }
 

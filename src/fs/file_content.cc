@@ -63,6 +63,11 @@ FileContent::~FileContent() {
   if (base_) base_->close();
 }
 
+FileContent::Version FileContent::base() const {
+  MutexLock lock(mutex_);
+  return {key_, etag_, base_size_};
+}
+
 std::uint64_t FileContent::size() const {
   MutexLock lock(mutex_);
   return map_.size();

@@ -52,6 +52,8 @@ struct CommitOutcome {
   std::uint64_t size = 0;
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
   bool times_differ = false;  ///< The object's modification time is the server's, not ours.
+  /// Has every byte of it, as long as nobody writes on; null where some are in OSS only.
+  std::shared_ptr<const staging::StagedFile> staged;
   /// Only attributes were to change, and OSS did not take them: what it has counts.
   bool refused = false;
 };
@@ -117,6 +119,12 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
               std::shared_ptr<staging::StagedFile> staged);
   ~FileContent();
 
+  /// The version in OSS that it is based on; without an ETag there is none.
+  struct Version {
+    std::string key, etag;
+    std::uint64_t size_bytes = 0;
+  };
+  Version base() const STSFS_EXCLUDES(mutex_);
   std::uint64_t size() const STSFS_EXCLUDES(mutex_);
   /// Not all of it is in OSS, or its owner has not been told yet that it is.
   bool dirty() const STSFS_EXCLUDES(mutex_);
@@ -267,6 +275,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_fetch.cc ---
   struct Piece;
   std::vector<Piece> pieces_of(const std::vector<ByteRange>& ranges) STSFS_REQUIRES(mutex_);
+  Result<void> stage_what_was_read(BaseReader& base, Piece& piece) STSFS_EXCLUDES(mutex_);
   void fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next);
   void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces, Callback<void> next);
   Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,

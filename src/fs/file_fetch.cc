@@ -46,15 +46,33 @@ std::vector<FileContent::Piece> FileContent::pieces_of(const std::vector<ByteRan
   return out;
 }
 
+/// What the base's reader has in memory is not fetched again.
+Result<void> FileContent::stage_what_was_read(BaseReader& base, Piece& piece) {
+  Result<void> staged;
+  const auto was_read = [&](const ByteRange& range) {
+    return staged && base.read_if_here(range, [&](std::span<const std::byte> bytes) {
+      staged = stage_fetched(piece, bytes, range.offset);
+    });
+  };
+  std::erase_if(piece.ranges, was_read);
+  return staged;
+}
+
 /// Turns these bytes, which are in OSS only, into staged ones.
 void FileContent::fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next) {
   auto pieces = std::make_shared<std::vector<Piece>>();
+  std::shared_ptr<BaseReader> base;
   Result<void> ready;
   {
     MutexLock lock(mutex_);
     *pieces = pieces_of(ranges);
+    base = base_;
     ready = stage();
   }
+  for (Piece& piece : *pieces)
+    if (ready && base && piece.base && piece.source->etag == base->etag())
+      ready = stage_what_was_read(*base, piece);
+  std::erase_if(*pieces, [](const Piece& piece) { return piece.ranges.empty(); });
   if (!ready)
     next(std::move(ready));
   else

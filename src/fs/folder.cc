@@ -98,6 +98,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       attribute_runs_(listings_),
       reading_runs_(listings_),
       files_ahead_(surroundings_.reads, options_.open_fresh),
+      just_written_(scheduler, clock_, pool_),
       open_runs_(store_, clock_,
                  {.prefix = options_.prefix,
                   .fresh = std::min(options_.open_fresh, kListedForOpens),
@@ -171,6 +172,9 @@ bool worth_keeping_pages(std::uint64_t size_bytes) {
 void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   std::string directory_path;
   std::string name;
+  if (outcome.staged && outcome.written.crc64 && !outcome.conflict)
+    just_written_.keep(number, outcome.written.etag, *outcome.staged, outcome.size,
+                       *outcome.written.crc64);
   {
     MutexLock lock(tree_.mutex);
     const InodePointer inode = tree_.find(number);
@@ -291,6 +295,7 @@ void Folder::refresh(const std::string& wanted) {
   std::vector<InodeNumber> known;
   std::vector<std::pair<InodeNumber, std::string>> names;
   files_ahead_.forget_all();
+  just_written_.forget_all();
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : tree_.all()) {
@@ -324,6 +329,7 @@ void Folder::stop() {
   }
   timer.cancel();
   files_ahead_.stop();
+  just_written_.stop();
   fresh_links_.stop();
   for (const auto& content : contents) content->stop();
   readers_.stop_all();  // one that a commit replaced may still be bringing bytes
@@ -489,9 +495,14 @@ void Folder::note_gone(const std::string& directory_path, std::string_view name)
 
 Folder::ContentUse::ContentUse(Folder& folder, InodePointer inode)
     : folder_(folder), inode_(std::move(inode)) {
-  MutexLock lock(folder_.tree_.mutex);
-  ++inode_->opens;
-  content_ = folder_.content_of(inode_);
+  bool made = false;
+  {
+    MutexLock lock(folder_.tree_.mutex);
+    ++inode_->opens;
+    made = inode_->content == nullptr;
+    content_ = folder_.content_of(inode_);
+  }
+  if (made) folder_.read_from_memory(inode_, *content_);
 }
 
 Folder::ContentUse::~ContentUse() {
@@ -513,6 +524,18 @@ std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
     keep_track_of(inode->content);
   }
   return inode->content;
+}
+
+/// A content that was just made need not fetch what this mount wrote a moment ago.
+void Folder::read_from_memory(const InodePointer& inode, FileContent& content) {
+  const FileContent::Version base = content.base();
+  auto bytes = just_written_.find(inode->number, base.etag);
+  if (!bytes || bytes.bytes().size() != base.size_bytes) return;
+  auto reader =
+      std::make_shared<BaseReader>(surroundings_.reads, base.key, base.etag, base.size_bytes);
+  reader->has_all(std::move(bytes));
+  readers_.add(reader);
+  content.read_with(std::move(reader));
 }
 
 void Folder::keep_track_of(const std::shared_ptr<FileContent>& content) {

@@ -15,6 +15,7 @@
 #include "files_ahead.h"
 #include "fresh_links.h"
 #include "idle_trim.h"
+#include "just_written.h"
 #include "key_space.h"
 #include "link_area.h"
 #include "listings.h"
@@ -233,6 +234,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::shared_ptr<FileContent> content_;
   };
   std::shared_ptr<FileContent> content_of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
+  void read_from_memory(const InodePointer& inode, FileContent& content);
   void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_REQUIRES(tree_.mutex);
   void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
@@ -503,6 +505,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   AttributeRuns attribute_runs_;
   ReadingRuns reading_runs_;
   FilesAhead files_ahead_;
+  JustWritten just_written_;
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
   // Both set before anybody is served:

@@ -45,8 +45,10 @@ std::optional<FilesAhead::Way> Folder::way_to_ask(const ReadingRuns::File& file)
   if (inode->content || inode->opens > 0 || !is_regular(inode->attributes.mode) ||
       inode->etag != file.entry.etag)
     return std::nullopt;
-  // The kernel has its pages: they want no more than to be confirmed.
-  const bool needs_bytes = inode->pages_etag != inode->etag && way == FilesAhead::Way::kGet;
+  // Bytes that are here want no more than to be confirmed.
+  const bool has_bytes =
+      inode->pages_etag == inode->etag || just_written_.has(inode->number, inode->etag);
+  const bool needs_bytes = !has_bytes && way == FilesAhead::Way::kGet;
   if (needs_bytes) return way;
   if (is_fresh(inode->confirmed, options_.open_fresh / 2)) return std::nullopt;
   if (open_runs_.covers(file.directory_key + file.name)) return std::nullopt;

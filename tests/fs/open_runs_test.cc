@@ -110,6 +110,19 @@ TEST_F(OpenRunsTest, AttributesThatMayBeOutrunAreAskedFor) {
   EXPECT_EQ(folder_->getattr(context(), inodes_["git/info/ex"])->attributes.mode & 0777U, 0600U);
 }
 
+// `git status` behind a `git clone`.
+TEST_F(OpenRunsTest, AListingConfirmsWhatWeWroteOurselves) {
+  const auto name = [](int i) { return "file" + std::to_string(100 + i); };
+  ASSERT_TRUE(folder_->mkdir(context(), InodeNumber::kRoot, "own", 0755));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(write_file(inode_of("own"), name(i), std::to_string(i)));
+  clock_.advance(seconds(5));
+  started();
+  const std::uint64_t gets = faulty_.started(Operation::kGet);
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(open("own/" + name(i)), std::to_string(i));
+  EXPECT_EQ(started(), 2U);
+  EXPECT_EQ(faulty_.started(Operation::kGet), gets);
+}
+
 TEST_F(OpenRunsTest, OurOwnChangesStand) {
   EXPECT_EQ(open("git/HEAD"), "ref");
   EXPECT_EQ(open("git/config"), "config");

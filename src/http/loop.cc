@@ -1,5 +1,7 @@
 // How cancelling keeps its promise. Off the loop: the job goes into `cancels_`, the loop takes it
-// out between two calls of curl, settles it, and wakes the one who waits. On the loop, inside any
+// out between two calls of curl, settles it, and wakes the one who waits. A timer that has not
+// fired waits for nobody: its callback goes at once, and its place among the due times when the
+// loop comes to it. On the loop, inside any
 // callback: curl may not be called from its own callbacks, so the exchange is abandoned at once
 // (its sink and source are not touched again) and taken out before the loop next sleeps.
 
@@ -24,6 +26,8 @@ constexpr int kEventsAtOnce = 64;
 constexpr std::chrono::milliseconds kSleepMax{60'000};
 constexpr std::chrono::milliseconds kSleepMaxInFlight{1'000};
 constexpr std::chrono::hours kDelayMax{24 * 365};
+/// Dropped timers that wait for the loop to forget them.
+constexpr std::size_t kCancelsMax = 1'000;
 
 /// Signals are for the threads of the program; a broken pipe is a result of a write.
 void block_signals() {
@@ -100,25 +104,35 @@ Transfer Loop::start(Request request, Callback<Response> done) {
   job->due = request.deadline.when();
   job->exchange = std::make_unique<Exchange>(std::move(request), options_);
   job->done = std::move(done);
-  return submit(std::move(job));
+  return submit(std::move(job), true);
 }
 
 Transfer Loop::after(std::chrono::milliseconds delay, UniqueFunction<void()> what) {
   auto job = std::make_shared<Job>();
   job->timer = std::move(what);
   job->due = clock_.steady() + std::min<std::chrono::milliseconds>(delay, kDelayMax);
-  return submit(std::move(job));
+  return submit(std::move(job), false);
 }
 
-Transfer Loop::submit(JobPointer job) {
-  bool awake = false;
+Transfer Loop::submit(JobPointer job, bool at_once) {
+  const SteadyTime now = clock_.steady();
+  bool sleeps = false;
   {
     MutexLock lock(mutex_);
-    awake = !started_.empty() || !cancels_.empty();  // woken for those, and not there yet
     if (!stopped_) started_.push_back(job);
+    // Overdue it may be where the machine has slept, too.
+    const bool in_time = asleep_until_ && now < *asleep_until_ && *asleep_until_ <= job->due;
+    if (at_once || !in_time) sleeps = rouse();
   }
-  if (!awake) wake();
+  if (sleeps) wake();
   return Transfer([loop = shared_from_this(), job] { loop->cancel(job); });
+}
+
+/// Whether it has to be woken. An awake one looks at its commands before it sleeps.
+bool Loop::rouse() {
+  const bool sleeps = asleep_until_.has_value();
+  asleep_until_.reset();
+  return sleeps;
 }
 
 void Loop::cancel(const JobPointer& job) {
@@ -126,10 +140,17 @@ void Loop::cancel(const JobPointer& job) {
     abandon(job);
     return;
   }
+  UniqueFunction<void()> timer;  // goes with the lock free
   MutexLock lock(mutex_);
   if (job->settled || stopped_) return;
   cancels_.push_back(job);
-  wake();
+  if (!job->taken && job->timer) {
+    job->settled = true;
+    timer = std::move(job->timer);
+    if (cancels_.size() >= kCancelsMax && rouse()) wake();
+    return;
+  }
+  if (rouse()) wake();
   while (!job->settled && !stopped_) settled_.wait(mutex_);
 }
 
@@ -149,7 +170,11 @@ void Loop::run() {
       MutexLock lock(mutex_);
       if (stopping_) break;
     }
-    const int count = epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, epoll_timeout_ms());
+    const int count = epoll_wait(epoll_.get(), events.data(), kEventsAtOnce, fall_asleep());
+    {
+      MutexLock lock(mutex_);
+      asleep_until_.reset();
+    }
     for (int i = 0; i < count; ++i) {
       const auto& event = events[static_cast<std::size_t>(i)];
       socket_ready(event.data.fd, event.events);
@@ -233,8 +258,16 @@ void Loop::take_due() {
 
 void Loop::fire(const JobPointer& job) {
   job->settled_for_loop = true;  // dropping it inside its own callback does nothing
+  if (!take(*job)) return;
   job->timer();
   settle(job);
+}
+
+/// From here on whoever cancels waits. False: it was cancelled.
+bool Loop::take(Job& timer) {
+  MutexLock lock(mutex_);
+  timer.taken = true;
+  return !timer.settled;
 }
 
 void Loop::look_at(const JobPointer& job, SteadyTime now) {
@@ -305,6 +338,7 @@ void Loop::remove_cancelled() {
 /// What the callbacks hold goes here, on the loop, while the one who cancels still waits. Nothing
 /// of a settled job is left but its flags, so that a callback may hold the owner of its Transfer.
 void Loop::settle(const JobPointer& job) {
+  take(*job);
   job->exchange.reset();
   job->done = nullptr;
   job->timer = nullptr;
@@ -359,6 +393,16 @@ int Loop::epoll_timeout_ms() const {
   if (!due_times_.empty()) left = std::min(left, due_times_.begin()->first - clock_.steady());
   const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(left);  // never wakes too early
   return static_cast<int>(std::max<std::int64_t>(rounded.count(), 0));
+}
+
+/// How long, in ms, with what is known by now.
+int Loop::fall_asleep() {
+  const SteadyTime now = clock_.steady();
+  const int timeout = epoll_timeout_ms();
+  MutexLock lock(mutex_);
+  if (!started_.empty() || !cancels_.empty()) return 0;
+  asleep_until_ = now + std::chrono::milliseconds(timeout);
+  return timeout;
 }
 
 int Loop::on_socket(CURL*, curl_socket_t fd, int what, void* self, void* known) noexcept {

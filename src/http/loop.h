@@ -21,7 +21,10 @@ namespace stsfs::http {
 /// thread means to wait; two loops whose callbacks drop each other's transfers would wait for ever.
 ///
 /// A job is settled when nothing of it will run any more: its callback has returned, or it was
-/// cancelled. Only the loop settles; whoever cancels from another thread waits for that.
+/// cancelled. Whoever cancels from another thread waits until the loop has settled it; but for a
+/// timer that the loop has not taken up yet, which that thread settles itself.
+///
+/// The loop is woken only for what is due before it wakes by itself.
 class Loop : public std::enable_shared_from_this<Loop> {
  public:
   static Result<std::shared_ptr<Loop>> create(const EngineOptions& options, const Clock& clock);
@@ -49,13 +52,16 @@ class Loop : public std::enable_shared_from_this<Loop> {
     std::optional<DueTimes::iterator> place;  // in due_times_, at the latest at `due`
     bool cancelled = false;                   // to be taken out as soon as curl may be called
     bool settled_for_loop = false;
-    bool settled = false;  // the same for other threads; guarded by Loop::mutex_
+    // Guarded by Loop::mutex_:
+    bool taken = false;    // by the loop: `timer` is no more for others to drop
+    bool settled = false;  // for other threads
   };
 
   Loop(const EngineOptions& options, const Clock& clock);
   Result<void> open();
   void launch();
-  Transfer submit(JobPointer job);
+  Transfer submit(JobPointer job, bool at_once);
+  bool rouse() STSFS_REQUIRES(mutex_);
   void cancel(const JobPointer& job);
   void wake();
 
@@ -80,6 +86,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   bool nothing_left() STSFS_EXCLUDES(mutex_);
   void socket_ready(int fd, unsigned events);
   int epoll_timeout_ms() const;
+  int fall_asleep() STSFS_EXCLUDES(mutex_);
+  bool take(Job& timer) STSFS_EXCLUDES(mutex_);
   CurlEasy easy_from_pool();
 
   static int on_socket(CURL* easy, curl_socket_t fd, int what, void* self, void* known) noexcept;
@@ -108,6 +116,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   Condition settled_;
   std::deque<JobPointer> started_ STSFS_GUARDED_BY(mutex_);
   std::deque<JobPointer> cancels_ STSFS_GUARDED_BY(mutex_);
+  std::optional<SteadyTime> asleep_until_ STSFS_GUARDED_BY(mutex_);  // nothing: awake
   bool stopping_ STSFS_GUARDED_BY(mutex_) = false;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
 

@@ -193,6 +193,49 @@ TEST_F(HttpCancel, LetsATimerStartTheNextAndDropItself) {
   done.get_future().get();
 }
 
+TEST_F(HttpCancel, OfATimerWaitsForNobody) {
+  std::promise<void> busy, go_on;
+  Transfer running = engine_->after(milliseconds(0), [&] {
+    busy.set_value();
+    go_on.get_future().get();
+  });
+  auto held = std::make_shared<int>(1);
+  Transfer dropped = engine_->after(milliseconds(0), [held] { FAIL() << "was dropped"; });
+  busy.get_future().get();
+  dropped.cancel();  // would wait for ever for the loop
+  EXPECT_EQ(held.use_count(), 1);
+  go_on.set_value();
+  running.cancel();
+}
+
+TEST_F(HttpCancel, OfATimerThatIsRunningWaits) {
+  for (int round = 0; round < 100; ++round) {
+    std::promise<void> begun;
+    bool ended = false;
+    Transfer timer = engine_->after(milliseconds(0), [&] {
+      begun.set_value();
+      std::this_thread::yield();
+      ended = true;
+    });
+    begun.get_future().get();
+    timer.cancel();
+    ASSERT_TRUE(ended);
+  }
+}
+
+TEST_F(HttpCancel, TimersThatAreDueAfterOneAnotherAreAllInTime) {
+  std::atomic<int> fired = 0;
+  std::vector<Transfer> timers;
+  for (int i = 0; i < 200; ++i) {
+    timers.push_back(engine_->after(milliseconds(200 - i), [&] { ++fired; }));
+    engine_->after(std::chrono::hours(1), [] { FAIL() << "was dropped"; });
+  }
+  std::promise<void> last;
+  Transfer end = engine_->after(milliseconds(250), [&] { last.set_value(); });
+  last.get_future().get();
+  EXPECT_EQ(fired, 200);
+}
+
 TEST_F(HttpCancel, ForgetsDroppedTimers) {
   auto held = std::make_shared<int>(1);
   for (int i = 0; i < 1000; ++i) engine_->after(std::chrono::hours(1), [held] {});

@@ -14,6 +14,11 @@ bool FileContent::needs_save() const {
   return note_id_ != 0 && generation_ != committed_ && noted_ != state_;
 }
 
+bool FileContent::is_noted() const {
+  MutexLock lock(mutex_);
+  return note_id_ != 0 && noted_ == state_;
+}
+
 void FileContent::save(Callback<void> done) {
   bool nothing = false;
   bool start = false;

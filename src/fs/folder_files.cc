@@ -345,9 +345,12 @@ void Folder::release(HandleNumber number) {
     --handle->inode->opens;
     if (writes(handle->flags)) --handle->inode->writers;
     if (handle->paged) --handle->inode->paged_opens;
-    // Attributes that are held back go by themselves, a moment later.
-    commit = !handle->inode->removed && handle->content->dirty() && !stopped_ &&
-             !handle->content->attributes_owed();
+    // What the last flush left to the journal, and attributes that are held back, go by themselves
+    // a moment later.
+    const bool goes_later =
+        handle->content->attributes_owed() ||
+        (options_.commit == CommitMode::kBackground && handle->content->is_noted());
+    commit = !handle->inode->removed && handle->content->dirty() && !stopped_ && !goes_later;
   }
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.

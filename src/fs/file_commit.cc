@@ -146,14 +146,15 @@ void FileContent::plan() {
   });
 }
 
-/// Before anything is sent: whoever finds it in OSS after a kill must know it for ours.
+/// Before anything is sent: whoever finds it in OSS after a kill must know it for ours. A close has
+/// noted the number already.
 void FileContent::note_attempt() {
   {
     MutexLock lock(mutex_);
-    next_write(request_);
+    const std::uint64_t noted = writes_.last;
+    if (next_write(request_).last != noted) ++state_;
     sent_ = commit_generation_;
-    first_try_ = !std::exchange(writes_.begun, true);
-    if (first_try_) ++state_;
+    first_try_ = !std::exchange(begun_, true);
     commit_writes_ = writes_;
   }
   // A journal that cannot be written says so in the log; OSS is the better place anyway.

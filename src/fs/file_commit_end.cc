@@ -46,7 +46,7 @@ void FileContent::adopt(CommitOutcome& outcome) {
   map_.committed(commit_extents_);
   if (!map_.has_copies()) old_readers.swap(copy_readers_);
   writes_.first = 0;
-  writes_.begun = false;
+  begun_ = false;
   outcome.writes = commit_writes_;
   ++state_;
   if (outcome.conflict) detached_path_ = request_.conflict_path;

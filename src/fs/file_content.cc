@@ -53,6 +53,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       map_(entry.extents),
       generation_(1),
       writes_(entry.writes),
+      begun_(!entry.writes.line.empty()),  // the note does not tell
       note_id_(entry.id),
       noted_(1),
       noted_file_(staged_),
@@ -85,7 +86,7 @@ bool FileContent::busy() const {
 
 bool FileContent::may_be_in_store() const {
   MutexLock lock(mutex_);
-  return writes_.begun;
+  return begun_;
 }
 
 std::string FileContent::last_error() const {

@@ -325,6 +325,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
   std::vector<Callback<void>> idle_waiters_ STSFS_GUARDED_BY(mutex_);
   staging::WriteNumbers writes_ STSFS_GUARDED_BY(mutex_);  // the last: of the next write
+  bool begun_ STSFS_GUARDED_BY(mutex_) = false;            // one of them, and its end is not known
   std::uint64_t sent_ STSFS_GUARDED_BY(mutex_) = 0;  // what the last was sent with; 0: it was not
   Transfer timer_ STSFS_GUARDED_BY(mutex_);          // the next retry, or the commit of commit_soon
 

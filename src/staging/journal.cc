@@ -114,6 +114,8 @@ struct Journal::State {
         boot(boot_id()),
         database(given.file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE) {}
 
+  class Transaction;
+
   Result<void> prepare();
   void add(Work work, Callback<void> done) STSFS_EXCLUDES(mutex);
   Result<void> write_all(std::vector<Note>& batch);
@@ -142,9 +144,28 @@ struct Journal::State {
 SQLite::Statement& Journal::State::statement(const char* text) {
   auto found = statements.find(text);
   if (found == statements.end()) found = statements.try_emplace(text, database, text).first;
-  found->second.reset();
+  static_cast<void>(found->second.tryReset());  // tells how its last use ended
   return found->second;
 }
+
+/// The statements of a transaction, prepared as all others are: there is one for each note.
+class Journal::State::Transaction {
+ public:
+  explicit Transaction(State& state) : state_(state) { state_.statement("BEGIN IMMEDIATE").exec(); }
+  ~Transaction() {
+    if (!committed_) static_cast<void>(state_.database.tryExec("ROLLBACK"));
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  void commit() {
+    state_.statement("COMMIT").exec();
+    committed_ = true;
+  }
+
+ private:
+  State& state_;
+  bool committed_ = false;
+};
 
 Result<void> Journal::State::prepare() {
   database.exec(options.sync_each ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
@@ -198,7 +219,7 @@ void Journal::State::fall_back() {
 
 Result<void> Journal::State::write_all(std::vector<Note>& batch) {
   return guarded([&]() -> Result<void> {
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    Transaction transaction(*this);
     for (Note& note : batch) note.work(database);
     transaction.commit();
     return {};

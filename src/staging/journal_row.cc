@@ -132,17 +132,14 @@ Result<oss::ObjectHeaders> decode_headers(std::string_view text) {
   return out;
 }
 
-/// `5f3a…-7-9!`: the line, the numbers; with a mark when one of them was begun.
+/// `5f3a…-7-9`: the line, the numbers.
 std::string encode_writes(const WriteNumbers& writes) {
   if (writes.line.empty()) return "";
-  return writes.line + '-' + std::to_string(writes.first) + '-' + std::to_string(writes.last) +
-         (writes.begun ? "!" : "");
+  return writes.line + '-' + std::to_string(writes.first) + '-' + std::to_string(writes.last);
 }
 
 WriteNumbers decode_writes(std::string_view text) {
   WriteNumbers out;
-  out.begun = text.ends_with('!');
-  if (out.begun) text.remove_suffix(1);
   const auto fields = split(text, '-');
   const auto first = fields.size() == 3 ? parse_u64(fields[1]) : std::nullopt;
   const auto last = fields.size() == 3 ? parse_u64(fields[2]) : std::nullopt;

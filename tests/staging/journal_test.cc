@@ -46,7 +46,7 @@ class JournalTest : public ::testing::Test {
     out.headers.content_type = "text/plain; charset=\"x&y=z\"";
     out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
     out.storage_class = "IA";
-    out.writes = {.line = "5f3a", .first = 7, .last = 9, .begun = true};
+    out.writes = {.line = "5f3a", .first = 7, .last = 9};
     return out;
   }
 

@@ -27,7 +27,6 @@ struct WriteNumbers {
   std::string line;
   /// Of the first write since the base, and of the one that is to write what is noted.
   std::uint64_t first = 0, last = 0;
-  bool begun = false;  ///< One of them was, and what became of it is not known.
 
   bool operator==(const WriteNumbers&) const = default;
 };

@@ -75,6 +75,8 @@ const std::vector<Metric>& metrics() {
        [](const Status& s) { return static_cast<double>(s.pending.files); }},
       {"stsfs_pending_bytes", "gauge", "Bytes written and not in OSS yet",
        [](const Status& s) { return static_cast<double>(s.pending.bytes); }},
+      {"stsfs_aside_files", "gauge", "Files written that can never be brought to OSS",
+       [](const Status& s) { return static_cast<double>(s.pending.aside); }},
       {"stsfs_read_bytes_total", "counter", "Object contents read", number(&Status::bytes_read)},
       {"stsfs_written_bytes_total", "counter", "Object contents written",
        number(&Status::bytes_written)},

@@ -32,8 +32,12 @@ Json pending_json(const Pending& pending) {
     some.push_back({{"path", file.path},
                     {"bytes", file.size_bytes},
                     {"last_error", file.last_error},
-                    {"doing", file.doing}});
-  return {{"files", pending.files}, {"bytes", pending.bytes}, {"some", std::move(some)}};
+                    {"doing", file.doing},
+                    {"aside", file.aside}});
+  return {{"files", pending.files},
+          {"bytes", pending.bytes},
+          {"aside", pending.aside},
+          {"some", std::move(some)}};
 }
 
 Json operations_json(const std::map<std::string, OperationCount>& operations) {
@@ -80,12 +84,15 @@ credentials::RenewalStatus parse_credential(const Json& object) {
 }
 
 Pending parse_pending(const Json& object) {
-  Pending out{.files = number_member(object, "files"), .bytes = number_member(object, "bytes")};
+  Pending out{.files = number_member(object, "files"),
+              .bytes = number_member(object, "bytes"),
+              .aside = number_member(object, "aside")};
   for (const Json& file : list_member(object, "some"))
     out.some.push_back({.path = text_member(file, "path"),
                         .size_bytes = number_member(file, "bytes"),
                         .last_error = text_member(file, "last_error"),
-                        .doing = text_member(file, "doing")});
+                        .doing = text_member(file, "doing"),
+                        .aside = bool_member(file, "aside")});
   return out;
 }
 

@@ -202,6 +202,8 @@ class Parser {
                                 "directory for the files; without it they are listed");
     rescue_command_->add_option("--state", rescue_.state,
                                 "one state directory (all of this user's)");
+    rescue_command_->add_flag("--discard", rescue_.discard,
+                              "forget what cannot go to OSS, once it is copied out");
     doctor_command_ = add("doctor", "look whether all is well that a mount needs");
     doctor_command_->add_option("SOURCE", doctor_.source,
                                 "what would be mounted (only this machine is looked at)");

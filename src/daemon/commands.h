@@ -74,8 +74,9 @@ int drain_command(const std::string& mount_point);
 int log_level_command(const std::string& mount_point, const std::string& level);
 
 struct RescueArguments {
-  std::string target;  ///< Directory for what is rescued; empty: only list.
-  std::string state;   ///< One state directory; empty: all of this user's.
+  std::string target;    ///< Directory for what is rescued; empty: only list.
+  std::string state;     ///< One state directory; empty: all of this user's.
+  bool discard = false;  ///< What was copied out and cannot go to OSS is forgotten.
 };
 int rescue_command(const RescueArguments& arguments);
 

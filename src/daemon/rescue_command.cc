@@ -65,19 +65,23 @@ void list_one(const staging::JournalEntry& entry) {
   const staging::ExtentMap map(entry.extents);
   std::printf("%s (%s, %s of it here)\n", printable(entry.path, 4096).c_str(),
               human_bytes(map.size()).c_str(), human_bytes(map.staged_bytes()).c_str());
+  if (!entry.aside.empty()) std::printf("  %s\n", printable(entry.aside, 1'000).c_str());
 }
 
-Result<std::size_t> rescue_state(const std::string& state, const std::string& target) {
-  auto entries = staging::Journal::read(state + "/staging/journal.db");
+Result<std::size_t> rescue_state(const std::string& state, const RescueArguments& arguments) {
+  const std::string journal = state + "/staging/journal.db";
+  auto entries = staging::Journal::read(journal);
   if (!entries) return fail(std::move(entries.error()), state);
   if (!entries->empty()) std::printf("%s:\n", state.c_str());
   std::size_t failed = 0;
   for (const staging::JournalEntry& entry : *entries) {
-    if (target.empty()) {
+    if (arguments.target.empty()) {
       list_one(entry);
       continue;
     }
-    auto done = rescue_one(state, entry, target + "/" + base_name(state));
+    auto done = rescue_one(state, entry, arguments.target + "/" + base_name(state));
+    if (done && arguments.discard && !entry.aside.empty())
+      done = staging::Journal::discard(journal, entry);
     if (done) continue;
     ++failed;
     std::fprintf(stderr, "stsfs: %s: %s\n", printable(entry.path).c_str(),
@@ -91,6 +95,8 @@ Result<std::size_t> rescue_state(const std::string& state, const std::string& ta
 }  // namespace
 
 int rescue_command(const RescueArguments& arguments) {
+  if (arguments.discard && arguments.target.empty())
+    return report({Errc::kInvalid, "--discard needs a directory to copy the files to first", {}});
   auto paths = our_paths();
   if (!paths) return report(paths.error());
   const auto states = arguments.state.empty() ? states_below(paths->state + "/mounts")
@@ -98,7 +104,7 @@ int rescue_command(const RescueArguments& arguments) {
   std::size_t files = 0;
   int code = kExitOk;
   for (const std::string& state : states) {
-    auto found = rescue_state(state, arguments.target);
+    auto found = rescue_state(state, arguments);
     if (found)
       files += *found;
     else

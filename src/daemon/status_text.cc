@@ -53,19 +53,37 @@ std::string credential_text(const control::Status& status, WallTime now) {
   return out;
 }
 
-std::string pending_text(const control::Pending& pending) {
-  if (pending.files == 0) return line("pending", "nothing: all that was written is in OSS");
-  std::string out =
-      line("PENDING", fmt::format("{}, {}, not in OSS yet", count_of(pending.files, "file"),
-                                  human_bytes(pending.bytes)));
-  bool failed = false;
+/// Those of `pending` that are aside, or those that are not, with their reasons.
+std::string pending_files(const control::Pending& pending, bool aside, bool& failed) {
+  std::string out;
   for (const auto& file : pending.some) {
+    if (file.aside != aside) continue;
     out += fmt::format("    {} ({})\n", printable(file.path),
                        file.doing.empty() ? human_bytes(file.size_bytes) : printable(file.doing));
     if (file.last_error.empty()) continue;
     failed = true;
     out += fmt::format("      {}\n", printable(file.last_error, 1'000));
   }
+  return out;
+}
+
+std::string pending_text(const control::Pending& pending) {
+  std::string out;
+  bool failed = false;
+  if (pending.aside > 0) {
+    out += line("ASIDE", count_of(pending.aside, "file") + " that cannot be brought to OSS");
+    out += pending_files(pending, true, failed);
+    out += line("", "What is here of it is kept; stsfs rescue copies it out.");
+  }
+  if (pending.files == 0) {
+    const char* what =
+        pending.aside > 0 ? "nothing else" : "nothing: all that was written is in OSS";
+    return out + line("pending", what);
+  }
+  failed = false;
+  out += line("PENDING", fmt::format("{}, {}, not in OSS yet", count_of(pending.files, "file"),
+                                     human_bytes(pending.bytes)));
+  out += pending_files(pending, false, failed);
   if (failed)
     out +=
         line("", "It is kept and tried again; stsfs drain tries at once. Do not shut down before.");

@@ -124,12 +124,13 @@ control::Pending pending_of(const fs::MountedFolder& folder) {
   std::vector<fs::PendingFile> files = folder.pending();
   std::stable_partition(files.begin(), files.end(),
                         [](const fs::PendingFile& file) { return !file.last_error.empty(); });
-  control::Pending out{.files = files.size()};
+  control::Pending out;
   for (fs::PendingFile& file : files) {
-    out.bytes += file.bytes;
+    ++(file.aside ? out.aside : out.files);
+    if (!file.aside) out.bytes += file.bytes;
     if (out.some.size() < control::kPendingShownMax)
-      out.some.push_back(
-          {std::move(file.path), file.bytes, std::move(file.last_error), std::move(file.doing)});
+      out.some.push_back({std::move(file.path), file.bytes, std::move(file.last_error),
+                          std::move(file.doing), file.aside});
   }
   return out;
 }

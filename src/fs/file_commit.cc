@@ -25,8 +25,10 @@ Error as_stale(Error error) {
 void FileContent::commit(Callback<void> done) {
   bool start = false;
   bool nothing = false;
+  Result<void> may;
   {
     MutexLock lock(mutex_);
+    may = may_change();
     nothing = (generation_ == committed_ && !committing_) || stopped_;
     if (!nothing) {
       waiters_.push_back({generation_, std::move(done)});
@@ -35,7 +37,7 @@ void FileContent::commit(Callback<void> done) {
       if (holds_ > 0) wanted_ = true;
     }
   }
-  if (nothing) done({});
+  if (nothing) done(std::move(may));
   if (start) start_commit();
 }
 
@@ -141,7 +143,7 @@ void FileContent::plan() {
       if (result)
         self->prepare();  // with what is staged now
       else
-        self->finish(fail(as_stale(std::move(result.error()))));
+        self->lost_bytes(std::move(result.error()));
     });
   });
 }
@@ -295,9 +297,10 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   if (to_conflict_key && needs_base() && !plan_without_base()) {
-    finish(fail(Errc::kStale,
-                "another client wrote " + printable(request_.path) +
-                    ", and our changes are to parts of the version before; they are kept"));
+    set_aside({Errc::kStale,
+               "another client wrote " + printable(request_.path) +
+                   ", and our changes are to parts of the version before; `stsfs rescue` has them",
+               {}});
     return;
   }
   oss::PutOptions put = request_.put;
@@ -345,6 +348,36 @@ bool FileContent::lost_a_source(const Error& error) const {
     if (extent.origin == Origin::kCopied && map_.within(extent.range) != std::vector{extent})
       return true;
   return false;
+}
+
+/// What was to be fetched is not there, or could not be had now. It may lie in a version of our own
+/// whose answer was lost.
+void FileContent::lost_bytes(Error error) {
+  if (error.code != Errc::kChanged && error.code != Errc::kNotFound) {
+    finish(fail(std::move(error)));
+    return;
+  }
+  {
+    MutexLock lock(mutex_);
+    commit_writes_ = writes_;
+  }
+  chain_.step([&] {
+    return around_.store.start_head(
+        base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this(), error](Result<oss::ObjectMeta> meta) {
+          const bool is_new = meta && meta->etag != self->expected_etag_;
+          const Maker maker =
+              is_new ? maker_of(*meta, self->commit_writes_, self->commit_size_) : Maker::kAnother;
+          if (maker == Maker::kEarlier || maker == Maker::kNoted) {
+            self->move_base(*meta);
+            self->prepare();
+          } else if (!meta && meta.error().code != Errc::kNotFound) {
+            self->finish(fail(std::move(meta.error())));
+          } else {
+            self->set_aside(as_stale(error));
+          }
+        });
+  });
 }
 
 void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {

@@ -68,7 +68,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
   std::string content_key;
   {
     MutexLock lock(mutex_);
-    if (!outcome) {
+    if (!outcome && !aside_) {
       ++failures_;
       last_error_ = outcome.error().message;
     }
@@ -84,7 +84,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
     again = more && holds_ == 0 && !stopped_;
     if (again) committing_ = true;
     wanted_ = more && !again;
-    retry = !outcome && !stopped_;
+    retry = !outcome && !stopped_ && !aside_;
     idle.swap(idle_waiters_);
   }
   if (!again) around_.owner.commit_ended(inode_);
@@ -101,6 +101,48 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
   for (auto& done : idle) done({});
   if (again) start_commit();
   if (retry) retry_later();
+}
+
+/// Some of its bytes are gone for good. From here on it does not change any more, and once the
+/// journal says so it is nobody's but a rescue's.
+void FileContent::set_aside(Error error) {
+  {
+    MutexLock lock(mutex_);
+    aside_ = error;
+    ++state_;
+  }
+  save([self = shared_from_this(), error = std::move(error)](Result<void> saved) {
+    if (saved) {
+      self->is_aside(error);
+      return;
+    }
+    {
+      MutexLock lock(self->mutex_);
+      self->aside_.reset();  // nowhere is a note of it: to be tried again
+    }
+    self->finish(fail(error));
+  });
+}
+
+void FileContent::is_aside(const Error& error) {
+  const CommitSlots::Slot slot = std::move(slot_);
+  staging::JournalEntry note;
+  bool is_empty = false;
+  {
+    MutexLock lock(mutex_);
+    note = entry_of(request_);
+    committed_ = generation_;
+    wanted_ = false;
+    is_empty = map_.staged_bytes() == 0;
+  }
+  if (is_empty) forget_note();  // none of its bytes is here
+  log_error("fs", "{}", error.message);
+  around_.owner.set_aside(inode_, *this, note);
+  commit_extents_.clear();
+  commit_file_.reset();
+  commit_copy_.reset();
+  if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
+  end_commit(fail(error), false);
 }
 
 void FileContent::retry_later() {

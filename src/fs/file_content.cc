@@ -264,8 +264,14 @@ Result<void> FileContent::stage() {
   return {};
 }
 
+Result<void> FileContent::may_change() const {
+  if (aside_) return fail(*aside_);
+  return {};
+}
+
 Result<void> FileContent::write_locked(std::span<const std::byte> bytes, std::uint64_t offset) {
   if (bytes.empty()) return {};
+  if (auto may = may_change(); !may) return may;
   if (offset > kFileSizeMax - bytes.size()) return too_large();
   if (auto ready = stage(); !ready) return ready;
   if (auto written = staged_->write(bytes, offset); !written) return written;
@@ -308,6 +314,7 @@ Result<void> FileContent::truncate(std::uint64_t size) {
     MutexLock lock(mutex_);
     const std::uint64_t before = map_.size();
     if (size == before) return {};
+    if (auto may = may_change(); !may) return may;
     if (staged_ && size == 0 && staged_in_use()) staged_.reset();
     if (staged_ && size < before && !staged_in_use())
       if (auto cut = staged_->truncate(size); !cut) return cut;

@@ -58,6 +58,8 @@ struct CommitOutcome {
   bool refused = false;
 };
 
+class FileContent;
+
 /// The inode's side of a commit. Called on the HTTP loop, with no lock of FileContent held.
 class CommitOwner {
  public:
@@ -66,6 +68,10 @@ class CommitOwner {
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
   /// None is under way any more: the content may not be needed.
   virtual void commit_ended(InodeNumber inode) = 0;
+  /// Bytes that OSS had for it are gone, so that it can never be committed: the path shows what OSS
+  /// has, and ours is kept for a rescue. Called before `commit_ended`.
+  virtual void set_aside(InodeNumber inode, const FileContent& content,
+                         const staging::JournalEntry& note) = 0;
 };
 
 struct ContentOptions {
@@ -95,7 +101,9 @@ struct ContentSurroundings {
 /// based on, and what was written since.
 ///
 /// After a conflict the file at the path is the other's; whoever still has ours open goes on at the
-/// conflict key, and is told so at every commit.
+/// conflict key, and is told so at every commit. Where ours is a change of a part, and the rest of
+/// its version is gone, nothing whole is left to be put anywhere: the note in the journal is kept
+/// for a rescue, and whoever has it open is told so from then on.
 ///
 /// One commit at a time. A commit uploads what is there when it starts; what is written meanwhile
 /// is committed by the next one. A failed commit keeps everything and is tried again with growing
@@ -220,6 +228,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_content.cc ---
   std::shared_ptr<BaseReader> base_reader() STSFS_REQUIRES(mutex_);
   Result<void> stage() STSFS_REQUIRES(mutex_);
+  Result<void> may_change() const STSFS_REQUIRES(mutex_);
   void changed() STSFS_REQUIRES(mutex_) {
     ++generation_;
     ++state_;
@@ -272,6 +281,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void move_base(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
+  void lost_bytes(Error error);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
 
   // --- file_fetch.cc ---
@@ -294,6 +304,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
   void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
+  void set_aside(Error error);
+  void is_aside(const Error& error);
   void retry_later();
   void arm(std::chrono::milliseconds wait, UniqueFunction<void()> what);
 
@@ -322,6 +334,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string detached_path_ STSFS_GUARDED_BY(mutex_);
   int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::string last_error_ STSFS_GUARDED_BY(mutex_);
+  std::optional<Error> aside_ STSFS_GUARDED_BY(mutex_);  // why it can never be committed
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
   std::vector<Callback<void>> idle_waiters_ STSFS_GUARDED_BY(mutex_);
   staging::WriteNumbers writes_ STSFS_GUARDED_BY(mutex_);  // the last: of the next write

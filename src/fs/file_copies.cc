@@ -55,6 +55,7 @@ Result<void> FileContent::take(const Lent& lent, std::uint64_t from, std::uint64
     }
     {
       MutexLock lock(mutex_);
+      if (auto may = may_change(); !may) return may;
       const ByteRange place{at, extent.range.length};
       if (extent.origin == Origin::kZero)
         map_.zero(place);

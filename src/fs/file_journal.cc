@@ -48,6 +48,7 @@ staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
   entry.headers = now.put.headers;
   entry.storage_class = now.put.storage_class;
   entry.writes = next_write(now);
+  if (aside_) entry.aside = aside_->message;
   return entry;
 }
 

@@ -223,9 +223,32 @@ void Folder::commit_ended(InodeNumber number) {
   sweep();
 }
 
+/// Whoever has it open keeps it; everybody else sees what OSS has.
+void Folder::set_aside(InodeNumber number, const FileContent& content,
+                       const staging::JournalEntry& note) {
+  {
+    MutexLock lock(tree_.mutex);
+    if (staging::ExtentMap(note.extents).staged_bytes() > 0) aside_.push_back({note});
+    const InodePointer inode = tree_.find(number);
+    if (!inode || inode->content.get() != &content) return;
+    inode->content = nullptr;
+    inode->confirmed = {};
+    inode->pages_etag.clear();
+    const std::string key = keys_.file_key(tree_.path_of(*inode)).value_or("");
+    directories_.forget(key.substr(0, key.rfind('/') + 1));
+  }
+  if (notifier_ != nullptr) notifier_->inode_changed(number);
+}
+
 std::vector<PendingFile> Folder::pending() const {
-  std::vector<PendingFile> out = unusable_;
+  std::vector<PendingFile> out;
   MutexLock lock(tree_.mutex);
+  for (const auto& [note, was_here] : aside_)
+    if (!was_here || area_->has(note.staged_name))
+      out.push_back({.path = note.path,
+                     .bytes = staging::ExtentMap(note.extents).staged_bytes(),
+                     .last_error = note.aside,
+                     .aside = true});
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
     out.push_back(

@@ -72,6 +72,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   CommitRequest describe(InodeNumber inode) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
   void commit_ended(InodeNumber inode) override;
+  void set_aside(InodeNumber inode, const FileContent& content,
+                 const staging::JournalEntry& note) override;
 
   // --- names: folder_names.cc, rename in folder_rename.cc ---
   Result<Entry> lookup(const Context&, InodeNumber parent, std::string_view name) override;
@@ -254,13 +256,13 @@ class Folder final : public MountedFolder, public CommitOwner {
   void sync_recovered(const staging::JournalEntry& entry,
                       std::shared_ptr<staging::StagedFile> staged, const std::string& fallback);
   InodePointer directory_for(const std::string& directory_path) STSFS_REQUIRES(tree_.mutex);
-  void keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason);
+  void keep_for_rescue(staging::JournalEntry entry, const std::string& reason);
   void abort_uploads();
 
   // --- what a loss of power left (folder_returned.cc) ---
   void settle_returned(Deadline deadline, Interrupt* interrupt);
   void settle(staging::JournalEntry entry, const Result<oss::ObjectMeta>& found);
-  void set_aside(staging::JournalEntry entry);
+  void put_beside(staging::JournalEntry entry);
   bool is_here(const staging::JournalEntry& entry);
   void forget(const staging::JournalEntry& entry);
 
@@ -509,7 +511,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
   // Both set before anybody is served:
-  std::vector<PendingFile> unusable_;            // what cannot be committed any more
   std::vector<staging::JournalEntry> returned_;  // of before the machine was started anew
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<bool> read_only_;
@@ -518,6 +519,12 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::atomic<bool> acls_hidden_;  // the credential may not read them
 
   mutable Tree tree_;
+  /// What can never be committed, for `stsfs rescue`, which may take it away.
+  struct Aside {
+    staging::JournalEntry note;
+    bool was_here = true;  ///< What is staged of it, when it was set aside.
+  };
+  std::vector<Aside> aside_ STSFS_GUARDED_BY(tree_.mutex);
   // Also those that no inode has any more and something under way keeps alive; for `stop`.
   std::vector<std::weak_ptr<FileContent>> contents_ STSFS_GUARDED_BY(tree_.mutex);
   std::size_t contents_sweep_at_ STSFS_GUARDED_BY(tree_.mutex) = 64;

@@ -34,7 +34,9 @@ Result<void> Folder::recover() {
   for (const auto& entry : *entries) {
     static_cast<void>(keys_.path_of(entry.base_key));  // its names may be shortened ones
     const auto fallback = fallbacks->find(entry.id);
-    if (entry.path.empty() || !keys_.file_key(entry.path))
+    if (!entry.aside.empty())
+      keep_for_rescue(entry, entry.aside);
+    else if (entry.path.empty() || !keys_.file_key(entry.path))
       keep_for_rescue(entry, "its name is none of this folder");
     else if (!entry.same_boot)
       returned_.push_back(entry);
@@ -115,10 +117,13 @@ InodePointer Folder::directory_for(const std::string& directory_path) {
   return at;
 }
 
-void Folder::keep_for_rescue(const staging::JournalEntry& entry, const std::string& reason) {
+void Folder::keep_for_rescue(staging::JournalEntry entry, const std::string& reason) {
   log_error("fs", "{} was written and cannot be brought to OSS: {}; `stsfs rescue` gets it out",
             printable(entry.path), reason);
-  unusable_.push_back({entry.path, staging::ExtentMap(entry.extents).staged_bytes(), reason});
+  entry.aside = reason;
+  const bool is_here = area_->has(entry.staged_name);
+  MutexLock lock(tree_.mutex);
+  aside_.push_back({std::move(entry), is_here});
 }
 
 void Folder::resume() {

@@ -68,12 +68,12 @@ void Folder::settle(JournalEntry entry, const Result<oss::ObjectMeta>& found) {
   } else if (absent ? entry.base_etag.empty() : found->etag == entry.base_etag) {
     recover_file(entry, "");
   } else {
-    set_aside(std::move(entry));
+    put_beside(std::move(entry));
   }
 }
 
 /// The path shows what OSS has.
-void Folder::set_aside(JournalEntry entry) {
+void Folder::put_beside(JournalEntry entry) {
   if (has_attributes_only(entry)) {
     forget(entry);
   } else if (!is_whole(entry)) {

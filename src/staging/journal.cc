@@ -20,7 +20,7 @@
 namespace stsfs::staging {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr int kBusyTimeoutMs = 5'000;
 constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS files (
@@ -28,14 +28,15 @@ constexpr const char* kSchema = R"(
     base_key TEXT NOT NULL, base_etag TEXT NOT NULL, base_size INTEGER NOT NULL,
     extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
     attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL,
-    note INTEGER NOT NULL);  -- tells one note of a file from the next
+    note INTEGER NOT NULL,  -- tells one note of a file from the next
+    aside TEXT NOT NULL DEFAULT '');
   -- The last note of a file whose bytes are on the disk, while those of its present one are not.
   CREATE TABLE IF NOT EXISTS fallbacks (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL, staged TEXT NOT NULL,
     base_key TEXT NOT NULL, base_etag TEXT NOT NULL, base_size INTEGER NOT NULL,
     extents TEXT NOT NULL, headers TEXT NOT NULL, storage_class TEXT NOT NULL,
     attempts TEXT NOT NULL, synced INTEGER NOT NULL, boot TEXT NOT NULL,
-    note INTEGER NOT NULL);
+    note INTEGER NOT NULL, aside TEXT NOT NULL DEFAULT '');
   CREATE TABLE IF NOT EXISTS uploads (upload_id TEXT PRIMARY KEY, key TEXT NOT NULL);
 )";
 /// When the log of the database is folded into it, in pages of 4 KiB.
@@ -73,7 +74,7 @@ Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const s
     std::vector<JournalEntry> out;
     SQLite::Statement row(database,
                           "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
-                          "storage_class,attempts,synced,boot,note FROM files ORDER BY id");
+                          "storage_class,attempts,synced,boot,note,aside FROM files ORDER BY id");
     while (row.executeStep()) {
       JournalEntry entry;
       entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
@@ -94,6 +95,7 @@ Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const s
       entry.synced = row.getColumn(10).getInt() != 0;
       entry.same_boot = !boot.empty() && row.getColumn(11).getString() == boot;
       entry.note = static_cast<std::uint64_t>(row.getColumn(12).getInt64());
+      entry.aside = row.getColumn(13).getString();
       out.push_back(std::move(entry));
     }
     return out;
@@ -179,6 +181,10 @@ Result<void> Journal::State::prepare() {
       check != "ok")
     return fail(Errc::kCorrupt, printable(options.file) + ": " + printable(check));
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+  if (version == 1)
+    for (const char* table : {"files", "fallbacks"})
+      database.exec(std::string("ALTER TABLE ") + table +
+                    " ADD COLUMN aside TEXT NOT NULL DEFAULT ''");
   database.exec(kSchema);
   database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
   fall_back();
@@ -318,6 +324,22 @@ Result<std::uint64_t> Journal::owed_by(const std::string& file) {
   });
 }
 
+Result<void> Journal::discard(const std::string& file, const JournalEntry& entry) {
+  auto forgotten = guarded([&]() -> Result<void> {
+    SQLite::Database database(file, SQLite::OPEN_READWRITE, kBusyTimeoutMs);
+    SQLite::Statement erase(database, "DELETE FROM files WHERE id=? AND staged=? AND aside<>''");
+    erase.bind(1, static_cast<std::int64_t>(entry.id));
+    erase.bind(2, entry.staged_name);
+    if (erase.exec() == 0)
+      return fail(Errc::kNotFound, printable(entry.path) + " is not set aside any more");
+    return {};
+  });
+  const std::string staged = file.substr(0, file.rfind('/') + 1) + entry.staged_name;
+  if (forgotten && unlink(staged.c_str()) != 0 && errno != ENOENT)
+    return fail_errno("delete " + staged);
+  return forgotten;
+}
+
 Result<std::vector<BegunUpload>> Journal::uploads() {
   return guarded([&]() -> Result<std::vector<BegunUpload>> {
     std::vector<BegunUpload> out;
@@ -354,7 +376,7 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     first.exec();
     SQLite::Statement& put = state->statement(
         "INSERT OR REPLACE INTO files(id,path,staged,base_key,base_etag,base_size,extents,headers,"
-        "storage_class,attempts,synced,boot,note) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)");
+        "storage_class,attempts,synced,boot,note,aside) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     put.bind(1, static_cast<std::int64_t>(entry.id));
     put.bind(2, entry.path);
     put.bind(3, entry.staged_name);
@@ -368,6 +390,7 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     put.bind(11, entry.synced ? 1 : 0);
     put.bind(12, state->boot);
     put.bind(13, static_cast<std::int64_t>(note));
+    put.bind(14, entry.aside);
     put.exec();
   };
   state_->add(std::move(work),

@@ -48,6 +48,10 @@ Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name)
   return file;
 }
 
+bool StagingArea::has(const std::string& name) const {
+  return access(path_of(name).c_str(), F_OK) == 0;
+}
+
 Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>& known) {
   DIR* listing = opendir(options_.directory.c_str());
   if (listing == nullptr) return fail_errno("list " + printable(options_.directory));

@@ -64,6 +64,17 @@ TEST(StatusText, PendingFilesAreShownWithTheirReasons) {
   EXPECT_TRUE(mentions(status, "stsfs drain"));
 }
 
+TEST(StatusText, WhatCannotGoToOssIsNoneOfWhatIsWaitedFor) {
+  control::Status status = healthy();
+  status.pending = {.aside = 1, .some = {{"file", 2048, "another client wrote it", "", true}}};
+  EXPECT_TRUE(mentions(status, "ASIDE       1 file"));
+  EXPECT_TRUE(mentions(status, "file (2.0 KiB)"));
+  EXPECT_TRUE(mentions(status, "another client wrote it"));
+  EXPECT_TRUE(mentions(status, "stsfs rescue"));
+  EXPECT_FALSE(mentions(status, "all that was written is in OSS"));
+  EXPECT_FALSE(mentions(status, "tried again"));
+}
+
 TEST(StatusText, NamesCannotSpeakToTheTerminal) {
   control::Status status = healthy();
   status.mount_point = "/m\x1b[31m";

@@ -21,6 +21,7 @@ class WatchfulOwner final : public CommitOwner {
     dirty_while_told = content->dirty();
     busy_while_told = content->busy();
   }
+  void set_aside(InodeNumber, const FileContent&, const staging::JournalEntry&) override {}
   void commit_ended(InodeNumber) override { dirty_at_the_end = content->dirty(); }
 
   std::shared_ptr<FileContent> content;

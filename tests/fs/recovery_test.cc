@@ -7,8 +7,10 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "stsfs/base/fd.h"
 #include "stsfs/oss/retrying_store.h"
 #include "stsfs/staging/name_journal.h"
+#include "stsfs/staging/rescue.h"
 
 namespace stsfs::fs {
 namespace {
@@ -30,6 +32,11 @@ class Recovery : public FolderTest {
     folder_->resume();
     while (scheduler_.run_next()) {
     }
+  }
+  std::string rescued(const staging::JournalEntry& entry) {
+    const std::string target = directory_.path() + "/rescued";
+    EXPECT_TRUE(staging::rescue_file(options_.staging_directory, entry, target));
+    return stsfs::read_file(target, std::size_t{1} << 30).value();
   }
 };
 
@@ -126,6 +133,88 @@ TEST_F(Recovery, APartialChangeKeepsItsBase) {
   expected.replace(std::size_t{10} << 20, 2, "XY");
   EXPECT_TRUE(store_.content(key_) == expected);
   for (const PendingFile& file : folder_->pending()) ADD_FAILURE() << file.last_error;
+}
+
+// Nothing whole is left to be put anywhere: what is ours is kept, and the path shows theirs.
+TEST_F(Recovery, APartialChangeOfAVersionThatIsGoneIsKeptForARescue) {
+  store_.put(key_, std::string(std::size_t{20} << 20, 'b'));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), std::size_t{10} << 20));
+  store_.put(key_, "theirs");
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  // Whoever has it open is told so, and nothing more is taken that could not be kept.
+  EXPECT_EQ(folder_->write(context(), opened->handle, as_bytes("Z"), 0).error().code, Errc::kStale);
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  EXPECT_EQ(read_handle(opened->handle, {std::size_t{10} << 20, 2}), "XY");
+  EXPECT_EQ(read_file("f"), "theirs");
+  folder_->release(opened->handle);
+  for (int life = 0; life < 2; ++life) {
+    EXPECT_EQ(read_file("f"), "theirs");
+    ASSERT_EQ(folder_->pending().size(), 1U);
+    EXPECT_EQ(folder_->pending()[0].path, "f");
+    EXPECT_EQ(folder_->pending()[0].bytes, 2U);
+    EXPECT_FALSE(folder_->pending()[0].last_error.empty());
+    EXPECT_TRUE(drain());
+    kill_and_begin();
+    resume();
+  }
+  ASSERT_TRUE(write_file(kRoot, "f", "ours again"));
+  EXPECT_EQ(store_.content(key_), "ours again");
+  const auto kept = staging::Journal::read(options_.staging_directory + "/journal.db").value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(rescued(kept[0]).substr(std::size_t{10} << 20, 2), "XY");
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{key_});
+}
+
+TEST_F(Recovery, AndWhereItsObjectWasRemovedThereIsNone) {
+  store_.put(key_, std::string(std::size_t{20} << 20, 'b'));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), std::size_t{10} << 20));
+  store_.erase(key_);
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  folder_->release(opened->handle);
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  EXPECT_TRUE(names(kRoot).size() == 2U) << "only the directory itself and the one above";
+  EXPECT_EQ(folder_->pending().size(), 1U);
+}
+
+// With no journal the only copy would be in memory: then it is not given up.
+TEST_F(Recovery, WhatTheJournalCannotKeepIsTriedAgain) {
+  store_.put(key_, std::string(std::size_t{20} << 20, 'b'));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("XY"), std::size_t{10} << 20));
+  store_.put(key_, "theirs");
+  {
+    SQLite::Database blocker(options_.staging_directory + "/journal.db", SQLite::OPEN_READWRITE);
+    blocker.exec("BEGIN IMMEDIATE");
+    EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+    EXPECT_EQ(folder_->pending().size(), 1U);
+  }
+  EXPECT_EQ(flush(opened->handle).error().code, Errc::kStale);
+  folder_->release(opened->handle);
+  kill_and_begin();
+  EXPECT_EQ(folder_->pending().size(), 1U);
+  EXPECT_EQ(read_file("f"), "theirs");
+}
+
+TEST_F(Recovery, AVersionOfOursWhoseAnswerWasLostIsNotTakenForAnothers) {
+  std::string expected(std::size_t{20} << 20, 'b');
+  store_.put(key_, expected);
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR);
+  const auto change = [&](std::size_t at, std::string_view text) {
+    ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(text), at));
+    expected.replace(at, text.size(), text);
+  };
+  change(std::size_t{10} << 20, "XY");
+  faulty_.lose_answer({.operation = Operation::kComplete}, Error{Errc::kTimedOut, "no answer"});
+  ASSERT_FALSE(flush(opened->handle));
+  // What lies between the two changes is sent again, and is to be fetched from that version.
+  change((std::size_t{10} << 20) + (std::size_t{512} << 10), "Z");
+  const auto flushed = flush(opened->handle);
+  EXPECT_TRUE(flushed) << flushed.error().message;
+  folder_->release(opened->handle);
+  EXPECT_TRUE(store_.content(key_) == expected);
+  EXPECT_TRUE(folder_->pending().empty());
 }
 
 TEST_F(Recovery, AFileThatWasRemovedStaysRemoved) {

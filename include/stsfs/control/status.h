@@ -22,11 +22,13 @@ struct PendingFile {
   std::uint64_t size_bytes = 0;
   std::string last_error;  ///< Empty: it is only not its turn yet.
   std::string doing{};     ///< Of a change of the tree: what it is; empty: bytes to be sent.
+  bool aside = false;      ///< It is not tried any more: only a rescue gets it out.
 };
 
 struct Pending {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;
+  std::uint64_t aside = 0;        ///< Files that are not tried any more; not among `files`.
   std::vector<PendingFile> some;  ///< Those with errors first, at most kPendingShownMax.
 };
 inline constexpr std::size_t kPendingShownMax = 50;

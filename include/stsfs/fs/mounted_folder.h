@@ -67,6 +67,7 @@ struct PendingFile {
   std::uint64_t bytes = 0;
   std::string last_error;  ///< Empty while all goes well.
   std::string doing{};  ///< Of a change of the tree: "to be deleted", …; empty: bytes to be sent.
+  bool aside = false;   ///< It can never be brought to OSS, and is kept for a rescue.
 };
 
 /// What reading keeps in memory.

@@ -46,6 +46,8 @@ struct JournalEntry {
   /// Under these it may be in OSS already: an answer was lost, we were killed before it was noted,
   /// or a loss of power brought back an earlier note.
   WriteNumbers writes;
+  /// Why it can never be brought to OSS: then it is kept for `stsfs rescue` only. Empty: it can.
+  std::string aside;
   /// The machine was not started anew since this was noted, so that what is staged is as it was
   /// left. Only in what `entries` returns.
   bool same_boot = false;
@@ -96,6 +98,10 @@ class Journal : public UploadLog {
   /// How much is owed to OSS by a journal that no daemon has open: files, removals, renames and
   /// further names.
   static Result<std::uint64_t> owed_by(const std::string& file);
+
+  /// Forgets a file that was set aside, and deletes what is staged of it; also while a daemon has
+  /// the journal open. Errors: kNotFound when it is not there, or may still go to OSS.
+  static Result<void> discard(const std::string& file, const JournalEntry& entry);
 
   /// What an earlier daemon left. Read once, before the first note.
   Result<std::vector<JournalEntry>> entries();

@@ -77,6 +77,7 @@ class StagingArea {
   Result<std::shared_ptr<StagedFile>> create();
   /// One that an earlier daemon left; it is kept. kNotFound when it is not there.
   Result<std::shared_ptr<StagedFile>> reopen(const std::string& name);
+  bool has(const std::string& name) const;
   /// Deletes every staged file but these. Only before anything was created. Returns how many.
   Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -30,7 +29,8 @@ FreshLinks::FreshLinks(Scheduler& scheduler, const Clock& clock, staging::NameJo
       clock_(clock),
       journal_(journal),
       options_(std::move(options)),
-      make_(std::move(make)) {
+      make_(std::move(make)),
+      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
   MutexLock lock(mutex_);
   for (const staging::LinkEntry& entry : journal.links())
     pending_[entry.id] = {.link = {.entry = entry, .inode = {}}, .last_error = {}};
@@ -95,13 +95,13 @@ Result<void> FreshLinks::Claim::finish() && {
   auto erased = links.erase(id_);
   if (!erased) return erased;
   links_ = nullptr;
-  std::vector<Settling> settled;
+  Settling::Waiters settled;
   {
     MutexLock lock(links.mutex_);
-    for (Settling& one : links.settling_) one.ids.erase(id_);
-    settled = links.take_settled();
+    links.settling_.ended(id_);
+    settled = links.settling_.take_settled();
   }
-  tell(std::move(settled));
+  for (auto& waiter : settled) waiter.tell();
   return {};
 }
 
@@ -119,7 +119,6 @@ Result<void> FreshLinks::erase(std::uint64_t id) {
   else
     --left_;
   pending_.erase(found);
-  hurried_.erase(id);
   changed_.notify_all();
   return {};
 }
@@ -178,8 +177,7 @@ void FreshLinks::settle_all(std::set<std::uint64_t> ids, Callback<void> done) {
     for (auto id = ids.begin(); id != ids.end();)
       id = pending_.contains(*id) ? ++id : ids.erase(id);
     if (!ids.empty() && !stopped_) {
-      hurried_.insert(ids.begin(), ids.end());
-      settling_.push_back({std::move(ids), std::move(done), std::nullopt});
+      settling_.add(std::move(ids), std::move(done));
       start_thread();
       changed_.notify_all();
       return;
@@ -204,24 +202,24 @@ std::vector<PendingFile> FreshLinks::pending() const {
 void FreshLinks::resume() {
   MutexLock lock(mutex_);
   if (pending_.empty() || stopped_) return;
-  for (const auto& [id, one] : pending_) hurried_.insert(id);
+  for (const auto& [id, one] : pending_) settling_.hurry(id);
   start_thread();
   changed_.notify_all();
 }
 
 void FreshLinks::stop() {
   std::thread thread;
-  std::vector<Settling> told;
+  Settling::Waiters told;
   {
     MutexLock lock(mutex_);
     stopped_ = true;
     thread.swap(thread_);
-    told.swap(settling_);
+    told = settling_.take_all();
     changed_.notify_all();
   }
   ending_.raise();
   if (thread.joinable()) thread.join();
-  for (Settling& one : told) one.done(fail(Errc::kInterrupted, "the mount is ending"));
+  for (auto& waiter : told) waiter.give_up();
 }
 
 // --- the threads ---
@@ -240,17 +238,10 @@ std::optional<SteadyTime> FreshLinks::next_due() const {
   std::optional<SteadyTime> out;
   for (const auto& [id, one] : pending_) {
     if (one.claimed) continue;
-    const SteadyTime due = hurried_.contains(id) ? SteadyTime{} : one.due;
+    const SteadyTime due = settling_.is_hurried(id) ? SteadyTime{} : one.due;
     if (!out || due < *out) out = due;
   }
   return out;
-}
-
-std::chrono::milliseconds FreshLinks::backoff() const {
-  const auto most = std::min(options_.retry_backoff * (1 << std::min(failures_ - 1, 10)),
-                             options_.retry_backoff_max);
-  return most / 2 +
-         std::chrono::milliseconds(random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
 }
 
 void FreshLinks::work() {
@@ -276,7 +267,7 @@ void FreshLinks::work() {
 }
 
 bool FreshLinks::is_due(std::uint64_t id, const Pending& one) const {
-  return !one.claimed && (one.due <= clock_.steady() || hurried_.contains(id));
+  return !one.claimed && (one.due <= clock_.steady() || settling_.is_hurried(id));
 }
 
 std::size_t FreshLinks::count_due() const {
@@ -294,7 +285,7 @@ std::optional<FreshLinks::Link> FreshLinks::take_due() {
   for (auto& [id, one] : pending_) {
     if (!is_due(id, one)) continue;
     one.claimed = true;
-    hurried_.erase(id);
+    settling_.taken(id);
     return one.link;
   }
   return std::nullopt;
@@ -321,45 +312,28 @@ Result<void> FreshLinks::make_one(const Link& link) {
 }
 
 void FreshLinks::ended(const Link& link, const Result<void>& result) {
-  std::vector<Settling> settled;
+  Settling::Waiters settled;
   {
     MutexLock lock(mutex_);
     if (result) {
-      failures_ = 0;
+      backoff_.succeeded();
       denied_ = false;
     } else if (result.error().code == Errc::kDenied) {
       denied_ = true;
     }
-    if (!result) ++failures_;
+    if (!result) backoff_.failed();
     if (const auto found = pending_.find(link.entry.id); found != pending_.end()) {
       found->second.claimed = false;
-      if (!result) found->second.due = clock_.steady() + backoff();
+      if (!result) found->second.due = clock_.steady() + backoff_.pause();
       found->second.last_error = result ? "" : result.error().message;
+      if (!result) settling_.failed(link.entry.id, result.error());
+    } else {
+      settling_.ended(link.entry.id, result ? std::nullopt : std::optional<Error>(result.error()));
     }
-    for (Settling& one : settling_)
-      if (one.ids.erase(link.entry.id) > 0 && !result) one.error = result.error();
-    settled = take_settled();
+    settled = settling_.take_settled();
     changed_.notify_all();
   }
-  tell(std::move(settled));
-}
-
-std::vector<FreshLinks::Settling> FreshLinks::take_settled() {
-  std::vector<Settling> out;
-  const auto rest = std::stable_partition(settling_.begin(), settling_.end(),
-                                          [](const Settling& one) { return one.ids.empty(); });
-  std::move(settling_.begin(), rest, std::back_inserter(out));
-  settling_.erase(settling_.begin(), rest);
-  return out;
-}
-
-void FreshLinks::tell(std::vector<Settling> settled) {
-  for (Settling& one : settled) {
-    if (one.error)
-      one.done(fail(std::move(*one.error)));
-    else
-      one.done({});
-  }
+  for (auto& waiter : settled) waiter.tell();
 }
 
 }  // namespace stsfs::fs

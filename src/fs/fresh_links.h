@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
@@ -111,11 +112,6 @@ class FreshLinks {
     bool claimed = false;
     std::string last_error;
   };
-  struct Settling {
-    std::set<std::uint64_t> ids;
-    Callback<void> done;
-    std::optional<Error> error;
-  };
   void work();
   void make_due();
   std::size_t count_due() const STSFS_EXCLUDES(mutex_);
@@ -126,11 +122,8 @@ class FreshLinks {
   Result<void> erase(std::uint64_t id);
   void give_back(std::uint64_t id) STSFS_EXCLUDES(mutex_);
   void settle_all(std::set<std::uint64_t> ids, Callback<void> done) STSFS_EXCLUDES(mutex_);
-  std::vector<Settling> take_settled() STSFS_REQUIRES(mutex_);
-  static void tell(std::vector<Settling> settled);
   void wake() STSFS_EXCLUDES(mutex_);
   void start_thread() STSFS_REQUIRES(mutex_);
-  std::chrono::milliseconds backoff() const STSFS_REQUIRES(mutex_);
   /// When the next may be made; at once when somebody waits for one. None: there is none.
   std::optional<SteadyTime> next_due() const STSFS_REQUIRES(mutex_);
 
@@ -145,13 +138,12 @@ class FreshLinks {
   Condition changed_;
   std::map<std::uint64_t, Pending> pending_ STSFS_GUARDED_BY(mutex_);  // by the note's number
   std::map<std::uint64_t, std::uint64_t> by_inode_ STSFS_GUARDED_BY(mutex_);
-  std::vector<Settling> settling_ STSFS_GUARDED_BY(mutex_);
-  std::set<std::uint64_t> hurried_ STSFS_GUARDED_BY(mutex_);
+  Settling settling_ STSFS_GUARDED_BY(mutex_);
+  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   std::optional<SteadyTime> armed_for_ STSFS_GUARDED_BY(mutex_);
   bool denied_ STSFS_GUARDED_BY(mutex_) = false;  // OSS lets nobody make names here
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
   std::size_t left_ STSFS_GUARDED_BY(mutex_) = 0;  // by an earlier daemon
-  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 

@@ -8,7 +8,6 @@
 
 #include "fan_out.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -37,7 +36,8 @@ Removals::Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& c
       scheduler_(scheduler),
       clock_(clock),
       journal_(journal),
-      options_(std::move(options)) {
+      options_(std::move(options)),
+      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
   MutexLock lock(mutex_);
   for (const staging::RemovalEntry& entry : journal.removals())
     pending_[entry.key] = Pending{.entry = entry, .look_first = true};
@@ -127,20 +127,15 @@ bool Removals::any_below(std::string_view prefix) const {
 }
 
 void Removals::before_write(const std::string& key, Callback<void> done) {
-  std::set<std::uint64_t> ids;
   {
     MutexLock lock(mutex_);
     if (const auto found = pending_.find(key); found != pending_.end() && !stopped_) {
-      ids.insert(found->second.entry.id);
       held_.erase(key);
-      hurried_.insert(ids.begin(), ids.end());
       // One that was given up is no obstacle: what is written finds the name taken then.
-      settling_.push_back({std::move(ids),
-                           [done = std::move(done)](Result<void> gone) mutable {
-                             if (!gone && is_final(gone.error().code)) gone = {};
-                             done(std::move(gone));
-                           },
-                           std::nullopt});
+      settling_.add({found->second.entry.id}, [done = std::move(done)](Result<void> gone) mutable {
+        if (!gone && is_final(gone.error().code)) gone = {};
+        done(std::move(gone));
+      });
       start_thread();
       changed_.notify_all();
       return;
@@ -157,8 +152,7 @@ void Removals::settle(std::string prefix, Callback<void> done) {
          at != pending_.end() && at->first.starts_with(prefix); ++at)
       ids.insert(at->second.entry.id);
     if (!ids.empty() && !stopped_) {
-      hurried_.insert(ids.begin(), ids.end());
-      settling_.push_back({std::move(ids), std::move(done), std::nullopt});
+      settling_.add(std::move(ids), std::move(done));
       start_thread();
       changed_.notify_all();
       return;
@@ -186,17 +180,17 @@ void Removals::resume() {
 
 void Removals::stop() {
   std::thread thread;
-  std::vector<Settling> told;
+  Settling::Waiters told;
   {
     MutexLock lock(mutex_);
     stopped_ = true;
     thread.swap(thread_);
-    told.swap(settling_);
+    told = settling_.take_all();
     changed_.notify_all();
   }
   ending_.raise();
   if (thread.joinable()) thread.join();
-  for (Settling& one : told) one.done(fail(Errc::kInterrupted, "the mount is ending"));
+  for (auto& waiter : told) waiter.give_up();
 }
 
 // --- the thread ---
@@ -218,17 +212,11 @@ void Removals::work() {
     std::optional<std::chrono::milliseconds> arm;
     {
       MutexLock lock(mutex_);
-      while (!stopped_ && !due_ && hurried_.empty() && (armed_ || !any_unheld()))
+      while (!stopped_ && !due_ && !settling_.any_hurried() && (armed_ || !any_unheld()))
         changed_.wait(mutex_);
       if (stopped_) return;
-      if (!due_ && hurried_.empty() && !is_full()) {
-        arm = options_.linger;
-        if (failures_ > 0) {
-          const auto most = std::min(options_.retry_backoff * (1 << std::min(failures_ - 1, 10)),
-                                     options_.retry_backoff_max);
-          arm = most / 2 + std::chrono::milliseconds(
-                               random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
-        }
+      if (!due_ && !settling_.any_hurried() && !is_full()) {
+        arm = backoff_.is_failing() ? backoff_.pause() : options_.linger;
         armed_ = true;
       }
     }
@@ -247,15 +235,14 @@ Removals::Batch Removals::take_batch() {
   MutexLock lock(mutex_);
   const bool all = due_ || is_full();
   for (auto& [key, one] : pending_) {
-    const bool hurried = hurried_.contains(one.entry.id);
+    const bool hurried = settling_.is_hurried(one.entry.id);
     if (!hurried && (!all || held_.contains(key))) continue;
     if (out.size() == oss::kDeleteManyMax) return out;  // the rest is due, too
     if (clock_.steady() - one.since > options_.unchecked_for) one.look_first = true;
-    one.under_way = true;
+    settling_.taken(one.entry.id);
     out.push_back(one);
   }
   due_ = false;
-  hurried_.clear();
   return out;
 }
 
@@ -266,7 +253,7 @@ bool Removals::any_unheld() const {
 }
 
 bool Removals::is_full() const {
-  return failures_ == 0 && pending_.size() >= oss::kDeleteManyMax + held_.size();
+  return !backoff_.is_failing() && pending_.size() >= oss::kDeleteManyMax + held_.size();
 }
 
 void Removals::send(Batch batch) {
@@ -422,7 +409,7 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
     });
     if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
   }
-  std::vector<Settling> told;
+  Settling::Waiters told;
   {
     MutexLock lock(mutex_);
     bool failed = false;
@@ -432,10 +419,11 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
       if (!errors[i]) ended_->add(found->first, found->second.entry.etag);
       if (!errors[i] || is_final(errors[i]->code)) {
         pending_.erase(found);
+        settling_.ended(batch[i].entry.id, errors[i]);
       } else {
-        found->second.under_way = false;
         found->second.look_first = true;
         found->second.last_error = errors[i]->message;
+        settling_.failed(batch[i].entry.id, *errors[i]);
         failed = true;
       }
       if (errors[i] && is_final(errors[i]->code)) {
@@ -443,27 +431,19 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
         log_error("fs", "{} could not be deleted and shows again: {}",
                   printable(batch[i].entry.key), errors[i]->message);
       }
-      for (Settling& one : settling_) {
-        if (one.ids.erase(batch[i].entry.id) > 0 && errors[i]) one.error = errors[i];
-      }
     }
-    failures_ = failed ? failures_ + 1 : 0;
+    if (failed)
+      backoff_.failed();
+    else
+      backoff_.succeeded();
     if (!failed && !batch.empty() && done_ids.size() == batch.size()) {
       const bool all_well = std::none_of(errors.begin(), errors.end(),
                                          [](const auto& error) { return error.has_value(); });
       if (all_well) denied_ = false;
     }
-    const auto rest = std::stable_partition(settling_.begin(), settling_.end(),
-                                            [](const Settling& one) { return one.ids.empty(); });
-    std::move(settling_.begin(), rest, std::back_inserter(told));
-    settling_.erase(settling_.begin(), rest);
+    told = settling_.take_settled();
   }
-  for (Settling& one : told) {
-    if (one.error)
-      one.done(fail(std::move(*one.error)));
-    else
-      one.done({});
-  }
+  for (auto& waiter : told) waiter.tell();
 }
 
 }  // namespace stsfs::fs

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ended_removals.h"
+#include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -104,13 +105,7 @@ class Removals {
     staging::RemovalEntry entry;
     SteadyTime since{};
     bool look_first = false;  // at what is there now, before it is deleted
-    bool under_way = false;
     std::string last_error;
-  };
-  struct Settling {
-    std::set<std::uint64_t> ids;
-    Callback<void> done;
-    std::optional<Error> error;
   };
   using Batch = std::vector<Pending>;
   void work();
@@ -139,13 +134,12 @@ class Removals {
   Condition changed_;
   std::map<std::string, Pending, std::less<>> pending_ STSFS_GUARDED_BY(mutex_);
   std::map<std::string, int> held_ STSFS_GUARDED_BY(mutex_);
-  std::vector<Settling> settling_ STSFS_GUARDED_BY(mutex_);
-  std::set<std::uint64_t> hurried_ STSFS_GUARDED_BY(mutex_);
+  Settling settling_ STSFS_GUARDED_BY(mutex_);
+  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   bool due_ STSFS_GUARDED_BY(mutex_) = false;
   bool armed_ STSFS_GUARDED_BY(mutex_) = false;
   bool denied_ STSFS_GUARDED_BY(mutex_) = false;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 

@@ -70,7 +70,8 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
       removals_(removals),
       options_(std::move(options)),
       moved_(std::move(moved)),
-      at_one_stroke_(options_.at_one_stroke) {
+      at_one_stroke_(options_.at_one_stroke),
+      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
   MutexLock lock(mutex_);
   for (const staging::MoveEntry& entry : journal.moves()) {
     moves_.push_back(std::make_shared<Move>());
@@ -317,7 +318,9 @@ void TreeMoves::settle(Callback<void> done) {
   {
     MutexLock lock(mutex_);
     if (!moves_.empty() && !stopped_) {
-      settling_.push_back(std::move(done));
+      std::set<std::uint64_t> ids;
+      for (const MovePointer& move : moves_) ids.insert(move->entry.id);
+      settling_.add(std::move(ids), std::move(done));
       due_ = true;
       start_thread();
       changed_.notify_all();
@@ -355,6 +358,7 @@ void TreeMoves::resume() {
 void TreeMoves::stop() {
   std::thread thread;
   std::vector<Callback<void>> told;
+  Settling::Waiters settling;
   {
     MutexLock lock(mutex_);
     stopped_ = true;
@@ -365,13 +369,14 @@ void TreeMoves::stop() {
   if (thread.joinable()) thread.join();
   {
     MutexLock lock(mutex_);
-    told.swap(settling_);
+    settling = settling_.take_all();
     for (Urgent& urgent : urgent_) told.push_back(std::move(urgent.done));
     urgent_.clear();
     for (const MovePointer& move : moves_)
       for (auto& waiter : std::exchange(move->waiters, {})) told.push_back(std::move(waiter));
   }
   for (auto& done : told) done(fail(Errc::kInterrupted, "the mount is ending"));
+  for (auto& waiter : settling) waiter.give_up();
 }
 
 // --- the thread ---
@@ -395,12 +400,7 @@ void TreeMoves::work() {
     std::optional<std::chrono::milliseconds> again;
     {
       MutexLock lock(mutex_);
-      if (roll_now && failures_ > 0 && !stopped_) {
-        const auto most = std::min(options_.retry_backoff * (1 << std::min(failures_ - 1, 10)),
-                                   options_.retry_backoff_max);
-        again = most / 2 + std::chrono::milliseconds(
-                               random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
-      }
+      if (roll_now && backoff_.is_failing() && !stopped_) again = backoff_.pause();
     }
     if (again)
       timer = scheduler_.after(*again, [this] {
@@ -414,45 +414,51 @@ void TreeMoves::work() {
 /// Every move once, as far as it goes.
 void TreeMoves::roll() {
   std::vector<MovePointer> moves;
-  std::vector<Callback<void>> told;
   {
     MutexLock lock(mutex_);
-    for (const MovePointer& move : moves_)
-      if (move->confirmed) moves.push_back(move);
-    told.swap(settling_);
+    for (const MovePointer& move : moves_) {
+      if (!move->confirmed) continue;
+      settling_.taken(move->entry.id);
+      moves.push_back(move);
+    }
   }
-  std::optional<Error> failed;
+  bool failed = false;
   for (const MovePointer& move : moves) {
     auto rolled = roll_forward(move);
     if (rolled) rolled = finish(move);
     if (rolled) continue;
-    failed = rolled.error();
+    failed = true;
     log_warning("fs", "{} is not all renamed to {} yet: {}", printable(move->entry.from),
-                printable(move->entry.to), failed->message);
-    MutexLock lock(mutex_);
-    move->last_error = failed->message;
+                printable(move->entry.to), rolled.error().message);
+    Settling::Waiters told;
+    {
+      MutexLock lock(mutex_);
+      move->last_error = rolled.error().message;
+      settling_.failed(move->entry.id, rolled.error());
+      told = settling_.take_settled();
+    }
+    for (auto& waiter : told) waiter.tell();
   }
-  {
-    MutexLock lock(mutex_);
-    failures_ = failed ? failures_ + 1 : 0;
-  }
-  for (auto& done : told) {
-    if (failed)
-      done(fail(*failed));
-    else
-      done({});
-  }
+  MutexLock lock(mutex_);
+  if (failed)
+    backoff_.failed();
+  else
+    backoff_.succeeded();
 }
 
 void TreeMoves::ended(const MovePointer& move) {
   std::vector<Callback<void>> told;
+  Settling::Waiters settled;
   {
     MutexLock lock(mutex_);
     std::erase(moves_, move);
     told.swap(move->waiters);
+    settling_.ended(move->entry.id);
+    settled = settling_.take_settled();
     changed_.notify_all();
   }
   for (auto& done : told) done({});
+  for (auto& waiter : settled) waiter.tell();
 }
 
 Result<TreeMoves::Page> TreeMoves::list(const std::string& prefix, const std::string& after) {

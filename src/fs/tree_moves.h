@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "removals.h"
+#include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/mutex.h"
@@ -198,11 +199,11 @@ class TreeMoves {
   mutable Mutex mutex_;  // a leaf
   Condition changed_;
   std::vector<MovePointer> moves_ STSFS_GUARDED_BY(mutex_);
-  std::vector<Callback<void>> settling_ STSFS_GUARDED_BY(mutex_);
+  Settling settling_ STSFS_GUARDED_BY(mutex_);
+  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   std::vector<Urgent> urgent_ STSFS_GUARDED_BY(mutex_);
   bool due_ STSFS_GUARDED_BY(mutex_) = false;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
   std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 

@@ -66,6 +66,10 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
              [this](const std::string& key, const std::string& before, const std::string& after) {
                object_moved(key, before, after);
              }),
+      exchanges_(scheduler, *name_journal_,
+                 [this](Exchanges::Entry& entry, Interrupt* interrupt) {
+                   return finish_exchange(entry, interrupt);
+                 }),
       names_overlay_(store, scheduler, clock_, removals_, moves_),
       links_(store_, removals_, options_.prefix),
       fresh_links_(scheduler, clock_, *name_journal_,
@@ -255,6 +259,7 @@ std::vector<PendingFile> Folder::pending() const {
         {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
   }
   for (PendingFile& link : fresh_links_.pending()) out.push_back(std::move(link));
+  for (PendingFile& exchange : exchanges_.pending()) out.push_back(std::move(exchange));
   for (PendingFile& move : moves_.pending()) out.push_back(std::move(move));
   for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
   return out;
@@ -286,7 +291,10 @@ Result<void> Folder::drain(Deadline deadline) {
     commits.push_back(std::make_shared<Waiter<void>>());
     content->commit(commits.back()->callback());
   }
-  Result<void> result;
+  Result<void> result = await<void>(&at_deadline, [&](Callback<void> done) {
+    exchanges_.settle([](const Exchanges::Entry&) { return true; }, std::move(done));
+    return Transfer();
+  });
   for (const auto& commit : commits) {
     auto committed = commit->wait(&at_deadline);
     if (!committed && result) result = fail(std::move(committed.error()));
@@ -355,6 +363,7 @@ void Folder::stop() {
   just_written_.stop();
   fresh_links_.stop();
   for (const auto& content : contents) content->stop();
+  exchanges_.stop();
   readers_.stop_all();  // one that a commit replaced may still be bringing bytes
   moves_.stop();
   removals_.stop();

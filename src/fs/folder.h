@@ -11,6 +11,7 @@
 #include "attribute_runs.h"
 #include "commit_slots.h"
 #include "directory_view.h"
+#include "exchanges.h"
 #include "file_content.h"
 #include "files_ahead.h"
 #include "fresh_links.h"
@@ -379,8 +380,35 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::vector<InodePointer> inodes_;
   };
   Result<InodePointer> find_left(const Context& context, const std::string& key, Kept& kept);
+  Result<InodePointer> find_kept(const Context& context, const std::string& whole, Kept& kept);
   bool is_gone(const InodePointer& inode);
   void drop_fresh_name(const InodePointer& inode);
+
+  // --- two names that change places (folder_exchange.cc) ---
+  struct ExchangedName {
+    InodePointer parent;
+    std::string_view name;
+  };
+  Result<void> exchange(const Context& context, InodeNumber parent, std::string_view name,
+                        InodeNumber new_parent, std::string_view new_name);
+  Result<void> make_ready_to_exchange(const Context& context, const InodePointer& inode);
+  Result<Exchanges::Running> begin_exchange(const Context& context, const ExchangedName& one,
+                                            const ExchangedName& other, std::string_view third);
+  Result<void> settle_exchanges_left(const Context& context, const Exchanges::Wanted& wanted);
+  /// A path, and what is there.
+  struct Spot {
+    std::string path, name;
+    InodePointer parent;  ///< Null: not even that is there.
+    InodePointer inode;   ///< Null: nothing is.
+  };
+  Result<Spot> spot_at(const Context& context, const std::string& whole, Kept& kept);
+  Result<void> finish_exchange(Exchanges::Entry& entry, Interrupt* interrupt);
+  Result<void> finish_move(const Context& context, const std::string& from_path,
+                           const std::string& to_path);
+  Result<void> move_spot(const Context& context, const Spot& from, const InodePointer& new_parent,
+                         const std::string& new_name);
+  Result<void> remove_copy(const Context& context, const Spot& copy);
+  Result<bool> is_copy_of(const Context& context, const Spot& one, const Spot& other);
 
   // --- files with several names, further (folder_links.cc) ---
   void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
@@ -427,6 +455,16 @@ class Folder final : public MountedFolder, public CommitOwner {
                              const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
+  struct NameChange {
+    InodePointer parent;
+    std::string_view name;
+    InodePointer new_parent;
+    std::string_view new_name;
+  };
+  Result<void> rename_found(const Context& context, const NameChange& change,
+                            const InodePointer& source, InodePointer target, RenameMode mode);
+  Result<void> unlink_found(const Context& context, const InodePointer& parent,
+                            std::string_view name, const InodePointer& found);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<void> rename_file(const Context& context, const InodePointer& inode,
@@ -445,8 +483,6 @@ class Folder final : public MountedFolder, public CommitOwner {
                                 const InodePointer& target, RenameMode mode, const Overwrite& put);
   Result<void> keep_theirs(const Context& context, const std::string& key,
                            const std::string& known_etag);
-  Result<void> exchange(const Context& context, InodeNumber parent, std::string_view name,
-                        InodeNumber new_parent, std::string_view new_name);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);
@@ -489,6 +525,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   const std::unique_ptr<staging::NameJournal> name_journal_;
   Removals removals_;
   TreeMoves moves_;
+  Exchanges exchanges_;
   NamesOverlay names_overlay_;
   NameGate name_gate_;
   LinkArea links_;

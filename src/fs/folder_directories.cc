@@ -92,6 +92,11 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
   if (auto settled = settle_links_left_at(context, *key); !settled)
     return fail(std::move(settled.error()));
+  auto settled =
+      settle_exchanges_left(context, [whole = path(handle.inode)](const Exchanges::Entry& entry) {
+        return Exchanges::is_below(entry, whole);
+      });
+  if (!settled) return fail(std::move(settled.error()));
   // What is not in OSS now may be on no page, and be in OSS when the last of them comes; what goes
   // there from here on the listing is told.
   auto ours = not_in_oss(handle.inode);

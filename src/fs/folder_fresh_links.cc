@@ -250,17 +250,23 @@ bool Folder::Kept::add(const InodePointer& inode) {
   return true;
 }
 
-/// Walks to what an earlier daemon gave a further name. What is on the way the kernel need not
-/// know: it is kept while we use it.
 Result<InodePointer> Folder::find_left(const Context& context, const std::string& key, Kept& kept) {
   const auto whole = keys_.path_of(key);
   if (!whole) return fail(Errc::kNotFound, "no name of this folder");
+  return find_kept(context, *whole, kept);
+}
+
+/// Walks to what an earlier daemon wrote down. What is on the way the kernel need not know: it is
+/// kept while we use it. Waits for nothing else that it left: who does that comes here.
+Result<InodePointer> Folder::find_kept(const Context& context, const std::string& whole,
+                                       Kept& kept) {
   InodePointer at;
   {
     MutexLock lock(tree_.mutex);
     at = tree_.find(InodeNumber::kRoot);
   }
-  for (const std::string_view name : split(*whole, '/')) {
+  if (whole.empty()) return at;
+  for (const std::string_view name : split(whole, '/')) {
     auto below = resolve_known(context, at, name);
     while (below && !kept.add(*below)) below = resolve_known(context, at, name);
     if (!below) return below;
@@ -319,8 +325,9 @@ Result<bool> Folder::have_equal_bytes(const Context& context, const std::string&
   if (!first) return fail(std::move(first.error()));
   auto second = head(context, other);
   if (!second) return fail(std::move(second.error()));
-  const bool known = first->crc64 && second->crc64 && first->type != oss::ObjectType::kSymlink;
-  return known && first->crc64 == second->crc64 && first->size_bytes == second->size_bytes;
+  if (first->type == oss::ObjectType::kSymlink || first->size_bytes != second->size_bytes)
+    return false;
+  return first->etag == second->etag || (first->crc64 && first->crc64 == second->crc64);
 }
 
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,

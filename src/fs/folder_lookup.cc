@@ -159,9 +159,12 @@ void Folder::forget_idle_inodes() {
 
 Result<InodePointer> Folder::resolve(const Context& context, const InodePointer& parent,
                                      std::string_view name) {
-  if (const auto key = keys_.file_key(path_below(parent, name)))
-    if (auto settled = settle_links_left_at(context, *key); !settled)
-      return fail(std::move(settled.error()));
+  const std::string whole = path_below(parent, name);
+  auto settled = settle_exchanges_left(
+      context, [&](const Exchanges::Entry& entry) { return Exchanges::is_at(entry, whole); });
+  if (const auto key = keys_.file_key(whole); settled && key)
+    settled = settle_links_left_at(context, *key);
+  if (!settled) return fail(std::move(settled.error()));
   return resolve_known(context, parent, name);
 }
 
@@ -217,7 +220,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   if (linked) return confirm_linked(context, inode);
   if (!parent) return fail(Errc::kStale, "its directory is gone");
   if (entry.is_directory || entry.type == oss::ObjectType::kSymlink) {
-    auto resolved = resolve(context, parent, name);
+    auto resolved = resolve_known(context, parent, name);  // it has been told of
     if (!resolved) return fail(std::move(resolved.error()));
     return {};
   }

@@ -195,36 +195,42 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
   if (!parent) return fail(std::move(parent.error()));
   auto found = resolve(context, *parent, name);
   if (!found) return fail(std::move(found.error()));
+  return unlink_found(context, *parent, name, *found);
+}
+
+/// Inside the gate.
+Result<void> Folder::unlink_found(const Context& context, const InodePointer& parent,
+                                  std::string_view name, const InodePointer& found) {
   std::shared_ptr<FileContent> content;
   std::string directory_path;
   bool is_shared = false;
   {
     MutexLock lock(tree_.mutex);
-    if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
-    directory_path = tree_.path_of(**parent);
+    if (is_directory(found->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
+    directory_path = tree_.path_of(*parent);
   }
-  if (auto early = unlink_if_fresh(context, *found, *parent, name)) return std::move(*early);
+  if (auto early = unlink_if_fresh(context, found, parent, name)) return std::move(*early);
   {
     MutexLock lock(tree_.mutex);
-    content = (*found)->content;
-    is_shared = !(*found)->content_key.empty();
+    content = found->content;
+    is_shared = !found->content_key.empty();
   }
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
-  if (is_shared) return unlink_name(context, *found, *parent, name, *key);
+  if (is_shared) return unlink_name(context, found, parent, name, *key);
   if (auto spared = spare_copies_of(*key); !spared) return spared;
   if (content)
     if (auto held = hold(content); !held) return held;
-  auto removed = remove_object(context, *found, content, *key);
+  auto removed = remove_object(context, found, content, *key);
   std::string etag;
   {
     MutexLock lock(tree_.mutex);
-    const bool detached = removed && (*found)->held_key.empty();
-    if (!detached) etag = (*found)->etag;
-    if (removed) tree_.remove(*found);
+    const bool detached = removed && found->held_key.empty();
+    if (!detached) etag = found->etag;
+    if (removed) tree_.remove(found);
   }
   if (removed) note_gone(directory_path, name);
-  if (removed) entries_changed(*parent);
+  if (removed) entries_changed(parent);
   if (removed) metas_->forget(*key);
   if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);

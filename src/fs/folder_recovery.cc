@@ -139,6 +139,7 @@ void Folder::resume() {
   for (const auto& content : contents) content->commit([](Result<void>) {});
   abort_uploads();
   moves_.resume();
+  exchanges_.resume();
   fresh_links_.resume();
   removals_.resume();
 }

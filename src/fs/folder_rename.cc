@@ -86,42 +86,71 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
     target = *present;
     if (target == *source) return {};  // two names of one file: both stay, says POSIX
   }
+  const NameChange change{*parent, name, *new_parent, new_name};
+  if (!is_dir) return rename_found(context, change, *source, target, mode);
+  // Exchanges that are under way below know their names by their paths.
+  const auto lies_below = [&](const Exchanges::Entry& entry) {
+    return Exchanges::is_below(entry, old_path);
+  };
+  for (;;) {
+    auto whole = await<void>(context.interrupt, [&](Callback<void> done) {
+      exchanges_.settle(lies_below, std::move(done));
+      return Transfer();
+    });
+    if (!whole) return whole;
+    auto moved = rename_found(context, change, *source, target, mode);
+    if (moved || !exchanges_.any(lies_below)) return moved;
+  }
+}
+
+/// With the names resolved, and what is to be replaced checked.
+Result<void> Folder::rename_found(const Context& context, const NameChange& change,
+                                  const InodePointer& source, InodePointer target,
+                                  RenameMode mode) {
+  const auto& [parent, name, new_parent, new_name] = change;
+  const std::string old_path = path_below(parent, name);
+  const std::string new_path = path_below(new_parent, new_name);
+  bool is_dir = false;
+  {
+    MutexLock lock(tree_.mutex);
+    is_dir = is_directory(source->attributes.mode);
+  }
   std::optional<Holds> holds(std::in_place);
   Result<void> moved;
   std::optional<LinkArea::Name> target_name;
   if (is_dir) {
-    moved = rename_directory(context, *source, target, *new_parent, new_name, *holds);
+    moved = rename_directory(context, source, target, new_parent, new_name, *holds);
   } else {
-    std::vector<InodePointer> files{*source};
+    std::vector<InodePointer> files{source};
     if (target) files.push_back(target);
     const auto pass = enter_with_all_names(context, files);
     if (!pass) return fail(pass.error());
-    if (auto sent = commit_changes(context, *source, target); !sent) return sent;
+    if (auto sent = commit_changes(context, source, target); !sent) return sent;
     if (is_linked(target)) {  // what is known of it only until it is replaced
       auto known = links_.name_at(*keys_.file_key(new_path), context.interrupt, context.deadline);
       if (!known) return fail(std::move(known.error()));
       target_name = std::move(*known);
     }
-    moved = rename_file(context, *source, target, old_path, new_path, mode, *holds);
+    moved = rename_file(context, source, target, old_path, new_path, mode, *holds);
   }
   if (!moved) return moved;
-  note_gone(path(*parent), name);
+  note_gone(path(parent), name);
   std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
-    if (target && !target_name) tree_.remove_name(target, new_parent_number, new_name);
-    if (!is_dir) tree_.move_name(*source, (*parent)->number, name, (*new_parent)->number, new_name);
-    (*source)->attributes.ctime = now();
-    note_entry(tree_.path_of(**new_parent), new_name, **source);
+    if (target && !target_name) tree_.remove_name(target, new_parent->number, new_name);
+    if (!is_dir) tree_.move_name(source, parent->number, name, new_parent->number, new_name);
+    source->attributes.ctime = now();
+    note_entry(tree_.path_of(*new_parent), new_name, *source);
     for (const InodePointer& one : tree_.all())
-      if (one->content && !one->removed && tree_.is_below(*one, (*source)->number))
+      if (one->content && !one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);
   }
   holds.reset();
-  entries_changed(*parent);
-  entries_changed(*new_parent);
+  entries_changed(parent);
+  entries_changed(new_parent);
   if (target_name)
-    if (auto dropped = drop_name(context, target, new_parent_number, new_name, *target_name,
+    if (auto dropped = drop_name(context, target, new_parent->number, new_name, *target_name,
                                  {{target_name->token_key(), ""}});
         !dropped)
       return dropped;
@@ -345,38 +374,6 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   return {};
 }
 
-/// Through a third name; whoever asks inside the mount is made to wait by the kernel. Killed in
-/// between, what lies under the third name is one of the two.
-Result<void> Folder::exchange(const Context& context, InodeNumber parent_number,
-                              std::string_view name, InodeNumber new_parent_number,
-                              std::string_view new_name) {
-  auto parent = directory(parent_number);
-  auto new_parent = directory(new_parent_number);
-  if (!parent || !new_parent) return fail(parent ? new_parent.error() : parent.error());
-  auto one = resolve(context, *parent, name);
-  if (!one) return fail(std::move(one.error()));
-  auto other = resolve(context, *new_parent, new_name);
-  if (!other) return fail(std::move(other.error()));
-  if (*one == *other) return {};
-  {
-    MutexLock lock(tree_.mutex);
-    if (tree_.is_below(**new_parent, (*one)->number) || tree_.is_below(**parent, (*other)->number))
-      return fail(Errc::kInvalid, "a directory cannot go below itself");
-  }
-  const std::string third = ".stsfs-exchange-" + random_hex(8);
-  const auto move = [&](InodeNumber from, std::string_view from_name, InodeNumber to,
-                        std::string_view to_name) {
-    return rename(context, from, from_name, to, to_name, RenameMode::kNoReplace);
-  };
-  if (auto away = move(parent_number, name, parent_number, third); !away) return away;
-  auto over = move(new_parent_number, new_name, parent_number, name);
-  if (!over) {
-    static_cast<void>(move(parent_number, third, parent_number, name));
-    return over;
-  }
-  return move(parent_number, third, new_parent_number, new_name);
-}
-
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.
 Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
@@ -391,6 +388,9 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   if (!plan) return fail(std::move(plan.error()));
   const auto alone = enter_without_fresh_links(context, *from, *to);
   if (!alone) return fail(alone.error());
+  const bool is_exchanged = exchanges_.any(
+      [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });
+  if (is_exchanged) return fail(Errc::kUnavailable, "a name below it is not whole yet");
   // What is still to be deleted below must not be copied, nor imply the old directory.
   for (const std::string* key : {&*from, &*to}) {
     auto settled = await<void>(context.interrupt, [&](Callback<void> done) {

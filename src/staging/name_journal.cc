@@ -14,6 +14,9 @@ constexpr const char* kSchema = R"(
     id INTEGER PRIMARY KEY, old_key BLOB NOT NULL, new_key BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS links (
     id INTEGER PRIMARY KEY, old_key BLOB NOT NULL, new_key BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS exchanges (
+    id INTEGER PRIMARY KEY, one BLOB NOT NULL, other BLOB NOT NULL, third BLOB NOT NULL,
+    step INTEGER NOT NULL);
 )";
 
 /// Keys may hold any byte, and SQLite compares blobs byte by byte.
@@ -90,6 +93,18 @@ Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
       entry.to = link.getColumn(2).getString();
       last = std::max(last, entry.id);
       out->links_.push_back(std::move(entry));
+    }
+    SQLite::Statement exchange(database,
+                               "SELECT id,one,other,third,step FROM exchanges ORDER BY id");
+    while (exchange.executeStep()) {
+      ExchangeEntry entry;
+      entry.id = static_cast<std::uint64_t>(exchange.getColumn(0).getInt64());
+      entry.one = exchange.getColumn(1).getString();
+      entry.other = exchange.getColumn(2).getString();
+      entry.third = exchange.getColumn(3).getString();
+      entry.step = static_cast<ExchangeStep>(exchange.getColumn(4).getInt());
+      last = std::max(last, entry.id);
+      out->exchanges_.push_back(std::move(entry));
     }
     out->next_id_ = last + 1;
   });
@@ -172,6 +187,30 @@ void NameJournal::erase_link(std::uint64_t id, Callback<void> done) {
   journal_.write(
       [id](SQLite::Database& database) {
         erase_all(database, "DELETE FROM links WHERE id=?", {id});
+      },
+      std::move(done));
+}
+
+void NameJournal::note(const ExchangeEntry& exchange, Callback<void> done) {
+  journal_.write(
+      [exchange](SQLite::Database& database) {
+        SQLite::Statement put(database,
+                              "INSERT OR REPLACE INTO exchanges(id,one,other,third,step) "
+                              "VALUES(?,?,?,?,?)");
+        put.bind(1, static_cast<std::int64_t>(exchange.id));
+        bind_bytes(put, 2, exchange.one);
+        bind_bytes(put, 3, exchange.other);
+        bind_bytes(put, 4, exchange.third);
+        put.bind(5, static_cast<int>(exchange.step));
+        put.exec();
+      },
+      std::move(done));
+}
+
+void NameJournal::erase_exchange(std::uint64_t id, Callback<void> done) {
+  journal_.write(
+      [id](SQLite::Database& database) {
+        erase_all(database, "DELETE FROM exchanges WHERE id=?", {id});
       },
       std::move(done));
 }

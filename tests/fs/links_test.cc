@@ -412,7 +412,7 @@ TEST_P(LinksKilled, WhileOneIsExchanged) {
         static_cast<void>(
             folder_->rename(context(), kRoot, "b", kRoot, "n", RenameMode::kExchange));
       },
-      {"p", "a", kOther});
+      {"p", "a", "b", "n"});
 }
 
 TEST_P(LinksKilled, WhileTheirDirectoryIsRenamed) {

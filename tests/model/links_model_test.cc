@@ -282,7 +282,8 @@ class LinksModel {
     };
     for (const auto& [name, text] : there) {
       const bool untouched = std::find(touched_.begin(), touched_.end(), name) == touched_.end();
-      if (untouched && !name.second.starts_with(".stsfs-exchange")) continue;
+      ASSERT_FALSE(name.second.starts_with(".stsfs-exchange")) << shown(name);
+      if (untouched) continue;
       const int file = file_with(text);
       // A file whose creation was cut off may be empty, or not there.
       ASSERT_TRUE(file != 0) << shown(name) << ": " << text;
@@ -296,7 +297,7 @@ class LinksModel {
   void remove_doubles(Client& client) {
     std::map<int, InodeNumber> inodes;
     std::vector<Name> doubles;
-    for (auto at = names_.rbegin(); at != names_.rend(); ++at) {  // third names come last
+    for (auto at = names_.rbegin(); at != names_.rend(); ++at) {
       const auto entry = find(client, at->first);
       ASSERT_TRUE(entry) << shown(at->first);
       const auto known = inodes.emplace(at->second, entry->attributes.inode);

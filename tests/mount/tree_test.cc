@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 #include "mount/cloud.h"
 #include "stsfs/base/random.h"
@@ -307,6 +308,39 @@ TEST_F(TreeOnAMount, ExchangesNames) {
   EXPECT_EQ(::renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("d").c_str(), RENAME_NOREPLACE),
             -1);
   EXPECT_EQ(errno, EEXIST);
+}
+
+// "It stands in the journal: one that was cut off is finished before either name is told to
+// anybody, by the next mount too."
+TEST_F(TreeOnAMount, ExchangesNamesOverAKill) {
+  for (const std::string copied_to : {".stsfs-exchange-*", "a", "b"}) {
+    SCOPED_TRACE("killed while there is copied to " + copied_to);
+    write("a", "of a");
+    write("b", "of b");
+    const auto faults = [&](const std::vector<std::string>& more) {
+      return nlohmann::json::parse(cloud_->admin("/faults", more));
+    };
+    cloud_->admin("/faults",
+                  {"-d", R"({"operation": "CopyObject", "reset_before": true, "key": "users/)" +
+                             name_ + "/" + copied_to + R"("})"});
+    int exchanged = 0;
+    std::thread caller([&] {
+      exchanged =
+          ::renameat2(AT_FDCWD, at("a").c_str(), AT_FDCWD, at("b").c_str(), RENAME_EXCHANGE);
+    });
+    while (faults({}).at(0).value("used", 0) == 0) std::this_thread::yield();
+    user_->kill_daemon();
+    caller.join();
+    EXPECT_EQ(exchanged, -1);
+    cloud_->admin("/faults", {"-X", "DELETE"});
+    const Outcome back = user_->mount();
+    ASSERT_EQ(back.code, 0) << back.said;
+    const bool done = copied_to != ".stsfs-exchange-*";
+    EXPECT_EQ(read("a"), done ? "of b" : "of a");
+    EXPECT_EQ(read("b"), done ? "of a" : "of b");
+    drain();
+    EXPECT_EQ(keys(), (std::set<std::string>{"a", "b"}));
+  }
 }
 
 }  // namespace

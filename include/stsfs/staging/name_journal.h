@@ -34,6 +34,21 @@ struct LinkEntry {
   std::string to;        ///< Key of the new one.
 };
 
+/// Which rename of an exchange is under way.
+enum class ExchangeStep {
+  kBack = 0,  ///< Third to one: it cannot be done.
+  kAway = 1,  ///< One to third.
+  kOver = 2,  ///< Other to one.
+  kLast = 3,  ///< Third to other.
+};
+
+/// Two names that change places, through a third one.
+struct ExchangeEntry {
+  std::uint64_t id = 0;           ///< From NameJournal::next_id.
+  std::string one, other, third;  ///< Paths.
+  ExchangeStep step = ExchangeStep::kAway;
+};
+
 /// What was acknowledged of names and is still to be done in OSS, beside the notes of files in the
 /// journal's database.
 ///
@@ -47,6 +62,7 @@ class NameJournal {
   const std::vector<RemovalEntry>& removals() const { return removals_; }
   const std::vector<MoveEntry>& moves() const { return moves_; }
   const std::vector<LinkEntry>& links() const { return links_; }
+  const std::vector<ExchangeEntry>& exchanges() const { return exchanges_; }
 
   std::uint64_t next_id() { return next_id_++; }
 
@@ -65,6 +81,10 @@ class NameJournal {
   void add(const LinkEntry& link, Callback<void> done);
   void erase_link(std::uint64_t id, Callback<void> done);
 
+  /// Also in the place of an earlier note of that id.
+  void note(const ExchangeEntry& exchange, Callback<void> done);
+  void erase_exchange(std::uint64_t id, Callback<void> done);
+
  private:
   explicit NameJournal(Journal& journal) : journal_(journal) {}
 
@@ -72,6 +92,7 @@ class NameJournal {
   std::vector<RemovalEntry> removals_;
   std::vector<MoveEntry> moves_;
   std::vector<LinkEntry> links_;
+  std::vector<ExchangeEntry> exchanges_;
   std::atomic<std::uint64_t> next_id_{1};
 };
 

@@ -30,11 +30,11 @@ bool is_definite(Errc code) {
          code == Errc::kProtocol;
 }
 
-/// What is wrong with the source (its certificate, its answer) is not wrong with the file that
-/// somebody reads: no EINVAL of theirs.
-tl::unexpected<Error> no_credential(Error error) {
-  if (error.code == Errc::kInvalid || error.code == Errc::kProtocol) error.code = Errc::kCredential;
-  return fail(std::move(error));
+/// Whatever is wrong with the source (its certificate, its answer, what it allows) is nothing about
+/// the object that somebody asks for: no EINVAL of theirs, and no refusal by which a removal or a
+/// rename that waits in the journal would be given up.
+tl::unexpected<Error> no_credential(const Error& error) {
+  return fail(Errc::kCredential, error.message);
 }
 
 std::string place_of(const Folder& folder) {

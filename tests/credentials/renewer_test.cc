@@ -215,9 +215,10 @@ TEST_F(Renewers, FailThoseWhoWaitAtOnceWhenLoggingInAgainIsTheOnlyWay) {
 }
 
 // A certificate that is no good (kInvalid) or half an answer (kProtocol) is nothing about the file
-// that somebody reads or writes.
+// that somebody reads or writes; and when the source refuses us (kDenied), OSS has not: a removal
+// that waits in the journal would be given up.
 TEST_F(Renewers, TellWhoWaitsThatThereIsNoCredentialWhateverIsWrongWithTheSource) {
-  for (const Errc wrong : {Errc::kInvalid, Errc::kProtocol}) {
+  for (const Errc wrong : {Errc::kInvalid, Errc::kProtocol, Errc::kDenied}) {
     auto renewer = start([&](int, const std::string& rejected) -> Result<Grant> {
       if (!rejected.empty()) return fail(wrong, "the server's certificate is another");
       return grant("k1");

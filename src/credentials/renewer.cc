@@ -23,6 +23,9 @@ namespace {
 
 // Condition waits do not count a suspend, the boot clock does: look again from time to time.
 constexpr std::chrono::milliseconds kLookAgain{15'000};
+// When waiting has long been of no use: what an attempt gets that has just begun. A server that is
+// back answers within it; one that swallows what it is sent costs everybody this much and no more.
+constexpr std::chrono::milliseconds kBriefWait{1'000};
 
 /// Trying again soon cannot help: a person or an administrator has to do something.
 bool is_definite(Errc code) {
@@ -51,6 +54,7 @@ class ThreadedRenewer final : public Renewer {
   ThreadedRenewer(std::unique_ptr<Source> source, const RenewerOptions& options, const Clock& clock)
       : source_(std::move(source)),
         clock_(clock),
+        patience_(options.patience),
         desk_(clock),
         server_clock_(clock),
         schedule_(options, clock) {}
@@ -94,7 +98,9 @@ class ThreadedRenewer final : public Renewer {
 
   std::optional<Job> next_job() STSFS_EXCLUDES(mutex_);
   std::chrono::milliseconds until_next() STSFS_REQUIRES(mutex_);
-  bool wanted() const STSFS_REQUIRES(mutex_) { return renew_now_ || !desk_.empty(); }
+  bool wanted() const STSFS_REQUIRES(mutex_) {
+    return renew_now_ || without_since_ || !desk_.empty();
+  }
   void work(const Job& job) STSFS_EXCLUDES(mutex_);
   void tell_listener() STSFS_EXCLUDES(mutex_);
   Result<void> check_expiry(const Grant& grant) STSFS_EXCLUDES(mutex_);
@@ -102,12 +108,18 @@ class ThreadedRenewer final : public Renewer {
   void settle_success(const Job& job) STSFS_EXCLUDES(mutex_);
   void settle_failure(const Error& error) STSFS_EXCLUDES(mutex_);
   Result<CredentialSnapshot> usable() const STSFS_REQUIRES(mutex_);
+  bool is_given_up() const STSFS_REQUIRES(mutex_) {
+    return without_since_ && clock_.steady() - *without_since_ >= patience_;
+  }
+  void note_refused(const std::string& access_key_id) STSFS_REQUIRES(mutex_);
+  std::optional<Deadline> patience_for(Deadline deadline) const STSFS_REQUIRES(mutex_);
   std::chrono::nanoseconds life_of(WallTime expiration) const STSFS_REQUIRES(mutex_) {
     return expiration - server_clock_.now();
   }
 
   const std::unique_ptr<Source> source_;
   const Clock& clock_;
+  const std::chrono::nanoseconds patience_;
   Interrupt interrupt_;
   std::atomic<std::uint64_t> replays_{0};
   WaitingDesk desk_;
@@ -124,8 +136,11 @@ class ThreadedRenewer final : public Renewer {
   std::optional<Error> last_error_ STSFS_GUARDED_BY(mutex_);
   RenewalStatus counts_ STSFS_GUARDED_BY(mutex_);  // its numbers and last_renewal only
   std::string refused_ STSFS_GUARDED_BY(mutex_);   // the last key that OSS is known to refuse
+  /// When a renewal first failed with nothing usable left. Not the expiry: what expired while the
+  /// machine slept has not been tried for.
+  std::optional<SteadyTime> without_since_ STSFS_GUARDED_BY(mutex_);
+  std::optional<SteadyTime> fetching_since_ STSFS_GUARDED_BY(mutex_);
   bool renew_now_ STSFS_GUARDED_BY(mutex_) = false;
-  bool fetching_ STSFS_GUARDED_BY(mutex_) = false;
   bool stopping_ STSFS_GUARDED_BY(mutex_) = false;
 
   std::jthread thread_;
@@ -144,9 +159,29 @@ Result<CredentialSnapshot> ThreadedRenewer::usable() const {
 Result<CredentialSnapshot> ThreadedRenewer::current() {
   MutexLock lock(mutex_);
   // The thread may be asleep in a wait that did not count a suspend.
-  const auto next = schedule_.next(false);
-  if (next && *next <= clock_.steady() && !fetching_) changed_.notify_all();
+  const auto next = schedule_.next(wanted());
+  if (next && *next <= clock_.steady() && !fetching_since_) changed_.notify_all();
   return usable();
+}
+
+void ThreadedRenewer::note_refused(const std::string& access_key_id) {
+  if (refused_ == access_key_id) return;
+  refused_ = access_key_id;
+  ++counts_.replacements;
+  schedule_.refused();
+}
+
+/// How long somebody who needs another credential waits for one; nullopt: not at all, what
+/// `last_error_` says is the answer.
+std::optional<Deadline> ThreadedRenewer::patience_for(Deadline deadline) const {
+  if (!last_error_) return deadline;
+  const bool is_pausing = schedule_.pausing() && !fetching_since_;
+  if (is_definite(last_error_->code) && is_pausing) return std::nullopt;
+  if (!is_given_up()) return deadline;
+  const SteadyTime begun = fetching_since_.value_or(clock_.steady());
+  const Deadline brief = Deadline::at(begun + kBriefWait);
+  if (is_pausing || brief.passed(clock_)) return std::nullopt;
+  return std::min(brief, deadline);
 }
 
 Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline deadline,
@@ -163,13 +198,14 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
     auto present = usable();
     if (present && (*present)->access_key_id != access_key_id) {
       at_once = std::move(present);
-    } else if (last_error_ && is_definite(last_error_->code) && schedule_.pausing()) {
-      at_once = no_credential(*last_error_);
-      if (schedule_.needed()) changed_.notify_all();
-    } else if (present && refused_ != access_key_id) {
-      refused_ = access_key_id;
-      ++counts_.replacements;
-      schedule_.refused();
+    } else {
+      if (present) note_refused(access_key_id);
+      schedule_.needed();  // a pause that began when nobody waited may be a long one
+      changed_.notify_all();
+      if (const auto until = patience_for(deadline))
+        deadline = *until;
+      else
+        at_once = no_credential(*last_error_);
     }
   }
   if (at_once) {
@@ -178,7 +214,6 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
   }
   Transfer transfer = desk_.add(access_key_id, deadline, std::move(done));
   MutexLock lock(mutex_);
-  (void)schedule_.needed();  // a pause that began when nobody waited may be a long one
   changed_.notify_all();
   return transfer;
 }
@@ -206,13 +241,13 @@ std::chrono::milliseconds ThreadedRenewer::until_next() {
 
 std::optional<ThreadedRenewer::Job> ThreadedRenewer::next_job() {
   MutexLock lock(mutex_);
-  fetching_ = false;
+  fetching_since_.reset();
   while (!stopping_) {
     if (untold_folder_ && listener_) return Job{{}, schedule_.deadline(), false};
     const auto wait = until_next();
     if (wait.count() <= 0) {
       renew_now_ = false;
-      fetching_ = true;
+      fetching_since_ = clock_.steady();
       return Job{desk_.rejected(), schedule_.deadline()};
     }
     changed_.wait_for(mutex_, wait);
@@ -273,6 +308,8 @@ Result<void> ThreadedRenewer::accept(Grant grant) {
     schedule_.arrived(std::nullopt);
   snapshot_ = std::make_shared<const Credential>(std::move(grant.credential));
   identity_ = std::move(grant.identity);
+  if (without_since_) log_info("credentials", "there is a credential again");
+  without_since_.reset();
   last_error_.reset();
   ++counts_.renewals;
   counts_.last_renewal = clock_.wall();
@@ -304,13 +341,18 @@ void ThreadedRenewer::settle_failure(const Error& error) {
   log_warning("credentials", "renewal failed: {}", error.message);
   desk_.set_reason(error.message);
   const bool somebody_waits = !desk_.empty();
+  bool is_answer = is_definite(error.code);
   {
     MutexLock lock(mutex_);
+    fetching_since_.reset();
     last_error_ = error;
     ++counts_.failures;
     schedule_.failed(error.retry_after, somebody_waits);
+    const bool is_refused = refused_ == snapshot_->access_key_id;
+    if ((schedule_.expired() || is_refused) && !without_since_) without_since_ = clock_.steady();
+    is_answer = is_answer || is_given_up();
   }
-  if (!is_definite(error.code)) return;  // they wait on, each until its deadline
+  if (!is_answer) return;  // they wait on, each until its deadline
   desk_.settle([&](const std::string&) -> std::optional<WaitingDesk::Answer> {
     return no_credential(error);
   });
@@ -325,7 +367,7 @@ RenewalStatus ThreadedRenewer::status() const {
   status.identity = identity_;
   status.access_key_id = snapshot_->access_key_id;
   status.expiration = snapshot_->expiration;
-  if (const auto next = schedule_.next(false))
+  if (const auto next = schedule_.next(wanted()))
     status.next_renewal = clock_.wall() + (*next - clock_.steady());
   if (last_error_) status.last_error = last_error_->message;
   status.replays = replays_;

@@ -35,7 +35,7 @@ nanoseconds random_part(nanoseconds longest) {
 void Schedule::arrived(std::optional<nanoseconds> life) {
   arrived_ = clock_.steady();
   failures_ = 0;
-  not_before_ = arrived_;
+  not_before_ = paused_since_ = arrived_;
   expires_.reset();
   due_.reset();
   if (!life) return;
@@ -68,6 +68,7 @@ void Schedule::failed(std::chrono::milliseconds retry_after, bool somebody_waits
   if (expires_ && *expires_ > now)
     longest =
         std::min<nanoseconds>(longest, std::max<nanoseconds>((*expires_ - now) / 4, 2 * kPauseMin));
+  paused_since_ = now;
   asked_patience_until_ = now + std::min<nanoseconds>(retry_after, kRetryAfterMax);
   not_before_ =
       std::max(now + std::max<nanoseconds>(pause(longest), kPauseMin), asked_patience_until_);
@@ -76,15 +77,15 @@ void Schedule::failed(std::chrono::milliseconds retry_after, bool somebody_waits
 void Schedule::refused() {
   nanoseconds young = std::chrono::seconds(10);
   if (expires_) young = std::min(young, (*expires_ - arrived_) / 2);
-  if (clock_.steady() - arrived_ >= young) return;
-  not_before_ = std::max(not_before_, clock_.steady() + pause(options_.backoff_max));
+  const SteadyTime now = clock_.steady();
+  if (now - arrived_ >= young) return;
+  paused_since_ = now;
+  not_before_ = std::max(not_before_, now + pause(options_.backoff_max));
 }
 
-bool Schedule::needed() {
-  const SteadyTime soon = std::max(clock_.steady() + kPauseMaxWhileWaiting, asked_patience_until_);
-  if (soon >= not_before_) return false;
-  not_before_ = soon;
-  return true;
+void Schedule::needed() {
+  const SteadyTime soon = std::max(paused_since_ + kPauseMaxWhileWaiting, asked_patience_until_);
+  not_before_ = std::min(not_before_, soon);
 }
 
 void Schedule::hurry() { not_before_ = clock_.steady(); }

@@ -22,9 +22,9 @@ class Schedule {
   /// The server refused a key that was this young: treat it as a failure, so that keys that are
   /// refused on arrival are not asked for in a storm.
   void refused();
-  /// Requests fail for want of a credential: do not wait out a long pause, unless the server asked
-  /// for it. True: the next attempt is due sooner now.
-  bool needed();
+  /// Requests fail for want of a credential: the next attempt is due some seconds after the last
+  /// one, whatever the back-off says, unless the server asked for more.
+  void needed();
   /// A person asks: do not wait out a pause.
   void hurry();
   /// What we know of the server's clock has changed.
@@ -43,6 +43,7 @@ class Schedule {
   const RenewerOptions options_;
   const Clock& clock_;
   SteadyTime not_before_{};
+  SteadyTime paused_since_{};          // what `not_before_` was last counted from
   SteadyTime asked_patience_until_{};  // by Retry-After
   SteadyTime arrived_{};
   std::optional<SteadyTime> expires_;

@@ -51,8 +51,8 @@ std::uint64_t WaitingDesk::State::ready() {
   if (stopping) {
     waiter.answer = fail(Errc::kInterrupted, "the mount ends");
   } else if (when <= clock.steady()) {
-    waiter.answer = fail(Errc::kTimedOut, "no fresh credential in time" +
-                                              (reason.empty() ? std::string() : ": " + reason));
+    waiter.answer = fail(Errc::kCredential, "no fresh credential in time" +
+                                                (reason.empty() ? std::string() : ": " + reason));
   } else {
     return 0;
   }

@@ -235,7 +235,8 @@ Result<void> Stack::connect(Deadline deadline) {
       request_.options, request_.paths.state, [](const char* name) { return getenv(name); },
       *engine_, clock_);
   if (!source) return fail(std::move(source.error()));
-  auto renewer = Renewer::start(std::move(*source), {}, clock_, deadline);
+  auto renewer = Renewer::start(std::move(*source), {.patience = request_.options.metadata_timeout},
+                                clock_, deadline);
   if (!renewer) return fail(std::move(renewer.error()), "no credential");
   renewer_ = std::move(*renewer);
   auto place = place_of(request_.source, request_.options, renewer_->folder());

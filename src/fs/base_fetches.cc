@@ -21,7 +21,8 @@ constexpr std::uint64_t kSlowBytesPerSecond = 64 << 10;
 
 /// What another request may still bring. The version that is gone, or a refusal, stays so.
 bool may_pass(Errc code) {
-  return code == Errc::kUnavailable || code == Errc::kTimedOut || code == Errc::kThrottled;
+  return code == Errc::kUnavailable || code == Errc::kTimedOut || code == Errc::kThrottled ||
+         code == Errc::kCredential;
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace {
 /// What another question may be answered differently to: a HEAD then says what is there now.
 bool says_nothing_final(Errc code) {
   return code != Errc::kInterrupted && code != Errc::kTimedOut && code != Errc::kUnavailable &&
-         code != Errc::kThrottled;
+         code != Errc::kThrottled && code != Errc::kCredential;
 }
 
 }  // namespace

@@ -246,7 +246,105 @@ TEST_F(Renewers, LetNobodyWaitPastHisDeadline) {
   ASSERT_TRUE(renewer);
   std::promise<std::string> promise;
   auto transfer = (*renewer)->replace("k1", Deadline::in(system_clock(), 30ms), into(promise));
-  EXPECT_EQ(promise.get_future().get(), "TimedOut");
+  EXPECT_EQ(promise.get_future().get(), "Credential");
+}
+
+/// What an answer that has been given at once says; "waits" when there is none yet.
+std::string so_far(std::promise<std::string>& promise) {
+  auto answer = promise.get_future();
+  return answer.wait_for(0s) == std::future_status::ready ? answer.get() : "waits";
+}
+
+/// A source that is away from the second fetch on, until the test says otherwise.
+class RenewersWhoseSourceIsAway : public Renewers {
+ protected:
+  RenewersWhoseSourceIsAway() {
+    renewer_ = start([this](int fetch, auto&) -> Result<Grant> {
+      if (fetch > 1 && away_) return fail(Errc::kUnavailable, "no route to the server");
+      if (gated_) gate_.wait();
+      return grant("k" + std::to_string(fetch));
+    });
+  }
+  ~RenewersWhoseSourceIsAway() override { open_gate(); }
+  void open_gate() {
+    if (gated_.exchange(false)) go_.set_value();
+  }
+  void fail_once_more_after(std::chrono::nanoseconds time) {
+    const auto failures = renewer_->status().failures;
+    advance(*renewer_, time);
+    wait_until([&] { return renewer_->status().failures > failures; });
+  }
+
+  std::atomic<bool> away_ = true, gated_ = false;
+  std::promise<void> go_;
+  std::shared_future<void> gate_ = go_.get_future().share();
+  std::unique_ptr<Renewer> renewer_;
+};
+
+TEST_F(RenewersWhoseSourceIsAway, LetNobodyWaitADeadlineOnceThatHasLongBeenOfNoUse) {
+  fail_once_more_after(61min);
+  std::promise<std::string> early, late;
+  auto one = renewer_->replace({}, soon(), into(early));
+  fail_once_more_after(31s);
+  EXPECT_EQ(early.get_future().get(), "Credential") << "who waited is told too";
+  auto two = renewer_->replace({}, soon(), into(late));
+  EXPECT_EQ(so_far(late), "Credential");
+  EXPECT_EQ(log_->all().size(), 3u) << "and nobody was asked for it";
+}
+
+TEST_F(RenewersWhoseSourceIsAway, GoOnByThemselvesSoonAfterItIsBack) {
+  fail_once_more_after(61min);
+  for (int i = 0; i < 12; ++i) fail_once_more_after(61s);  // far into the longest pauses
+  std::promise<std::string> promise, later;
+  auto one = renewer_->replace({}, soon(), into(promise));
+  EXPECT_EQ(so_far(promise), "Credential");
+  away_ = false;
+  advance(*renewer_, 6s);  // nobody waits, and yet: somebody needs it
+  wait_until([&] { return renewer_->current().has_value(); });
+  auto two = renewer_->replace({}, soon(), into(later));
+  EXPECT_EQ(so_far(later), id_of(*renewer_));
+}
+
+TEST_F(RenewersWhoseSourceIsAway, GoOnTryingForASuccessorOfAKeyThatIsRefused) {
+  clock_.advance(1min);
+  std::promise<std::string> early, late;
+  auto one = renewer_->replace("k1", soon(), into(early));
+  wait_until([&] { return renewer_->status().failures == 1; });
+  fail_once_more_after(31s);
+  EXPECT_EQ(early.get_future().get(), "Credential");
+  auto two = renewer_->replace("k1", soon(), into(late));
+  EXPECT_EQ(so_far(late), "Credential");
+  away_ = false;
+  advance(*renewer_, 6s);
+  wait_until([&] { return id_of(*renewer_) != "k1"; });
+}
+
+/// The same, with waiting given up already and an attempt under way that the test lets succeed.
+class RenewersInAnAttempt : public RenewersWhoseSourceIsAway {
+ protected:
+  RenewersInAnAttempt() {
+    fail_once_more_after(61min);
+    fail_once_more_after(31s);
+    away_ = false;
+    gated_ = true;
+    const auto fetches = log_->all().size();
+    advance(*renewer_, 61s);
+    log_->wait_for_fetches(fetches + 1);
+  }
+};
+
+TEST_F(RenewersInAnAttempt, LetWhoNeedsOneWaitForItBriefly) {
+  std::promise<std::string> promise;
+  auto transfer = renewer_->replace({}, soon(), into(promise));
+  open_gate();
+  EXPECT_EQ(promise.get_future().get(), "k4");
+}
+
+TEST_F(RenewersInAnAttempt, LetNobodyWaitWhenItHasAnsweredNobodyForLong) {
+  clock_.advance(2s);
+  std::promise<std::string> promise;
+  auto transfer = renewer_->replace({}, soon(), into(promise));
+  EXPECT_EQ(so_far(promise), "Credential");
 }
 
 TEST_F(Renewers, ForgetAWaitThatIsDropped) {
@@ -368,20 +466,23 @@ TEST_F(Renewers, DoNotSleepThroughALongPauseOnceSomebodyWaits) {
   std::atomic<bool> away = false;
   auto renewer = start([&](int fetch, auto&) -> Result<Grant> {
     if (away) return fail(Errc::kUnavailable, "no route to the server");
-    return grant("k" + std::to_string(fetch), 1s);
+    return grant("k" + std::to_string(fetch));
   });
   away = true;
+  clock_.advance(30min);
   for (std::uint64_t i = 1; i <= 12; ++i) {  // far into the longest pauses
     advance(*renewer, 61s);
     wait_until([&] { return renewer->status().failures >= i; });
   }
+  advance(*renewer, 30min);
+  wait_until([&] { return renewer->status().failures > 12; });
   away = false;
   std::promise<std::string> promise;
   auto transfer = renewer->replace({}, Deadline::in(clock_, 30s), into(promise));
   advance(*renewer, 5s);
   auto answer = promise.get_future();
   ASSERT_EQ(answer.wait_for(20s), std::future_status::ready);
-  EXPECT_NE(answer.get(), "TimedOut");
+  EXPECT_NE(answer.get(), "Credential");
 }
 
 TEST_F(Renewers, KnowAfterASuspendThatTheCredentialIsDead) {

@@ -74,6 +74,10 @@ TEST_F(Schedules, DoNotWaitOutALongPauseWhileRequestsFail) {
   schedule_.failed(20s, false);
   schedule_.needed();
   EXPECT_GE(until_next(), 20s) << "the server asked for it";
+  schedule_.failed({}, false);
+  clock_.advance(6s);
+  schedule_.needed();
+  EXPECT_LE(until_next(), 0s) << "the last attempt is long enough ago";
 }
 
 TEST_F(Schedules, HonourRetryAfterUpToABound) {

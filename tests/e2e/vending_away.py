@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The vending server away for half a lifetime: nothing fails. Away for longer: clear errors, then work goes on by itself."""
+"""The vending server away for half a lifetime: nothing fails. Away for longer: clear errors, soon after long ones at once,
+and nothing that was written is lost; then work goes on by itself."""
+import errno
 import os
 import sys
 import threading
@@ -36,21 +38,40 @@ def short_absence(folder):
     print(f"away for {TTL / 2} s: {count} rounds of operations, none failed")
 
 
-def long_absence(folder):
-    folder.kill("VEND")
-    time.sleep(TTL + 2)
+def refused(what):
+    """How long an operation took to say that there is no credential."""
     start = time.monotonic()
     try:
-        (folder.path / "not now").write_text("x")
-        check(False, "a write without a credential was acknowledged")
+        what()
     except OSError as error:
-        waited = time.monotonic() - start
-        print(f"away for longer than a lifetime: {error} after {waited:.1f} s")
-        # Its opening and its close wait at most so long each; the rest is for a busy machine.
-        check(waited < 3 * DEADLINE, f"waited {waited:.1f} s, past the deadline")
+        check(error.errno == errno.EACCES, f"not the error of stsfs(7): {error}")
+        return time.monotonic() - start
+    raise AssertionError("it was acknowledged without a credential")
+
+
+def long_absence(folder):
+    files = [open(folder.path / f"written {i}", "w") for i in range(5)]
+    folder.kill("VEND")
+    before = folder.status()["credential"]["failures"]
+    time.sleep(TTL + 2)
+    waited = refused(lambda: (folder.path / "not now").write_text("x"))
+    print(f"away for longer than a lifetime: refused after {waited:.1f} s")
+    # Its opening and its close wait at most so long each; the rest is for a busy machine.
+    check(waited < 3 * DEADLINE, f"waited {waited:.1f} s, past the deadline")
+    time.sleep(DEADLINE)  # renewal has failed for longer than an operation may take
+    slowest = 0
+    for i, file in enumerate(files):
+        file.write(f"text {i}")
+        slowest = max(slowest, refused(file.close), refused((folder.path / "first").read_text))
+    print(f"and after a deadline of that: within {slowest:.1f} s each")
+    check(slowest < DEADLINE / 2, f"an operation still waited {slowest:.1f} s")
     status = folder.stsfs("status", str(folder.path))
-    check("vend" in status.lower(), f"status does not say why: {status}")
+    check("PROBLEM" in status and folder.VEND_URL.rstrip("/") in status and "check the address" in status,
+          f"status does not say what is wrong, where, and what to do: {status}")
+    asked = folder.status()["credential"]["failures"] - before
     folder.start_vend_again()
+    print(f"{asked} attempts at a renewal meanwhile")
+    check(asked < 60, f"{asked} attempts are a storm")
 
     def back():
         try:
@@ -58,6 +79,9 @@ def long_absence(folder):
         except OSError:
             return False
     wait_until(back, 60, "work to go on by itself")
+    folder.stsfs("drain", str(folder.path))
+    for i in range(5):
+        check((folder.path / f"written {i}").read_text() == f"text {i}", "what was written meanwhile is lost")
 
 
 def main():

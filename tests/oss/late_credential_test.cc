@@ -53,7 +53,7 @@ TEST_F(LateCredentials, AreWaitedForUntilTheDeadlineAndThenSaidToBe) {
     said.set_value(result ? Error{} : result.error());
   });
   const Error error = said.get_future().get();
-  EXPECT_EQ(error.code, Errc::kTimedOut);
+  EXPECT_EQ(error.code, Errc::kCredential);
   EXPECT_NE(error.message.find("expired at"), std::string::npos) << error.message;
 }
 

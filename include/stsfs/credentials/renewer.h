@@ -25,9 +25,10 @@ class Provider {
 
   /// OSS refused `access_key_id`: calls `done` with its successor. One renewal serves all who ask;
   /// if the present one is already another, at once. Empty: there was none, any that is usable will
-  /// do. While the source is away the wait goes on until `deadline`. Fails with kCredential,
-  /// kDenied, kTimedOut, or kInterrupted when the provider goes. `done` may run before this
-  /// returns; otherwise it runs on a thread of the provider.
+  /// do. While the source is away the wait goes on until `deadline`; once it has been away for
+  /// long, only as long as an attempt that is just being made takes. Fails with kCredential, with
+  /// the reason, or kInterrupted when the provider goes. `done` may run before this returns;
+  /// otherwise it runs on a thread of the provider.
   virtual Transfer replace(const std::string& access_key_id, Deadline deadline,
                            Callback<CredentialSnapshot> done) = 0;
 
@@ -43,6 +44,8 @@ struct RenewerOptions {
   std::chrono::milliseconds backoff{1'000};  ///< After a failure; doubles with full jitter, up to:
   std::chrono::milliseconds backoff_max{60'000};
   std::chrono::milliseconds fetch_timeout{20'000};
+  /// With no usable credential, and renewal failing for so long: waiting is no good any more.
+  std::chrono::milliseconds patience{30'000};
 };
 
 /// What `status` shows.

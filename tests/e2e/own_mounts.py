@@ -7,14 +7,15 @@ SKIPPED = 77
 INSIDE = "STSFS_OWN_MOUNTS"
 
 
-def unshare_again():
-    """Runs this program again in a namespace of its own, and ends with what that says; returns inside."""
+def unshare_again(wrapped=()):
+    """Runs this program again in a namespace of its own, and ends with what that says; returns inside. `wrapped`: a
+    command that runs the words after it."""
     if os.environ.get(INSIDE):
         return leave_others()
     if os.geteuid() != 0:
         print("skipped: only root can have mounts of its own")
         sys.exit(SKIPPED)
-    done = subprocess.run(["unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
+    done = subprocess.run([*wrapped, "unshare", "-m", "--propagation", "private", sys.executable, *sys.argv],
                           env=dict(os.environ, **{INSIDE: "1"}))
     sys.exit(done.returncode)
 

@@ -158,10 +158,12 @@ Result<CredentialSnapshot> ThreadedRenewer::usable() const {
 
 Result<CredentialSnapshot> ThreadedRenewer::current() {
   MutexLock lock(mutex_);
+  auto present = usable();
+  if (!present) schedule_.needed();
   // The thread may be asleep in a wait that did not count a suspend.
   const auto next = schedule_.next(wanted());
   if (next && *next <= clock_.steady() && !fetching_since_) changed_.notify_all();
-  return usable();
+  return present;
 }
 
 void ThreadedRenewer::note_refused(const std::string& access_key_id) {

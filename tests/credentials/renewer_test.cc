@@ -305,6 +305,16 @@ TEST_F(RenewersWhoseSourceIsAway, GoOnByThemselvesSoonAfterItIsBack) {
   EXPECT_EQ(so_far(later), id_of(*renewer_));
 }
 
+// A credentials URI gives what there is, and waits for nothing.
+TEST_F(RenewersWhoseSourceIsAway, TryAgainSoonForWhoOnlyAsksForThePresentOne) {
+  fail_once_more_after(61min);
+  for (int i = 0; i < 12; ++i) fail_once_more_after(61s);
+  away_ = false;
+  EXPECT_FALSE(renewer_->current());
+  advance(*renewer_, 6s);
+  wait_until([&] { return renewer_->current().has_value(); });
+}
+
 TEST_F(RenewersWhoseSourceIsAway, GoOnTryingForASuccessorOfAKeyThatIsRefused) {
   clock_.advance(1min);
   std::promise<std::string> early, late;

@@ -85,7 +85,8 @@ std::string certificate_remedy(long verify_result) {
       return "; the server's certificate is for another name: check the endpoint";
     default:
       return "; the server's certificate is not trusted: if it is signed by a CA of your own, name "
-             "its file with cacert=FILE";
+             "its file with cacert=FILE; if it was trusted until now, ask whoever runs the server "
+             "whether it was changed before you trust another";
   }
 }
 

@@ -212,7 +212,7 @@ def works(folder):
 
 class Matrix:
     def __init__(self, folder, proxy):
-        self.folder, self.proxy, self.problems, self.lines = folder, proxy, [], []
+        self.folder, self.proxy, self.problems, self.lines, self.said = folder, proxy, [], [], ""
         self.say(f"{'fault, under load':<28}{'ops':>6}{'failed':>8}{'slowest':>11}{'requests':>10}{'back after':>11}  errors")
 
     def say(self, line):
@@ -230,7 +230,7 @@ class Matrix:
         begin()
         time.sleep(seconds)
         during = self.proxy.count - before
-        said = self.folder.status()["credential"]["last_error"]
+        self.said = said = self.folder.status()["credential"]["last_error"]
         end()
         start = time.monotonic()
         wait_until(lambda: works(self.folder), 60, f"recovery by itself after: {name}; {said}")
@@ -342,6 +342,8 @@ def matrix(folder, proxy, clock):
     def change_back():
         proxy.now = 0
     table.row("TLS certificate changed", change, change_back)
+    for part in (proxy.url, "certificate is not trusted", "cacert=FILE", "whether it was changed"):
+        table.note(part not in table.said, f"another certificate: the reason lacks '{part}': {table.said}")
     table.row("token refused by OSS now", lambda: revoke_sessions(folder), lambda: folder.admin("DELETE", "/faults"),
               seconds=3, may_fail=False)
     for offset in (3600, -3600):

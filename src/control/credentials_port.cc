@@ -118,17 +118,23 @@ class LoopbackPort final : public CredentialsPort {
 
 }  // namespace
 
+// What each reader expects in one answer: the SDKs of Alibaba Cloud and ossfs 2, the command line
+// tool aliyun (lower case), and what speaks S3 (Version, SecretAccessKey; SessionToken of a
+// process, Token of a URI). All pass over what they do not know.
 std::string credential_json(const credentials::Credential& credential) {
   const std::string secret(credential.access_key_secret.reveal());
   Json object = {{"StatusCode", 200},
                  {"Code", "Success"},
+                 {"Version", 1},
                  {"AccessKeyId", credential.access_key_id},
                  {"AccessKeySecret", secret},
+                 {"SecretAccessKey", secret},
                  {"mode", "AK"},
                  {"access_key_id", credential.access_key_id},
                  {"access_key_secret", secret}};
   if (!credential.security_token.empty()) {
-    object["SecurityToken"] = object["sts_token"] = credential.security_token.reveal();
+    for (const char* name : {"SecurityToken", "sts_token", "SessionToken", "Token"})
+      object[name] = credential.security_token.reveal();
     object["mode"] = "StsToken";
   }
   if (credential.expiration)

@@ -101,8 +101,10 @@ TEST(CredentialJson, LeavesOutWhatALongTermKeyLacks) {
   const auto json = nlohmann::json::parse(
       credential_json({"LTAI", Secret(std::string_view("a\"b")), Secret(), std::nullopt}));
   EXPECT_EQ(json["AccessKeySecret"], "a\"b");
+  EXPECT_EQ(json["SecretAccessKey"], "a\"b");
   EXPECT_EQ(json["mode"], "AK");
-  for (const char* name : {"SecurityToken", "sts_token", "Expiration", "expiration"})
+  for (const char* name :
+       {"SecurityToken", "sts_token", "SessionToken", "Token", "Expiration", "expiration"})
     EXPECT_FALSE(json.contains(name)) << name;
 }
 

@@ -92,6 +92,18 @@ def append(path):
         file.write("more")
 
 
+def link(path):
+    """A file with two names for a while, and one more that stays."""
+    second, third = path.with_name("second"), path.with_name("third")
+    os.link(path, second)
+    os.link(path, third)
+    with open(second, "a") as file:
+        file.write("more")
+        os.fsync(file.fileno())  # and the names are in OSS
+    third.read_text()
+    second.unlink()
+
+
 def archive(path):
     path.write_text("old")
     os.setxattr(path, "user.oss.storage-class", b"Archive")
@@ -112,6 +124,7 @@ def use(folder, admin):
         lambda: (folder / "file").read_text(),
         lambda: os.listdir(folder),
         lambda: os.chmod(folder / "file", 0o600),
+        lambda: link(folder / "file"),
         lambda: os.symlink("file", folder / "link"),
         lambda: os.readlink(folder / "link"),
         lambda: os.rename(folder / "file", folder / "renamed"),

@@ -297,10 +297,7 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   if (to_conflict_key && needs_base() && !plan_without_base()) {
-    set_aside({Errc::kStale,
-               "another client wrote " + printable(request_.path) +
-                   ", and our changes are to parts of the version before; `stsfs rescue` has them",
-               {}});
+    set_aside("another client wrote it meanwhile");
     return;
   }
   oss::PutOptions put = request_.put;
@@ -374,7 +371,7 @@ void FileContent::lost_bytes(Error error) {
           } else if (!meta && meta.error().code != Errc::kNotFound) {
             self->finish(fail(std::move(meta.error())));
           } else {
-            self->set_aside(as_stale(error));
+            self->set_aside(error.message);
           }
         });
   });

@@ -105,13 +105,19 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
 
 /// Some of its bytes are gone for good. From here on it does not change any more, and once the
 /// journal says so it is nobody's but a rescue's.
-void FileContent::set_aside(Error error) {
+void FileContent::set_aside(const std::string& reason) {
+  const Error error{Errc::kStale,
+                    printable(request_.path) +
+                        ": what was changed are parts of a version that OSS does not have any "
+                        "more: " +
+                        reason,
+                    {}};
   {
     MutexLock lock(mutex_);
     aside_ = error;
     ++state_;
   }
-  save([self = shared_from_this(), error = std::move(error)](Result<void> saved) {
+  save([self = shared_from_this(), error](Result<void> saved) {
     if (saved) {
       self->is_aside(error);
       return;
@@ -136,7 +142,7 @@ void FileContent::is_aside(const Error& error) {
     is_empty = map_.staged_bytes() == 0;
   }
   if (is_empty) forget_note();  // none of its bytes is here
-  log_error("fs", "{}", error.message);
+  log_error("fs", "{}; `stsfs rescue` has them", error.message);
   around_.owner.set_aside(inode_, *this, note);
   commit_extents_.clear();
   commit_file_.reset();

@@ -304,7 +304,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
   void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
-  void set_aside(Error error);
+  void set_aside(const std::string& reason);
   void is_aside(const Error& error);
   void retry_later();
   void arm(std::chrono::milliseconds wait, UniqueFunction<void()> what);

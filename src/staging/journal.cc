@@ -21,6 +21,7 @@ namespace stsfs::staging {
 namespace {
 
 constexpr int kSchemaVersion = 2;
+constexpr int kAsideVersion = 2;  // from here on notes say whether they are set aside
 constexpr int kBusyTimeoutMs = 5'000;
 constexpr const char* kSchema = R"(
   CREATE TABLE IF NOT EXISTS files (
@@ -72,9 +73,12 @@ std::string boot_id() {
 Result<std::vector<JournalEntry>> entries_in(SQLite::Database& database, const std::string& boot) {
   return guarded([&]() -> Result<std::vector<JournalEntry>> {
     std::vector<JournalEntry> out;
-    SQLite::Statement row(database,
-                          "SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
-                          "storage_class,attempts,synced,boot,note,aside FROM files ORDER BY id");
+    // A journal that no daemon of this version has opened yet has no such column.
+    const bool tells_aside = database.execAndGet("PRAGMA user_version").getInt() >= kAsideVersion;
+    SQLite::Statement row(
+        database, std::string("SELECT id,path,staged,base_key,base_etag,base_size,extents,headers,"
+                              "storage_class,attempts,synced,boot,note,") +
+                      (tells_aside ? "aside" : "''") + " FROM files ORDER BY id");
     while (row.executeStep()) {
       JournalEntry entry;
       entry.id = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
@@ -181,7 +185,7 @@ Result<void> Journal::State::prepare() {
       check != "ok")
     return fail(Errc::kCorrupt, printable(options.file) + ": " + printable(check));
   SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-  if (version == 1)
+  if (version > 0 && version < kAsideVersion)
     for (const char* table : {"files", "fallbacks"})
       database.exec(std::string("ALTER TABLE ") + table +
                     " ADD COLUMN aside TEXT NOT NULL DEFAULT ''");

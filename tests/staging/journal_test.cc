@@ -47,12 +47,46 @@ class JournalTest : public ::testing::Test {
     out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
     out.storage_class = "IA";
     out.writes = {.line = "5f3a", .first = 7, .last = 9};
+    out.aside = "another client's, \"as it says\"";
     return out;
   }
 
   stsfs::testing::TemporaryDirectory directory_;
   const std::string file_ = directory_.path() + "/journal.db";
 };
+
+// The first version did not say what is set aside.
+TEST_F(JournalTest, ReadsAndTakesOverWhatAnEarlierVersionLeft) {
+  put(*open(), entry(3));
+  {
+    SQLite::Database database(file_, SQLite::OPEN_READWRITE);
+    for (const char* table : {"files", "fallbacks"})
+      database.exec(std::string("ALTER TABLE ") + table + " DROP COLUMN aside");
+    database.exec("PRAGMA user_version=1");
+  }
+  const auto read = Journal::read(file_).value();
+  ASSERT_EQ(read.size(), 1U);
+  EXPECT_EQ(read[0].aside, "");
+  const auto journal = open();
+  EXPECT_EQ(journal->entries()->size(), 1U);
+  put(*journal, entry(3));
+  EXPECT_EQ(Journal::read(file_)->at(0).aside, entry(3).aside);
+}
+
+TEST_F(JournalTest, DiscardsOnlyWhatIsSetAside) {
+  const auto journal = open();
+  JournalEntry goes_on = entry(1);
+  goes_on.aside.clear();
+  put(*journal, goes_on);
+  put(*journal, entry(2));
+  ASSERT_TRUE(write_file_atomically(directory_.path() + "/file-12", "staged"));
+  EXPECT_EQ(Journal::discard(file_, goes_on).error().code, Errc::kNotFound);
+  EXPECT_EQ(Journal::discard(file_, entry(3)).error().code, Errc::kNotFound);
+  EXPECT_EQ(access((directory_.path() + "/file-12").c_str(), F_OK), 0);
+  EXPECT_TRUE(Journal::discard(file_, entry(2)));
+  EXPECT_NE(access((directory_.path() + "/file-12").c_str(), F_OK), 0);
+  EXPECT_EQ(Journal::read(file_)->size(), 1U);
+}
 
 TEST_F(JournalTest, GivesBackWhatItWasTold) {
   const JournalEntry noted = entry(3);
@@ -71,6 +105,7 @@ TEST_F(JournalTest, GivesBackWhatItWasTold) {
   EXPECT_EQ(read.headers.user, noted.headers.user);
   EXPECT_EQ(read.storage_class, noted.storage_class);
   EXPECT_EQ(read.writes, noted.writes);
+  EXPECT_EQ(read.aside, noted.aside);
   EXPECT_TRUE(read.same_boot);
   EXPECT_EQ(journal->next_id(), 4U);
 }

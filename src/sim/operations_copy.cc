@@ -7,6 +7,7 @@ namespace stsfs::sim {
 namespace {
 
 constexpr std::uint64_t kCopyMax = std::uint64_t{1} << 30;  // exclusive
+constexpr std::uint64_t kCopiedPartMax = std::uint64_t{5} << 30;
 
 struct Source {
   std::shared_ptr<Bucket> bucket;
@@ -136,6 +137,9 @@ Verdict<Answer> upload_part_copy(Call& call) {
   if (!source) return tl::unexpected(std::move(source.error()));
   const Content& from = source->object->content;
   const ByteRange range = copied_range(call, from.size());
+  if (range.length > kCopiedPartMax)
+    return refuse(400, "EntityTooLarge",
+                  "Your proposed upload exceeds the maximum allowed object size.");
   Content part = from;
   if (range.length < from.size()) {
     auto slice = from.slice(range).with_crc64();

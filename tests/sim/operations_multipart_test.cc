@@ -192,6 +192,24 @@ TEST_F(Multipart, PartsAreCopiedWholeOrByRange) {
   EXPECT_TRUE(get("k").body == wanted);
 }
 
+TEST_F(Multipart, CopiedPartsAreOfFiveGibibytesAtMost) {
+  put("seed", std::string(std::size_t{1} << 24, '\0'));
+  std::string source = "/bucket/seed";
+  for (const auto& [key, copies] : {std::pair{"1g", 64}, std::pair{"8g", 8}}) {
+    const std::string id = initiate(key);
+    std::vector<std::pair<int, std::string>> parts;
+    for (int number = 1; number <= copies; ++number)
+      parts.emplace_back(number, copy_part(key, id, number, source).element("ETag"));
+    ASSERT_EQ(complete(key, id, parts).status, 200);
+    source = "/bucket/" + std::string(key);
+  }
+  const std::string id = initiate("k");
+  EXPECT_EQ(copy_part("k", id, 1, "/bucket/1g").status, 200);
+  EXPECT_EQ(copy_part("k", id, 2, "/bucket/8g").code(), "EntityTooLarge");
+  const sign::Pairs small{{"x-oss-copy-source-range", "bytes=0-102399"}};
+  EXPECT_EQ(copy_part("k", id, 2, "/bucket/8g", small).status, 200);
+}
+
 TEST_F(Multipart, CopiedPartsHeedConditionsOnTheSource) {
   const std::string etag = put("src", "x").header("ETag");
   const std::string id = initiate("k");

@@ -1,14 +1,21 @@
-# stsfs_layer(name USES layers… LIBS libraries… PUBLIC_LIBS libraries… SOURCES files…)
+# Presets that build everything at once (release, asan, tsan) compile several files of a target as one (unity build): most of
+# a compiler's time goes into headers, which are read once for all of them. So a name in a file's unnamed namespace is
+# taken for its whole layer, or the file is named in ALONE. The presets dev and clang compile every file by itself: they
+# are quicker after a change of one file, and find a file that forgot an include.
+#
+# stsfs_layer(name USES layers… LIBS libraries… PUBLIC_LIBS libraries… SOURCES files… [ALONE files…])
 #
 # A static library of src/<name>/SOURCES. Only include/stsfs/<name> is exported, through a directory of its own
 # under the build tree, so that an include of a layer that USES does not name is "No such file". USES is
 # private: what a layer's own headers include from lower layers, its users name as well. Libraries are private
 # too (no library's header stands in include/), but for the few that PUBLIC_LIBS names (tl::expected, fmt).
 function(stsfs_layer name)
-  cmake_parse_arguments(arg "" "" "USES;LIBS;PUBLIC_LIBS;SOURCES" ${ARGN})
+  cmake_parse_arguments(arg "" "" "USES;LIBS;PUBLIC_LIBS;SOURCES;ALONE" ${ARGN})
   list(TRANSFORM arg_USES PREPEND stsfs_)
   list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)
-  add_library(stsfs_${name} STATIC ${arg_SOURCES})
+  list(TRANSFORM arg_ALONE PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)
+  set_source_files_properties(${arg_ALONE} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+  add_library(stsfs_${name} STATIC ${arg_SOURCES} ${arg_ALONE})
   set(root ${CMAKE_BINARY_DIR}/layers/${name})
   file(MAKE_DIRECTORY ${root}/stsfs)
   file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/stsfs/${name} ${root}/stsfs/${name} SYMBOLIC)

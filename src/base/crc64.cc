@@ -16,7 +16,7 @@ constexpr std::uint64_t kPolynomialReflected = 0xC96C5795D7870F42;
 
 using Matrix = std::array<std::uint64_t, 64>;  // column i: the image of bit i
 
-std::uint64_t apply(const Matrix& matrix, std::uint64_t vector) {
+std::uint64_t apply_matrix(const Matrix& matrix, std::uint64_t vector) {
   std::uint64_t sum = 0;
   for (std::size_t i = 0; vector != 0; ++i, vector >>= 1)
     if ((vector & 1) != 0) sum ^= matrix[i];
@@ -25,7 +25,7 @@ std::uint64_t apply(const Matrix& matrix, std::uint64_t vector) {
 
 Matrix multiply(const Matrix& a, const Matrix& b) {
   Matrix out{};
-  for (std::size_t i = 0; i < 64; ++i) out[i] = apply(a, b[i]);
+  for (std::size_t i = 0; i < 64; ++i) out[i] = apply_matrix(a, b[i]);
   return out;
 }
 
@@ -74,7 +74,7 @@ std::uint64_t crc64_combine(std::uint64_t first, std::uint64_t second,
     last = advance_over(second_size_bytes);
     last_size = second_size_bytes;
   }
-  return apply(last, first) ^ second;
+  return apply_matrix(last, first) ^ second;
 }
 
 }  // namespace stsfs

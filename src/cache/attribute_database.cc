@@ -28,7 +28,7 @@ constexpr const char* kSchema = R"(
   CREATE INDEX IF NOT EXISTS attributes_seen ON attributes(seen);
 )";
 
-std::int64_t seconds_of(WallTime time) {
+std::int64_t stored_seconds(WallTime time) {
   return std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
 }
 WallTime time_of(std::int64_t seconds) { return WallTime(std::chrono::seconds(seconds)); }
@@ -141,8 +141,8 @@ Result<void> AttributeDatabase::write(const std::map<std::string, std::optional<
       if (row) {
         bytes = encode_meta(row->meta);
         statement.bind(2, row->meta.etag);
-        statement.bind(3, seconds_of(row->meta.last_modified));
-        statement.bind(4, seconds_of(row->meta.server_time));
+        statement.bind(3, stored_seconds(row->meta.last_modified));
+        statement.bind(4, stored_seconds(row->meta.server_time));
         statement.bind(5, row->written ? 1 : 0);
         statement.bind(6, now);
         statement.bindNoCopy(7, bytes.data(), static_cast<int>(bytes.size()));

@@ -16,7 +16,7 @@ constexpr std::chrono::seconds kPauseMaxWhileWaiting{5};
 // left, that bounds what a fleet whose credentials die together does to its server.
 constexpr std::chrono::milliseconds kPauseMin{200};
 // A server may ask for so much patience and no more: a mistyped header must not end the mount.
-constexpr std::chrono::minutes kRetryAfterMax{5};
+constexpr std::chrono::minutes kAskedPatienceMax{5};
 constexpr std::chrono::seconds kFetchTimeoutMin{2};
 // A server that hands out what is all but dead is not asked faster than this.
 constexpr std::chrono::seconds kShortLife{1};
@@ -69,7 +69,7 @@ void Schedule::failed(std::chrono::milliseconds retry_after, bool somebody_waits
     longest =
         std::min<nanoseconds>(longest, std::max<nanoseconds>((*expires_ - now) / 4, 2 * kPauseMin));
   paused_since_ = now;
-  asked_patience_until_ = now + std::min<nanoseconds>(retry_after, kRetryAfterMax);
+  asked_patience_until_ = now + std::min<nanoseconds>(retry_after, kAskedPatienceMax);
   not_before_ =
       std::max(now + std::max<nanoseconds>(pause(longest), kPauseMin), asked_patience_until_);
 }

@@ -24,7 +24,7 @@
 namespace stsfs::credentials {
 namespace {
 
-constexpr std::size_t kTokenMaxBytes = 16 * 1024;
+constexpr std::size_t kStoredTokenMaxBytes = 16 * 1024;
 constexpr std::chrono::milliseconds kLockStep{20};
 
 /// The host as it may stand in a file's name.
@@ -70,7 +70,7 @@ Result<LoginToken> parse_token_file(std::string_view text) {
   if (!document) return fail(std::move(document.error()));
   MemberReader reader(*document);
   LoginToken token;
-  token.token = reader.secret("token", kTokenMaxBytes, true);
+  token.token = reader.secret("token", kStoredTokenMaxBytes, true);
   const auto obtained = reader.time("obtained_at", true);
   const auto expires = reader.time("expires_at", true);
   token.username = reader.text("username", 1024);
@@ -141,7 +141,7 @@ std::vector<std::string> TokenStore::servers() const {
     if (!document) continue;
     MemberReader reader(*document);
     if (std::string url = reader.text("url", 2048); !url.empty()) out.push_back(std::move(url));
-    (void)reader.secret("token", kTokenMaxBytes);  // wiped, not left in the document
+    (void)reader.secret("token", kStoredTokenMaxBytes);  // wiped, not left in the document
   }
   std::sort(out.begin(), out.end());
   return out;

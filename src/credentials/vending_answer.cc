@@ -8,7 +8,7 @@
 namespace stsfs::credentials {
 namespace {
 
-constexpr std::size_t kTokenMaxBytes = 16 * 1024;
+constexpr std::size_t kLoginTokenMaxBytes = 16 * 1024;
 
 std::string remedy_for(int status, const std::string& url, Proof proof) {
   if (status == 401 && proof == Proof::kPassword) return "";
@@ -41,7 +41,7 @@ Result<LoginToken> read_token(http::Response& response, const std::string& usern
   if (!document) return fail(std::move(document.error()));
   MemberReader reader(*document);
   LoginToken token;
-  token.token = reader.secret("token", kTokenMaxBytes, true);
+  token.token = reader.secret("token", kLoginTokenMaxBytes, true);
   const auto expires = reader.time("expires_at", true);
   if (token.token.reveal().find_first_of("\"\\") != std::string_view::npos)
     reader.complain("token", "contains characters that no token has");

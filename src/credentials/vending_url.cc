@@ -8,7 +8,7 @@
 namespace stsfs::credentials {
 namespace {
 
-constexpr std::size_t kUrlMaxBytes = 2048;
+constexpr std::size_t kVendingUrlMaxBytes = 2048;
 
 struct Url {
   std::string scheme;
@@ -41,7 +41,7 @@ tl::unexpected<Error> bad_url(const char* what) {
 }
 
 Result<Url> split_url(std::string_view text) {
-  if (text.size() > kUrlMaxBytes) return bad_url("is too long");
+  if (text.size() > kVendingUrlMaxBytes) return bad_url("is too long");
   Url url;
   const auto scheme = text.find("://");
   if (scheme == std::string_view::npos) return bad_url("has no scheme");

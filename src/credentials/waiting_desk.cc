@@ -7,7 +7,7 @@ namespace stsfs::credentials {
 namespace {
 
 // Condition waits do not count a suspend, our clock does: look again from time to time.
-constexpr std::chrono::milliseconds kLookAgain{5'000};
+constexpr std::chrono::milliseconds kLookForCallersAgain{5'000};
 
 }  // namespace
 
@@ -68,10 +68,10 @@ WaitingDesk::State::Waiter WaitingDesk::State::take(std::uint64_t number) {
 }
 
 std::chrono::milliseconds WaitingDesk::State::until_next() const {
-  if (deadlines.empty()) return kLookAgain;
+  if (deadlines.empty()) return kLookForCallersAgain;
   const auto left = deadlines.begin()->first - clock.steady();
   return std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left),
-                    std::chrono::milliseconds(1), kLookAgain);
+                    std::chrono::milliseconds(1), kLookForCallersAgain);
 }
 
 bool WaitingDesk::State::serve_next() {

@@ -18,7 +18,7 @@ using staging::Extent;
 using staging::JournalEntry;
 using staging::Origin;
 
-constexpr std::size_t kAskedAtOnce = 64;
+constexpr std::size_t kConfirmedAtOnce = 64;
 
 std::uint64_t size_of(const JournalEntry& entry) {
   return staging::ExtentMap(entry.extents).size();
@@ -42,10 +42,11 @@ void Folder::settle_returned(Deadline deadline, Interrupt* interrupt) {
   for (JournalEntry& entry : entries)
     if (entry.base_etag.empty() && !links_.is_content_key(entry.base_key))
       entry.base_key = keys_.file_key(entry.path).value();
-  const auto found = fan_out<oss::ObjectMeta>(
-      interrupt, entries.size(), kAskedAtOnce, [&](std::size_t i, Callback<oss::ObjectMeta> done) {
-        return store_.start_head(entries[i].base_key, deadline, std::move(done));
-      });
+  const auto found = fan_out<oss::ObjectMeta>(interrupt, entries.size(), kConfirmedAtOnce,
+                                              [&](std::size_t i, Callback<oss::ObjectMeta> done) {
+                                                return store_.start_head(entries[i].base_key,
+                                                                         deadline, std::move(done));
+                                              });
   for (std::size_t i = 0; i < entries.size(); ++i) settle(std::move(entries[i]), found[i]);
 }
 

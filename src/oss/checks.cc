@@ -10,7 +10,7 @@
 namespace stsfs::oss {
 namespace {
 
-constexpr std::string_view kUserPrefix = "x-oss-meta-";
+constexpr std::string_view kUserMetadataPrefix = "x-oss-meta-";
 
 // Source: help.aliyun.com, EC 0011-00000004: "letters, digits, and hyphens".
 bool is_name_character(char c) {
@@ -40,7 +40,7 @@ Result<void> check_user_metadata(const UserMetadata& user) {
     if (name.empty() || !std::all_of(name.begin(), name.end(), is_name_character))
       return fail(Errc::kInvalid, "not a name for user metadata: " + printable(name, 64));
     if (auto good = check_value("user metadata " + printable(name, 64), value); !good) return good;
-    size_bytes += kUserPrefix.size() + name.size() + value.size();
+    size_bytes += kUserMetadataPrefix.size() + name.size() + value.size();
   }
   // Source: help.aliyun.com, EC 0011-00000002: names and values, "8 KB or more" is refused.
   if (size_bytes >= kUserMetadataMax)

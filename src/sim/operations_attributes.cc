@@ -9,7 +9,7 @@
 namespace stsfs::sim {
 namespace {
 
-constexpr std::size_t kTagsMax = 10;
+constexpr std::size_t kObjectTagsMax = 10;
 
 /// How long each kind of restore takes here: long enough to be seen, short enough to wait for.
 constexpr std::chrono::seconds kRestoreTime{1};
@@ -101,7 +101,7 @@ Verdict<Answer> put_object_tagging(Call& call) {
     for (const XmlElement& tag : set.children("Tag"))
       tags.emplace_back(tag.text("Key"), tag.text("Value"));
   const bool good =
-      tags.size() <= kTagsMax && std::all_of(tags.begin(), tags.end(), [](const auto& tag) {
+      tags.size() <= kObjectTagsMax && std::all_of(tags.begin(), tags.end(), [](const auto& tag) {
         return !tag.first.empty() && tag.first.size() <= 128 && tag.second.size() <= 256;
       });
   if (!good) return refuse(400, "InvalidTag", "The tag is not valid.");

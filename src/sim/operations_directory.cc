@@ -15,7 +15,7 @@ std::optional<Refusal> check_hierarchical(const Call& call) {
       .value();
 }
 
-std::string as_directory(std::string key) {
+std::string directory_key(std::string key) {
   if (!key.ends_with('/')) key += '/';
   return key;
 }
@@ -37,7 +37,7 @@ Verdict<Answer> rename_object(Call& call) {
 
 Verdict<Answer> create_directory(Call& call) {
   if (auto refusal = check_hierarchical(call)) return tl::unexpected(*refusal);
-  const std::string key = as_directory(call.key);
+  const std::string key = directory_key(call.key);
   if (auto refusal = check_key(key)) return tl::unexpected(*refusal);
   if (auto done = call.bucket->make_directory(key, call.now); !done)
     return tl::unexpected(std::move(done.error()));
@@ -47,7 +47,7 @@ Verdict<Answer> create_directory(Call& call) {
 Verdict<Answer> delete_directory(Call& call) {
   if (auto refusal = check_hierarchical(call)) return tl::unexpected(*refusal);
   constexpr std::size_t kAtOnce = 100;
-  const std::string key = as_directory(call.key);
+  const std::string key = directory_key(call.key);
   const bool recursive = equals_ignoring_case(call.header("x-oss-delete-recursive"), "true");
   const auto removed = call.bucket->remove_directory(key, recursive, kAtOnce);
   if (!removed) return tl::unexpected(removed.error());

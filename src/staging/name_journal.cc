@@ -5,7 +5,7 @@
 namespace stsfs::staging {
 namespace {
 
-constexpr const char* kSchema = R"(
+constexpr const char* kNamesSchema = R"(
   CREATE TABLE IF NOT EXISTS removals (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, etag TEXT NOT NULL,
     removed_at INTEGER NOT NULL,  -- nanoseconds since 1970
@@ -62,7 +62,7 @@ void move_notes(SQLite::Database& database, const std::string& old_path,
 Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
   std::unique_ptr<NameJournal> out(new NameJournal(journal));
   auto read = journal.read([&](SQLite::Database& database) {
-    database.exec(kSchema);
+    database.exec(kNamesSchema);
     std::uint64_t last = 0;
     SQLite::Statement removal(database,
                               "SELECT id,key,etag,removed_at,has_marker FROM removals ORDER BY id");

@@ -8,7 +8,7 @@
 namespace stsfs::vend {
 namespace {
 
-constexpr std::size_t kTokenMaxBytes =
+constexpr std::size_t kLoginTokenMaxBytes =
     12 * 1024;  // an OpenID provider's; headers have 16 KiB in all
 
 void merge(std::vector<std::string>& groups, const std::vector<std::string>& more) {
@@ -59,7 +59,7 @@ tl::unexpected<Error> Office::refuse(const ServiceRequest& request, const char* 
 }
 
 Result<Caller> Office::authenticate(const ServiceRequest& request, const char* action) {
-  const std::string_view token = bearer_of(request, kTokenMaxBytes);
+  const std::string_view token = bearer_of(request, kLoginTokenMaxBytes);
   if (token.empty()) return refuse(request, action, "no token");
   const auto present = settings();
   if (looks_like_jwt(token)) {

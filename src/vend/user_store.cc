@@ -8,7 +8,7 @@
 namespace stsfs::vend {
 namespace {
 
-constexpr std::size_t kGroupsMax = 100;
+constexpr std::size_t kGroupsOfUserMax = 100;
 
 tl::unexpected<Error> no_such_user(const std::string& name) {
   return fail(Errc::kNotFound, "there is no user " + printable(name));
@@ -101,7 +101,8 @@ Result<void> UserStore::set_enabled(const std::string& name, bool enabled) {
 
 Result<void> UserStore::set_groups(const std::string& name,
                                    const std::vector<std::string>& groups) {
-  if (groups.size() > kGroupsMax) return fail(Errc::kInvalid, "a user is in at most 100 groups");
+  if (groups.size() > kGroupsOfUserMax)
+    return fail(Errc::kInvalid, "a user is in at most 100 groups");
   for (const auto& group : groups)
     if (auto good = check_group_name(group); !good) return good;
   return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {

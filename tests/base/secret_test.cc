@@ -11,7 +11,7 @@ TEST(Secret, PrintsAsStars) {
   std::ostringstream out;
   out << Secret(std::string_view("canary"));
   EXPECT_EQ(out.str(), "***");
-  EXPECT_EQ(testing::PrintToString(Secret(std::string_view("canary"))), "***");
+  EXPECT_EQ(::testing::PrintToString(Secret(std::string_view("canary"))), "***");
 }
 
 TEST(Secret, WipesTheStringItWasMadeFrom) {

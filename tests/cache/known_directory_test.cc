@@ -17,7 +17,7 @@ KnownEntry file(std::string etag = {}) {
 }
 KnownEntry directory() { return {.is_directory = true}; }
 
-std::vector<std::string> names(const KnownDirectory& directory) {
+std::vector<std::string> names_of(const KnownDirectory& directory) {
   std::vector<std::string> out;
   for (const auto& page : directory.pages())
     for (std::size_t row = 0; row < page->size(); ++row)
@@ -63,7 +63,7 @@ TEST(KnownDirectory, ADirectoryWinsOverAFileOfItsName) {
   known.append(std::move(page));
   EXPECT_TRUE(known.find("x")->is_directory);
   EXPECT_EQ(known.size(), 2u);
-  EXPECT_EQ(names(known), (std::vector<std::string>{"x!", "x"}));
+  EXPECT_EQ(names_of(known), (std::vector<std::string>{"x!", "x"}));
 }
 
 TEST(KnownDirectory, AndAlsoOverOneOnAPageBefore) {
@@ -76,8 +76,8 @@ TEST(KnownDirectory, AndAlsoOverOneOnAPageBefore) {
   DirectoryPage second;
   second.append("x", directory());
   known.append(std::move(second));
-  EXPECT_EQ(names(known), (std::vector<std::string>{"x!", "x"}));
-  EXPECT_EQ(names(reader), (std::vector<std::string>{"x", "x!"}));
+  EXPECT_EQ(names_of(known), (std::vector<std::string>{"x!", "x"}));
+  EXPECT_EQ(names_of(reader), (std::vector<std::string>{"x", "x!"}));
 }
 
 TEST(KnownDirectory, CoversWhatItsPagesHavePassed) {
@@ -129,7 +129,7 @@ TEST(KnownDirectory, RandomChangesAgreeWithAMapAndLeaveCopiesAlone) {
       ASSERT_TRUE(found) << name;
       ASSERT_EQ(found->is_directory ? "dir" : found->etag, etag) << name;
     }
-    ASSERT_EQ(names(what).size(), expected.size());
+    ASSERT_EQ(names_of(what).size(), expected.size());
   };
   KnownDirectory copy;
   auto copied = reference;

@@ -127,7 +127,7 @@ WorldKind kind(const char* name, const Terms& terms) {
   return {name, [terms] { return SimulatorWorld::make(terms); }};
 }
 
-std::string name_of_world(const ::testing::TestParamInfo<WorldKind>& world) {
+std::string name_of_simulator(const ::testing::TestParamInfo<WorldKind>& world) {
   return world.param.name;
 }
 
@@ -136,14 +136,14 @@ INSTANTIATE_TEST_SUITE_P(Simulator, ObjectStoreContract,
                                            kind("V1", {.signature = oss::SignatureVersion::kV1}),
                                            kind("TheOtherWay", {.switches = kTheOtherWay}),
                                            kind("RetriedOverFaults", {.faults = kFaults})),
-                         name_of_world);
+                         name_of_simulator);
 
 INSTANTIATE_TEST_SUITE_P(
     Simulator, HierarchicalContract,
     ::testing::Values(kind("V4", {.hierarchical = true}),
                       kind("V1", {.signature = oss::SignatureVersion::kV1, .hierarchical = true}),
                       kind("RetriedOverFaults", {.faults = kFaults, .hierarchical = true})),
-    name_of_world);
+    name_of_simulator);
 
 }  // namespace
 }  // namespace stsfs::contract

@@ -19,7 +19,7 @@ Result<MountOptions> with(const std::string& list) {
   return resolve(*settings);
 }
 
-std::string refusal(const std::string& list) {
+std::string refusal_of(const std::string& list) {
   const auto options = with(list);
   return options ? "(accepted)" : options.error().message;
 }
@@ -115,8 +115,8 @@ TEST(OptionList, NamesAndValuesAreSplitAtCommas) {
 }
 
 TEST(OptionList, WhatMakesNoSenseIsRefused) {
-  EXPECT_TRUE(mentions(refusal("=x"), "without a name"));
-  EXPECT_TRUE(mentions(refusal("uid=1\\"), "backslash"));
+  EXPECT_TRUE(mentions(refusal_of("=x"), "without a name"));
+  EXPECT_TRUE(mentions(refusal_of("uid=1\\"), "backslash"));
   EXPECT_FALSE(parse_option_list(std::string(100'000, ',')));
 }
 
@@ -149,27 +149,27 @@ TEST(Options, TheLastOneWins) {
 }
 
 TEST(Options, AWrongValueSaysWhereWhatAndWhatWouldBeRight) {
-  EXPECT_EQ(refusal("sigv=3"), "-o: sigv=3: sigv must be one of 4, 1");
+  EXPECT_EQ(refusal_of("sigv=3"), "-o: sigv=3: sigv must be one of 4, 1");
   for (const char* list :
        {"uid=-1", "uid=4294967295", "uid=", "umask=8", "umask=01000", "metadata_timeout=0",
         "metadata_timeout=2d", "metadata_timeout=s", "metadata_timeout=99999999999999999999",
         "connections=0", "connections=1e3", "staging_size=-1", "allow_other=maybe", "log=here.log",
         "log_level=loud", "state=a/b", "state=..", "credentials=magic", "endpoint=a\nb"})
-    EXPECT_TRUE(mentions(refusal(list), "must be")) << list << ": " << refusal(list);
+    EXPECT_TRUE(mentions(refusal_of(list), "must be")) << list << ": " << refusal_of(list);
 }
 
 TEST(Options, AnUnknownOneIsRefusedWithTheNearestName) {
-  EXPECT_EQ(refusal("alow_other"), "-o: unknown option alow_other; did you mean allow_other?");
-  EXPECT_TRUE(mentions(refusal("frobnicate"), "stsfs mount --help"));
-  EXPECT_TRUE(mentions(refusal("a\nb"), "a\\x0Ab"));
+  EXPECT_EQ(refusal_of("alow_other"), "-o: unknown option alow_other; did you mean allow_other?");
+  EXPECT_TRUE(mentions(refusal_of("frobnicate"), "stsfs mount --help"));
+  EXPECT_TRUE(mentions(refusal_of("a\nb"), "a\\x0Ab"));
 }
 
 TEST(Options, SecretsAreRefusedAndNeverRepeated) {
-  const std::string message = refusal("access_key_secret=s3cr3t");
+  const std::string message = refusal_of("access_key_secret=s3cr3t");
   EXPECT_TRUE(mentions(message, "stsfs login")) << message;
   EXPECT_FALSE(mentions(message, "s3cr3t"));
   // A proxy's password does not show even when the rest of the value is wrong.
-  EXPECT_FALSE(mentions(refusal("proxy=http://me:s3cr3t@proxy\n"), "s3cr3t"));
+  EXPECT_FALSE(mentions(refusal_of("proxy=http://me:s3cr3t@proxy\n"), "s3cr3t"));
 }
 
 TEST(Options, WhatFstabHoldsForEveryFilesystemIsDropped) {

@@ -13,7 +13,6 @@ using oss::Operation;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
 const WallTime kMtime(seconds(1700000000) + std::chrono::nanoseconds(5));
 
 class AttributeChanges : public FolderTest {

@@ -14,9 +14,6 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-
 /// Bytes that differ from one offset to the next.
 std::string text_of(std::uint64_t size, char salt) {
   std::string out(size, '\0');

@@ -5,7 +5,6 @@
 namespace stsfs::fs {
 namespace {
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
 constexpr int kExclusive = O_WRONLY | O_CREAT | O_EXCL;
 
 class StrictExclusive : public FolderTest {

@@ -22,6 +22,9 @@
 
 namespace stsfs::fs {
 
+constexpr InodeNumber kRoot = InodeNumber::kRoot;
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
 /// A folder over a bucket in memory; every call is answered at once, on the caller's thread.
 class FolderTest : public ::testing::Test {
  protected:

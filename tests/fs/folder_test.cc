@@ -3,8 +3,6 @@
 namespace stsfs::fs {
 namespace {
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 TEST_F(FolderTest, PutsAFileAtCloseAndReadsItBack) {
   ASSERT_TRUE(write_file(kRoot, "a b+%\n数.txt", "hello"));
   EXPECT_EQ(store_.content("users/alice/a b+%\n数.txt"), "hello");

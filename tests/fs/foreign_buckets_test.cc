@@ -14,7 +14,6 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
 constexpr std::int64_t kThen = 1'700'000'000;
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
 
 WallTime at(std::int64_t second, std::int64_t nanosecond = 0) {
   return WallTime(seconds(second) + nanoseconds(nanosecond));

@@ -18,9 +18,6 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
-
 const std::string kKey = "users/alice/f";
 /// More than a commit that fails for good needs to say so again.
 constexpr int kTimersRun = 6;

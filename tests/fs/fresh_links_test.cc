@@ -10,8 +10,6 @@ namespace {
 
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class FreshLinksTest : public FolderTest {
  protected:
   FreshLinksTest() {

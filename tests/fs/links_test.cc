@@ -11,8 +11,6 @@ namespace {
 
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class LinksTest : public FolderTest {
  protected:
   LinksTest() {

@@ -9,8 +9,6 @@ namespace {
 
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class ListingTest : public FolderTest {
  protected:
   ListingTest() {

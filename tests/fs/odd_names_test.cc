@@ -8,8 +8,6 @@
 namespace stsfs::fs {
 namespace {
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class OddNames : public FolderTest {
  protected:
   Result<InodeNumber> walk(const std::string& path) {

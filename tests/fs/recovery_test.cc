@@ -18,8 +18,6 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class Recovery : public FolderTest {
  protected:
   const std::string key_ = "users/alice/f";

@@ -8,8 +8,6 @@ namespace {
 
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class RemovalsTest : public FolderTest {
  protected:
   Result<void> unlink(std::string_view name, InodeNumber parent = kRoot) {

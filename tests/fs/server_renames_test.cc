@@ -10,7 +10,6 @@ using fakes::Calls;
 using oss::Operation;
 using Names = std::vector<std::string>;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
 const Error kAway{Errc::kUnavailable, "away", {}};
 
 class ServerRenamesTest : public FolderTest {

@@ -9,8 +9,6 @@ using fakes::Calls;
 using oss::Operation;
 using std::chrono::seconds;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class StoreAttributes : public FolderTest {
  protected:
   const std::string key_ = "users/alice/f";

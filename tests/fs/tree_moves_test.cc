@@ -9,8 +9,6 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-constexpr InodeNumber kRoot = InodeNumber::kRoot;
-
 class TreeMovesTest : public FolderTest {
  protected:
   Result<void> rename(std::string_view from, std::string_view to) {

@@ -15,7 +15,7 @@ picture = re.sub(r"#.*", "", picture)
 uses = {}
 for name, body in re.findall(r"stsfs_layer\(\s*(\w+)([^)]*)\)", picture):
     words = re.split(r"\s+", body.strip())
-    keywords = {"USES", "LIBS", "PUBLIC_LIBS", "SOURCES"}
+    keywords = {"USES", "LIBS", "PUBLIC_LIBS", "SOURCES", "ALONE"}
     current, found = None, []
     for word in words:
         if word in keywords:

@@ -9,7 +9,7 @@
 namespace stsfs::sign {
 namespace {
 
-const KeyPair kKey{"ak", "sk"};
+const KeyPair kV4Key{"ak", "sk"};
 const Pairs kQuery{{"param1", "value1"}, {"+param1", "value3"}, {"|param1", "value4"},
                    {"+param2", ""},      {"|param2", ""},       {"param2", ""}};
 constexpr std::string_view kObjectKey = "1234+-/123/1.txt";
@@ -32,7 +32,7 @@ TEST(OssV4, SignsAHeader) {
   const Pairs headers = header_form("20231216T162057Z");
   EXPECT_EQ(hex_lower(sha256(v4::canonical_request(put(headers), {}))),
             "f4613657f1b108998e8dbd10a1aa5da621dc2c6e02c9ddec0f163664848704c4");
-  EXPECT_EQ(v4::authorization(put(headers), kKey, at(1702743657), {.region = "cn-hangzhou"}),
+  EXPECT_EQ(v4::authorization(put(headers), kV4Key, at(1702743657), {.region = "cn-hangzhou"}),
             "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/aliyun_v4_request,Signature="
             "e21d18daa82167720f9b1047ae7e7f1ce7cb77a31e8203a7d5f4624fa0284afe");
 }
@@ -45,7 +45,7 @@ TEST(OssV4, DerivesTheSigningKeyOfADay) {
 TEST(OssV4, SignsTheSecurityToken) {
   Pairs headers = header_form("20231217T034736Z");
   headers.emplace_back("x-oss-security-token", "token");
-  EXPECT_EQ(v4::authorization(put(headers), kKey, at(1702784856), {.region = "cn-hangzhou"}),
+  EXPECT_EQ(v4::authorization(put(headers), kV4Key, at(1702784856), {.region = "cn-hangzhou"}),
             "OSS4-HMAC-SHA256 Credential=ak/20231217/cn-hangzhou/oss/aliyun_v4_request,Signature="
             "b94a3f999cf85bcdc00d332fbd3734ba03e48382c36fa4d5af5df817395bd9ea");
 }
@@ -55,7 +55,7 @@ TEST(OssV4, SignsAdditionalHeadersThatArePresentAndNotSignedAnyway) {
   const v4::Options options{
       .region = "cn-hangzhou",
       .additional_headers = {"ZAbc", "abc", "x-oss-head1", "x-oss-no-exist", "absent"}};
-  EXPECT_EQ(v4::authorization(put(headers), kKey, at(1702747512), options),
+  EXPECT_EQ(v4::authorization(put(headers), kV4Key, at(1702747512), options),
             "OSS4-HMAC-SHA256 Credential=ak/20231216/cn-hangzhou/oss/aliyun_v4_request,"
             "AdditionalHeaders=abc;zabc,Signature="
             "4a4183c187c07c8947db7620deb0a6b38d9fbdd34187b6dbaccb316fa251212f");
@@ -64,7 +64,7 @@ TEST(OssV4, SignsAdditionalHeadersThatArePresentAndNotSignedAnyway) {
 TEST(OssV4, SignsForACloudBox) {
   const Pairs headers = header_form("20231216T162057Z");
   EXPECT_EQ(
-      v4::authorization(put(headers), kKey, at(1702743657),
+      v4::authorization(put(headers), kV4Key, at(1702743657),
                         {.region = "cb-123", .product = "oss-cloudbox"}),
       "OSS4-HMAC-SHA256 Credential=ak/20231216/cb-123/oss-cloudbox/aliyun_v4_request,Signature="
       "94ce1f12c17d148ea681030275a94449d3357f5b5b21133996eec80af3e08a43");
@@ -78,7 +78,7 @@ struct UrlVector {
   const char* signature;
 };
 
-class OssV4Url : public testing::TestWithParam<UrlVector> {};
+class OssV4Url : public ::testing::TestWithParam<UrlVector> {};
 
 TEST_P(OssV4Url, SignsAQuery) {
   const UrlVector& vector = GetParam();
@@ -88,7 +88,7 @@ TEST_P(OssV4Url, SignsAQuery) {
                       {"XYZ", "value"},
                       {"content-type", "application/octet-stream"}};
   const v4::Options options{.region = "cn-hangzhou", .additional_headers = vector.additional};
-  const Pairs query = v4::presigned_query(put(headers), kKey, vector.token, at(vector.time),
+  const Pairs query = v4::presigned_query(put(headers), kV4Key, vector.token, at(vector.time),
                                           std::chrono::seconds(599), options);
   EXPECT_EQ(query.back().first, "x-oss-signature");
   EXPECT_EQ(query.back().second, vector.signature);
@@ -96,21 +96,22 @@ TEST_P(OssV4Url, SignsAQuery) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sdk, OssV4Url,
-    testing::Values(UrlVector{"plain",
-                              1702781677,
-                              "",
-                              {},
-                              "a39966c61718be0d5b14e668088b3fa07601033f6518ac7b523100014269c0fe"},
-                    UrlVector{"token",
-                              1702785388,
-                              "token",
-                              {},
-                              "3817ac9d206cd6dfc90f1c09c00be45005602e55898f26f5ddb06d7892e1f8b5"},
-                    UrlVector{"additional",
-                              1702783809,
-                              "",
-                              {"ZAbc", "abc"},
-                              "6bd984bfe531afb6db1f7550983a741b103a8c58e5e14f83ea474c2322dfa2b7"}),
+    ::testing::Values(UrlVector{"plain",
+                                1702781677,
+                                "",
+                                {},
+                                "a39966c61718be0d5b14e668088b3fa07601033f6518ac7b523100014269c0fe"},
+                      UrlVector{"token",
+                                1702785388,
+                                "token",
+                                {},
+                                "3817ac9d206cd6dfc90f1c09c00be45005602e55898f26f5ddb06d7892e1f8b5"},
+                      UrlVector{
+                          "additional",
+                          1702783809,
+                          "",
+                          {"ZAbc", "abc"},
+                          "6bd984bfe531afb6db1f7550983a741b103a8c58e5e14f83ea474c2322dfa2b7"}),
     [](const auto& vector) { return vector.param.name; });
 
 TEST(OssV4, WritesAnEmptyValueAsABareNameOrWithEquals) {

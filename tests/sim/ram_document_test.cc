@@ -74,7 +74,7 @@ TEST(RamDocument, AnErrorNeverHoldsASecret) {
 }
 
 TEST(RamDocument, AFileThatOthersMayReadIsRefused) {
-  std::string path = testing::TempDir() + "ramXXXXXX";
+  std::string path = ::testing::TempDir() + "ramXXXXXX";
   const UniqueFd file(mkstemp(path.data()));
   ASSERT_TRUE(write_file_atomically(path, "[[account]]\nid = \"1\"\n", 0600));
   EXPECT_TRUE(load_ram_document(path));

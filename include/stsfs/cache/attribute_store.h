@@ -48,7 +48,8 @@ class AttributeStore {
   enum class Where { kMemory, kAnywhere };
   std::optional<oss::ObjectMeta> find(const std::string& key, const std::string& etag,
                                       WallTime last_modified, Where where) STSFS_EXCLUDES(mutex_);
-  /// Less: what a HEAD said of it and no change within its second can have outrun, or what we wrote.
+  /// Less: what a HEAD said of it and no change within its second can have outrun, or what we
+  /// wrote.
   std::optional<oss::ObjectMeta> find_proven(const std::string& key, const std::string& etag,
                                              WallTime last_modified, Where where)
       STSFS_EXCLUDES(mutex_);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "backoff.h"
 #include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"

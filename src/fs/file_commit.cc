@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "conflict_name.h"
 #include "file_content.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
@@ -121,9 +122,7 @@ void FileContent::plan() {
     attributes_only_ = bytes_are_base();
     plan_ = {};
     commit_copy_ = nullptr;
-    if (!attributes_only_)
-      commit_copy_ =
-          staging::whole_copy(commit_extents_, etag_.empty() ? nullptr : base_as_source());
+    if (!attributes_only_) commit_copy_ = staging::whole_copy(commit_extents_);
     if (!attributes_only_ && !commit_copy_)
       plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
     lacking = plan_.fetched_before;
@@ -205,8 +204,7 @@ void FileContent::check_target() {
 /// What a commit copies it copies from the base, and is told when that is another version by now.
 bool FileContent::needs_base() const {
   return std::any_of(plan_.parts.begin(), plan_.parts.end(),
-                     [](const auto& part) { return part.copied && !part.source; }) ||
-         (commit_copy_ && commit_extents_[0].origin == Origin::kBase);
+                     [](const auto& part) { return part.copied && !part.source; });
 }
 
 /// For when the base is gone: all of the file from here. False when some of it is not.
@@ -316,12 +314,12 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
-  const std::string& key = to_conflict_key ? request_.conflict_key : request_.key;
+  if (to_conflict_key) conflict_mark_ = conflict_mark(around_.clock.wall());
+  const std::string key = to_conflict_key ? request_.path_key + conflict_mark_ : request_.key;
   auto check = last_look(to_conflict_key ? "" : expected_etag_);
   if (commit_copy_) {
-    const bool of_base = commit_extents_[0].origin == Origin::kBase;
-    oss::CopyOptions copy{.source_key = of_base ? base_key_ : commit_copy_->key,
-                          .source_etag = of_base ? expected_etag_ : commit_copy_->etag,
+    oss::CopyOptions copy{.source_key = commit_copy_->key,
+                          .source_etag = commit_copy_->etag,
                           .replace_metadata = true,
                           .put = std::move(put)};
     chain_.step([&] {

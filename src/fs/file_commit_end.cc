@@ -4,7 +4,6 @@
 
 #include "file_content.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -37,9 +36,9 @@ void FileContent::adopt(CommitOutcome& outcome) {
   std::shared_ptr<BaseReader> old_base;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> old_readers;
   MutexLock lock(mutex_);
-  failures_ = 0;
+  backoff_.succeeded();
   last_error_.clear();
-  key_ = outcome.conflict ? request_.conflict_key : request_.key;
+  key_ = outcome.conflict ? request_.path_key + conflict_mark_ : request_.key;
   if (etag_ != outcome.written.etag || base_size_ != commit_size_) old_base = std::move(base_);
   etag_ = outcome.written.etag;
   base_size_ = commit_size_;
@@ -49,7 +48,7 @@ void FileContent::adopt(CommitOutcome& outcome) {
   begun_ = false;
   outcome.writes = commit_writes_;
   ++state_;
-  if (outcome.conflict) detached_path_ = request_.conflict_path;
+  if (outcome.conflict) detached_path_ = request_.path + conflict_mark_;
   detached_ = detached_ || outcome.conflict;
   outcome.conflict = detached_;
 }
@@ -69,7 +68,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
   {
     MutexLock lock(mutex_);
     if (!outcome && !aside_) {
-      ++failures_;
+      backoff_.failed();
       last_error_ = outcome.error().message;
     }
     const auto ready = std::stable_partition(waiters_.begin(), waiters_.end(),
@@ -155,11 +154,7 @@ void FileContent::retry_later() {
   std::chrono::milliseconds wait{};
   {
     MutexLock lock(mutex_);
-    const int doublings = std::min(failures_ - 1, 10);
-    const auto most = std::min(around_.options.retry_backoff * (1 << doublings),
-                               around_.options.retry_backoff_max);
-    wait = most / 2 + std::chrono::milliseconds(
-                          random_below(static_cast<std::uint64_t>(most.count()) / 2 + 1));
+    wait = backoff_.pause();
   }
   arm(wait, [self = shared_from_this()] { self->commit([](Result<void>) {}); });
 }

@@ -37,6 +37,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode, std::st
       etag_(std::move(etag)),
       base_size_(size),
       map_(size),
+      backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       stream_from_(first_stream_size(around.options.upload.plan)) {
   if (etag_.empty()) generation_ = 1;  // a new file is to be put even when nothing is ever written
 }
@@ -52,6 +53,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       staged_(std::move(staged)),
       map_(entry.extents),
       generation_(1),
+      backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       writes_(entry.writes),
       begun_(!entry.writes.line.empty()),  // the note does not tell
       note_id_(entry.id),

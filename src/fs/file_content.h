@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "backoff.h"
 #include "base_reader.h"
 #include "commit_slots.h"
 #include "copy_users.h"
@@ -34,8 +35,7 @@ struct OwnVersion {
 struct CommitRequest {
   std::string path;  ///< Relative to the folder.
   std::string key;
-  std::string conflict_path;  ///< Where our content goes when another's is found at `key`.
-  std::string conflict_key;
+  std::string path_key;  ///< Of the path: another than `key` where the file has several names.
   oss::PutOptions put;
   bool times_given = false;  ///< The times in `put` were set, not those of the last write.
   bool tagged = false;       ///< The object has tags, to be carried along.
@@ -332,7 +332,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // The path shows another's content; ours lies at key_, which is detached_path_.
   bool detached_ STSFS_GUARDED_BY(mutex_) = false;
   std::string detached_path_ STSFS_GUARDED_BY(mutex_);
-  int failures_ STSFS_GUARDED_BY(mutex_) = 0;
+  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   std::string last_error_ STSFS_GUARDED_BY(mutex_);
   std::optional<Error> aside_ STSFS_GUARDED_BY(mutex_);  // why it can never be committed
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
@@ -361,6 +361,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // Of the commit under way, touched only by its steps, one after the other:
   CommitSlots::Slot slot_;
   CommitRequest request_;
+  std::string conflict_mark_;  // where our content goes when another's is found
   std::string expected_etag_;  // what must be at the key; empty: nothing
   std::string base_key_;
   std::uint64_t commit_generation_ = 0;

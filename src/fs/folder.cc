@@ -5,9 +5,7 @@
 #include "extended_attributes.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/base/time_format.h"
 #include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
@@ -134,10 +132,6 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 
 // --- what commits ask and tell ---
 
-std::string Folder::conflict_mark() const {
-  return ".conflict-" + format_compact(now()) + "-" + random_hex(3);
-}
-
 CommitRequest Folder::describe(InodeNumber number) {
   CommitRequest out;
   MutexLock lock(tree_.mutex);
@@ -149,9 +143,7 @@ CommitRequest Folder::describe(InodeNumber number) {
   out.path = tree_.path_of(*inode);
   const bool directory = is_directory(inode->attributes.mode);
   out.key = (directory ? keys_.directory_key(out.path) : keys_.file_key(out.path)).value_or("");
-  const std::string mark = conflict_mark();
-  out.conflict_path = out.path + mark;
-  out.conflict_key = out.key + mark;
+  out.path_key = out.key;
   if (!inode->content_key.empty()) out.key = inode->content_key;
   out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
   out.times_given = inode->times_given;

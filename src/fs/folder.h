@@ -248,7 +248,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> hold(const std::shared_ptr<FileContent>& content);
   Result<void> spare_copies_of(const std::string& key);
   WallTime now() const { return clock_.wall(); }
-  std::string conflict_mark() const;
 
   // --- what an earlier daemon left (folder_recovery.cc) ---
   friend class stsfs::fs::MountedFolder;

@@ -2,6 +2,7 @@
 // in the journal before it is made, so that whatever a kill or an error leaves half-way is made
 // whole by what is where: as long as the third name is there, one of the two has lost its own.
 
+#include "conflict_name.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
@@ -186,10 +187,10 @@ Result<void> Folder::finish_move(const Context& context, const std::string& from
   if (!same) return fail(std::move(same.error()));
   if (*same) return remove_copy(context, *from);
   Result<void> moved;
-  if (to->inode) moved = move_spot(context, *to, to->parent, to->name + conflict_mark());
+  if (to->inode) moved = move_spot(context, *to, to->parent, to->name + conflict_mark(now()));
   if (moved && to->parent) moved = move_spot(context, *from, to->parent, to->name);
   if (moved && !to->parent)
-    moved = move_spot(context, *from, from->parent, to->name + conflict_mark());
+    moved = move_spot(context, *from, from->parent, to->name + conflict_mark(now()));
   return moved;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "conflict_name.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
@@ -332,7 +333,7 @@ Result<bool> Folder::have_equal_bytes(const Context& context, const std::string&
 
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,
                                  const std::string& key) {
-  const std::string beside = key + conflict_mark();
+  const std::string beside = key + conflict_mark(now());
   if (auto named = add_name(context, inode, beside, true); !named) return named;
   log_warning("fs", "{}: another client made it too; our file has the name {} instead",
               printable(key), printable(beside));

@@ -3,12 +3,11 @@
 // rolls it forward. Only a bucket with a hierarchical namespace has one, which replaces nothing: a
 // directory's is that, and a file's to a name that is free.
 
+#include "conflict_name.h"
 #include "fan_out.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/base/time_format.h"
 
 namespace stsfs::fs {
 
@@ -360,7 +359,7 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   if (!meta && meta.error().code == Errc::kNotFound) return {};
   if (!meta) return fail(std::move(meta.error()));
   if (meta->etag == known_etag) return {};
-  const std::string beside = key + conflict_mark();
+  const std::string beside = key + conflict_mark(now());
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   copy.put.headers = meta->headers;  // for a copy in parts
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "conflict_name.h"
 #include "fan_out.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
@@ -81,7 +82,7 @@ void Folder::put_beside(JournalEntry entry) {
     keep_for_rescue(
         entry, "the machine went down, and the version that it changed is not in OSS any more");
   } else {
-    entry.path += conflict_mark();
+    entry.path += conflict_mark(now());
     entry.base_key = entry.base_etag = "";
     entry.base_size = 0;
     entry.writes = {};

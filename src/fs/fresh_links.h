@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "backoff.h"
 #include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "backoff.h"
 #include "ended_removals.h"
 #include "settling.h"
 #include "stsfs/base/await.h"

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "conflict_name.h"
 #include "fan_out.h"
 #include "stsfs/base/log.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/base/time_format.h"
 
 namespace stsfs::fs {
 namespace {
@@ -606,8 +605,7 @@ Result<void> TreeMoves::found_at_new_key(const oss::ListEntry& object, const std
   }
   for (const auto& meta : metas)
     if (!meta && meta.error().code != Errc::kNotFound) return fail(meta.error());
-  const std::string beside =
-      new_key + ".conflict-" + format_compact(clock_.wall()) + "-" + random_hex(3);
+  const std::string beside = new_key + conflict_mark(clock_.wall());
   oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
   copy.put.forbid_overwrite = true;
   auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {

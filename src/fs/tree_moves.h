@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backoff.h"
 #include "removals.h"
 #include "settling.h"
 #include "stsfs/base/await.h"

@@ -138,12 +138,11 @@ CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& optio
   return plan;
 }
 
-CopySourcePointer whole_copy(std::span<const Extent> extents, const CopySourcePointer& base) {
-  if (extents.size() != 1 || !extents[0].is_remote()) return nullptr;
+CopySourcePointer whole_copy(std::span<const Extent> extents) {
+  if (extents.size() != 1 || extents[0].origin != Origin::kCopied) return nullptr;
   const Extent& all = extents[0];
-  const CopySourcePointer& source = all.origin == Origin::kBase ? base : all.source;
-  if (!source || all.source_offset != 0 || source->size != all.range.length) return nullptr;
-  return source;
+  const bool is_whole = all.source_offset == 0 && all.source->size == all.range.length;
+  return is_whole ? all.source : nullptr;
 }
 
 ByteRange streamed_part(int number, const PlanOptions& options) {

@@ -59,13 +59,13 @@ TEST(CommitPlan, CopiesAWholeObjectOrRangesOfSeveral) {
   ExtentMap map;
   map.copy({0, 4 * kGiB - 4 * kKiB}, one, 0);  // as copy_file_range takes it
   map.copy({4 * kGiB - 4 * kKiB, 6 * kGiB + 4 * kKiB}, one, 4 * kGiB - 4 * kKiB);
-  EXPECT_EQ(whole_copy(map.all(), nullptr), one);
+  EXPECT_EQ(whole_copy(map.all()), one);
   const CommitPlan plan = plan_commit(map.all(), {});
   EXPECT_EQ(plan.parts.size(), 20U);
   EXPECT_EQ(sent_bytes(plan), 0U);
   map.copy({10 * kGiB, 200 * kMiB}, one, 7);
   map.write({9 * kGiB, 10});
-  EXPECT_EQ(whole_copy(map.all(), nullptr), nullptr);
+  EXPECT_EQ(whole_copy(map.all()), nullptr);
   const CommitPlan mixed = plan_commit(map.all(), {});
   std::uint64_t at = 0;
   for (const PlannedPart& part : mixed.parts) {
@@ -81,12 +81,14 @@ TEST(CommitPlan, CopiesAWholeObjectOrRangesOfSeveral) {
   EXPECT_EQ(mixed.fetched_before, (std::vector<ByteRange>{{9 * kGiB + 10, 100 * kKiB - 10}}));
 }
 
-TEST(CommitPlan, AFileCutShortIsNoCopyOfItsBase) {
-  const auto base = std::make_shared<const CopySource>(CopySource{"k", "e", 10});
-  ExtentMap map(10);
-  EXPECT_EQ(whole_copy(map.all(), base), base);
+TEST(CommitPlan, AFileCutShortIsNoCopyOfItsSource) {
+  const auto source = std::make_shared<const CopySource>(CopySource{"k", "e", 10});
+  ExtentMap map;
+  map.copy({0, 10}, source, 0);
+  EXPECT_EQ(whole_copy(map.all()), source);
   map.truncate(9);
-  EXPECT_EQ(whole_copy(map.all(), base), nullptr);
+  EXPECT_EQ(whole_copy(map.all()), nullptr);
+  EXPECT_EQ(whole_copy(ExtentMap(10).all()), nullptr);  // of its own base: nothing is to be copied
 }
 
 TEST(CommitPlan, FillsASmallChangeUpToTheLeastPart) {

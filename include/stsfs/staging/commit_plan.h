@@ -40,9 +40,9 @@ struct PlanOptions {
 /// `extents` cover the file from 0 without gaps.
 CommitPlan plan_commit(std::span<const Extent> extents, const PlanOptions& options);
 
-/// The object that the whole file is a copy of, `base` included; then CopyObject is enough. Null
-/// when it is not.
-CopySourcePointer whole_copy(std::span<const Extent> extents, const CopySourcePointer& base);
+/// The other object that the whole file is a copy of; then CopyObject is enough. Null when it is
+/// not.
+CopySourcePointer whole_copy(std::span<const Extent> extents);
 
 /// Part `number` (from 1) of a file whose size is not known yet: 1,000 parts of `part_size_min`,
 /// 1,000 of twice that, and so on, so that 10,000 parts hold 8 TiB.

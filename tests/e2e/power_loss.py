@@ -155,7 +155,7 @@ class Rounds:
     def drain(self):
         """Only what was not promised may be left: bytes that the power took along are offered to `stsfs rescue`. That what
         was promised is there nevertheless, as after a rename of that moment, `look` has seen and sees again."""
-        wait_until(lambda: self.pending()["files"] == len(self.lost()), 120, "the rest to reach OSS")
+        wait_until(lambda: self.pending()["files"] == 0, 120, "the rest to reach OSS")
         lost = self.lost()
         for name in lost:
             check(name in self.promises.touched, f"{self.said}: {name} was promised and is lost: {self.pending()}")
@@ -166,7 +166,10 @@ class Rounds:
         return self.folder.status()["pending"]
 
     def lost(self):
-        return [file["path"] for file in self.pending()["some"] if "went down" in file["last_error"]]
+        pending = self.pending()
+        lost = [file["path"] for file in pending["some"] if file["aside"]]
+        check(len(lost) == pending["aside"], f"{self.said}: not all that is set aside is shown: {pending}")
+        return lost
 
 
 def main():

@@ -114,10 +114,10 @@ TEST_F(HttpFailure, TakesASlowBodyForNoStall) {
 }
 
 TEST_F(HttpFailure, TakesAQueueForNoStall) {
-  restart({.connections_max = 1, .stall_timeout = milliseconds(200)});
+  restart({.connections_max = 1, .stall_timeout = milliseconds(1'000)});
   ScriptedServer server([](Connection& connection) {
     while (!connection.read_head().empty()) {
-      connection.wait_closed(milliseconds(80));
+      connection.wait_closed(milliseconds(150));
       connection.send(ok_answer("x"));
     }
   });

@@ -201,7 +201,8 @@ void AttributeStore::run() {
     {
       MutexLock lock(mutex_);
       while (queue_.empty() && !stopping_) wake_.wait(mutex_);
-      if (!stopping_ && queue_.size() < kRowsAtOnce) wake_.wait_for(mutex_, kGather);
+      // However many there are: those of a moment ago are not to be written yet.
+      if (!stopping_) wake_.wait_for(mutex_, kGather);
       stopping = stopping_;
     }
     while (write_some(stopping)) {

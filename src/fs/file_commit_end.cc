@@ -215,6 +215,7 @@ void FileContent::forget_changes() {
   Transfer timer;
   {
     MutexLock lock(mutex_);
+    removed_ = true;
     committed_ = generation_;
     committing_ = false;
     last_error_.clear();

@@ -329,6 +329,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+  bool removed_ STSFS_GUARDED_BY(mutex_) = false;  // before OSS had it
   // The path shows another's content; ours lies at key_, which is detached_path_.
   bool detached_ STSFS_GUARDED_BY(mutex_) = false;
   std::string detached_path_ STSFS_GUARDED_BY(mutex_);

@@ -140,8 +140,10 @@ void FileContent::save_again() {
 void FileContent::forget_note() {
   std::uint64_t id = 0;
   std::shared_ptr<staging::StagedFile> file;
+  bool removed = false;
   {
     MutexLock lock(mutex_);
+    removed = removed_;
     if (saving_) {
       forget_note_ = true;
       return;
@@ -152,7 +154,7 @@ void FileContent::forget_note() {
     noted_ = 0;
   }
   if (id == 0) return;
-  around_.journal.erase(id, [file](Result<void> erased) {
+  around_.journal.erase(id, removed ? file : nullptr, [file](Result<void> erased) {
     if (erased && file) file->let_go();
     if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
   });

@@ -412,7 +412,8 @@ void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const St
     state_->sync->noted({entry.id, entry.note}, std::move(staged), std::move(before));
 }
 
-void Journal::erase(std::uint64_t id, Callback<void> done) {
+void Journal::erase(std::uint64_t id, std::shared_ptr<const StagedFile> needed,
+                    Callback<void> done) {
   state_->add(
       [state = state_.get(), id](SQLite::Database&) {
         for (const char* text :
@@ -422,8 +423,9 @@ void Journal::erase(std::uint64_t id, Callback<void> done) {
           erase.exec();
         }
       },
-      [state = state_.get(), id, done = std::move(done)](Result<void> result) mutable {
-        if (result && state->sync) state->sync->erased(id);
+      [state = state_.get(), id, needed = std::move(needed),
+       done = std::move(done)](Result<void> result) mutable {
+        if (result && state->sync) state->sync->erased(id, std::move(needed));
         done(std::move(result));
       });
 }

@@ -45,12 +45,13 @@ void JournalSync::noted(Note note, std::shared_ptr<const StagedFile> staged,
   log_grew();
 }
 
-void JournalSync::erased(std::uint64_t id) {
+void JournalSync::erased(std::uint64_t id, std::shared_ptr<const StagedFile> needed) {
   Batch::node_type dropped;  // with what may be its last owner: not under the lock
   std::map<std::uint64_t, StagedFiles>::node_type before;
   MutexLock lock(mutex_);
   dropped = unsynced_.extract(id);
   before = before_.extract(id);
+  if (needed) erased_.push_back(std::move(needed));
 }
 
 void JournalSync::run() {
@@ -83,9 +84,11 @@ void JournalSync::sync(const Batch& batch) {
   }
   // They go when the log is on the disk: no loss of power brings the note back that needs them.
   const StagedFiles before = there.empty() ? StagedFiles() : mark(std::move(there));
+  StagedFiles erased;  // goes when the log is on the disk
   {
     MutexLock lock(mutex_);
     grew_ = false;  // what comes now may miss what follows
+    erased.swap(erased_);
   }
   // In WAL mode the log is what must be on the disk; SQLite syncs the database at a checkpoint.
   const UniqueFd log(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));

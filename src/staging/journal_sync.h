@@ -44,8 +44,9 @@ class JournalSync {
   /// A note of `staged` was; `before` is what the note before it lay in, if that is another file.
   void noted(Note note, std::shared_ptr<const StagedFile> staged,
              std::shared_ptr<const StagedFile> before) STSFS_EXCLUDES(mutex_);
-  /// The file has no note any more.
-  void erased(std::uint64_t id) STSFS_EXCLUDES(mutex_);
+  /// The file has no note any more. `needed` is what it lay in, where OSS does not have that: it
+  /// stays until no loss of power brings the note back.
+  void erased(std::uint64_t id, std::shared_ptr<const StagedFile> needed) STSFS_EXCLUDES(mutex_);
 
  private:
   struct Unsynced {
@@ -69,6 +70,7 @@ class JournalSync {
   bool ending_ STSFS_GUARDED_BY(mutex_) = false;
   Batch unsynced_ STSFS_GUARDED_BY(mutex_);
   std::map<std::uint64_t, StagedFiles> before_ STSFS_GUARDED_BY(mutex_);
+  StagedFiles erased_ STSFS_GUARDED_BY(mutex_);  // of notes whose end the log has, and not the disk
   std::thread thread_;
 };
 

@@ -118,7 +118,9 @@ class Journal : public UploadLog {
   /// loss of power brings that note back.
   void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
            std::shared_ptr<const StagedFile> before, Callback<void> done);
-  void erase(std::uint64_t id, Callback<void> done);
+  /// `needed`: what it lies in, where OSS does not have that; else null.
+  void erase(std::uint64_t id, std::shared_ptr<const StagedFile> needed, Callback<void> done);
+  void erase(std::uint64_t id, Callback<void> done) { erase(id, nullptr, std::move(done)); }
   /// `done` when everything that was put or erased before is confirmed; at once when nothing is
   /// being written.
   void settle(Callback<void> done);

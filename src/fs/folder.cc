@@ -130,121 +130,20 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
   return {};
 }
 
-// --- what commits ask and tell ---
-
-CommitRequest Folder::describe(InodeNumber number) {
-  CommitRequest out;
-  MutexLock lock(tree_.mutex);
-  const InodePointer inode = tree_.find(number);
-  if (!inode || inode->removed) {
-    out.gone = true;
-    return out;
-  }
-  out.path = tree_.path_of(*inode);
-  const bool directory = is_directory(inode->attributes.mode);
-  out.key = (directory ? keys_.directory_key(out.path) : keys_.file_key(out.path)).value_or("");
-  out.path_key = out.key;
-  if (!inode->content_key.empty()) out.key = inode->content_key;
-  out.put = put_options(inode->attributes, inode->headers, inode->storage_class);
-  out.times_given = inode->times_given;
-  out.tagged = inode->tagged;
-  out.own_version = inode->own_version;
-  return out;
-}
-
-namespace {
-
-/// Of what was written the kernel keeps whole pages, and not the end of the file in the last one.
-/// Where one request brings all of a file, to ask for the end is to ask twice: whether it is still
-/// the same version, and then for the rest.
-bool worth_keeping_pages(std::uint64_t size_bytes) {
-  constexpr std::uint64_t kPageSize = 4096;
-  constexpr std::uint64_t kOneRequest = std::uint64_t{1} << 20;
-  return size_bytes % kPageSize == 0 || size_bytes > kOneRequest;
-}
-
-}  // namespace
-
-void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
-  std::string directory_path;
-  std::string name;
-  if (outcome.staged && outcome.written.crc64 && !outcome.conflict)
-    just_written_.keep(number, outcome.written.etag, *outcome.staged, outcome.size,
-                       *outcome.written.crc64);
-  {
-    MutexLock lock(tree_.mutex);
-    const InodePointer inode = tree_.find(number);
-    if (!inode || inode->removed) return;
-    const std::string whole = tree_.path_of(*inode);
-    const auto slash = whole.rfind('/');
-    directory_path = slash == std::string::npos ? "" : whole.substr(0, slash);
-    name = inode->name;
-    if (outcome.refused) {
-      inode->confirmed = {};  // what OSS has counts
-    } else if (!outcome.conflict) {
-      inode->in_store = true;
-      inode->etag = outcome.written.etag;
-      inode->pages_etag = worth_keeping_pages(outcome.size) ? inode->etag : "";
-      inode->own_version =
-          std::make_shared<const OwnVersion>(OwnVersion{outcome.written.etag, outcome.writes});
-      if (is_regular(inode->attributes.mode)) inode->attributes.size_bytes = outcome.size;
-      const bool known = !outcome.times_differ &&
-                         (!is_link(inode->attributes.mode) || !inode->link_target.empty());
-      inode->confirmed = known ? clock_.steady() : SteadyTime{};
-      inode->touched = clock_.steady();
-      if (tree_.is_named(*inode, inode->parent, name)) note_entry(directory_path, name, *inode);
-      if (known && !inode->symlink_object)
-        remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
-    } else {
-      // The path shows theirs: whatever we know of it is old.
-      inode->confirmed = {};
-      inode->content = nullptr;
-    }
-  }
-  if (outcome.conflict) {
-    directories_.forget(keys_.directory_key(directory_path).value_or(""));
-    log_warning("fs", "{}: another client wrote it too; our content was put beside it",
-                printable(join_path(directory_path, name)));
-  }
-  if ((outcome.conflict || outcome.refused) && notifier_ != nullptr)
-    notifier_->inode_changed(number);
-  sweep();
-}
-
-void Folder::commit_ended(InodeNumber number) {
-  {
-    MutexLock lock(tree_.mutex);
-    if (const InodePointer inode = tree_.find(number)) drop_if_unused(inode);
-  }
-  sweep();
-}
-
-/// Whoever has it open keeps it; everybody else sees what OSS has.
-void Folder::set_aside(InodeNumber number, const FileContent& content,
-                       const staging::JournalEntry& note) {
-  {
-    MutexLock lock(tree_.mutex);
-    if (staging::ExtentMap(note.extents).staged_bytes() > 0) aside_.push_back({note});
-    const InodePointer inode = tree_.find(number);
-    if (!inode || inode->content.get() != &content) return;
-    inode->content = nullptr;
-    inode->confirmed = {};
-    inode->pages_etag.clear();
-    const std::string key = keys_.file_key(tree_.path_of(*inode)).value_or("");
-    directories_.forget(key.substr(0, key.rfind('/') + 1));
-  }
-  if (notifier_ != nullptr) notifier_->inode_changed(number);
-}
-
 std::vector<PendingFile> Folder::pending() const {
+  std::vector<Aside> aside;
+  {
+    MutexLock lock(tree_.mutex);
+    aside = aside_;
+  }
   std::vector<PendingFile> out;
-  MutexLock lock(tree_.mutex);
-  for (const auto& [note, was_here] : aside_)
+  for (const auto& [note, was_here] : aside)
     if (!was_here || area_->has(note.staged_name))
       out.push_back({.path = note.path,
                      .bytes = staging::ExtentMap(note.extents).staged_bytes(),
                      .last_error = note.aside,
                      .aside = true});
+  MutexLock lock(tree_.mutex);
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
     out.push_back(

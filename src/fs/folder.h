@@ -69,7 +69,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void resume() override;
   void stop() override;
 
-  // --- CommitOwner (folder.cc) ---
+  // --- CommitOwner (folder_commits.cc) ---
   CommitRequest describe(InodeNumber inode) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
   void commit_ended(InodeNumber inode) override;
@@ -263,6 +263,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void settle_returned(Deadline deadline, Interrupt* interrupt);
   void settle(staging::JournalEntry entry, const Result<oss::ObjectMeta>& found);
   void put_beside(staging::JournalEntry entry);
+  void give_up(staging::JournalEntry entry, const std::string& reason);
   bool is_here(const staging::JournalEntry& entry);
   void forget(const staging::JournalEntry& entry);
 

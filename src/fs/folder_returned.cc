@@ -58,7 +58,11 @@ void Folder::settle(JournalEntry entry, const Result<oss::ObjectMeta>& found) {
   if (maker == Maker::kLater || (maker == Maker::kNoted && !usable)) {
     forget(entry);
   } else if (!entry.synced) {
-    keep_for_rescue(entry, "the machine went down before its bytes were on the disk");
+    const char* reason = "the machine went down before its bytes were on the disk";
+    if (found || absent)
+      give_up(std::move(entry), reason);
+    else
+      keep_for_rescue(std::move(entry), reason);  // the next mount may find it in OSS
   } else if (!usable) {
     forget(entry);  // its bytes go when its note has gone; and the note came back
   } else if (!found && !absent) {
@@ -79,8 +83,8 @@ void Folder::put_beside(JournalEntry entry) {
   if (has_attributes_only(entry)) {
     forget(entry);
   } else if (!is_whole(entry)) {
-    keep_for_rescue(
-        entry, "the machine went down, and the version that it changed is not in OSS any more");
+    give_up(std::move(entry),
+            "the machine went down, and the version that it changed is not in OSS any more");
   } else {
     entry.path += conflict_mark(now());
     entry.base_key = entry.base_etag = "";
@@ -91,6 +95,15 @@ void Folder::put_beside(JournalEntry entry) {
                 printable(entry.path));
     recover_file(entry, "");
   }
+}
+
+/// For good, so that no later mount tries it, and `stsfs rescue --discard` may take it away.
+void Folder::give_up(JournalEntry entry, const std::string& reason) {
+  entry.aside = reason;
+  journal_->put(entry, nullptr, nullptr, [](Result<void> noted) {
+    if (!noted) log_warning("fs", "the journal: {}", noted.error().message);
+  });
+  keep_for_rescue(std::move(entry), reason);
 }
 
 bool Folder::is_here(const JournalEntry& entry) {

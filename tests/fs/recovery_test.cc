@@ -481,6 +481,32 @@ TEST_F(PowerLoss, TellsOfWhatWasNotOnTheDisk) {
   ASSERT_EQ(folder_->pending().size(), 1U);
   EXPECT_NE(folder_->pending()[0].last_error.find("went down"), std::string::npos);
   EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  kill_and_begin();
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_TRUE(folder_->pending()[0].aside);
+  const std::string journal = options_.staging_directory + "/journal.db";
+  EXPECT_TRUE(staging::Journal::discard(journal, staging::Journal::read(journal)->at(0)));
+  EXPECT_TRUE(folder_->pending().empty());
+  kill_and_begin();
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
+// With OSS out of reach nobody knows whether it got there.
+TEST_F(PowerLoss, GivesNothingUpThatMayBeInOss) {
+  ASSERT_TRUE(write_file(kRoot, "f", "precious"));
+  remember();
+  ASSERT_TRUE(drain());
+  faulty_.fail({.operation = Operation::kHead, .count = fakes::Calls::kAll},
+               Error{Errc::kUnavailable, "gone", {}});
+  lose_power(false);
+  EXPECT_EQ(folder_->pending().size(), 1U);
+  faulty_.heal();
+  folder_->stop();
+  folder_.reset();
+  begin();
+  ASSERT_TRUE(folder_->probe(Deadline::in(clock_, std::chrono::seconds(10)), nullptr));
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(read_file("f"), "precious");
 }
 
 TEST_F(PowerLoss, DoesNotBringBackWhatWasWrittenOver) {

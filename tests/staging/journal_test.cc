@@ -138,6 +138,20 @@ TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {
   EXPECT_TRUE(open()->entries()->at(0).synced);
 }
 
+// A loss of power may bring the note of a file back that was removed; then its bytes must be there.
+TEST_F(JournalTest, WhatANoteLayInStaysUntilItsEndIsOnTheDisk) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  std::shared_ptr<StagedFile> file = area->create().value();
+  const std::string name = file->name();
+  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->erase(1, file, [](Result<void> result) { EXPECT_TRUE(result); });
+  file.reset();
+  EXPECT_TRUE(area->has(name));
+  journal.reset();  // it brings everything to the disk
+  EXPECT_FALSE(area->has(name));
+}
+
 /// As if the machine had been started anew since.
 void start_anew(const std::string& file) {
   SQLite::Database database(file, SQLite::OPEN_READWRITE);

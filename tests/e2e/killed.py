@@ -37,12 +37,19 @@ class Expected:
         else:
             self.acknowledged[name] = digest
 
+    def edited(self, name, before, at):
+        """Four bytes are about to change in place."""
+
     def names(self):
         return set(self.acknowledged) | set(self.tried)
 
 
 def digest_of(content):
     return hashlib.sha256(content).hexdigest()
+
+
+def edit(content, at):
+    return content[:at] + b"EDIT" + content[at + 4:]
 
 
 def put(expected, path, content):
@@ -82,12 +89,12 @@ def step(random_, expected, root, kind):
         expected.end(name, None)
     else:
         path = root / random_.choice(names)
-        content = bytearray(path.read_bytes())
-        if len(content) < 10:
+        before = path.read_bytes()
+        if len(before) < 10:
             return
-        at = random_.randrange(len(content) - 4)
-        content[at:at + 4] = b"EDIT"
-        digest = digest_of(bytes(content))
+        at = random_.randrange(len(before) - 4) // 4 * 4  # no block of a disk ends in it
+        digest = digest_of(edit(before, at))
+        expected.edited(path.name, before, at)
         expected.begin(path.name, digest)
         with open(path, "r+b") as file:
             file.seek(at)

@@ -30,12 +30,21 @@ class Promises(killed.Expected):
         self.at_once = at_once
         self.since = {}  # name -> digests, None: absent
         self.touched = set()  # names that something was done to since all was promised
+        self.contents = {}    # name -> what a file may hold that was only changed in place since
 
     def may_be(self, name):
         return self.since.get(name, {None})
 
+    def edited(self, name, before, at):
+        """Of changes in place that were not synced any may have reached the disk, as on every file system."""
+        possible = self.contents.get(name, {before})
+        self.contents[name] = possible | {killed.edit(content, at) for content in possible}
+        self.since.setdefault(name, {self.acknowledged.get(name)}).update(map(killed.digest_of, self.contents[name]))
+
     def begin(self, name, digest):
         super().begin(name, digest)
+        if self.kind != "change":
+            self.contents.pop(name, None)
         self.touched.add(name)
         self.since.setdefault(name, {self.acknowledged.get(name)}).add(digest)
 
@@ -43,10 +52,12 @@ class Promises(killed.Expected):
         super().end(name, digest)
         if self.kind in self.at_once:
             self.since[name] = {digest}
+            self.contents.pop(name, None)
 
     def promise_all(self):
         self.since = {name: {digest} for name, digest in self.acknowledged.items()}
         self.touched = set()
+        self.contents = {}
 
     def names(self):
         return set(self.since)

@@ -387,13 +387,15 @@ def one_flight(folder, proxy):
         wait_until(lambda: proxy.waiting > 0, 60, "the one request")
         before = proxy.count
         proxy.fault = None
+        opened = time.monotonic()
         proxy.gate.set()
         codes = [one.result() for one in waiting]
+        took = time.monotonic() - opened
     asked = proxy.count - before + 1
     print(f"{WAITING} operations that waited: {asked} request(s), {codes.count(errno.ENOENT)} answered, others: "
           f"{[errno.errorcode[code] for code in set(codes) - {errno.ENOENT}]}")
-    # The next renewal is due within seconds, and a slow machine takes those.
-    check(asked <= 3, f"{WAITING} waiting operations caused {asked} requests")
+    # A machine that is busy for seconds with so many threads sees the renewals that fall due meanwhile.
+    check(asked <= 2 + took / (TTL / 2), f"{WAITING} waiting operations caused {asked} requests in {took:.1f} s")
     check(codes.count(errno.ENOENT) > WAITING // 2, f"{codes.count(errno.ENOENT)} of {WAITING} were answered")
 
 

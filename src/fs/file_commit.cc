@@ -356,6 +356,11 @@ void FileContent::lost_bytes(Error error) {
     MutexLock lock(mutex_);
     commit_writes_ = writes_;
   }
+  look_at_sources(std::move(error), sources_left(),
+                  [self = shared_from_this()](Error lost) { self->look_for_base(lost); });
+}
+
+void FileContent::look_for_base(const Error& error) {
   chain_.step([&] {
     return around_.store.start_head(
         base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
@@ -402,7 +407,10 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
     return;
   }
   if (!written) {
-    finish(fail(as_stale(std::move(written.error()))));
+    look_at_sources(std::move(written.error()), sources_left(),
+                    [self = shared_from_this()](Error error) {
+                      self->finish(fail(as_stale(std::move(error))));
+                    });
     return;
   }
   if (commit_stream_) {

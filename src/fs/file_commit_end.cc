@@ -107,8 +107,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
 void FileContent::set_aside(const std::string& reason) {
   const Error error{Errc::kStale,
                     printable(request_.path) +
-                        ": what was changed are parts of a version that OSS does not have any "
-                        "more: " +
+                        ": some of its bytes are of a version that OSS does not have any more: " +
                         reason,
                     {}};
   {
@@ -141,7 +140,8 @@ void FileContent::is_aside(const Error& error) {
     is_empty = map_.staged_bytes() == 0;
   }
   if (is_empty) forget_note();  // none of its bytes is here
-  log_error("fs", "{}; `stsfs rescue` has them", error.message);
+  log_error("fs", "{}; {}", error.message,
+            is_empty ? "none of it is here" : "what is here of it `stsfs rescue` has");
   around_.owner.set_aside(inode_, *this, note);
   commit_extents_.clear();
   commit_file_.reset();

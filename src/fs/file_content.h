@@ -282,7 +282,13 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
   void lost_bytes(Error error);
+  void look_for_base(const Error& error);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
+
+  // --- file_copies.cc ---
+  std::vector<staging::CopySourcePointer> sources_left() const STSFS_EXCLUDES(mutex_);
+  void look_at_sources(Error error, std::vector<staging::CopySourcePointer> left,
+                       UniqueFunction<void(Error)> all_there);
 
   // --- file_fetch.cc ---
   struct Piece;

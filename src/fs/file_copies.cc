@@ -1,8 +1,8 @@
 // Ranges of a file that are ranges of other objects: copy_file_range makes them, and the commit has
 // the server copy them. Until then they hang on a version that is not ours to keep. What this mount
-// itself is about to change or delete is fetched first (`localize`); what another client does to it
-// shows as ESTALE when the copy is closed, which is why a close with such ranges waits for OSS in
-// either commit mode.
+// itself is about to change or delete is fetched first (`localize`); when another client does, the
+// copy is set aside with what of it is here, and its close says ESTALE, which is why a close with
+// such ranges waits for OSS in either commit mode.
 
 #include <algorithm>
 
@@ -130,6 +130,46 @@ void FileContent::localized(Result<void> result) {
   if (!result && (result.error().code == Errc::kChanged || result.error().code == Errc::kNotFound))
     result = {};
   for (auto& done : told) done(result);
+}
+
+/// What the commit under way still needs of other objects.
+std::vector<CopySourcePointer> FileContent::sources_left() const {
+  std::vector<CopySourcePointer> out;
+  MutexLock lock(mutex_);
+  for (const Extent& extent : commit_extents_) {
+    if (extent.origin != Origin::kCopied || map_.within(extent.range) != std::vector{extent})
+      continue;
+    if (std::find(out.begin(), out.end(), extent.source) == out.end()) out.push_back(extent.source);
+  }
+  return out;
+}
+
+/// After a commit failed since some version is not there: is it one that we copy from? Nothing
+/// brings that back, and trying again is of no use.
+void FileContent::look_at_sources(Error error, std::vector<CopySourcePointer> left,
+                                  UniqueFunction<void(Error)> all_there) {
+  const bool of_a_version = error.code == Errc::kChanged || error.code == Errc::kNotFound;
+  if (!of_a_version || left.empty()) {
+    all_there(std::move(error));
+    return;
+  }
+  const CopySourcePointer source = left.back();
+  left.pop_back();
+  chain_.step([&] {
+    return around_.store.start_head(
+        source->key, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this(), error = std::move(error), source, left = std::move(left),
+         all_there = std::move(all_there)](Result<oss::ObjectMeta> meta) mutable {
+          const bool gone = !meta && meta.error().code == Errc::kNotFound;
+          if (gone || (meta && meta->etag != source->etag))
+            self->set_aside("another client changed " + printable(source->key) +
+                            ", which it is a copy of");
+          else if (!meta)
+            all_there(std::move(meta.error()));
+          else
+            self->look_at_sources(std::move(error), std::move(left), std::move(all_there));
+        });
+  });
 }
 
 void localize_users(CopyUsers& users, const std::string& key, const FileContent* but,

@@ -167,8 +167,42 @@ TEST_F(CopyRange, SaysThatAnotherClientReplacedTheSource) {
   EXPECT_EQ(closed.error().code, Errc::kStale);
   EXPECT_EQ(store_.content("users/alice/source"), "theirs");
   EXPECT_FALSE(store_.content(key_));
+  EXPECT_TRUE(folder_->pending().empty());  // none of it was here
+  EXPECT_EQ(lookup("target").error().code, Errc::kNotFound);
+}
+
+TEST_F(CopyRange, WhoseSourceIsGoneIsSetAsideWithWhatIsHere) {
+  for (const bool small : {false, true}) {
+    SCOPED_TRACE(small);
+    store_.put("users/alice/source", source_);
+    store_.put(key_, source_);
+    const HandleNumber source = open("source", O_RDONLY);
+    const HandleNumber target = open("target", O_RDWR);
+    ASSERT_TRUE(folder_->write(context(), target, as_bytes("ours"), 0));
+    ASSERT_TRUE(copy(source, {kMiB, small ? 1000 : 10 * kMiB}, target, 5 * kMiB));
+    store_.erase("users/alice/source");
+    EXPECT_EQ(flush(target).error().code, Errc::kStale);
+    EXPECT_TRUE(store_.content(key_) == source_);
+    const auto aside = folder_->pending();
+    ASSERT_EQ(aside.size(), small ? 2U : 1U);
+    EXPECT_TRUE(aside.back().aside);
+    EXPECT_NE(aside.back().last_error.find("alice/source"), std::string::npos);
+    EXPECT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+    folder_->release(source);
+    folder_->release(target);
+  }
+}
+
+TEST_F(CopyRange, IsTriedAgainAsLongAsItsSourceIsThere) {
+  store_.put("users/alice/source", source_);
+  const HandleNumber target = copied("source", "target");
+  faulty_.fail(Calls{.operation = Operation::kCopy, .from = 1, .count = 1},
+               Error{Errc::kChanged, "a lie", {}});
+  EXPECT_EQ(flush(target).error().code, Errc::kStale);
   ASSERT_EQ(folder_->pending().size(), 1U);
-  EXPECT_FALSE(folder_->pending()[0].last_error.empty());
+  EXPECT_FALSE(folder_->pending()[0].aside);
+  run_timers();
+  EXPECT_TRUE(store_.content(key_) == source_);
 }
 
 TEST_F(CopyRange, InTheBackgroundACloseWaitsForTheServersCopy) {

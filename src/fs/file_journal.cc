@@ -154,7 +154,7 @@ void FileContent::forget_note() {
     noted_ = 0;
   }
   if (id == 0) return;
-  around_.journal.erase(id, removed ? file : nullptr, [file](Result<void> erased) {
+  around_.journal.erase(id, file, !removed, [file](Result<void> erased) {
     if (erased && file) file->let_go();
     if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
   });

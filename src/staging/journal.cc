@@ -412,7 +412,7 @@ void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const St
     state_->sync->noted({entry.id, entry.note}, std::move(staged), std::move(before));
 }
 
-void Journal::erase(std::uint64_t id, std::shared_ptr<const StagedFile> needed,
+void Journal::erase(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss,
                     Callback<void> done) {
   state_->add(
       [state = state_.get(), id](SQLite::Database&) {
@@ -423,9 +423,9 @@ void Journal::erase(std::uint64_t id, std::shared_ptr<const StagedFile> needed,
           erase.exec();
         }
       },
-      [state = state_.get(), id, needed = std::move(needed),
+      [state = state_.get(), id, staged = std::move(staged), in_oss,
        done = std::move(done)](Result<void> result) mutable {
-        if (result && state->sync) state->sync->erased(id, std::move(needed));
+        if (result && state->sync) state->sync->erased(id, std::move(staged), in_oss);
         done(std::move(result));
       });
 }

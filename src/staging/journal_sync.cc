@@ -11,6 +11,11 @@
 #include "stsfs/base/log.h"
 
 namespace stsfs::staging {
+namespace {
+
+constexpr std::size_t kWaitingMax = 4096;  // files
+
+}  // namespace
 
 JournalSync::JournalSync(std::string log, std::chrono::milliseconds interval, Mark mark)
     : log_(std::move(log)), interval_(interval), mark_(std::move(mark)) {
@@ -45,13 +50,19 @@ void JournalSync::noted(Note note, std::shared_ptr<const StagedFile> staged,
   log_grew();
 }
 
-void JournalSync::erased(std::uint64_t id, std::shared_ptr<const StagedFile> needed) {
+void JournalSync::erased(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss) {
   Batch::node_type dropped;  // with what may be its last owner: not under the lock
   std::map<std::uint64_t, StagedFiles>::node_type before;
-  MutexLock lock(mutex_);
-  dropped = unsynced_.extract(id);
-  before = before_.extract(id);
-  if (needed) erased_.push_back(std::move(needed));
+  {
+    MutexLock lock(mutex_);
+    dropped = unsynced_.extract(id);
+    before = before_.extract(id);
+    const bool waits =
+        staged && (!in_oss || (erased_.size() < kWaitingMax && staged->is_worth_releasing()));
+    if (!waits) return;
+    erased_.push_back(std::move(staged));
+  }
+  log_grew();
 }
 
 void JournalSync::run() {
@@ -84,7 +95,7 @@ void JournalSync::sync(const Batch& batch) {
   }
   // They go when the log is on the disk: no loss of power brings the note back that needs them.
   const StagedFiles before = there.empty() ? StagedFiles() : mark(std::move(there));
-  StagedFiles erased;  // goes when the log is on the disk
+  std::vector<std::shared_ptr<StagedFile>> erased;  // goes when the log is on the disk
   {
     MutexLock lock(mutex_);
     grew_ = false;  // what comes now may miss what follows
@@ -92,8 +103,12 @@ void JournalSync::sync(const Batch& batch) {
   }
   // In WAL mode the log is what must be on the disk; SQLite syncs the database at a checkpoint.
   const UniqueFd log(::open(log_.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!log || fdatasync(log.get()) != 0)
+  if (!log || fdatasync(log.get()) != 0) {
     log_warning("staging", "the journal could not be written to the disk");
+    return;
+  }
+  for (const auto& file : erased)
+    if (file.use_count() == 1) file->release();  // nobody is left who could note it again
 }
 
 /// Returns when the marks are in the log, so that syncing it brings them too; with what only the

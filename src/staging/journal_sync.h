@@ -44,9 +44,10 @@ class JournalSync {
   /// A note of `staged` was; `before` is what the note before it lay in, if that is another file.
   void noted(Note note, std::shared_ptr<const StagedFile> staged,
              std::shared_ptr<const StagedFile> before) STSFS_EXCLUDES(mutex_);
-  /// The file has no note any more. `needed` is what it lay in, where OSS does not have that: it
-  /// stays until no loss of power brings the note back.
-  void erased(std::uint64_t id, std::shared_ptr<const StagedFile> needed) STSFS_EXCLUDES(mutex_);
+  /// The file has no note any more. `staged` is what it lay in; null if that is nothing, or several
+  /// notes. Unless OSS has it, it stays until no loss of power brings the note back.
+  void erased(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss)
+      STSFS_EXCLUDES(mutex_);
 
  private:
   struct Unsynced {
@@ -70,7 +71,8 @@ class JournalSync {
   bool ending_ STSFS_GUARDED_BY(mutex_) = false;
   Batch unsynced_ STSFS_GUARDED_BY(mutex_);
   std::map<std::uint64_t, StagedFiles> before_ STSFS_GUARDED_BY(mutex_);
-  StagedFiles erased_ STSFS_GUARDED_BY(mutex_);  // of notes whose end the log has, and not the disk
+  // Of notes whose end the log has, and not the disk.
+  std::vector<std::shared_ptr<StagedFile>> erased_ STSFS_GUARDED_BY(mutex_);
   std::thread thread_;
 };
 

@@ -2,24 +2,40 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
+#include "open_descriptors.h"
+#include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::staging {
 namespace {
 
-constexpr std::uint64_t kReserveStep = std::uint64_t{8} << 20;
-
 constexpr const char* kNamePrefix = "file-";
+constexpr std::size_t kSparesMax = 4096;
+
+/// A quarter of what the process may have: connections and the kernel's device want theirs.
+std::size_t open_max() {
+  constexpr rlim_t kLeast = 16, kMost = 4096;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return kLeast;
+  return std::clamp(limit.rlim_cur / 4, kLeast, kMost);
+}
 
 }  // namespace
+
+StagingArea::StagingArea(StagingOptions options)
+    : options_(std::move(options)),
+      open_(std::make_unique<OpenDescriptors>(options_.directory, open_max())) {}
+
+StagingArea::~StagingArea() {
+  while (const auto spare = take_spare()) remove(spare->name);
+}
 
 Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& options) {
   if (auto made = make_directories(options.directory, 0700); !made)
@@ -31,21 +47,55 @@ Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& opt
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::create() {
+  if (auto spare = take_spare())
+    return std::make_shared<StagedFile>(*this, std::move(spare->name), spare->number);
   std::string name = kNamePrefix + random_hex(8);
   UniqueFd fd(::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
-  return std::make_shared<StagedFile>(*this, std::move(name), std::move(fd), ++made_);
+  open_->add(name, std::move(fd));
+  return std::make_shared<StagedFile>(*this, std::move(name), ++made_);
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name) {
   if (!name.starts_with(kNamePrefix) || name.find('/') != std::string::npos)
     return fail(Errc::kInvalid, printable(name) + " is no name of a staged file");
-  UniqueFd fd(::open(path_of(name).c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!fd) return fail_errno("open the staged file " + path_of(name));
-  auto file = std::make_shared<StagedFile>(*this, name, std::move(fd), 0);
+  const auto fd = open_->of(name);
+  if (!fd) return fail(fd.error());
+  auto file = std::make_shared<StagedFile>(*this, name, 0);
   file->keep();
-  file->charge();
+  file->charge((*fd)->get());
   return file;
+}
+
+Result<std::shared_ptr<const UniqueFd>> StagingArea::descriptor(const std::string& name) {
+  return open_->of(name);
+}
+
+void StagingArea::close(const std::string& name) { open_->forget(name); }
+
+void StagingArea::remove(const std::string& name) {
+  unlink(path_of(name).c_str());
+  open_->forget(name);
+}
+
+/// False when it is to be deleted.
+bool StagingArea::reuse(StagedFile& file) {
+  const auto fd = open_->of(file.name());
+  if (!fd || ftruncate((*fd)->get(), 0) != 0) return false;
+  file.charge((*fd)->get());
+  if (file.charged_ > 0) return false;
+  MutexLock lock(mutex_);
+  if (spares_.size() >= kSparesMax) return false;
+  spares_.push_back({file.name(), file.number_});
+  return true;
+}
+
+std::optional<StagingArea::Spare> StagingArea::take_spare() {
+  MutexLock lock(mutex_);
+  if (spares_.empty()) return std::nullopt;
+  Spare spare = std::move(spares_.back());
+  spares_.pop_back();
+  return spare;
 }
 
 bool StagingArea::has(const std::string& name) const {
@@ -90,94 +140,6 @@ double StagingArea::pressure() const {
   const double part =
       static_cast<double>(used_) / static_cast<double>(std::max<std::uint64_t>(1, limit_));
   return std::clamp((part - 0.9) * 10, 0.0, 1.0);
-}
-
-/// Its blocks go back with the descriptor: counted as free before that, they would be missing from
-/// what the disk has, and somebody who looks at it just then would be refused.
-StagedFile::~StagedFile() {
-  if (keepers_ <= 0) unlink(area_.path_of(name_).c_str());
-  fd_.reset();
-  area_.used_ -= charged_;
-}
-
-void StagedFile::charge() {
-  struct stat status {};
-  if (fstat(fd_.get(), &status) != 0) return;
-  const auto blocks = static_cast<std::uint64_t>(status.st_blocks) * 512;
-  const std::uint64_t before = charged_.exchange(blocks);
-  area_.used_ += blocks - before;  // wraps and comes out right when it shrank
-}
-
-/// So that a full disk shows before a byte is accepted. A growing file gets steps ahead of it, a
-/// small one, and one on a disk that is nearly full, only what it needs.
-Result<void> StagedFile::reserve(ByteRange range) {
-  if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
-  area_.look_at_disk();
-  std::uint64_t length = range.length;
-  if (range.offset >= kReserveStep && area_.has_room(kReserveStep))
-    length = std::max(length, kReserveStep);
-  if (auto room = area_.has_room(length); !room) return room;
-  if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
-                static_cast<off_t>(length)) != 0) {
-    if (errno == EOPNOTSUPP)
-      return {};  // a filesystem that cannot reserve: the write itself will tell
-    return fail_errno("reserve space in the staging area");
-  }
-  reserved_from_ = range.offset;
-  reserved_end_ = range.offset + length;
-  charge();
-  return {};
-}
-
-Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
-  if (auto ready = reserve({offset, bytes.size()}); !ready) return ready;
-  return pwrite_full(fd_.get(), bytes, offset);
-}
-
-Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset) const {
-  auto got = pread_full(fd_.get(), buffer, offset);
-  if (!got) return fail(std::move(got.error()), "staged file");
-  std::memset(buffer.data() + *got, 0, buffer.size() - *got);
-  return {};
-}
-
-Result<void> StagedFile::allocate(ByteRange range) {
-  area_.look_at_disk();
-  if (auto room = area_.has_room(range.length); !room) return room;
-  if (fallocate(fd_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
-                static_cast<off_t>(range.length)) != 0 &&
-      errno != EOPNOTSUPP)
-    return fail_errno("reserve space in the staging area");
-  reserved_from_ = range.offset;
-  reserved_end_ = range.end();
-  charge();
-  return {};
-}
-
-Result<void> StagedFile::punch(ByteRange range) {
-  if (fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                static_cast<off_t>(range.offset), static_cast<off_t>(range.length)) != 0 &&
-      errno != EOPNOTSUPP)
-    return fail_errno("give space of the staging area back");
-  // What was reserved there is not any more.
-  reserved_from_ = reserved_end_ = 0;
-  charge();
-  return {};
-}
-
-Result<void> StagedFile::truncate(std::uint64_t size) {
-  struct stat status {};
-  if (fstat(fd_.get(), &status) != 0) return fail_errno("staged file");
-  if (static_cast<std::uint64_t>(status.st_size) <= size) return {};
-  if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
-    return fail_errno("truncate a staged file");
-  charge();
-  return {};
-}
-
-Result<void> StagedFile::sync() const {
-  if (fdatasync(fd_.get()) != 0) return fail_errno("write a staged file to the disk");
-  return area_.sync_name(number_);
 }
 
 /// One fsync of the directory brings the names of all that were made before.

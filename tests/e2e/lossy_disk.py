@@ -51,4 +51,11 @@ class LossyDisk:
             raise AssertionError(f"{error}; not there: {self.unsynced(below)}") from None
 
     def unsynced(self, below=""):
-        return [path for path in self.say("unsynced").split() if below in path]
+        """What of it has bytes to lose: an empty file may wait to be used again."""
+        return [path for path in self.say("unsynced").split() if below in path and self.size(path)]
+
+    def size(self, path):
+        try:
+            return os.path.getsize(f"{self.path}{path}")
+        except FileNotFoundError:
+            return 0

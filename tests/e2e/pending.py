@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What cannot be brought to OSS is kept, shown with its reason, got out with rescue, and goes there once it can."""
 import os
+import resource
 import sys
 
 from folder import Folder, check, wait_until
@@ -34,6 +35,25 @@ def rescue_shows_it(folder):
     check(found == ["precious"], f"rescued was {found}")
 
 
+def many_wait(folder):
+    """More files than a process may have descriptors wait for OSS."""
+    descriptors, files = 160, 500
+    usual = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, usual[1]))
+    folder.mount("-o", "commit=background")
+    resource.setrlimit(resource.RLIMIT_NOFILE, usual)
+    folder.admin("POST", "/faults", {"operation": "PutObject", "latency_ms": 5000})
+    for number in range(files):
+        (folder.path / f"many-{number}").write_text(f"content {number}")
+    waiting = folder.status()["pending"]["files"]
+    print(f"{waiting} of {files} files wait, with {descriptors} descriptors")
+    for number in range(files):
+        check((folder.path / f"many-{number}").read_text() == f"content {number}", f"file {number} reads wrong")
+    folder.admin("DELETE", "/faults")
+    folder.stsfs("umount", str(folder.path))
+    check(waiting > descriptors, "too few waited for the test to mean anything")
+
+
 def main():
     with Folder(options=["drain_timeout=1s"]) as folder:
         folder.stsfs("rescue", wanted=0)
@@ -49,8 +69,11 @@ def main():
         wait_until(lambda: folder.status()["pending"]["files"] == 0, 90, "the file to reach OSS")
         check("everything is in OSS" in folder.stsfs("rescue"), "rescue still lists it")
         folder.stsfs("umount", str(folder.path))
+        many_wait(folder)
         folder.mount("-o", "state=other")
         check((folder.path / KEPT).read_text() == "precious", "it is not in OSS")
+        for number in (0, 499):
+            check((folder.path / f"many-{number}").read_text() == f"content {number}", f"file {number} is not in OSS")
 
 
 if __name__ == "__main__":

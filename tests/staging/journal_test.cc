@@ -1,4 +1,5 @@
 #include "stsfs/staging/journal.h"
+#include "stsfs/base/fd.h"
 
 #include <sys/stat.h>
 
@@ -10,6 +11,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
+#include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/staging/staging_area.h"
 #include "support/temporary_directory.h"
@@ -145,10 +147,38 @@ TEST_F(JournalTest, WhatANoteLayInStaysUntilItsEndIsOnTheDisk) {
   const std::string name = file->name();
   auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
   journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
-  journal->erase(1, file, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->erase(1, file, false, [](Result<void> result) { EXPECT_TRUE(result); });
   file.reset();
   EXPECT_TRUE(area->has(name));
+  EXPECT_NE(area->create().value()->name(), name);
   journal.reset();  // it brings everything to the disk
+  EXPECT_EQ(area->create().value()->name(), name);
+}
+
+// It may be made another file of only when no loss of power brings a note back that names it.
+TEST_F(JournalTest, ASmallFileThatIsInOssIsUsedAgainOnceTheEndOfItsNoteIsOnTheDisk) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  std::shared_ptr<StagedFile> file = area->create().value();
+  const std::string name = file->name();
+  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
+  file.reset();
+  EXPECT_TRUE(area->has(name));
+  EXPECT_NE(area->create().value()->name(), name);
+  journal.reset();  // it brings everything to the disk
+  EXPECT_EQ(area->create().value()->name(), name);
+}
+
+TEST_F(JournalTest, AFileThatSomebodyStillHasIsNotUsedAgain) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  std::shared_ptr<StagedFile> file = area->create().value();
+  const std::string name = file->name();
+  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal.reset();
+  file.reset();
   EXPECT_FALSE(area->has(name));
 }
 

@@ -1,5 +1,11 @@
 #include "stsfs/staging/staging_area.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -60,6 +66,81 @@ TEST_F(Staging, WhatIsAllocatedNeedsNoMoreRoom) {
   ASSERT_TRUE(file->allocate({0, 4 * kMiB}));
   EXPECT_FALSE(area->create().value()->allocate({0, kMiB}));
   EXPECT_TRUE(write(*file, kMiB, kMiB));
+}
+
+TEST_F(Staging, HowEverManyFilesThereAreFewAreOpen) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit few{.rlim_cur = 128, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  {
+    const auto area = open(kMiB);
+    std::vector<std::shared_ptr<StagedFile>> files;
+    for (int i = 0; i < 200; ++i) {
+      const std::string text = std::to_string(i);
+      files.push_back(area->create().value());
+      ASSERT_TRUE(files.back()->write(std::as_bytes(std::span(text)), 0)) << i;
+    }
+    for (int i = 0; i < 200; ++i) {
+      std::string text(std::to_string(i).size(), ' ');
+      ASSERT_TRUE(files[i]->read(std::as_writable_bytes(std::span(text)), 0)) << i;
+      EXPECT_EQ(text, std::to_string(i));
+    }
+    ASSERT_TRUE(files[0]->sync());
+    const std::size_t open =
+        std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+    EXPECT_LT(open, 100U);
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST_F(Staging, AReleasedFileIsTheNextOne) {
+  const auto area = open(kMiB);
+  auto file = area->create().value();
+  const std::string name = file->name();
+  ASSERT_TRUE(write(*file, 4096, 4096));
+  EXPECT_TRUE(file->is_worth_releasing());
+  file->release();
+  file.reset();
+  EXPECT_EQ(area->used_bytes(), 0U);
+  file = area->create().value();
+  EXPECT_EQ(file->name(), name);
+  std::vector<std::byte> bytes(8192, std::byte{'y'});
+  ASSERT_TRUE(file->read(bytes, 0));
+  EXPECT_TRUE(std::ranges::all_of(bytes, [](std::byte byte) { return byte == std::byte{}; }));
+  EXPECT_NE(area->create().value()->name(), name);
+}
+
+TEST_F(Staging, OnlyWhatWasReleasedIsUsedAgain) {
+  const auto area = open(kMiB);
+  auto file = area->create().value();
+  const std::string name = file->name();
+  file.reset();
+  EXPECT_FALSE(area->has(name));
+  auto kept = area->create().value();
+  const std::string kept_name = kept->name();
+  kept->keep();
+  kept->release();
+  kept.reset();
+  EXPECT_TRUE(area->has(kept_name));
+  EXPECT_NE(area->create().value()->name(), kept_name);
+}
+
+TEST_F(Staging, ALargeFileOrOneOnAFullDiskIsNotWorthReleasing) {
+  const auto area = open(kMiB);
+  const auto large = area->create().value();
+  ASSERT_TRUE(write(*large, 0, kMiB / 2 + 4096));
+  EXPECT_FALSE(large->is_worth_releasing());
+  EXPECT_FALSE(area->create().value()->is_worth_releasing());
+}
+
+TEST_F(Staging, LeavesNoSparesBehind) {
+  auto area = open(kMiB);
+  auto file = area->create().value();
+  file->release();
+  file.reset();
+  area.reset();
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path() + "/staging"));
 }
 
 }  // namespace

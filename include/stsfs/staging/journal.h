@@ -118,9 +118,11 @@ class Journal : public UploadLog {
   /// loss of power brings that note back.
   void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
            std::shared_ptr<const StagedFile> before, Callback<void> done);
-  /// `needed`: what it lies in, where OSS does not have that; else null.
-  void erase(std::uint64_t id, std::shared_ptr<const StagedFile> needed, Callback<void> done);
-  void erase(std::uint64_t id, Callback<void> done) { erase(id, nullptr, std::move(done)); }
+  /// `staged`: what it lies in, may be null. Unless it is `in_oss` it stays until no loss of power
+  /// brings the note back.
+  void erase(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss,
+             Callback<void> done);
+  void erase(std::uint64_t id, Callback<void> done) { erase(id, nullptr, true, std::move(done)); }
   /// `done` when everything that was put or erased before is confirmed; at once when nothing is
   /// being written.
   void settle(Callback<void> done);

@@ -3,63 +3,22 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
-#include <span>
 #include <string>
+#include <vector>
 
-#include "stsfs/base/byte_range.h"
-#include "stsfs/base/fd.h"
+#include "stsfs/base/mutex.h"
 #include "stsfs/base/result.h"
+#include "stsfs/staging/staged_file.h"
+
+namespace stsfs {
+class UniqueFd;
+}
 
 namespace stsfs::staging {
 
-class StagingArea;
-
-/// The local sparse file of one changed file. Its name on disk goes with it, unless the journal
-/// counts on it: then it stays for the next daemon.
-///
-/// Threads: every call at once on any thread.
-class StagedFile {
- public:
-  /// `number`: of those that the area made; 0: an earlier daemon did.
-  StagedFile(StagingArea& area, std::string name, UniqueFd fd, std::uint64_t number)
-      : area_(area), name_(std::move(name)), fd_(std::move(fd)), number_(number) {}
-  ~StagedFile();
-  StagedFile(const StagedFile&) = delete;
-  StagedFile& operator=(const StagedFile&) = delete;
-
-  const std::string& name() const { return name_; }
-  /// It outlives this object as long as there were more of these than `let_go`s.
-  void keep() { ++keepers_; }
-  void let_go() { --keepers_; }
-
-  /// kNoSpace when the disk or the area's budget is full: then nothing of `bytes` counts as
-  /// written.
-  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset);
-  /// Zeros where nothing was written.
-  Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
-  /// Room for these bytes, so that writing them cannot fail for want of it. kNoSpace.
-  Result<void> allocate(ByteRange range);
-  /// Gives their blocks back; they read as zeros.
-  Result<void> punch(ByteRange range);
-  /// Gives the blocks behind `size` back.
-  Result<void> truncate(std::uint64_t size);
-  /// Returns when everything is on the disk, its name too.
-  Result<void> sync() const;
-
- private:
-  friend class StagingArea;
-  StagingArea& area_;
-  const std::string name_;
-  UniqueFd fd_;  // open until the end
-  const std::uint64_t number_;
-  std::atomic<int> keepers_{0};
-  std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
-  std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
-
-  Result<void> reserve(ByteRange range);
-  void charge();
-};
+class OpenDescriptors;
 
 struct StagingOptions {
   std::string directory;  ///< Made 0700 if it is not there.
@@ -72,6 +31,7 @@ struct StagingOptions {
 /// Threads: every call at once on any thread. Lifetime: outlives its files.
 class StagingArea {
  public:
+  ~StagingArea();
   static Result<std::unique_ptr<StagingArea>> open(const StagingOptions& options);
 
   Result<std::shared_ptr<StagedFile>> create();
@@ -87,17 +47,34 @@ class StagingArea {
 
  private:
   friend class StagedFile;
-  StagingArea(StagingOptions options) : options_(std::move(options)) {}
+  /// An empty file that is there, for the next one that is made. Making and deleting them costs
+  /// ext4 more the more were deleted in the last seconds.
+  struct Spare {
+    std::string name;
+    std::uint64_t number = 0;
+  };
+
+  explicit StagingArea(StagingOptions options);
+  Result<std::shared_ptr<const UniqueFd>> descriptor(const std::string& name);
+  void close(const std::string& name);
+  void remove(const std::string& name);
+  bool reuse(StagedFile& file) STSFS_EXCLUDES(mutex_);
+  std::optional<Spare> take_spare() STSFS_EXCLUDES(mutex_);
   Result<void> has_room(std::uint64_t bytes) const;
+  bool has_much_room() const { return used_ <= limit_ / 2; }
   void look_at_disk();
   Result<void> sync_name(std::uint64_t number);
   std::string path_of(const std::string& name) const { return options_.directory + "/" + name; }
 
   const StagingOptions options_;
+  const std::unique_ptr<OpenDescriptors> open_;
   std::atomic<std::uint64_t> made_{0};   // files
   std::atomic<std::uint64_t> named_{0};  // of them, up to this number: whose names are on the disk
   std::atomic<std::uint64_t> used_{0};
   std::atomic<std::uint64_t> limit_{UINT64_MAX};  // of `used_`: the budget, or what the disk has
+
+  Mutex mutex_;  // a leaf
+  std::vector<Spare> spares_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::staging

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "stsfs/base/byte_range.h"
+#include "stsfs/base/result.h"
+
+namespace stsfs::staging {
+
+class StagingArea;
+
+/// The local sparse file of one changed file. Its name on disk goes with it, unless the journal
+/// counts on it: then it stays for the next daemon.
+///
+/// Threads: every call at once on any thread.
+class StagedFile {
+ public:
+  /// `number`: of those that the area made; 0: an earlier daemon did.
+  StagedFile(StagingArea& area, std::string name, std::uint64_t number)
+      : area_(area), name_(std::move(name)), number_(number) {}
+  ~StagedFile();
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+
+  const std::string& name() const { return name_; }
+  /// It outlives this object as long as there were more of these than `let_go`s.
+  void keep() { ++keepers_; }
+  void let_go() { --keepers_; }
+  /// Said by who has it last: no note names it, and no loss of power brings one back that does. So
+  /// another file may be made of it.
+  void release() { released_ = true; }
+  /// Whether that saves more than waiting for it costs.
+  bool is_worth_releasing() const;
+
+  /// kNoSpace when the disk or the area's budget is full: then nothing of `bytes` counts as
+  /// written.
+  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset);
+  /// Zeros where nothing was written.
+  Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
+  /// Room for these bytes, so that writing them cannot fail for want of it. kNoSpace.
+  Result<void> allocate(ByteRange range);
+  /// Gives their blocks back; they read as zeros.
+  Result<void> punch(ByteRange range);
+  /// Gives the blocks behind `size` back.
+  Result<void> truncate(std::uint64_t size);
+  /// Returns when everything is on the disk, its name too.
+  Result<void> sync() const;
+
+ private:
+  friend class StagingArea;
+  StagingArea& area_;
+  const std::string name_;
+  const std::uint64_t number_;
+  std::atomic<int> keepers_{0};
+  std::atomic<bool> released_{false};
+  std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
+  std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
+
+  Result<void> reserve(int fd, ByteRange range);
+  Result<void> reserve_blocks(int fd, ByteRange range);
+  void charge(int fd);
+};
+
+}  // namespace stsfs::staging

@@ -1,0 +1,124 @@
+#include "stsfs/staging/staged_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "stsfs/base/fd.h"
+#include "stsfs/staging/staging_area.h"
+
+namespace stsfs::staging {
+namespace {
+
+constexpr std::uint64_t kReserveStep = std::uint64_t{8} << 20;
+constexpr std::uint64_t kReleasedBytesMax = std::uint64_t{64} << 10;
+
+}  // namespace
+
+/// Its blocks go back before they are counted as free: else somebody who looks at the disk just
+/// then would be refused.
+StagedFile::~StagedFile() {
+  if (keepers_ > 0)
+    area_.close(name_);
+  else if (!released_ || !area_.reuse(*this))
+    area_.remove(name_);
+  area_.used_ -= charged_;
+}
+
+bool StagedFile::is_worth_releasing() const {
+  return charged_ <= kReleasedBytesMax && area_.has_much_room();
+}
+
+void StagedFile::charge(int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return;
+  const auto blocks = static_cast<std::uint64_t>(status.st_blocks) * 512;
+  const std::uint64_t before = charged_.exchange(blocks);
+  area_.used_ += blocks - before;  // wraps and comes out right when it shrank
+}
+
+/// So that a full disk shows before a byte is accepted. A growing file gets steps ahead of it, a
+/// small one, and one on a disk that is nearly full, only what it needs.
+Result<void> StagedFile::reserve(int fd, ByteRange range) {
+  if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
+  area_.look_at_disk();
+  if (range.offset >= kReserveStep && area_.has_room(kReserveStep))
+    range.length = std::max(range.length, kReserveStep);
+  return reserve_blocks(fd, range);
+}
+
+Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
+  if (auto room = area_.has_room(range.length); !room) return room;
+  if (fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
+                static_cast<off_t>(range.length)) != 0) {
+    if (errno == EOPNOTSUPP)
+      return {};  // a filesystem that cannot reserve: the write itself will tell
+    return fail_errno("reserve space in the staging area");
+  }
+  reserved_from_ = range.offset;
+  reserved_end_ = range.end();
+  charge(fd);
+  return {};
+}
+
+Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  const int fd = (*file)->get();
+  if (auto ready = reserve(fd, {offset, bytes.size()}); !ready) return ready;
+  return pwrite_full(fd, bytes, offset);
+}
+
+Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset) const {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  auto got = pread_full((*file)->get(), buffer, offset);
+  if (!got) return fail(std::move(got.error()), "staged file");
+  std::memset(buffer.data() + *got, 0, buffer.size() - *got);
+  return {};
+}
+
+Result<void> StagedFile::allocate(ByteRange range) {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  area_.look_at_disk();
+  return reserve_blocks((*file)->get(), range);
+}
+
+Result<void> StagedFile::punch(ByteRange range) {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  const int fd = (*file)->get();
+  if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
+                static_cast<off_t>(range.length)) != 0 &&
+      errno != EOPNOTSUPP)
+    return fail_errno("give space of the staging area back");
+  // What was reserved there is not any more.
+  reserved_from_ = reserved_end_ = 0;
+  charge(fd);
+  return {};
+}
+
+Result<void> StagedFile::truncate(std::uint64_t size) {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  const int fd = (*file)->get();
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return fail_errno("staged file");
+  if (static_cast<std::uint64_t>(status.st_size) <= size) return {};
+  if (ftruncate(fd, static_cast<off_t>(size)) != 0) return fail_errno("truncate a staged file");
+  charge(fd);
+  return {};
+}
+
+Result<void> StagedFile::sync() const {
+  const auto file = area_.descriptor(name_);
+  if (!file) return fail(file.error());
+  if (fdatasync((*file)->get()) != 0) return fail_errno("write a staged file to the disk");
+  return area_.sync_name(number_);
+}
+
+}  // namespace stsfs::staging

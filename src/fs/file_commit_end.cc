@@ -105,11 +105,11 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
 /// Some of its bytes are gone for good. From here on it does not change any more, and once the
 /// journal says so it is nobody's but a rescue's.
 void FileContent::set_aside(const std::string& reason) {
-  const Error error{Errc::kStale,
-                    printable(request_.path) +
-                        ": some of its bytes are of a version that OSS does not have any more: " +
-                        reason,
-                    {}};
+  const Error error{
+      Errc::kStale,
+      printable(request_.path) +
+          ": some of its bytes are of a version that OSS does not have any more: " + reason,
+      {}};
   {
     MutexLock lock(mutex_);
     aside_ = error;

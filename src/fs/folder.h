@@ -307,9 +307,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> confirm(const Context& context, const InodePointer& inode,
                        std::chrono::milliseconds fresh);
 
-  // --- confirming with the first bytes (folder_open.cc) ---
+  // --- new names (folder_names.cc, folder_files.cc) ---
+  Result<InodePointer> make_object(const Context& context, const InodePointer& parent,
+                                   std::string_view name, const std::string& key,
+                                   const Attributes& attributes, oss::PutOptions put,
+                                   const std::string& body);
   Result<InodePointer> create_at_once(const Context& context, const InodePointer& parent,
                                       std::string_view name, mode_t mode);
+
+  // --- confirming with the first bytes (folder_open.cc) ---
   std::shared_ptr<FileContent> content_to_begin(const InodePointer& inode);
   Result<bool> confirm_by_reading(const Context& context, const InodePointer& inode);
   std::optional<NameAnswer> listed_for_open(const Context& context, const std::string& whole,

@@ -4,9 +4,7 @@
 
 #include "extended_attributes.h"
 #include "folder.h"
-#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
-#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 namespace {
@@ -147,31 +145,7 @@ Result<InodePointer> Folder::create_at_once(const Context& context, const InodeP
   headers.content_type = "application/octet-stream";
   if (!options_.acl.empty()) headers.user[kAclName] = options_.acl;
   oss::PutOptions put = put_options(attributes, headers, options_.storage_class);
-  put.forbid_overwrite = true;
-  put.headers.user[oss::kWriteIdName] = random_hex(8);  // knows its own after a lost answer
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
-  });
-  if (!written) {
-    // Whoever was first shows, whatever was known of the directory.
-    if (written.error().code == Errc::kExists)
-      directories_.forget(keys_.directory_key(path(parent)).value_or(""));
-    return fail(std::move(written.error()));
-  }
-  InodePointer inode;
-  {
-    MutexLock lock(tree_.mutex);
-    inode = tree_.add(parent->number, name, attributes);
-    inode->in_store = true;
-    inode->etag = written->etag;
-    inode->headers = put.headers;
-    inode->storage_class = options_.storage_class;
-    inode->confirmed = inode->touched = clock_.steady();
-    note_entry(tree_.path_of(*parent), name, *inode);
-    remember_written(*key, *inode, *written, put.headers, 0);
-  }
-  entries_changed(parent);
-  return inode;
+  return make_object(context, parent, name, *key, attributes, std::move(put), "");
 }
 
 void Folder::read(const Context&, HandleNumber number, ByteRange range,

@@ -4,7 +4,9 @@
 
 #include "folder.h"
 #include "stsfs/base/await.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 
@@ -52,30 +54,51 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
   const Attributes attributes = new_attributes(context, S_IFDIR | (mode & 07777));
   oss::ObjectHeaders headers;
   headers.content_type = "application/x-directory";
-  oss::PutOptions put = put_options(attributes, headers, "");
-  put.forbid_overwrite = true;
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
-  });
-  if (!written) return fail(std::move(written.error()));
   const cache::DirectoryCache::Changes from_here_on(directories_, *key);
+  auto made = make_object(context, *parent, name, *key, attributes,
+                          put_options(attributes, headers, ""), "");
+  if (!made) return fail(std::move(made.error()));
   cache::KnownDirectory empty;
   empty.asked = clock_.steady();
-  empty.marker = cache::KnownEntry{.is_directory = true, .has_marker = true, .etag = written->etag};
+  {
+    MutexLock lock(tree_.mutex);
+    empty.marker =
+        cache::KnownEntry{.is_directory = true, .has_marker = true, .etag = (*made)->etag};
+  }
   directories_.put(*key, from_here_on, std::move(empty));  // we made it: nothing is in it
+  return counted_entry(*made);
+}
+
+/// Of several who make the same name, on whatever machines, the first has it.
+Result<InodePointer> Folder::make_object(const Context& context, const InodePointer& parent,
+                                         std::string_view name, const std::string& key,
+                                         const Attributes& attributes, oss::PutOptions put,
+                                         const std::string& body) {
+  put.forbid_overwrite = true;
+  put.headers.user[oss::kWriteIdName] = random_hex(8);  // knows its own after a lost answer
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(key, http::memory_body(body), put, context.deadline, std::move(done));
+  });
+  if (!written) {
+    // Somebody else's shows now, or ours that got there after all; whatever was known.
+    directories_.forget(keys_.directory_key(path(parent)).value_or(""));
+    return fail(std::move(written.error()));
+  }
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
-    inode = tree_.add((*parent)->number, name, attributes);
+    inode = tree_.add(parent->number, name, attributes);
     inode->in_store = true;
     inode->etag = written->etag;
     inode->headers = put.headers;
+    inode->storage_class = put.storage_class;
+    if (is_link(attributes.mode)) inode->link_target = body;
     inode->confirmed = inode->touched = clock_.steady();
-    note_entry(tree_.path_of(**parent), name, *inode);
-    remember_written(*key, *inode, *written, put.headers, 0);
+    note_entry(tree_.path_of(*parent), name, *inode);
+    remember_written(key, *inode, *written, put.headers, body.size());
   }
-  entries_changed(*parent);
-  return counted_entry(inode);
+  entries_changed(parent);
+  return inode;
 }
 
 Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
@@ -103,26 +126,12 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
   if (!key) return fail(std::move(key.error()));
   Attributes attributes = new_attributes(context, mode);
   attributes.rdev = rdev;
-  oss::PutOptions put = put_options(attributes, {}, "");
-  put.headers.content_type = "application/octet-stream";
-  put.forbid_overwrite = true;
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(*key, http::memory_body(""), put, context.deadline, std::move(done));
-  });
-  if (!written) return fail(std::move(written.error()));
-  InodePointer inode;
-  {
-    MutexLock lock(tree_.mutex);
-    inode = tree_.add((*parent)->number, name, attributes);
-    inode->in_store = true;
-    inode->etag = written->etag;
-    inode->headers = put.headers;
-    inode->confirmed = inode->touched = clock_.steady();
-    note_entry(tree_.path_of(**parent), name, *inode);
-    remember_written(*key, *inode, *written, put.headers, 0);
-  }
-  entries_changed(*parent);
-  return counted_entry(inode);
+  oss::ObjectHeaders headers;
+  headers.content_type = "application/octet-stream";
+  auto made = make_object(context, *parent, name, *key, attributes,
+                          put_options(attributes, headers, ""), "");
+  if (!made) return fail(std::move(made.error()));
+  return counted_entry(*made);
 }
 
 /// In the form of s3fs: a small object whose body is the target. It holds any target: absolute,
@@ -143,28 +152,11 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   Attributes attributes = new_attributes(context, S_IFLNK | 0777);
   oss::ObjectHeaders headers;
   headers.content_type = "application/octet-stream";
-  oss::PutOptions put = put_options(attributes, headers, "");
-  put.forbid_overwrite = true;
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(*key, http::memory_body(std::string(target)), put, context.deadline,
-                            std::move(done));
-  });
-  if (!written) return fail(std::move(written.error()));
   attributes.size_bytes = target.size();
-  InodePointer inode;
-  {
-    MutexLock lock(tree_.mutex);
-    inode = tree_.add((*parent)->number, name, attributes);
-    inode->in_store = true;
-    inode->etag = written->etag;
-    inode->headers = put.headers;
-    inode->link_target = target;
-    inode->confirmed = inode->touched = clock_.steady();
-    note_entry(tree_.path_of(**parent), name, *inode);
-    remember_written(*key, *inode, *written, put.headers, target.size());
-  }
-  entries_changed(*parent);
-  return counted_entry(inode);
+  auto made = make_object(context, *parent, name, *key, attributes,
+                          put_options(attributes, headers, ""), std::string(target));
+  if (!made) return fail(std::move(made.error()));
+  return counted_entry(*made);
 }
 
 Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {

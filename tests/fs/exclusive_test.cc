@@ -1,11 +1,74 @@
-// excl=strict: an exclusive create is decided in OSS before it returns.
+// Who has a name that several make at once: OSS decides. With excl=strict exclusive creates of
+// files are decided before they return, too.
+
+#include <functional>
+#include <map>
 
 #include "folder_fixture.h"
+
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 namespace {
 
 constexpr int kExclusive = O_WRONLY | O_CREAT | O_EXCL;
+
+class NewNames : public FolderTest {
+ protected:
+  using Make = std::function<Result<Entry>(MountedFolder& folder, const std::string& name)>;
+  const std::map<std::string, Make> makers_{
+      {"directory/",
+       [&](auto& folder, auto& name) { return folder.mkdir(context(), kRoot, name, 0700); }},
+      {"link",
+       [&](auto& folder, auto& name) { return folder.symlink(context(), kRoot, name, "to"); }},
+      {"pipe", [&](auto& folder, auto& name) {
+         return folder.mknod(context(), kRoot, name, S_IFIFO | 0600, 0);
+       }}};
+};
+
+TEST_F(NewNames, OfAnotherClientShowAtOnceWhereTheyWereKnownNotToBe) {
+  names(kRoot);
+  for (const auto& [key, make] : makers_) {
+    SCOPED_TRACE(key);
+    const std::string name = key.substr(0, key.find('/'));
+    EXPECT_EQ(lookup(name).error().code, Errc::kNotFound);
+    faulty_.before({.operation = oss::Operation::kPut},
+                   [&, key = key] { store_.put("users/alice/" + key, ""); });
+    EXPECT_EQ(make(*folder_, name).error().code, Errc::kExists);
+    EXPECT_TRUE(lookup(name));
+  }
+}
+
+TEST_F(NewNames, ThatCameIntoBeingAfterTheyFailedShow) {
+  names(kRoot);
+  for (const auto& [key, make] : makers_) {
+    SCOPED_TRACE(key);
+    const std::string name = key.substr(0, key.find('/'));
+    faulty_.lose_answer({.operation = oss::Operation::kPut}, Error{Errc::kTimedOut, "lost", {}});
+    EXPECT_EQ(make(*folder_, name).error().code, Errc::kTimedOut);
+    EXPECT_TRUE(lookup(name));
+  }
+}
+
+TEST_F(NewNames, WhoseAnswerWasLostAreKnownForOurs) {
+  struct AtOnce final : Scheduler {
+    Transfer after(std::chrono::milliseconds, UniqueFunction<void()> what) override {
+      what();
+      return {};
+    }
+  } at_once;
+  oss::RetryingStore retrying(faulty_, at_once, clock_);
+  FolderOptions options = options_;
+  options.staging_directory = directory_.path() + "/retrying";
+  const auto folder = MountedFolder::make(retrying, scheduler_, clock_, options).value();
+  for (const auto& [key, make] : makers_) {
+    SCOPED_TRACE(key);
+    faulty_.lose_answer({.operation = oss::Operation::kPut}, Error{Errc::kUnavailable, "lost", {}});
+    const auto made = make(*folder, key.substr(0, key.find('/')));
+    EXPECT_TRUE(made) << made.error().message;
+  }
+  folder->stop();
+}
 
 class StrictExclusive : public FolderTest {
  protected:

@@ -14,6 +14,10 @@ namespace stsfs::oss {
 /// taken back.
 enum class Damage { kSendAgain, kFinal };
 
+/// What shows that an earlier try had succeeded: an id of ours that nobody else has, or only that
+/// all is as it would be then.
+enum class Proof { kId, kCircumstances };
+
 /// When to try again, and what to say in the end. One per call.
 class RetryPlan {
  public:
@@ -53,8 +57,10 @@ template <class T>
 class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>> {
  public:
   using Start = std::function<Transfer(Callback<T>)>;
-  /// Asked when a later try fails for good: may find that an earlier one had succeeded. It calls
-  /// back with that success, with kCorrupt when it left other bytes, or with any other failure.
+  /// Asked when a try fails for good as one does whose work is done: may find that an earlier one
+  /// had succeeded. It calls back with that success, with kCorrupt when it left other bytes, or
+  /// with any other failure. With an id the first try is no exception: libcurl sends a request once
+  /// more by itself when a connection of its pool ends without an answer.
   using Verify = std::function<Transfer(Callback<T>)>;
 
   Attempts(RetryingStore& store, Deadline deadline, Start start, Callback<T> done,
@@ -64,7 +70,10 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
         start_(std::move(start)),
         done_(std::move(done)) {}
 
-  void verify_with(Verify verify) { verify_ = std::move(verify); }
+  void verify_with(Verify verify, Proof proof = Proof::kId) {
+    verify_ = std::move(verify);
+    proof_ = proof;
+  }
 
   static Transfer begin(const std::shared_ptr<Attempts>& self) {
     self->run();
@@ -84,7 +93,8 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
   void ended(Result<T> result) {
     if (result) return finish(std::move(result));
     if (const auto pause = plan_.pause_after(result.error())) return wait(*pause);
-    if (plan_.first() || !verify_ || !may_be_own(result.error().code))
+    if (!verify_ || !may_be_own(result.error().code) ||
+        (proof_ == Proof::kCircumstances && plan_.first()))
       return finish(fail(plan_.give_up(std::move(result.error()))));
     chain_.step([&] {
       return verify_([self = this->shared_from_this(),
@@ -115,6 +125,7 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
   RetryPlan plan_;
   const Start start_;
   Verify verify_;
+  Proof proof_ = Proof::kId;
   Callback<T> done_;
   Chain chain_;
 };

@@ -367,15 +367,17 @@ Transfer RetryingStore::start_complete(std::string_view key, std::string_view up
         return inner_.start_complete(key, id, parts, options, deadline, std::move(each));
       },
       std::move(done));
-  attempts->verify_with([this, key = std::string(key), parts = std::move(parts), options,
-                         deadline](Callback<Written> own) {
-    return start_head(key, deadline,
-                      [parts, options, own = std::move(own)](Result<ObjectMeta> meta) mutable {
-                        if (!meta) return own(fail(std::move(meta.error())));
-                        if (!is_completed(*meta, parts, options)) return own(not_own());
-                        own(written_of(*meta));
-                      });
-  });
+  attempts->verify_with(
+      [this, key = std::string(key), parts = std::move(parts), options,
+       deadline](Callback<Written> own) {
+        return start_head(key, deadline,
+                          [parts, options, own = std::move(own)](Result<ObjectMeta> meta) mutable {
+                            if (!meta) return own(fail(std::move(meta.error())));
+                            if (!is_completed(*meta, parts, options)) return own(not_own());
+                            own(written_of(*meta));
+                          });
+      },
+      write_id(options.headers.user).empty() ? Proof::kCircumstances : Proof::kId);
   return Attempts<Written>::begin(attempts);
 }
 
@@ -413,7 +415,7 @@ Transfer RetryingStore::start_rename(std::string_view from, std::string_view to,
         return inner_.start_rename(from, to, deadline, std::move(each));
       },
       std::move(done));
-  attempts->verify_with([this, from = std::string(from), to = std::string(to),
+  auto gone_and_there = [this, from = std::string(from), to = std::string(to),
                          deadline](Callback<void> own) {
     auto chain = std::make_shared<Chain>();
     auto look = [this, chain, to, deadline, own = std::move(own)](Result<ObjectMeta> old) mutable {
@@ -426,7 +428,8 @@ Transfer RetryingStore::start_rename(std::string_view from, std::string_view to,
     };
     chain->step([&] { return start_head(from, deadline, std::move(look)); });
     return Transfer([chain] { chain->cancel(); });
-  });
+  };
+  attempts->verify_with(std::move(gone_and_there), Proof::kCircumstances);
   return Attempts<void>::begin(attempts);
 }
 

@@ -224,10 +224,22 @@ TEST_F(RetryingStoreTest, TellsWhenItsOwnWriteArrivedDamaged) {
   EXPECT_EQ(written.error().code, Errc::kCorrupt);
 }
 
-TEST_F(RetryingStoreTest, AFirstAttemptThatMeetsAFileDoesNotAskWhoseItIs) {
+// libcurl may have sent it before, on a connection that ended.
+TEST_F(RetryingStoreTest, AFirstAttemptThatMeetsItsOwnFileMadeIt) {
   fake_.put("k", "theirs");
   EXPECT_EQ(put("ours", new_file("id-1")).error().code, Errc::kExists);
-  EXPECT_EQ(faulty_.started(Operation::kHead), 0u);
+  fake_.put("k", "ours", {{kWriteIdName, "id-1"}});
+  EXPECT_TRUE(put("ours", new_file("id-1")));
+}
+
+TEST_F(RetryingStoreTest, AFirstRenameOfWhatIsNotThereIsNone) {
+  fakes::FakeObjectStore fake(clock_, executor_, {.hierarchical_namespace = true});
+  RetryingStore store(fake, scheduler_, clock_);
+  fake.put("e/f", "x");
+  const auto renamed = finish<void>([&](Callback<void> done) {
+    return store.start_rename("d/", "e/", deadline(), std::move(done));
+  });
+  EXPECT_EQ(renamed.error().code, Errc::kNotFound);
 }
 
 class RetryingUpload : public RetryingStoreTest {
@@ -275,7 +287,6 @@ TEST_F(RetryingUpload, IsNotDeceivedByAnotherObjectOfThatSize) {
 TEST_F(RetryingUpload, SaysThatAnUploadIsUnknownWhenItNeverWas) {
   id_ = "no such upload";
   EXPECT_EQ(complete().error().code, Errc::kNotFound);
-  EXPECT_EQ(faulty_.started(Operation::kHead), 0u);
 }
 
 TEST_F(RetryingStoreTest, KnowsItsOwnChangeOfMetadata) {

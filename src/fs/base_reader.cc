@@ -139,6 +139,11 @@ void BaseReader::has_all(BlockPool::Pin block) {
   blocks_.filled({0, size_});
 }
 
+bool BaseReader::is_here_or_coming(ByteRange range) const {
+  MutexLock lock(mutex_);
+  return !corrupt_ && !stopped_ && uncovered(range).empty();
+}
+
 bool BaseReader::read_if_here(ByteRange range,
                               const std::function<void(std::span<const std::byte>)>& take) {
   Answer here{range, {}, {}};

@@ -106,6 +106,8 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
 
   /// All bytes of the object, a small one's: for a reader that was just made.
   void has_all(cache::BlockPool::Pin block) STSFS_EXCLUDES(mutex_);
+  /// Whether all of it is here, or was asked for.
+  bool is_here_or_coming(ByteRange range) const STSFS_EXCLUDES(mutex_);
   /// Hands out `range` when all of it is here; else false, and nothing is fetched.
   bool read_if_here(ByteRange range, const std::function<void(std::span<const std::byte>)>& take)
       STSFS_EXCLUDES(mutex_);

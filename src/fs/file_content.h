@@ -163,6 +163,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
     std::shared_ptr<const staging::StagedFile> staged;
   };
   Lent lend(ByteRange range) STSFS_EXCLUDES(mutex_);
+  /// Whether reading this much costs no request: staged, or here of the base, or on its way.
+  bool is_at_hand(ByteRange range) STSFS_EXCLUDES(mutex_);
   /// Takes what another content lent from its offset `from` on as its own at `to`. May read and
   /// write staged bytes. After an error a part of it may be there, as after a write.
   Result<void> take(const Lent& lent, std::uint64_t from, std::uint64_t to) STSFS_EXCLUDES(mutex_);

@@ -46,6 +46,20 @@ FileContent::Lent FileContent::lend(ByteRange range) {
   return out;
 }
 
+bool FileContent::is_at_hand(ByteRange range) {
+  std::shared_ptr<BaseReader> base;
+  std::vector<Extent> extents;
+  {
+    MutexLock lock(mutex_);
+    base = base_;
+    extents = map_.within(range);
+  }
+  return std::all_of(extents.begin(), extents.end(), [&](const Extent& extent) {
+    if (extent.origin == Origin::kBase) return base && base->is_here_or_coming(extent.range);
+    return extent.origin != Origin::kCopied;
+  });
+}
+
 Result<void> FileContent::take(const Lent& lent, std::uint64_t from, std::uint64_t to) {
   for (const Extent& extent : lent.extents) {
     const std::uint64_t at = extent.range.offset - from + to;

@@ -512,6 +512,9 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   Result<FileHandlePointer> writable(HandleNumber handle) const;
   void wrote(FileHandle& handle);
+  std::optional<std::uint64_t> copy_at_hand(const Context& context, FileContent& source,
+                                            ByteRange range, FileHandle& target,
+                                            std::uint64_t to_offset);
   FileHandlePointer file_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
   HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);

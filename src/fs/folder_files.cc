@@ -1,9 +1,12 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "extended_attributes.h"
 #include "folder.h"
+#include "stsfs/base/await.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -205,6 +208,32 @@ void Folder::pace(Callback<void> done) {
   });
 }
 
+/// A little that is here is written like any other bytes: the close need not wait for a copy on the
+/// server, and what other clients do to the source does not matter. None when it is not so.
+std::optional<std::uint64_t> Folder::copy_at_hand(const Context& context, FileContent& source,
+                                                  ByteRange range, FileHandle& target,
+                                                  std::uint64_t to_offset) {
+  constexpr std::uint64_t kLittle = std::uint64_t{128} << 10;
+  const std::uint64_t size = source.size();
+  if (range.offset >= size) return std::nullopt;
+  range.length = std::min(range.length, size - range.offset);
+  if (range.length > kLittle || !source.is_at_hand(range)) return std::nullopt;
+  const auto bytes =
+      await<std::vector<std::byte>>(context.interrupt, [&](Callback<std::vector<std::byte>> done) {
+        source.read(range,
+                    [done = std::move(done)](Result<std::span<const std::byte>> got) mutable {
+                      if (got)
+                        done(std::vector(got->begin(), got->end()));
+                      else
+                        done(fail(std::move(got.error())));
+                    });
+        return Transfer();
+      });
+  if (!bytes || bytes->empty() || !target.content->write(*bytes, to_offset)) return std::nullopt;
+  wrote(target);
+  return bytes->size();
+}
+
 /// Within one file, or from one whose object may go any moment, the kernel reads and writes itself.
 Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber from, ByteRange range,
                                          HandleNumber to, std::uint64_t to_offset) {
@@ -219,6 +248,8 @@ Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber fr
   }
   if (removed || source->content == (*target)->content)
     return fail(Errc::kNotSupported, "these bytes are read and written");
+  if (auto copied = copy_at_hand(context, *source->content, range, **target, to_offset))
+    return *copied;
   const FileContent::Lent lent = source->content->lend(range);
   const bool on_the_server =
       std::all_of(lent.extents.begin(), lent.extents.end(),

@@ -105,6 +105,43 @@ TEST_F(CopyRange, SmallRangesAreFetched) {
   EXPECT_TRUE(store_.content(key_) == expected);
 }
 
+TEST_F(CopyRange, ASmallFileThatWasReadIsWrittenAndHangsOnNothing) {
+  store_.put("users/alice/source", "little");
+  const HandleNumber source = open("source", O_RDONLY);
+  EXPECT_EQ(read_handle(source, {0, 100}), "little");
+  const HandleNumber target = create("target");
+  EXPECT_EQ(copy(source, {2, std::uint64_t{1} << 40}, target, 0), 4U);
+  store_.put("users/alice/source", "theirs");
+  ASSERT_TRUE(flush(target));
+  EXPECT_EQ(store_.content(key_), "ttle");
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
+  EXPECT_EQ(faulty_.started(Operation::kGet), 1U);
+}
+
+TEST_F(CopyRange, ASmallFileComesWithTheOpenOfItsSource) {
+  store_.put("users/alice/source", "little");
+  ASSERT_TRUE(lookup("source"));
+  clock_.advance(std::chrono::seconds(2));  // so that opening it asks
+  const HandleNumber target = copied("source", "target");
+  ASSERT_TRUE(flush(target));
+  EXPECT_EQ(store_.content(key_), "little");
+  EXPECT_EQ(faulty_.started(Operation::kGet), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kPut), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
+}
+
+TEST_F(CopyRange, WhatIsNotLittleIsCopiedOnTheServerThoughItIsHere) {
+  const std::string large(200'000, 'x');
+  store_.put("users/alice/source", large);
+  const HandleNumber source = open("source", O_RDONLY);
+  EXPECT_EQ(read_handle(source, {0, large.size()}), large);
+  const HandleNumber target = create("target");
+  ASSERT_TRUE(copy(source, {0, std::uint64_t{1} << 40}, target, 0));
+  ASSERT_TRUE(flush(target));
+  EXPECT_EQ(store_.content(key_), large);
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 1U);
+}
+
 TEST_F(CopyRange, AChangedSourceGivesItsChangesAlong) {
   store_.put("users/alice/source", source_);
   const HandleNumber source = open("source", O_RDWR);

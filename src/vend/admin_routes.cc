@@ -52,19 +52,32 @@ Result<std::string> hashed(Office& office, const Secret& password) {
   return hash_password(password, office.passwords->cost());
 }
 
-/// `groups` of the body; nullopt when it is not there.
-Result<std::optional<std::vector<std::string>>> groups_of(const ServiceRequest& request) {
+/// What the body says. A member that is misspelt or of another type must not pass for one that is
+/// not there: a user who was to be disabled would stay.
+Result<UserChange> change_of(Office& office, const ServiceRequest& request, bool may_disable) {
+  UserChange change;
+  if (request.body.empty()) return change;
   const auto body = json::parse(request.body.reveal(), nullptr, false);
   if (!body.is_object()) return fail(Errc::kInvalid, "the body is no JSON object");
-  const auto found = body.find("groups");
-  if (found == body.end()) return std::nullopt;
-  std::vector<std::string> groups;
-  if (!found->is_array()) return fail(Errc::kInvalid, "groups is a list of strings");
-  for (const auto& one : *found) {
-    if (!one.is_string()) return fail(Errc::kInvalid, "groups is a list of strings");
-    groups.push_back(one.get<std::string>());
+  for (const auto& [name, value] : body.items()) {
+    if (name == "groups" && value.is_array()) {
+      change.groups.emplace();
+      for (const auto& one : value) {
+        if (!one.is_string()) return fail(Errc::kInvalid, "groups is a list of strings");
+        change.groups->push_back(one.get<std::string>());
+      }
+    } else if (name == "enabled" && value.is_boolean() && may_disable) {
+      change.enabled = value.get<bool>();
+    } else if (name != "password" || !value.is_string()) {
+      return fail(Errc::kInvalid, printable(name) + " is no member here, or of another type");
+    }
   }
-  return groups;
+  if (const auto password = json_member(request.body, "password")) {
+    auto hash = hashed(office, *password);
+    if (!hash) return fail(std::move(hash.error()));
+    change.password_hash = std::move(*hash);
+  }
+  return change;
 }
 
 ServiceResponse list_users(Office& office) {
@@ -76,32 +89,16 @@ ServiceResponse list_users(Office& office) {
 }
 
 Result<void> create(Office& office, const ServiceRequest& request, const std::string& name) {
-  auto groups = groups_of(request);
-  if (!groups) return fail(std::move(groups.error()));
-  const auto password = json_member(request.body, "password");
-  auto hash = password ? hashed(office, *password) : Result<std::string>(std::string());
-  if (!hash) return fail(std::move(hash.error()));
-  if (auto added = office.users.add(name, *hash); !added) return added;
-  return *groups ? office.users.set_groups(name, **groups) : Result<void>();
+  auto user = change_of(office, request, false);
+  if (!user) return fail(std::move(user.error()));
+  return office.users.add(name, user->password_hash.value_or(""), {},
+                          user->groups.value_or(std::vector<std::string>()));
 }
 
-/// `{"password", "enabled", "groups"}`: what is there is changed.
 Result<void> change(Office& office, const ServiceRequest& request, const std::string& name) {
-  const auto body = json::parse(request.body.reveal(), nullptr, false);
-  auto groups = groups_of(request);
-  if (!groups) return fail(std::move(groups.error()));
-  const auto enabled = body.find("enabled");
-  if (enabled != body.end() && !enabled->is_boolean())
-    return fail(Errc::kInvalid, "enabled is true or false");
-  if (const auto password = json_member(request.body, "password")) {
-    auto hash = hashed(office, *password);
-    if (!hash) return fail(std::move(hash.error()));
-    if (auto set = office.users.set_password(name, *hash); !set) return set;
-  }
-  if (*groups)
-    if (auto set = office.users.set_groups(name, **groups); !set) return set;
-  if (enabled != body.end()) return office.users.set_enabled(name, enabled->get<bool>());
-  return {};
+  auto changed = change_of(office, request, true);
+  if (!changed) return fail(std::move(changed.error()));
+  return office.users.change(name, *changed);
 }
 
 ServiceResponse list_logins(Office& office, const std::string& name) {

@@ -14,13 +14,29 @@ tl::unexpected<Error> no_such_user(const std::string& name) {
   return fail(Errc::kNotFound, "there is no user " + printable(name));
 }
 
-/// Runs one statement that must touch the user `name`.
-Result<void> change(SqlSession& session, const char* sql, const SqlValues& values,
-                    const std::string& name) {
-  auto done = session.run(sql, values);
-  if (!done) return fail(std::move(done.error()));
-  if (done->changed == 0) return no_such_user(name);
+Result<void> check_groups(const std::vector<std::string>& groups) {
+  if (groups.size() > kGroupsOfUserMax)
+    return fail(Errc::kInvalid, "a user is in at most 100 groups");
+  for (const auto& group : groups)
+    if (auto good = check_group_name(group); !good) return good;
   return {};
+}
+
+Result<void> put_groups(SqlSession& session, const std::string& name,
+                        const std::vector<std::string>& groups) {
+  for (const auto& group : groups) {
+    auto put = session.run(
+        "INSERT INTO memberships(name,team) VALUES($1,$2) ON CONFLICT DO NOTHING", {name, group});
+    if (!put) return fail(std::move(put.error()));
+  }
+  return {};
+}
+
+Result<void> replace_groups(SqlSession& session, const std::string& name,
+                            const std::vector<std::string>& groups) {
+  if (auto cleared = session.run("DELETE FROM memberships WHERE name=$1", {name}); !cleared)
+    return fail(std::move(cleared.error()));
+  return put_groups(session, name, groups);
 }
 
 Result<void> end_logins(SqlSession& session, const std::string& name) {
@@ -65,22 +81,17 @@ Result<void> check_group_name(const std::string& name) {
 }
 
 Result<void> UserStore::add(const std::string& name, const std::string& password_hash,
-                            const std::string& origin) {
+                            const std::string& origin, const std::vector<std::string>& groups) {
   if (auto good = sts::check_user_name(name); !good) return good;
-  auto put = database_.run(
-      "INSERT INTO people(name,password,enabled,created_at,origin) VALUES($1,$2,1,$3,$4) ON "
-      "CONFLICT DO NOTHING",
-      {name, password_hash, to_unix_ms(clock_.wall()), origin});
-  if (!put) return fail(std::move(put.error()));
-  if (put->changed == 0) return fail(Errc::kExists, "there is a user " + name + " already");
-  return {};
-}
-
-Result<void> UserStore::set_password(const std::string& name, const std::string& password_hash) {
+  if (auto good = check_groups(groups); !good) return good;
   return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
-    auto set =
-        change(session, "UPDATE people SET password=$1 WHERE name=$2", {password_hash, name}, name);
-    return set ? end_logins(session, name) : set;
+    auto put = session.run(
+        "INSERT INTO people(name,password,enabled,created_at,origin) VALUES($1,$2,1,$3,$4) ON "
+        "CONFLICT DO NOTHING",
+        {name, password_hash, to_unix_ms(clock_.wall()), origin});
+    if (!put) return fail(std::move(put.error()));
+    if (put->changed == 0) return fail(Errc::kExists, "there is a user " + name + " already");
+    return put_groups(session, name, groups);
   });
 }
 
@@ -91,37 +102,30 @@ Result<void> UserStore::replace_hash(const User& user, const std::string& passwo
   return {};
 }
 
-Result<void> UserStore::set_enabled(const std::string& name, bool enabled) {
+Result<void> UserStore::change(const std::string& name, const UserChange& change) {
+  if (change.groups)
+    if (auto good = check_groups(*change.groups); !good) return good;
   return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
-    auto set = change(session, "UPDATE people SET enabled=$1 WHERE name=$2",
-                      {std::int64_t{enabled}, name}, name);
-    return set && !enabled ? end_logins(session, name) : set;
-  });
-}
-
-Result<void> UserStore::set_groups(const std::string& name,
-                                   const std::vector<std::string>& groups) {
-  if (groups.size() > kGroupsOfUserMax)
-    return fail(Errc::kInvalid, "a user is in at most 100 groups");
-  for (const auto& group : groups)
-    if (auto good = check_group_name(group); !good) return good;
-  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
-    auto there = change(session, "UPDATE people SET name=name WHERE name=$1", {name}, name);
-    if (!there) return there;
-    if (auto cleared = session.run("DELETE FROM memberships WHERE name=$1", {name}); !cleared)
-      return fail(std::move(cleared.error()));
-    for (const auto& group : groups) {
-      auto put = session.run(
-          "INSERT INTO memberships(name,team) VALUES($1,$2) ON CONFLICT DO NOTHING", {name, group});
-      if (!put) return fail(std::move(put.error()));
-    }
-    return {};
+    auto there = session.run("SELECT password,enabled FROM people WHERE name=$1", {name});
+    if (!there) return fail(std::move(there.error()));
+    if (there->rows.empty()) return no_such_user(name);
+    auto put =
+        session.run("UPDATE people SET password=$1, enabled=$2 WHERE name=$3",
+                    {change.password_hash.value_or(there->rows[0][0]),
+                     change.enabled ? std::int64_t{*change.enabled} : there->number(0, 1), name});
+    if (!put) return fail(std::move(put.error()));
+    if (change.groups)
+      if (auto set = replace_groups(session, name, *change.groups); !set) return set;
+    const bool ends = change.password_hash || (change.enabled && !*change.enabled);
+    return ends ? end_logins(session, name) : Result<void>();
   });
 }
 
 Result<void> UserStore::remove(const std::string& name) {
-  return database_.transact("user:" + name, [&](SqlSession& session) {
-    return change(session, "DELETE FROM people WHERE name=$1", {name}, name);
+  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    auto gone = session.run("DELETE FROM people WHERE name=$1", {name});
+    if (!gone) return fail(std::move(gone.error()));
+    return gone->changed == 0 ? Result<void>(no_such_user(name)) : Result<void>();
   });
 }
 

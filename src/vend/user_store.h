@@ -19,6 +19,13 @@ struct User {
   std::vector<std::string> groups;  ///< Sorted.
 };
 
+/// What is to be different for a user. What is not set stays.
+struct UserChange {
+  std::optional<std::string> password_hash;
+  std::optional<bool> enabled;
+  std::optional<std::vector<std::string>> groups;
+};
+
 /// The people the server knows, and the groups they are in.
 ///
 /// Threads:  every call on any thread, in several processes at once.
@@ -28,15 +35,22 @@ class UserStore {
  public:
   UserStore(SqlDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
 
+  /// With all of it, or not at all: without its groups a user might have more than is meant.
   Result<void> add(const std::string& name, const std::string& password_hash,
-                   const std::string& origin = {});
-  /// Ends all logins.
-  Result<void> set_password(const std::string& name, const std::string& password_hash);
+                   const std::string& origin = {}, const std::vector<std::string>& groups = {});
+  /// All of it or nothing. Another password, and disabling, end all logins.
+  Result<void> change(const std::string& name, const UserChange& change);
+  Result<void> set_password(const std::string& name, const std::string& password_hash) {
+    return change(name, {.password_hash = password_hash});
+  }
   /// The same password, hashed at another cost; nothing when it was changed meanwhile.
   Result<void> replace_hash(const User& user, const std::string& password_hash);
-  /// Disabling ends all logins.
-  Result<void> set_enabled(const std::string& name, bool enabled);
-  Result<void> set_groups(const std::string& name, const std::vector<std::string>& groups);
+  Result<void> set_enabled(const std::string& name, bool enabled) {
+    return change(name, {.enabled = enabled});
+  }
+  Result<void> set_groups(const std::string& name, const std::vector<std::string>& groups) {
+    return change(name, {.groups = groups});
+  }
   /// With everything that hangs on it.
   Result<void> remove(const std::string& name);
   Result<std::vector<User>> list();

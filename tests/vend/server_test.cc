@@ -319,6 +319,40 @@ TEST_F(VendServer, KeepAnAdministratorsSurfaceBehindATokenOfItsOwn) {
             std::string::npos);
 }
 
+TEST_F(VendServer, DoAllThatAnAdministratorAsksForOrNothing) {
+  const auto put = [&](const char* body) {
+    return replica_->ask(http::Method::kPut, "/v1/admin/users/bob", kAdminToken, body).status;
+  };
+  for (const char* body :
+       {R"({"password":"bob's password","groups":["no name!"]})", R"({"password":12345678})",
+        R"({"password":"short"})", R"({"pasword":"bob's password"})", R"({"groups":"staff"})",
+        R"({"groups":[1]})", R"({"enabled":false})", "[]", "no JSON"})
+    EXPECT_EQ(put(body), 400) << body;
+  EXPECT_EQ(replica_->get("/v1/admin/users/bob", kAdminToken).status, 404)
+      << "without the groups that were meant for it";
+  EXPECT_EQ(put(""), 204) << "both may be left out";
+  EXPECT_EQ((*users().find("bob"))->password_hash, "");
+
+  const auto patch = [&](const char* body) {
+    return replica_->service()
+        .handle({.method = "PATCH",
+                 .path = "/v1/admin/users/alice",
+                 .authorization = Secret("Bearer " + std::string(kAdminToken)),
+                 .body = Secret(std::string_view(body)),
+                 .address = "127.0.0.1"})
+        .status;
+  };
+  const std::string token = login();
+  for (const char* body :
+       {R"({"password":"another password","groups":["no name!"]})", R"({"enable":false})",
+        R"({"enabled":"false"})", R"({"enabled":false,"groups":[""]})"})
+    EXPECT_EQ(patch(body), 400) << body;
+  EXPECT_EQ(replica_->get("/v1/whoami", token).status, 200) << "no half of it was done";
+  EXPECT_EQ(patch(R"({"enabled":false,"groups":["staff"]})"), 204);
+  EXPECT_EQ(replica_->get("/v1/whoami", token).status, 401);
+  EXPECT_EQ((*users().find("alice"))->groups, std::vector<std::string>{"staff"});
+}
+
 TEST_F(VendServer, SayThatTheyAreWell) {
   EXPECT_EQ(replica_->get("/healthz").status, 200);
   EXPECT_EQ(replica_->get("/readyz").body, "ready\n");

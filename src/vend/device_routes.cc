@@ -65,7 +65,8 @@ ServiceResponse post_device_token(Office& office, const ServiceRequest& request)
       return refusal("expired_token", "ExpiredToken",
                      "the code has expired or was used; start again");
     case DeviceAnswer::kDenied:
-      return refusal("access_denied", "AccessDenied", "the person refused");
+      return refusal("access_denied", "AccessDenied",
+                     "the person refused, or all of the person's logins were ended");
     case DeviceAnswer::kApproved:
       break;
   }

@@ -117,14 +117,27 @@ Result<std::optional<DeviceRequest>> DeviceStore::find(const std::string& user_c
 }
 
 Result<bool> DeviceStore::decide(const std::string& user_code, const std::string& name,
-                                 bool allowed) {
-  auto done = database_.run(
-      "UPDATE devices SET state=$1, name=$2 WHERE user_code=$3 AND state='pending' AND "
-      "expires_at>$4",
-      {std::string(allowed ? "approved" : "denied"), name, tidy_user_code(user_code),
-       to_unix_ms(clock_.wall())});
+                                 bool allowed, const Secret* by) {
+  bool decided = false;
+  // Under the lock of whoever ends this user's logins.
+  auto done = database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    if (by != nullptr) {
+      auto good = session.run("SELECT name FROM logins WHERE hash=$1 AND name=$2 AND ended_at=0",
+                              {hash_of(*by), name});
+      if (!good) return fail(std::move(good.error()));
+      if (good->rows.empty()) return fail(Errc::kCredential, "the login has ended");
+    }
+    auto changed = session.run(
+        "UPDATE devices SET state=$1, name=$2 WHERE user_code=$3 AND state='pending' AND "
+        "expires_at>$4",
+        {std::string(allowed ? "approved" : "denied"), name, tidy_user_code(user_code),
+         to_unix_ms(clock_.wall())});
+    if (!changed) return fail(std::move(changed.error()));
+    decided = changed->changed == 1;
+    return {};
+  });
   if (!done) return fail(std::move(done.error()));
-  return done->changed == 1;
+  return decided;
 }
 
 }  // namespace stsfs::vend

@@ -51,8 +51,10 @@ class DeviceStore {
 
   /// What waits under this code, written as people do; nullopt when nothing does.
   Result<std::optional<DeviceRequest>> find(const std::string& user_code);
-  /// False when it no longer waits.
-  Result<bool> decide(const std::string& user_code, const std::string& name, bool allowed);
+  /// False when it no longer waits. `by` (may be null): the login that decides, and that must not
+  /// have been ended meanwhile.
+  Result<bool> decide(const std::string& user_code, const std::string& name, bool allowed,
+                      const Secret* by = nullptr);
 
  private:
   SqlDatabase& database_;

@@ -11,6 +11,11 @@ ServiceResponse store_failed(const Error& error) {
   return failure_response(error);
 }
 
+/// The user's doing, or an administrator's of this moment; or the database's.
+ServiceResponse not_issued(const Error& error) {
+  return error.code == Errc::kCredential ? failure_response(error) : store_failed(error);
+}
+
 }  // namespace
 
 std::string token_json(const IssuedToken& issued) {
@@ -28,8 +33,9 @@ ServiceResponse post_login(Office& office, const ServiceRequest& request) {
   auto user = office.sign_in.check(std::string(name->reveal()), *password, request.address,
                                    settings->config.limits.lockout_failures, "login");
   if (!user) return failure_response(user.error());
-  auto issued = office.logins.issue(user->name, settings->config.token_lifetime);
-  if (!issued) return store_failed(issued.error());
+  auto issued = office.logins.issue(user->name, settings->config.token_lifetime, LoginKind::kMount,
+                                    &user->password_hash);
+  if (!issued) return not_issued(issued.error());
   return json_response(token_json(*issued));
 }
 
@@ -41,10 +47,7 @@ ServiceResponse post_token(Office& office, const ServiceRequest& request) {
   auto issued = caller->by_token
                     ? office.logins.succeed(Secret(bearer_of(request, kTokenMaxBytes)), lifetime)
                     : office.logins.issue(caller->name, lifetime);
-  if (!issued) {
-    if (issued.error().code == Errc::kCredential) return failure_response(issued.error());
-    return store_failed(issued.error());
-  }
+  if (!issued) return not_issued(issued.error());
   office.metrics.add(Count::kTokensRotated);
   office.audit.record(
       {.action = "token", .user = caller->name, .address = request.address, .allowed = true});

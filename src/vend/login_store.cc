@@ -17,6 +17,18 @@ constexpr std::size_t kIdSize = 16;
 
 const char* name_of(LoginKind kind) { return kind == LoginKind::kWeb ? "web" : "mount"; }
 
+/// Once more under the lock: checking a password takes its time, in which the user may have been
+/// disabled or have got another one, and whoever did that counts on all logins being ended.
+Result<void> check_admitted(SqlSession& session, const std::string& name,
+                            const std::string* proven) {
+  auto user = session.run("SELECT password FROM people WHERE name=$1 AND enabled=1", {name});
+  if (!user) return fail(std::move(user.error()));
+  if (user->rows.empty()) return fail(Errc::kCredential, "the user is not admitted any more");
+  if (proven != nullptr && user->rows[0][0] != *proven)
+    return fail(Errc::kBusy, "the password of " + name + " was changed while it was checked");
+  return {};
+}
+
 }  // namespace
 
 std::string hash_of(const Secret& token) {
@@ -52,9 +64,10 @@ Result<IssuedToken> LoginStore::insert(SqlSession& session, const std::string& n
 }
 
 Result<IssuedToken> LoginStore::issue(const std::string& name, std::chrono::seconds lifetime,
-                                      LoginKind kind) {
+                                      LoginKind kind, const std::string* proven) {
   Result<IssuedToken> issued = IssuedToken{};
   auto done = database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+    if (auto admitted = check_admitted(session, name, proven); !admitted) return admitted;
     issued = insert(session, name, kind, {}, {}, lifetime);
     if (!issued) return fail(issued.error());
     return {};

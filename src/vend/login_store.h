@@ -53,8 +53,12 @@ class LoginStore {
 
   LoginStore(SqlDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
 
+  /// `proven` (may be null): the hash of the password that was given, at which this is a login and
+  /// no longer one when the password was changed while it was being checked.
+  /// Errors: kCredential when the user is not there, or disabled; kBusy when `proven` is past.
   Result<IssuedToken> issue(const std::string& name, std::chrono::seconds lifetime,
-                            LoginKind kind = LoginKind::kMount);
+                            LoginKind kind = LoginKind::kMount,
+                            const std::string* proven = nullptr);
   /// The enabled user whose token this is; nullopt when it is not good. Using a successor ends its
   /// predecessor. `reused` (may be null) is told the user whose ended token came back, and whose
   /// logins are ended for it.

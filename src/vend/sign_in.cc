@@ -45,11 +45,14 @@ Result<void> SignIn::admit(const std::string& counted, const std::string& addres
   return fail(std::move(error));
 }
 
-void SignIn::renew_hash(const User& user, const Secret& password) {
+void SignIn::renew_hash(User& user, const Secret& password) {
   const std::string fresh = checker_.rehash(user.password_hash, password);
   if (fresh.empty()) return;
-  if (auto renewed = users_.replace_hash(user, fresh); !renewed)
+  const auto renewed = users_.replace_hash(user, fresh);
+  if (!renewed)
     log_warning("vend", "a password was not hashed anew: {}", renewed.error().message);
+  else if (*renewed)
+    user.password_hash = fresh;
 }
 
 Result<User> SignIn::check(const std::string& name, const Secret& password,

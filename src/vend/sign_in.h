@@ -23,14 +23,14 @@ class SignIn {
          Metrics& metrics)
       : users_(users), throttle_(throttle), checker_(checker), audit_(audit), metrics_(metrics) {}
 
-  /// The user whose password it is.
+  /// The user whose password it is, with its hash as it is kept now: see LoginStore::issue.
   /// Errors: kThrottled with when to try again; kCredential; those of the store.
   Result<User> check(const std::string& name, const Secret& password, const std::string& address,
                      int lockout_failures, const char* action);
 
  private:
   Result<void> admit(const std::string& counted, const std::string& address, int lockout_failures);
-  void renew_hash(const User& user, const Secret& password);
+  void renew_hash(User& user, const Secret& password);
 
   UserStore& users_;
   Throttle& throttle_;

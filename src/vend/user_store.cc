@@ -42,6 +42,9 @@ Result<void> replace_groups(SqlSession& session, const std::string& name,
 Result<void> end_logins(SqlSession& session, const std::string& name) {
   auto done = session.run("DELETE FROM logins WHERE name=$1", {name});
   if (!done) return fail(std::move(done.error()));
+  auto refused =
+      session.run("UPDATE devices SET state='denied' WHERE name=$1 AND state='approved'", {name});
+  if (!refused) return fail(std::move(refused.error()));
   return {};
 }
 
@@ -95,11 +98,11 @@ Result<void> UserStore::add(const std::string& name, const std::string& password
   });
 }
 
-Result<void> UserStore::replace_hash(const User& user, const std::string& password_hash) {
+Result<bool> UserStore::replace_hash(const User& user, const std::string& password_hash) {
   auto put = database_.run("UPDATE people SET password=$1 WHERE name=$2 AND password=$3",
                            {password_hash, user.name, user.password_hash});
   if (!put) return fail(std::move(put.error()));
-  return {};
+  return put->changed == 1;
 }
 
 Result<void> UserStore::change(const std::string& name, const UserChange& change) {
@@ -125,7 +128,7 @@ Result<void> UserStore::remove(const std::string& name) {
   return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
     auto gone = session.run("DELETE FROM people WHERE name=$1", {name});
     if (!gone) return fail(std::move(gone.error()));
-    return gone->changed == 0 ? Result<void>(no_such_user(name)) : Result<void>();
+    return gone->changed == 0 ? Result<void>(no_such_user(name)) : end_logins(session, name);
   });
 }
 

@@ -38,13 +38,15 @@ class UserStore {
   /// With all of it, or not at all: without its groups a user might have more than is meant.
   Result<void> add(const std::string& name, const std::string& password_hash,
                    const std::string& origin = {}, const std::vector<std::string>& groups = {});
-  /// All of it or nothing. Another password, and disabling, end all logins.
+  /// All of it or nothing. Another password, and disabling, end all logins, also those of devices
+  /// that the user let in and that have not come for their token.
   Result<void> change(const std::string& name, const UserChange& change);
   Result<void> set_password(const std::string& name, const std::string& password_hash) {
     return change(name, {.password_hash = password_hash});
   }
-  /// The same password, hashed at another cost; nothing when it was changed meanwhile.
-  Result<void> replace_hash(const User& user, const std::string& password_hash);
+  /// The same password, hashed at another cost; false, and nothing done, when it was changed
+  /// meanwhile.
+  Result<bool> replace_hash(const User& user, const std::string& password_hash);
   Result<void> set_enabled(const std::string& name, bool enabled) {
     return change(name, {.enabled = enabled});
   }

@@ -145,7 +145,7 @@ ServiceResponse post_sign_in(Office& office, const ServiceRequest& request) {
     if (!throttled && user.error().code != Errc::kCredential) return unavailable(user.error());
     return ask_to_sign_in(request, throttled ? 429 : 401, code, user.error().message);
   }
-  auto web = office.logins.issue(user->name, kWebLogin, LoginKind::kWeb);
+  auto web = office.logins.issue(user->name, kWebLogin, LoginKind::kWeb, &user->password_hash);
   if (!web) return unavailable(web.error());
   ServiceResponse response = redirect(code.empty() ? "/device" : "/device?user_code=" + code);
   set_cookie(response, request, "web", web->token.reveal(), kWebLogin);
@@ -164,7 +164,7 @@ ServiceResponse post_confirm(Office& office, const ServiceRequest& request) {
   if (decision != "allow" && decision != "deny")
     return message_page(400, "Not done", "Choose one of the two.");
   const bool allowed = decision == "allow";
-  auto decided = office.devices.decide(code, (*login)->name, allowed);
+  auto decided = office.devices.decide(code, (*login)->name, allowed, &web);
   if (!decided) return unavailable(decided.error());
   if (!*decided) return code_page(404, (*login)->name, kNoSuchCode);
   office.metrics.add(allowed ? Count::kDeviceAllowed : Count::kDeviceDenied);

@@ -185,6 +185,49 @@ TEST_P(Stores, EndAllTokensWithThePasswordOrTheUser) {
   EXPECT_FALSE(logins_->issue("alice", 1h)) << "nobody's token";
 }
 
+TEST_P(Stores, LetNobodyInWhoseLoginsWereEndedBeforeHeCameForIt) {
+  const auto let_in = [&](const DeviceGrant& grant, const Secret* by = nullptr) {
+    return devices_->decide(grant.user_code, "alice", true, by);
+  };
+  const auto answer = [&](const DeviceGrant& grant) {
+    return devices_->poll(grant.device_code)->answer;
+  };
+  const auto before_password = *devices_->start("192.0.2.1", 600s, 5s);
+  const auto before_disabled = *devices_->start("192.0.2.1", 600s, 5s);
+  const auto before_removed = *devices_->start("192.0.2.1", 600s, 5s);
+  ASSERT_TRUE(*let_in(before_password));
+  ASSERT_TRUE(users_->set_password("alice", "new"));
+  EXPECT_EQ(answer(before_password), DeviceAnswer::kDenied) << "with the old password";
+  ASSERT_TRUE(*let_in(before_disabled));
+  ASSERT_TRUE(users_->set_enabled("alice", false));
+  ASSERT_TRUE(users_->set_enabled("alice", true));
+  EXPECT_EQ(answer(before_disabled), DeviceAnswer::kDenied);
+  ASSERT_TRUE(*let_in(before_removed));
+  ASSERT_TRUE(users_->remove("alice"));
+  ASSERT_TRUE(users_->add("alice", "somebody else's"));
+  EXPECT_EQ(answer(before_removed), DeviceAnswer::kDenied) << "another person of the same name";
+
+  const auto last = *devices_->start("192.0.2.1", 600s, 5s);
+  const auto web = logins_->issue("alice", 10min, LoginKind::kWeb);
+  ASSERT_TRUE(users_->set_password("alice", "newer"));
+  EXPECT_EQ(let_in(last, &web->token).error().code, Errc::kCredential);
+  EXPECT_EQ(answer(last), DeviceAnswer::kPending);
+}
+
+TEST_P(Stores, IssueNoTokenForWhatWasTrueWhenThePasswordWasChecked) {
+  const std::string proven = "hash", other = "other";
+  EXPECT_TRUE(logins_->issue("alice", 1h, LoginKind::kMount, &proven));
+  EXPECT_EQ(logins_->issue("alice", 1h, LoginKind::kMount, &other).error().code, Errc::kBusy);
+  const User before = **users_->find("alice");
+  EXPECT_TRUE(*users_->replace_hash(before, "dearer"));
+  EXPECT_FALSE(*users_->replace_hash(before, "stale"));
+  EXPECT_EQ(logins_->issue("alice", 1h, LoginKind::kMount, &proven).error().code, Errc::kBusy);
+  ASSERT_TRUE(users_->set_enabled("alice", false));
+  EXPECT_EQ(logins_->issue("alice", 1h).error().code, Errc::kCredential);
+  ASSERT_TRUE(users_->set_enabled("alice", true));
+  EXPECT_TRUE(logins_->list("alice")->empty()) << "nothing that was refused comes back";
+}
+
 TEST_P(Stores, LetTheOldestTokenGoFirst) {
   const Secret first = issue();
   for (int i = 0; i < LoginStore::kPerUserMax - 1; ++i) {

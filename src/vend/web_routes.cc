@@ -86,6 +86,8 @@ ServiceResponse unavailable(const Error& error) {
   return response;
 }
 
+constexpr const char* kNoSuchCode = "No device waits with this code. It may have expired.";
+
 /// The code, looked up at the price of a try.
 Result<std::optional<DeviceRequest>> look_up(Office& office, const ServiceRequest& request,
                                              const std::string& code) {
@@ -100,19 +102,27 @@ Result<std::optional<DeviceRequest>> look_up(Office& office, const ServiceReques
   return device;
 }
 
-constexpr const char* kNoSuchCode = "No device waits with this code. It may have expired.";
+/// The device that waits under the code, or the page that says why there is none. A code can be
+/// guessed where it is confirmed as well as where it is shown.
+tl::expected<DeviceRequest, ServiceResponse> find_device(Office& office,
+                                                         const ServiceRequest& request,
+                                                         const std::string& user,
+                                                         const std::string& code) {
+  auto device = look_up(office, request, code);
+  if (!device)
+    return tl::unexpected(device.error().code == Errc::kThrottled
+                              ? code_page(429, user, device.error().message)
+                              : unavailable(device.error()));
+  if (!*device) return tl::unexpected(code_page(404, user, kNoSuchCode));
+  return std::move(**device);
+}
 
 ServiceResponse show_device(Office& office, const ServiceRequest& request, const std::string& user,
                             const Secret& web, const std::string& code) {
   if (code.empty()) return code_page(200, user, {});
-  auto device = look_up(office, request, code);
-  if (!device) {
-    if (device.error().code == Errc::kThrottled)
-      return code_page(429, user, device.error().message);
-    return unavailable(device.error());
-  }
-  if (!*device) return code_page(404, user, kNoSuchCode);
-  return confirm_page(form_key_of(web), user, (*device)->user_code, (*device)->address);
+  auto device = find_device(office, request, user, code);
+  if (!device) return std::move(device.error());
+  return confirm_page(form_key_of(web), user, device->user_code, device->address);
 }
 
 }  // namespace
@@ -163,8 +173,12 @@ ServiceResponse post_confirm(Office& office, const ServiceRequest& request) {
   const std::string decision = form_value(request.body.reveal(), "decision").value_or("");
   if (decision != "allow" && decision != "deny")
     return message_page(400, "Not done", "Choose one of the two.");
+  if (auto device = find_device(office, request, (*login)->name, code); !device)
+    return std::move(device.error());
   const bool allowed = decision == "allow";
   auto decided = office.devices.decide(code, (*login)->name, allowed, &web);
+  if (!decided && decided.error().code == Errc::kCredential)
+    return ask_to_sign_in(request, 401, {}, "You were signed out. Once more, please.");
   if (!decided) return unavailable(decided.error());
   if (!*decided) return code_page(404, (*login)->name, kNoSuchCode);
   office.metrics.add(allowed ? Count::kDeviceAllowed : Count::kDeviceDenied);

@@ -174,6 +174,18 @@ TEST_F(DeviceFlow, SaysWhatIsWrongAndAsksAgain) {
   EXPECT_EQ(browser.get("/device?user_code=" + code_).status, 429) << "somebody guesses codes";
 }
 
+TEST_F(DeviceFlow, LetsNobodyGuessCodesWhereTheyAreConfirmed) {
+  Browser browser(*replica_);
+  browser.get("/device");
+  browser.submit("/device/sign-in", browser.sign_in_form(code_));
+  browser.get("/device?user_code=" + code_);
+  EXPECT_EQ(browser.submit("/device/confirm", browser.decision("BCDF-GHJK", "deny")).status, 404);
+  for (int i = 0; i < 12; ++i)
+    browser.submit("/device/confirm", browser.decision("BCDF-GHJK", "deny"));
+  EXPECT_EQ(browser.submit("/device/confirm", browser.decision(code_, "allow")).status, 429);
+  EXPECT_EQ(Replica::json_of(poll())["error"], "authorization_pending");
+}
+
 TEST_F(DeviceFlow, ShowsPagesThatNothingCanBePutInto) {
   Browser browser(*replica_);
   const auto page = browser.get("/device?user_code=%22%3E%3Cscript%3Ealert(1)%3C/script%3E");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <microhttpd.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <atomic>
@@ -36,6 +37,9 @@ constexpr std::size_t kServeThreads = 32;
 constexpr std::size_t kServeQueueMax = 4'096;
 // A login waits in this queue for at most some seconds: 100 ms each on every CPU.
 constexpr std::size_t kHashQueueMax = 64;
+// When the server stops: whoever keeps a connection open may be sending on it at this moment.
+constexpr std::chrono::milliseconds kLinger{1'000};
+constexpr std::chrono::milliseconds kLookAgain{10};
 
 using MhdDaemon = Handle<MHD_Daemon, MHD_stop_daemon>;
 using MhdResponse = Handle<MHD_Response, MHD_destroy_response>;
@@ -132,6 +136,7 @@ class MhdServer final : public Server {
   MHD_Result take(Call& call, MHD_Connection* connection, const char* upload,
                   std::size_t* upload_size);
   void start_work(Call& call, MHD_Connection* connection);
+  void let_go(std::chrono::milliseconds grace);
   MHD_Result send(MHD_Connection* connection, const ServiceResponse& response) const;
 
   const bool tls_;
@@ -140,7 +145,10 @@ class MhdServer final : public Server {
   std::shared_ptr<const ServerOptions> options_ STSFS_GUARDED_BY(mutex_);
   Service& service_;
   ConnectionWatch watch_;
-  std::atomic<int> in_flight_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> connections_ = 0;
+  std::atomic<int> requests_ = 0;   ///< From their headers until the last byte of the answer.
+  std::atomic<int> in_flight_ = 0;  ///< With a pool, so that the daemon must not go.
   std::string url_;
   WorkerPool hash_pool_;
   WorkerPool serve_pool_;
@@ -219,16 +227,28 @@ Result<void> MhdServer::reload(ServerOptions options) {
   return {};
 }
 
+/// Waits until whoever is connected has what he asked for. An answer that was handed over is not
+/// sent yet, and one who keeps his connection does not know that it ends: he may ask once more, and
+/// is told then.
+void MhdServer::let_go(std::chrono::milliseconds grace) {
+  const auto start = std::chrono::steady_clock::now();
+  const auto passed = [&] { return std::chrono::steady_clock::now() - start; };
+  while ((requests_ > 0 && passed() < grace) ||
+         (connections_ > 0 && passed() < std::min(grace, kLinger)))
+    std::this_thread::sleep_for(kLookAgain);
+}
+
 void MhdServer::stop(std::chrono::milliseconds grace) {
   if (!daemon_) return;
+  stopping_ = true;
   const UniqueFd socket(MHD_quiesce_daemon(daemon_.get()));
-  const auto until = std::chrono::steady_clock::now() + grace;
-  while (in_flight_ > 0 && std::chrono::steady_clock::now() < until)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  shutdown(socket.get(), SHUT_RDWR);  // refused from now on, and not kept waiting until the end
+  let_go(grace);
   service_.interrupt();
   // What is suspended must be resumed before the daemon goes, and all of it will be: the pools'
   // waits are interrupted or bounded.
-  while (in_flight_ > 0) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  while (in_flight_ > 0) std::this_thread::sleep_for(kLookAgain);
+  let_go(std::min(grace, kLinger));  // what the interrupted ones are told
   retired_.clear();
   daemon_.reset();
 }
@@ -245,6 +265,7 @@ void MhdServer::on_connection(void* self, MHD_Connection* connection, void**,
   const bool opened = code == MHD_CONNECTION_NOTIFY_STARTED;
   Metrics& metrics = server->service_.office().metrics;
   metrics.connections(opened ? 1 : -1);
+  server->connections_ += opened ? 1 : -1;
   if (opened) {
     metrics.add(Count::kConnections);
     server->watch_.opened(fd);
@@ -255,8 +276,11 @@ void MhdServer::on_connection(void* self, MHD_Connection* connection, void**,
 
 void MhdServer::on_completed(void* self, MHD_Connection* connection, void** context,
                              MHD_RequestTerminationCode) noexcept {
+  auto* server = static_cast<MhdServer*>(self);
+  server->watch_.answered(fd_of(connection));
+  if (*context == nullptr) return;
   delete static_cast<Call*>(std::exchange(*context, nullptr));
-  static_cast<MhdServer*>(self)->watch_.answered(fd_of(connection));
+  --server->requests_;
 }
 
 MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const char* url,
@@ -266,6 +290,7 @@ MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const c
   try {
     if (*context == nullptr) {
       *context = server->begin(connection, url, method);
+      ++server->requests_;
       return MHD_YES;
     }
     return server->take(*static_cast<Call*>(*context), connection, upload, upload_size);
@@ -348,6 +373,7 @@ MHD_Result MhdServer::send(MHD_Connection* connection, const ServiceResponse& re
   if (!answer) return MHD_NO;
   for (const auto& header : response.headers)
     MHD_add_response_header(answer.get(), header.name.c_str(), header.value.c_str());
+  if (stopping_) MHD_add_response_header(answer.get(), "Connection", "close");
   if (tls_) MHD_add_response_header(answer.get(), "Strict-Transport-Security", "max-age=31536000");
   return MHD_queue_response(connection, static_cast<unsigned>(response.status), answer.get());
 }

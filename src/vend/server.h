@@ -42,7 +42,8 @@ class Server {
   /// `listen`, and whether TLS is spoken at all, stay. Errors: kInvalid, kIo; everything is then as
   /// before.
   virtual Result<void> reload(ServerOptions options) = 0;
-  /// Takes no new connections, gives requests under way up to `grace`, then ends.
+  /// Refuses new connections, gives requests under way up to `grace`, answers what comes on open
+  /// connections for a second and says with each answer that it is the last, then ends.
   virtual void stop(std::chrono::milliseconds grace) = 0;
 };
 

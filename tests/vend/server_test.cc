@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 
 #include "listen_address.h"
 #include "stsfs/base/text.h"
@@ -135,12 +137,32 @@ TEST_F(VendServer, RecordEachDecisionAndNoSecret) {
   EXPECT_EQ(log.find(token), std::string::npos);
 }
 
-TEST_F(VendServer, EndARequestThatTricklesIn) {
-  const auto address = parse_listen_address(replica_->server().url().substr(7));
-  ASSERT_TRUE(address);
+/// A plain connection; none when it is refused.
+UniqueFd connect_to(const Server& server) {
+  const auto address = parse_listen_address(server.url().substr(7));
   UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  ASSERT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address->storage), address->size),
-            0);
+  if (!address ||
+      connect(fd.get(), reinterpret_cast<const sockaddr*>(&address->storage), address->size) != 0)
+    return {};
+  return fd;
+}
+
+void say(const UniqueFd& fd, const std::string& text) {
+  EXPECT_EQ(send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(text.size()));
+}
+
+/// What comes until `end`, or until the connection ends.
+std::string hear(const UniqueFd& fd, const std::string& end) {
+  std::string heard;
+  char c = 0;
+  while (heard.find(end) == std::string::npos && recv(fd.get(), &c, 1, 0) == 1) heard += c;
+  return heard;
+}
+
+TEST_F(VendServer, EndARequestThatTricklesIn) {
+  const UniqueFd fd = connect_to(replica_->server());
+  ASSERT_TRUE(fd);
   const auto start = std::chrono::steady_clock::now();
   const timeval step{0, 100'000};
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &step, sizeof step);
@@ -382,6 +404,34 @@ TEST_F(VendServer, StopWithConnectionsOpen) {
   EXPECT_EQ(replica_->ask(http::Method::kGet, "/").status, 404);  // kept alive by the engine
   replica_->server().stop(1s);
   replica_->server().stop(1s);
+}
+
+TEST_F(VendServer, AnswerWhatWasBegunBeforeTheyStopAndSayThatItIsTheLast) {
+  start({}, "[limits]\nrequest_timeout_seconds = 60\n");
+  const std::string ask = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  const UniqueFd kept = connect_to(replica_->server());
+  say(kept, ask);
+  EXPECT_EQ(hear(kept, "ok\n").find("Connection: close"), std::string::npos);
+  const UniqueFd half = connect_to(replica_->server());
+  say(half, "POST /v1/login HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{");
+  while (replica_->service().office().metrics.value(Count::kConnections) < 2)
+    std::this_thread::yield();
+
+  std::atomic<bool> stopped = false;
+  std::jthread stop([&] {
+    replica_->server().stop(60s);
+    stopped = true;
+  });
+  // It is known to have begun once nobody else is let in.
+  while (connect_to(replica_->server())) std::this_thread::yield();
+  say(kept, ask);
+  const std::string last = hear(kept, "ok\n");
+  EXPECT_NE(last.find("200 OK"), std::string::npos) << last;
+  EXPECT_NE(last.find("Connection: close"), std::string::npos) << last;
+  EXPECT_EQ(hear(kept, "\n"), "") << "and so it was";
+  EXPECT_FALSE(stopped) << "one request is not answered yet";
+  say(half, "}");
+  EXPECT_NE(hear(half, "\r\n").find("400"), std::string::npos);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "answer.h"
-#include "file_watch.h"
+#include "stsfs/base/file_watch.h"
 #include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
 #include "stsfs/credentials/sources.h"

@@ -1,4 +1,4 @@
-#include "file_watch.h"
+#include "stsfs/base/file_watch.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -10,12 +10,12 @@
 #include <chrono>
 #include <utility>
 
-namespace stsfs::credentials {
+namespace stsfs {
 namespace {
 
-constexpr std::chrono::milliseconds kLook{2'000};
+constexpr std::chrono::milliseconds kLookAtFile{2'000};
 // After a sign of life: whoever writes a file in several steps is let finish.
-constexpr std::chrono::milliseconds kSettle{20};
+constexpr std::chrono::milliseconds kSettleFile{20};
 
 UniqueFd watch_directory_of(const std::string& path) {
   UniqueFd events(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -47,9 +47,9 @@ FileWatch::~FileWatch() { eventfd_write(stop_.get(), 1); }  // then the thread i
 
 bool FileWatch::wait() {
   std::array<pollfd, 2> fds{pollfd{stop_.get(), POLLIN, 0}, pollfd{events_.get(), POLLIN, 0}};
-  (void)poll(fds.data(), fds.size(), static_cast<int>(kLook.count()));
+  (void)poll(fds.data(), fds.size(), static_cast<int>(kLookAtFile.count()));
   if (fds[0].revents == 0 && fds[1].revents != 0) {
-    (void)poll(fds.data(), 1, static_cast<int>(kSettle.count()));
+    (void)poll(fds.data(), 1, static_cast<int>(kSettleFile.count()));
     std::array<char, 4096> told;  // only that there is something: the file itself is looked at
     while (read(events_.get(), told.data(), told.size()) > 0) {
     }
@@ -66,4 +66,4 @@ void FileWatch::run() {
   } while (wait());
 }
 
-}  // namespace stsfs::credentials
+}  // namespace stsfs

@@ -10,7 +10,7 @@
 
 #include "stsfs/base/fd.h"
 
-namespace stsfs::credentials {
+namespace stsfs {
 
 /// What tells one state of the file under a name from another; zeros when there is none.
 using FileStamp = std::tuple<dev_t, ino_t, off_t, time_t, long>;
@@ -44,4 +44,4 @@ class FileWatch {
   std::jthread thread_;    // last: it uses all of the above
 };
 
-}  // namespace stsfs::credentials
+}  // namespace stsfs

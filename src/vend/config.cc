@@ -240,6 +240,26 @@ Result<Config> load_config(const std::string& file) {
   return parse_config(*text, file);
 }
 
+std::string restart_needed(const Config& running, const Config& wanted) {
+  std::string keys;
+  const auto note = [&](const char* key, const auto& before, const auto& after) {
+    if (before != after) keys += (keys.empty() ? "" : ", ") + std::string(key);
+  };
+  note("listen", running.listen, wanted.listen);
+  note("database", running.database, wanted.database);
+  note("audit_log", running.audit_log, wanted.audit_log);
+  note("audit_sync", running.audit_sync, wanted.audit_sync);
+  note("run_as", running.run_as, wanted.run_as);
+  note("log_format", running.log_json, wanted.log_json);
+  note("limits.request_timeout_seconds", running.limits.request_timeout,
+       wanted.limits.request_timeout);
+  note("limits.idle_timeout_seconds", running.limits.idle_timeout, wanted.limits.idle_timeout);
+  note("password.target_milliseconds", running.password.target_milliseconds,
+       wanted.password.target_milliseconds);
+  note("password.memory_mib", running.password.memory_mib, wanted.password.memory_mib);
+  return keys;
+}
+
 std::string_view example_config() { return kExample; }
 
 }  // namespace stsfs::vend

@@ -85,6 +85,9 @@ struct Config {
 Result<Config> parse_config(std::string_view text, const std::string& file);
 Result<Config> load_config(const std::string& file);
 
+/// The keys that differ and that only a restart changes, as `listen, [password]`; empty: none.
+std::string restart_needed(const Config& running, const Config& wanted);
+
 /// A commented configuration to start from.
 std::string_view example_config();
 

@@ -67,6 +67,7 @@ Result<AccessKeys> load_keys(const Config& config) {
 Result<Loaded> load_settings(const std::string& file, const Clock& clock) {
   auto config = load_config(file);
   if (!config) return fail(std::move(config.error()));
+  const FileStamp keys_stamp = stamp_of(config->access_key_file);
   auto keys = load_keys(*config);
   if (!keys) return fail(std::move(keys.error()));
   auto admin_token = load_admin_token(config->admin_token_file);
@@ -91,7 +92,7 @@ Result<Loaded> load_settings(const std::string& file, const Clock& clock) {
     settings->oidc =
         std::make_unique<OidcVerifier>(settings->config.oidc, *settings->oidc_engine, clock);
   }
-  return Loaded{std::move(settings), std::move(*keys)};
+  return Loaded{std::move(settings), std::move(*keys), keys_stamp};
 }
 
 }  // namespace stsfs::vend

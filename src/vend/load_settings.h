@@ -6,6 +6,7 @@
 #include "access_key.h"
 #include "office.h"
 #include "stsfs/base/clock.h"
+#include "stsfs/base/file_watch.h"
 #include "stsfs/base/result.h"
 
 namespace stsfs::vend {
@@ -14,6 +15,7 @@ namespace stsfs::vend {
 struct Loaded {
   std::shared_ptr<const Settings> settings;
   AccessKeys keys;
+  FileStamp keys_stamp{};  ///< Of their file, before it was read.
 };
 
 /// Errors: kInvalid with file and line; those of the files.

@@ -8,13 +8,13 @@
 #include <functional>
 #include <memory>
 
-#include "file_watch.h"
 #include "load_settings.h"
 #include "privileges.h"
 #include "routes.h"
 #include "server.h"
 #include "service.h"
 #include "sql.h"
+#include "stsfs/base/file_watch.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/log_format.h"
 
@@ -22,7 +22,6 @@ namespace stsfs::vend {
 namespace {
 
 constexpr std::chrono::seconds kGrace{10};
-constexpr std::chrono::milliseconds kWatchEvery{1'000};
 constexpr std::chrono::minutes kSweepEvery{60};
 
 sigset_t block_signals() {
@@ -34,34 +33,13 @@ sigset_t block_signals() {
   return signals;
 }
 
-/// What cannot change without a restart keeps its place; the rest takes effect at once.
-Result<void> reload_all(const std::string& file, Service& service, Server& server,
-                        AuditLog& audit) {
-  if (auto reopened = audit.reopen(); !reopened) return reopened;
-  auto loaded = load_settings(file, system_clock());
-  if (!loaded) return fail(std::move(loaded.error()));
-  auto options = server_options(loaded->settings->config);
-  if (!options) return fail(std::move(options.error()));
-  if (auto taken = server.reload(std::move(*options)); !taken) return taken;
-  service.replace_keys(std::move(loaded->keys));
-  service.reload(std::move(loaded->settings));
-  return {};
-}
-
-void reload(const std::string& file, Service& service, Server& server, AuditLog& audit) {
-  sd_notify(0, "RELOADING=1");
-  if (auto done = reload_all(file, service, server, audit); !done)
-    log_error("vend", "the configuration stays as it was: {}", done.error().message);
-  else
-    log_info("vend", "configuration reloaded");
-  sd_notify(0, "READY=1");
-}
-
-/// A new AccessKey is used as soon as its file is there, without a signal.
-std::unique_ptr<FileWatch> watch_keys(const Config& config, Service& service) {
+/// A new AccessKey is used as soon as its file is there, without a signal. `known`: the file as it
+/// was when it was read last.
+std::unique_ptr<FileWatch> watch_keys(const Config& config, FileStamp known, Service& service) {
   if (config.access_key_file.empty()) return nullptr;
-  return std::make_unique<FileWatch>(config.access_key_file, kWatchEvery, [config, &service] {
-    auto keys = load_keys(config);
+  const std::string& file = config.access_key_file;
+  return std::make_unique<FileWatch>(file, known, [file, &service] {
+    auto keys = load_access_keys(file, {});
     if (!keys) {
       log_error("vend", "the AccessKey stays as it was: {}", keys.error().message);
       return;
@@ -69,6 +47,43 @@ std::unique_ptr<FileWatch> watch_keys(const Config& config, Service& service) {
     log_info("vend", "AccessKey {} is used from now on", keys->front().id);
     service.replace_keys(std::move(*keys));
   });
+}
+
+/// What runs, and what a reload changes of it.
+struct Running {
+  const std::string file;
+  const Config started;  ///< With what only a restart changes.
+  Service& service;
+  Server& server;
+  AuditLog& audit;
+  std::unique_ptr<FileWatch> keys;
+};
+
+/// What cannot change without a restart keeps its place; the rest takes effect at once.
+Result<void> reload_all(Running& running) {
+  if (auto reopened = running.audit.reopen(); !reopened) return reopened;
+  auto loaded = load_settings(running.file, system_clock());
+  if (!loaded) return fail(std::move(loaded.error()));
+  const Config& config = loaded->settings->config;
+  auto options = server_options(config);
+  if (!options) return fail(std::move(options.error()));
+  if (auto taken = running.server.reload(std::move(*options)); !taken) return taken;
+  running.keys.reset();  // the old file says nothing any more
+  running.service.replace_keys(std::move(loaded->keys));
+  running.keys = watch_keys(config, loaded->keys_stamp, running.service);
+  if (const auto keys = restart_needed(running.started, config); !keys.empty())
+    log_warning("vend", "only a restart changes {}: as before until then", keys);
+  running.service.reload(std::move(loaded->settings));
+  return {};
+}
+
+void reload(Running& running) {
+  sd_notify(0, "RELOADING=1");
+  if (auto done = reload_all(running); !done)
+    log_error("vend", "the configuration stays as it was: {}", done.error().message);
+  else
+    log_info("vend", "configuration reloaded");
+  sd_notify(0, "READY=1");
 }
 
 /// What will never get better by itself ends the start; what may, does not.
@@ -147,7 +162,8 @@ Result<void> serve(const std::string& file) {
     if (auto tested = self_test((*service)->office()); !tested) return tested;
   auto server = Server::start(std::move(*options), std::move(*listener), **service);
   if (!server) return fail(std::move(server.error()));
-  const auto watch = watch_keys(config, **service);
+  Running running{file,     config,  **service,
+                  **server, **audit, watch_keys(config, loaded->keys_stamp, **service)};
   loaded->settings.reset();  // the service has it, until a reload
 
   std::printf("VEND_URL=%s\n", (*server)->url().c_str());
@@ -155,7 +171,7 @@ Result<void> serve(const std::string& file) {
   log_info("vend", "listening on {}", (*server)->url());
   sd_notify(0, "READY=1");
   wait_for_the_end(
-      signals, [&] { reload(file, **service, **server, **audit); }, (*service)->office());
+      signals, [&] { reload(running); }, (*service)->office());
   log_info("vend", "stopping");
   sd_notify(0, "STOPPING=1");
   (*server)->stop(kGrace);

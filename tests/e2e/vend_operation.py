@@ -146,9 +146,25 @@ def keys(work):
         os.chmod(work / "key.json", 0o600)
         replace(good)
         wait_for(lambda: credentials_again(servers, "three") == 200, "the good key to be used")
+        other_file(servers, good, bad)
         print("keys: replaced without a restart, two of them overlap")
     finally:
         servers.stop()
+
+
+def other_file(servers, good, bad):
+    """After a reload that names another file that one counts, and the old one no more."""
+    config, other = servers.work / "vend.toml", servers.work / "other-key.json"
+    other.write_text(json.dumps(good))
+    config.write_text(config.read_text().replace("/key.json", "/other-key.json")
+                      .replace("requests_per_second = 0", "requests_per_second = 0\nidle_timeout_seconds = 7"))
+    reload(servers)
+    check("only a restart changes limits.idle_timeout_seconds" in log_of(servers), log_of(servers)[-500:])
+    (servers.work / "key.json").write_text("no key")  # no harm: nobody looks at it
+    count = log_of(servers).count("is used from now on")
+    other.write_text(json.dumps([bad, good]))
+    wait_for(lambda: log_of(servers).count("is used from now on") > count, "the file that the reload named to be watched")
+    check(log_of(servers).count("stays as it was") == 1, "the file that was named before is still watched")
 
 
 def servers_user(servers, name):

@@ -4,8 +4,8 @@
 #include "answer.h"
 #include "http_answer.h"
 #include "stsfs/base/text.h"
+#include "stsfs/base/this_machine.h"
 #include "stsfs/credentials/sources.h"
-#include "this_machine.h"
 
 namespace stsfs::credentials {
 namespace {

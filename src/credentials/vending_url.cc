@@ -2,8 +2,8 @@
 #include <array>
 
 #include "stsfs/base/text.h"
+#include "stsfs/base/this_machine.h"
 #include "stsfs/credentials/vending_client.h"
-#include "this_machine.h"
 
 namespace stsfs::credentials {
 namespace {
@@ -70,21 +70,7 @@ Result<Url> split_url(std::string_view text) {
   return url;
 }
 
-/// 127.0.0.0/8 in full, as numbers: "127.0.0.1.evil.example" is none of ours.
-bool is_loopback_v4(std::string_view host) {
-  const auto parts = split(host, '.');
-  if (parts.size() != 4 || parts[0] != "127") return false;
-  return std::all_of(parts.begin(), parts.end(), [](std::string_view part) {
-    const auto number = parse_u64(part);
-    return number && *number <= 255 && part.size() <= 3;
-  });
-}
-
 }  // namespace
-
-bool is_this_machine(const std::string& host) {
-  return host == "localhost" || host == "[::1]" || is_loopback_v4(host);
-}
 
 Result<std::string> normalize_vending_url(const VendingOptions& options) {
   auto url = split_url(options.url);

@@ -5,6 +5,7 @@
 #include "answer.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/base/this_machine.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sign/digest.h"
 #include "stsfs/sign/rpc.h"
@@ -100,9 +101,14 @@ Result<void> StsOptions::validate() const {
                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
                              c == '-' || c == ':' || c == '[' || c == ']';
                     });
-  if (good) return {};
-  return fail(Errc::kInvalid,
-              "the STS endpoint reads https://HOST[:PORT], not " + printable(endpoint));
+  if (!good)
+    return fail(Errc::kInvalid,
+                "the STS endpoint reads https://HOST[:PORT], not " + printable(endpoint));
+  if (is_readable_on_the_way(endpoint))
+    return fail(Errc::kInvalid, "the STS endpoint " + printable(endpoint) +
+                                    " is http:// to another machine, where everybody on the way "
+                                    "reads the keys that it gives; remedy: use https://");
+  return {};
 }
 
 Result<std::unique_ptr<Client>> Client::create(http::Engine& engine, const Clock& clock,

@@ -2,6 +2,7 @@
 
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
+#include "stsfs/base/this_machine.h"
 #include "stsfs/sts/session_policy.h"
 #include "table_reader.h"
 
@@ -48,9 +49,16 @@ void read_oidc(TableReader& reader, OidcConfig& oidc) {
   reader.read("provision", oidc.provision);
   reader.read("local_users", oidc.local_users);
   reader.read("ca_file", oidc.ca_file);
-  if (!is_web_address(oidc.issuer)) reader.complain("issuer", nullptr, "must be a URL");
-  if (!oidc.jwks_uri.empty() && !is_web_address(oidc.jwks_uri))
-    reader.complain("jwks_uri", nullptr, "must be a URL");
+  for (const auto& [key, url] : {std::pair<const char*, const std::string&>{"issuer", oidc.issuer},
+                                 {"jwks_uri", oidc.jwks_uri}}) {
+    if (url.empty()) continue;
+    if (!is_web_address(url))
+      reader.complain(key, nullptr, "must be a URL");
+    else if (is_readable_on_the_way(url))
+      reader.complain(key, nullptr,
+                      "is http:// to another machine, where everybody on the way could put in keys "
+                      "of his own; remedy: use https://");
+  }
   if (oidc.audiences.empty()) reader.complain("audiences", nullptr, "must name one at least");
   reader.refuse_unknown();
 }

@@ -16,9 +16,11 @@ constexpr std::array<std::string_view, 6> kStorageClasses{
     "", "Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"};
 constexpr std::size_t kTemplateMaxBytes = 64 * 1024;
 
-/// `https://HOST[:PORT]`
-Result<void> check_endpoint(const std::string& endpoint) {
-  if (sts::StsOptions{.endpoint = endpoint}.validate()) return {};
+/// `https://HOST[:PORT]`. Over plain HTTP OSS may be, unlike STS, whose answers hold the keys.
+Result<void> check_oss_endpoint(const std::string& endpoint) {
+  const bool plain = endpoint.starts_with("http://");
+  if (sts::StsOptions{.endpoint = plain ? "https" + endpoint.substr(4) : endpoint}.validate())
+    return {};
   return fail(Errc::kInvalid, "reads https://HOST[:PORT], without a path");
 }
 
@@ -59,7 +61,8 @@ void read_role(TableReader& reader, FolderConfig& folder) {
   reader.read("role_arn", folder.role_arn);
   reader.read("external_id", folder.external_id);
   reader.read("duration_seconds", folder.duration, 1, 43'200);
-  if (reader.has("sts_endpoint")) reader.check("sts_endpoint", check_endpoint(folder.sts_endpoint));
+  if (reader.has("sts_endpoint"))
+    reader.check("sts_endpoint", sts::StsOptions{.endpoint = folder.sts_endpoint}.validate());
   if (reader.has("role_arn") && !folder.role_arn.starts_with("acs:ram::"))
     reader.complain("role_arn", nullptr, "reads acs:ram::ACCOUNT:role/NAME");
 }
@@ -100,7 +103,7 @@ void read_folder(TableReader& reader, FolderConfig& folder, bool required) {
   reader.read("storage_class", folder.storage_class);
   reader.read("versioning", folder.versioning);
   reader.read("hierarchical_namespace", folder.hierarchical_namespace);
-  reader.check("endpoint", check_endpoint(folder.endpoint));
+  reader.check("endpoint", check_oss_endpoint(folder.endpoint));
   check_whole(reader, folder);
   reader.refuse_unknown();
 }

@@ -134,6 +134,10 @@ TEST_F(Sts, EndpointIsSchemeAndHost) {
   for (const char* bad :
        {"", "sts.aliyuncs.com", "https://", "https://a/b", "https://a@b", "ftp://a", "https://a?b"})
     EXPECT_FALSE(StsOptions{.endpoint = bad}.validate()) << bad;
+  EXPECT_NE(
+      StsOptions{.endpoint = "http://sts.example"}.validate().error().message.find("https://"),
+      std::string::npos)
+      << "what STS answers are keys";
 }
 
 }  // namespace

@@ -43,14 +43,14 @@ class Usages : public ::testing::Test {
     made->config.folder = folder_ = {.endpoint = "https://oss-cn-hangzhou.aliyuncs.com",
                                      .region = "cn-hangzhou",
                                      .bucket = "examplebucket",
-                                     .sts_endpoint = "http://sts.test",
+                                     .sts_endpoint = "https://sts.test",
                                      .role_arn = "acs:ram::123456789012:role/r"};
     made->config.sts.timeout = 2s;
     const auto script = [this](const auto& asked) { return answer(asked); };
     made->engine = std::make_unique<fakes::ScriptedEngine>(script);
     made->oss_engine = std::make_unique<fakes::ScriptedEngine>(script);
-    made->sts.emplace("http://sts.test",
-                      std::move(*sts::Client::create(*made->engine, clock_, {"http://sts.test"})));
+    made->sts.emplace("https://sts.test",
+                      std::move(*sts::Client::create(*made->engine, clock_, {"https://sts.test"})));
     return made;
   }
   std::unique_ptr<UsageCounter> counter(SqlDatabase& database) {
@@ -59,7 +59,7 @@ class Usages : public ::testing::Test {
   }
   Result<http::Response> answer(const fakes::ScriptedEngine::Asked& asked) {
     MutexLock lock(mutex_);
-    if (asked.url.starts_with("http://sts.test")) {
+    if (asked.url.starts_with("https://sts.test")) {
       sessions_asked_.push_back(*percent_decode(asked.url));
       return http::Response{
           200,

@@ -37,7 +37,7 @@ class Replica {
 listen = "127.0.0.1:0"
 database = "x"
 [sts]
-endpoint = "http://sts.test"
+endpoint = "https://sts.test"
 role_arn = "acs:ram::123456789012:role/r"
 duration_seconds = 3600
 timeout_seconds = 20
@@ -55,7 +55,7 @@ bucket = "examplebucket"
     settings->config = std::move(*config);
     settings->admin_token = Secret(std::string_view(kAdminToken));
     settings->engine = std::make_unique<fakes::ScriptedEngine>(sts);
-    settings->sts.emplace("http://sts.test",
+    settings->sts.emplace("https://sts.test",
                           std::move(*sts::Client::create(*settings->engine, system_clock(),
                                                          settings->config.sts.client)));
     settings->oss_engine = std::make_unique<fakes::ScriptedEngine>(sts);

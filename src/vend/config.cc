@@ -1,10 +1,12 @@
 #include "config.h"
 
+#include "listen_address.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/this_machine.h"
 #include "stsfs/sts/session_policy.h"
 #include "table_reader.h"
+#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {
@@ -20,8 +22,7 @@ void read_sts(TableReader& reader, StsConfig& sts) {
   reader.choose("signature", sts.client.signature,
                 {{"acs3", sts::SignatureKind::kAcs3}, {"rpc", sts::SignatureKind::kRpc}});
   reader.check("endpoint", sts.client.validate());
-  if (!sts.role_arn.starts_with("acs:ram::"))
-    reader.complain("role_arn", nullptr, "reads acs:ram::ACCOUNT:role/NAME");
+  reader.check("role_arn", check_role_arn(sts.role_arn));
   reader.refuse_unknown();
 }
 
@@ -66,6 +67,8 @@ void read_oidc(TableReader& reader, OidcConfig& oidc) {
 void read_device(TableReader& reader, DeviceConfig& device) {
   reader.read("lifetime_seconds", device.lifetime, 5, 3'600);
   reader.read("pause_seconds", device.pause, 1, 60);
+  if (device.pause >= device.lifetime)
+    reader.complain("pause_seconds", nullptr, "must be less than lifetime_seconds");
   reader.refuse_unknown();
 }
 
@@ -93,6 +96,7 @@ void read_top(TableReader& reader, Config& config) {
   reader.read("token_lifetime_seconds", config.token_lifetime, 10, 10 * 366 * 86'400LL);
   if (config.tls_certificate.empty() != config.tls_key.empty())
     reader.complain("tls_certificate", nullptr, "and tls_key belong together");
+  reader.check("listen", check_listen(config.listen, !config.tls_certificate.empty()));
   if (!config.tls_client_ca.empty() && config.tls_certificate.empty())
     reader.complain("tls_client_ca", nullptr, "needs tls_certificate");
   if (!config.public_url.empty() &&
@@ -110,6 +114,8 @@ std::vector<FolderRule> read_rules(TableReader& top, const char* kind, const Fol
     TableReader reader(*table, std::string(kind) + ".", file, complaint);
     FolderRule rule{"", common};
     reader.read("name", rule.name, true);
+    reader.check("name", std::string_view(kind) == "user" ? sts::check_user_name(rule.name)
+                                                          : check_group_name(rule.name));
     read_folder(reader, rule.folder, false);
     for (const FolderRule& other : rules)
       if (other.name == rule.name) reader.complain("name", table->get("name"), "stands twice");

@@ -54,6 +54,8 @@ void read_policy(TableReader& reader, FolderConfig& folder) {
   reader.read("allow_versions", folder.extras.versions);
   reader.read("allow_tagging", folder.extras.tagging);
   reader.read("source_addresses", folder.source_addresses);
+  for (const std::string& address : folder.source_addresses)
+    reader.check("source_addresses", sts::check_source_address(address));
 }
 
 void read_role(TableReader& reader, FolderConfig& folder) {
@@ -63,8 +65,7 @@ void read_role(TableReader& reader, FolderConfig& folder) {
   reader.read("duration_seconds", folder.duration, 1, 43'200);
   if (reader.has("sts_endpoint"))
     reader.check("sts_endpoint", sts::StsOptions{.endpoint = folder.sts_endpoint}.validate());
-  if (reader.has("role_arn") && !folder.role_arn.starts_with("acs:ram::"))
-    reader.complain("role_arn", nullptr, "reads acs:ram::ACCOUNT:role/NAME");
+  if (reader.has("role_arn")) reader.check("role_arn", check_role_arn(folder.role_arn));
 }
 
 void read_quota(TableReader& reader, FolderConfig& folder) {
@@ -90,6 +91,11 @@ void check_whole(TableReader& reader, const FolderConfig& folder) {
 }
 
 }  // namespace
+
+Result<void> check_role_arn(const std::string& role_arn) {
+  if (auto policy = sts::assume_policy(role_arn); !policy) return fail(std::move(policy.error()));
+  return {};
+}
 
 void read_folder(TableReader& reader, FolderConfig& folder, bool required) {
   reader.read("endpoint", folder.endpoint, required);

@@ -46,6 +46,9 @@ struct FolderRule {
 /// Reads what a table says over what `folder` has, and checks the whole, policy included.
 void read_folder(TableReader& reader, FolderConfig& folder, bool required);
 
+/// `acs:ram::ACCOUNT:role/NAME`
+Result<void> check_role_arn(const std::string& role_arn);
+
 const FolderConfig& folder_for(const Config& config, const std::string& user,
                                const std::vector<std::string>& groups);
 

@@ -49,10 +49,19 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
                   : set_four(address, host, number))
       return address;
   }
-  return fail(Errc::kInvalid,
-              "listen reads ADDRESS:PORT or [ADDRESS]:PORT with a numeric address, "
-              "not " +
-                  printable(text));
+  return fail(
+      Errc::kInvalid,
+      "an address to listen on reads ADDRESS:PORT or [ADDRESS]:PORT with a numeric address, "
+      "not " +
+          printable(text));
+}
+
+Result<void> check_listen(const std::string& text, bool tls) {
+  const auto address = parse_listen_address(text);
+  if (!address) return fail(address.error());
+  if (tls || address->loopback) return {};
+  return fail(Errc::kInvalid, "without TLS only a loopback address is served, not " +
+                                  printable(text) + "; remedy: set tls_certificate and tls_key");
 }
 
 Result<UniqueFd> listen_on(const ListenAddress& address) {

@@ -19,6 +19,8 @@ struct ListenAddress {
 /// `127.0.0.1:7443`, `[::1]:7443`; kInvalid for names: they could resolve to something else
 /// tomorrow.
 Result<ListenAddress> parse_listen_address(const std::string& text);
+/// That it is one, and that without TLS it is on loopback. Errors: kInvalid.
+Result<void> check_listen(const std::string& text, bool tls);
 /// A listening TCP socket there.
 Result<UniqueFd> listen_on(const ListenAddress& address);
 /// The address without its port.

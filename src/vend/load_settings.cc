@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "stsfs/base/fd.h"
 #include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
 
@@ -23,8 +24,12 @@ Result<Secret> load_admin_token(const std::string& file) {
   return token;
 }
 
-Result<std::unique_ptr<http::Engine>> engine_for(const std::string& ca_file,
+/// `key` names `ca_file` in the configuration.
+Result<std::unique_ptr<http::Engine>> engine_for(const char* key, const std::string& ca_file,
                                                  std::uint64_t answer_max, const Clock& clock) {
+  if (!ca_file.empty())
+    if (auto readable = read_file(ca_file); !readable)
+      return fail(std::move(readable.error()), key);
   return http::Engine::create(
       {.ca_file = ca_file, .user_agent = "stsfs-vend", .response_body_max_bytes = answer_max},
       clock);
@@ -72,7 +77,7 @@ Result<Loaded> load_settings(const std::string& file, const Clock& clock) {
   if (!keys) return fail(std::move(keys.error()));
   auto admin_token = load_admin_token(config->admin_token_file);
   if (!admin_token) return fail(std::move(admin_token.error()));
-  auto engine = engine_for(config->sts.ca_file, std::uint64_t{1} << 20, clock);
+  auto engine = engine_for("sts.ca_file", config->sts.ca_file, std::uint64_t{1} << 20, clock);
   if (!engine) return fail(std::move(engine.error()));
   auto settings = std::make_shared<Settings>();
   settings->config = std::move(*config);
@@ -81,12 +86,14 @@ Result<Loaded> load_settings(const std::string& file, const Clock& clock) {
   if (auto made = make_clients(*settings, clock); !made) return fail(std::move(made.error()));
   if (counts_usage(settings->config)) {
     // A page of a listing has 1,000 keys of up to a kilobyte, encoded.
-    auto oss_engine = engine_for(settings->config.sts.ca_file, std::uint64_t{16} << 20, clock);
+    auto oss_engine =
+        engine_for("sts.ca_file", settings->config.sts.ca_file, std::uint64_t{16} << 20, clock);
     if (!oss_engine) return fail(std::move(oss_engine.error()));
     settings->oss_engine = std::move(*oss_engine);
   }
   if (!settings->config.oidc.issuer.empty()) {
-    auto oidc_engine = engine_for(settings->config.oidc.ca_file, kProviderAnswerMaxBytes, clock);
+    auto oidc_engine =
+        engine_for("oidc.ca_file", settings->config.oidc.ca_file, kProviderAnswerMaxBytes, clock);
     if (!oidc_engine) return fail(std::move(oidc_engine.error()));
     settings->oidc_engine = std::move(*oidc_engine);
     settings->oidc =

@@ -9,6 +9,7 @@
 
 #include "audit.h"
 #include "audit_command.h"
+#include "check_command.h"
 #include "config.h"
 #include "exit_codes.h"
 #include "policy_command.h"
@@ -144,12 +145,15 @@ struct CommandLine {
   void add_policy_options(CLI::App* command) {
     command->add_option("--bucket", policy.bucket)->required();
     command->add_option("--prefix", policy.prefix, "like users/${user}/")->capture_default_str();
-    command->add_option("--permissions", policy.access, "rw, ro, upload-only or shared")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, sts::Access>{{"rw", sts::Access::kReadWrite},
-                                               {"ro", sts::Access::kReadOnly},
-                                               {"upload-only", sts::Access::kUploadOnly},
-                                               {"shared", sts::Access::kSharedFolder}}));
+    constexpr const char* kWords = "rw, ro, upload-only or shared";
+    command->add_option_function<std::string>(
+        "--permissions",
+        [this](const std::string& word) {
+          const auto access = access_of(word);
+          if (!access) throw CLI::ValidationError("--permissions", std::string("one of ") + kWords);
+          policy.access = *access;
+        },
+        kWords);
     command->add_flag("--allow-acl", policy.extras.acl);
     command->add_flag("--allow-restore", policy.extras.restore);
     command->add_flag("--allow-versions", policy.extras.versions);

@@ -29,6 +29,14 @@ std::string common_part(const std::string& prefix) {
 
 }  // namespace
 
+std::optional<sts::Access> access_of(std::string_view word) {
+  if (word == "rw") return sts::Access::kReadWrite;
+  if (word == "ro") return sts::Access::kReadOnly;
+  if (word == "upload-only") return sts::Access::kUploadOnly;
+  if (word == "shared") return sts::Access::kSharedFolder;
+  return std::nullopt;
+}
+
 Result<std::string> print_session_policy(const PolicyQuery& query) {
   const bool shared = query.access == sts::Access::kSharedFolder;
   auto prefix =

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stsfs/base/result.h"
@@ -18,6 +20,9 @@ struct PolicyQuery {
   std::string policy_file;
   bool plain_http = false;  ///< Leaves out the statement that denies it.
 };
+
+/// `rw`, `ro`, `upload-only`, `shared`, as the configuration has them; nullopt for anything else.
+std::optional<sts::Access> access_of(std::string_view word);
 
 // RAM JSON for the four documents that a set-up needs, ready to be pasted. Errors: kInvalid,
 // kTooLarge.

@@ -195,6 +195,12 @@ bool is_postgres(const std::string& where) {
          where.starts_with("host=") || where.starts_with("service=");
 }
 
+Result<void> check_postgres(const std::string& conninfo) {
+  if (auto answer = PostgresDatabase(conninfo).run("SELECT 1", {}); !answer)
+    return fail(std::move(answer.error()));
+  return {};
+}
+
 Result<std::unique_ptr<SqlDatabase>> open_postgres(const std::string& conninfo) {
   auto database = std::make_unique<PostgresDatabase>(conninfo);
   if (auto ready = prepare_schema(*database); !ready) return fail(std::move(ready.error()));

@@ -9,10 +9,15 @@
 
 namespace stsfs::vend {
 
+Result<void> check_user(const std::string& user) {
+  if (user.empty() || getpwnam(user.c_str()) != nullptr) return {};
+  return fail(Errc::kNotFound, "run_as: there is no user " + printable(user));
+}
+
 Result<void> become(const std::string& user) {
   if (user.empty()) return {};
+  if (auto known = check_user(user); !known) return known;
   const passwd* entry = getpwnam(user.c_str());
-  if (entry == nullptr) return fail(Errc::kNotFound, "run_as: there is no user " + printable(user));
   if (entry->pw_uid == geteuid()) return {};
   if (geteuid() != 0)
     return fail(Errc::kDenied, "run_as: only root can become " + printable(user) +

@@ -114,23 +114,6 @@ void wait_for_the_end(const sigset_t& signals, const std::function<void()>& on_h
 
 }  // namespace
 
-Result<void> check_config(const std::string& file, bool ask_sts) {
-  auto loaded = load_settings(file, system_clock());
-  if (!loaded) return fail(std::move(loaded.error()));
-  if (auto options = server_options(loaded->settings->config); !options)
-    return fail(std::move(options.error()));
-  if (!ask_sts) return {};
-  KeyRing keys(std::move(loaded->keys));
-  Metrics metrics;
-  Interrupt never;
-  SessionMaker maker(keys, metrics, system_clock(), never);
-  const Settings& settings = *loaded->settings;
-  auto session =
-      maker.make("self-test", settings.config.folder, settings.sts, settings.config.sts.timeout);
-  if (!session) return fail(std::move(session.error()));
-  return {};
-}
-
 Result<void> serve(const std::string& file) {
   const sigset_t signals = block_signals();
   auto early = load_config(file);

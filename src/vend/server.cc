@@ -17,7 +17,6 @@
 #include "stsfs/base/handle.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/mutex.h"
-#include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/worker_pool.h"
 
@@ -388,31 +387,10 @@ Result<std::unique_ptr<Server>> Server::start(ServerOptions options, UniqueFd li
 }
 
 Result<UniqueFd> open_listener(const std::string& listen, bool tls) {
-  auto address = parse_listen_address(listen);
-  if (!address) return fail(std::move(address.error()));
-  if (!tls && !address->loopback)
-    return fail(Errc::kInvalid, "without TLS only a loopback address is served, not " + listen +
-                                    "; remedy: set tls_certificate and tls_key");
-  auto fd = listen_on(*address);
+  if (auto good = check_listen(listen, tls); !good) return fail(std::move(good.error()));
+  auto fd = listen_on(*parse_listen_address(listen));
   if (!fd) return fail(std::move(fd.error()), listen);
   return fd;
-}
-
-Result<ServerOptions> server_options(const Config& config) {
-  ServerOptions options{
-      .listen = config.listen, .trusted_proxies = config.trusted_proxies, .limits = config.limits};
-  if (config.tls_certificate.empty()) return options;
-  auto certificate = read_file(config.tls_certificate);
-  if (!certificate) return fail(std::move(certificate.error()), "tls_certificate");
-  auto key = read_private_file(config.tls_key);
-  if (!key) return fail(std::move(key.error()), "tls_key");
-  options.tls_certificate = std::move(*certificate);
-  options.tls_key = std::move(*key);
-  if (config.tls_client_ca.empty()) return options;
-  auto ca = read_file(config.tls_client_ca);
-  if (!ca) return fail(std::move(ca.error()), "tls_client_ca");
-  options.tls_client_ca = std::move(*ca);
-  return options;
 }
 
 }  // namespace stsfs::vend

@@ -51,7 +51,8 @@ class Server {
 /// Errors: kInvalid for an address that is not numeric, or that without TLS is not loopback.
 Result<UniqueFd> open_listener(const std::string& listen, bool tls);
 
-/// Reads certificate and key (0600) as the configuration names them.
+/// Reads certificate and key (0600) as the configuration names them, and tries whether TLS can be
+/// spoken with them. Errors: those of the files; kInvalid with the file that is wrong.
 Result<ServerOptions> server_options(const Config& config);
 
 }  // namespace stsfs::vend

@@ -47,6 +47,12 @@ class SqlDatabase : public SqlSession {
 /// Errors: kDenied when the file lets others at it; kNotSupported when a newer stsfs-vend made it.
 Result<std::unique_ptr<SqlDatabase>> open_database(const std::string& where);
 
+/// That it can be used, as far as that shows without making or changing anything: a PostgreSQL
+/// answers, a SQLite file, where there is one, is private. Errors: as open_database.
+Result<void> check_database(const std::string& where);
+
+Result<void> check_sqlite(const std::string& path);
+Result<void> check_postgres(const std::string& conninfo);
 Result<std::unique_ptr<SqlDatabase>> open_sqlite(const std::string& path);
 Result<std::unique_ptr<SqlDatabase>> open_postgres(const std::string& conninfo);
 bool is_postgres(const std::string& where);

@@ -37,16 +37,19 @@ auto guarded(Work&& work) -> decltype(work()) {
   }
 }
 
+Result<void> check_private(const std::string& path, const struct stat& status) {
+  if ((status.st_mode & 077) == 0) return {};
+  return fail(Errc::kDenied, printable(path) + " holds password hashes, but its mode lets " +
+                                 "others at it; remedy: chmod 600 '" + printable(path) + "'");
+}
+
 /// 0600 from the first moment, and refused when it is wider: it holds password hashes.
 Result<void> make_private(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return fail_errno("open the user database " + printable(path));
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return fail_errno("stat " + printable(path));
-  if ((status.st_mode & 077) != 0)
-    return fail(Errc::kDenied, printable(path) + " holds password hashes, but its mode lets " +
-                                   "others at it; remedy: chmod 600 '" + printable(path) + "'");
-  return {};
+  return check_private(path, status);
 }
 
 /// One connection, its statements prepared once. Each process has its own; WAL lets them work side
@@ -157,6 +160,17 @@ Result<std::unique_ptr<SqlDatabase>> open_sqlite(const std::string& path) {
       return fail(std::move(ready.error()));
     return database;
   });
+}
+
+Result<void> check_sqlite(const std::string& path) {
+  struct stat status {};
+  if (stat(path.c_str(), &status) == 0) return check_private(path, status);
+  if (errno == ENOENT) return {};
+  return fail_errno("user database " + printable(path));
+}
+
+Result<void> check_database(const std::string& where) {
+  return is_postgres(where) ? check_postgres(where) : check_sqlite(where);
 }
 
 Result<std::unique_ptr<SqlDatabase>> open_database(const std::string& where) {

@@ -101,12 +101,15 @@ class TableReader {
   }
   bool has(const char* key) const { return table_.contains(key); }
   void check(const char* key, const Result<void>& result) {
-    if (!result) complain(key, table_.get(key), result.error().message);
+    if (!result) complain(key, nullptr, ": " + result.error().message);
   }
+  /// `node` may be null: then what stands under the key, or else the table itself is meant.
   void complain(const char* key, const toml::node* node, const std::string& what) {
+    if (node == nullptr) node = table_.get(key);
     const auto line = node != nullptr ? node->source().begin.line : table_.source().begin.line;
     if (complaint_.empty())
-      complaint_ = file_ + ":" + std::to_string(line) + ": " + name_ + key + " " + what;
+      complaint_ = file_ + ":" + std::to_string(line) + ": " + name_ + key +
+                   (what.starts_with(':') ? "" : " ") + what;
   }
   void refuse_unknown() {
     for (const auto& [key, node] : table_)

@@ -224,6 +224,46 @@ def bad_starts(work):
         servers.stop()
 
 
+def checks(work):
+    """check-config finds what would end or spoil a start, and makes nothing itself."""
+    make_ca(work, "ca")
+    for name in ("server", "other"):
+        make_certificate(work, "ca", name)
+    servers = Servers(work, top=f'tls_certificate = "{work}/server.crt"\ntls_key = "{work}/server.key"', serve=False)
+    try:
+        config = work / "vend.toml"
+        good = config.read_text()
+        check(servers.command("check-config")[0] == 0, "the good one is refused")
+        fresh = good.replace(f"{work}/vend.db", f"{work}/fresh.db").replace("audit.log", "fresh.log")
+        config.write_text(fresh)
+        check(servers.command("check-config") == (0, ""), "a first start is refused")
+        check(not list(work.glob("fresh*")), f"the check made {list(work.glob('fresh*'))}: whose are they?")
+        os.chmod(work / "vend.db", 0o644)
+        for what, wanted in ((good, "chmod 600"),
+                             (fresh.replace("server.key", "other.key"), "other.key is not the key of the certificate"),
+                             (fresh.replace("server.crt", "vend.toml"), "PEM"),
+                             (f'tls_client_ca = "{work}/vend.toml"\n' + fresh, "tls_client_ca"),
+                             ('run_as = "no-such-user"\n' + fresh, "no-such-user"),
+                             (fresh.replace("fresh.log", "no/such/fresh.log"), "audit_log"),
+                             (fresh.replace("fresh.db", "no/such/fresh.db"), "database"),
+                             (fresh.replace("fresh.db", "server.crt/fresh.db"), "not a directory"),
+                             (fresh.replace(f"{work}/fresh.db", "host=127.0.0.1 port=1"), "user database"),
+                             (fresh.replace("[folder]", 'ca_file = "/no-such"\n[folder]'), "sts.ca_file"),
+                             (fresh.replace('"127.0.0.1:0"', '"localhost:0"'), "vend.toml:2: listen")):
+            config.write_text(what)
+            code, said = servers.command("check-config")
+            check(code in (1, 2) and wanted in said, f"wanted {wanted!r}: {code} {said}")
+        print("check-config: names what is wrong, and makes nothing")
+    finally:
+        servers.stop()
+
+
+def permissions_are_named():
+    said = subprocess.run([BIN / "stsfs-vend", "policy", "session", "--bucket", "examplebucket", "--user", "alice",
+                           "--permissions", "rwx"], text=True, capture_output=True)
+    check(said.returncode == 2 and "rw, ro, upload-only or shared" in said.stderr, said.stderr)
+
+
 def another_user(work):
     if os.geteuid() != 0:
         print("skipped: only root can become somebody else")
@@ -250,10 +290,11 @@ def another_user(work):
 def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-vend-"))
     try:
-        for scenario in (tls, keys, commands, bad_starts, another_user):
+        for scenario in (tls, keys, commands, bad_starts, checks, another_user):
             work = base / scenario.__name__
             work.mkdir()
             scenario(work)
+        permissions_are_named()
         return 0
     finally:
         shutil.rmtree(base, ignore_errors=True)

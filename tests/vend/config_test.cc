@@ -63,6 +63,15 @@ TEST(VendConfig, NamesFileLineAndKeyOfWhatIsWrong) {
   EXPECT_EQ(complaint("[sts]", "[sts").find("vend.toml:3"), 0u);
   EXPECT_NE(complaint("role_arn", "external_id").find("sts.role_arn is missing"),
             std::string::npos);
+  EXPECT_EQ(complaint("role/r", "user/r").find("vend.toml:5: sts.role_arn: the role reads"), 0u);
+  EXPECT_EQ(complaint("http://127.0.0.1:9000", "http://sts.example").find("vend.toml:4: sts."), 0u)
+      << "keys over plain HTTP";
+  EXPECT_EQ(complaint("database", "listen = \"localhost:1\"\ndatabase").find("vend.toml:1: listen"),
+            0u);
+  EXPECT_NE(complaint("database", "listen = \"0.0.0.0:1\"\ndatabase").find("tls_certificate"),
+            std::string::npos);
+  EXPECT_EQ(complaint("database", "listen = \"127.0.0.1:65536\"\ndatabase").find("vend.toml:1:"),
+            0u);
 }
 
 TEST(VendConfig, HasAnExampleThatIsValid) {
@@ -89,7 +98,16 @@ TEST(VendConfig, ChecksTheRulesOfGroupsAndUsers) {
             "accepted");
   EXPECT_NE(with("[[user]]\nname = \"al\"\n[[user]]\nname = \"al\"\n").find("stands twice"),
             std::string::npos);
-  EXPECT_NE(with("[[user]]\nname = \"al\"\nsource_addresses = [\"10.0.0.0/33\"]\n").find("CIDR"),
+  EXPECT_EQ(with("[[user]]\nname = \"al\"\nsource_addresses = [\"10.0.0.0/33\"]\n")
+                .find("vend.toml:16: user.source_addresses:"),
+            0u);
+  EXPECT_NE(with("[[user]]\nname = \"a/b\"\n").find("user.name:"), std::string::npos);
+  EXPECT_NE(with("[[group]]\nname = \"a b\"\n").find("group.name:"), std::string::npos);
+  EXPECT_EQ(with("[[group]]\nname = \"a\"\n"), "accepted") << "a group's name may be that short";
+  EXPECT_NE(with("[device]\nlifetime_seconds = 5\n").find("device.pause_seconds"),
+            std::string::npos);
+  EXPECT_NE(with("[oidc]\nissuer = \"http://id.example.com\"\naudiences = [\"a\"]\n")
+                .find("oidc.issuer is http://"),
             std::string::npos);
   EXPECT_NE(with("[[user]]\nname = \"al\"\nquota = \"many\"\n").find("user.quota"),
             std::string::npos);

@@ -1,4 +1,6 @@
 #include <libpq-fe.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <chrono>
@@ -23,6 +25,9 @@ struct Parameter {
   const char* name;
   const char* value;
 };
+// A server that is stopped, or a pooler in front of one that is away, takes what it is sent and
+// says nothing. Its own time-outs come first where it lives.
+constexpr std::chrono::seconds kAnswerTimeout{12};
 // Bounds for whatever may hang: a connection attempt, a network that is gone, a lock, a statement.
 constexpr std::array kBounds{Parameter{"connect_timeout", "5"},
                              Parameter{"keepalives_idle", "15"},
@@ -49,6 +54,37 @@ tl::unexpected<Error> failure_of(PGconn* connection, const PGresult* result) {
   return fail(Errc::kIo, text);
 }
 
+/// False: nothing has come by then.
+bool wait_for_input(PGconn* connection, std::chrono::steady_clock::time_point until) {
+  while (PQisBusy(connection) == 1) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    pollfd socket{PQsocket(connection), POLLIN, 0};
+    if (left.count() <= 0 || poll(&socket, 1, static_cast<int>(left.count())) == 0) return false;
+    if (PQconsumeInput(connection) == 0) return true;  // PQgetResult says why
+  }
+  return true;
+}
+
+/// The answer to what was sent; null when it does not come.
+PgResult answer_of(PGconn* connection) {
+  const auto until = std::chrono::steady_clock::now() + kAnswerTimeout;
+  PgResult answer;
+  while (wait_for_input(connection, until)) {
+    PgResult next(PQgetResult(connection));
+    if (!next) return answer;
+    answer = std::move(next);
+  }
+  return nullptr;
+}
+
+tl::unexpected<Error> gone_silent(PGconn* connection) {
+  // As libpq itself treats a connection that broke: PQstatus says so, and the pool drops it.
+  shutdown(PQsocket(connection), SHUT_RDWR);
+  (void)PQconsumeInput(connection);
+  return fail(Errc::kUnavailable, "user database: no answer within 12 seconds");
+}
+
 Result<SqlAnswer> execute(PGconn* connection, const char* sql, const SqlValues& values) {
   std::vector<std::string> texts;
   texts.reserve(values.size());
@@ -58,8 +94,11 @@ Result<SqlAnswer> execute(PGconn* connection, const char* sql, const SqlValues& 
     texts.push_back(number != nullptr ? std::to_string(*number) : std::get<std::string>(value));
     pointers.push_back(texts.back().c_str());
   }
-  const PgResult result(PQexecParams(connection, sql, static_cast<int>(values.size()), nullptr,
-                                     pointers.data(), nullptr, nullptr, 0));
+  if (PQsendQueryParams(connection, sql, static_cast<int>(values.size()), nullptr, pointers.data(),
+                        nullptr, nullptr, 0) == 0)
+    return failure_of(connection, nullptr);
+  const PgResult result = answer_of(connection);
+  if (!result) return gone_silent(connection);
   const auto status = PQresultStatus(result.get());
   if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
     return failure_of(connection, result.get());
@@ -177,7 +216,7 @@ class PostgresDatabase final : public SqlDatabase {
     } else {
       idle_.push_back(std::move(connection));
     }
-    freed_.notify_one();
+    freed_.notify_all();  // one that broke made room for several
     return broken;
   }
 

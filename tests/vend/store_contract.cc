@@ -1,5 +1,6 @@
 // What the server remembers, over SQLite and over a real PostgreSQL: one suite, both.
 
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -507,6 +508,25 @@ TEST(Postgres, ComesBackAfterACrashOfTheDatabase) {
   ASSERT_TRUE(server.start());
   EXPECT_TRUE(*users.find("alice"));
   EXPECT_TRUE(users.set_enabled("alice", false));
+}
+
+TEST(Postgres, IsNotWaitedForWhenItTakesWhatItIsSentAndSaysNothing) {
+  testing::PostgresServer server;
+  if (server.conninfo().empty()) GTEST_SKIP() << server.trouble();
+  auto database = open_database(server.conninfo());
+  ASSERT_TRUE(database) << database.error().message;
+  const auto backend = [&] {
+    const auto answer = (*database)->run("SELECT pg_backend_pid()", {});
+    return answer ? static_cast<pid_t>(answer->number(0, 0)) : -1;
+  };
+  const pid_t silent = backend();
+  ASSERT_GT(silent, 0);
+  ASSERT_EQ(kill(silent, SIGSTOP), 0);
+  // What changes nothing is asked once more, of a connection that answers.
+  const pid_t another = backend();
+  EXPECT_GT(another, 0);
+  EXPECT_NE(another, silent);
+  kill(silent, SIGCONT);
 }
 
 }  // namespace

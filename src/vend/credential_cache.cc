@@ -12,6 +12,11 @@ constexpr std::chrono::seconds kDropEvery{10};
 constexpr std::chrono::milliseconds kPauseAfterFailure{1'000};
 constexpr std::chrono::seconds kPauseMax{60};
 
+/// Not what STS holds against one user's role.
+bool is_silence(Errc code) {
+  return code == Errc::kTimedOut || code == Errc::kUnavailable || code == Errc::kThrottled;
+}
+
 }  // namespace
 
 CredentialCache::EntryPointer CredentialCache::entry_of(const std::string& user) {
@@ -47,6 +52,7 @@ Result<SessionSnapshot> CredentialCache::present(const Entry& entry) const {
 void CredentialCache::take(Entry& entry, Result<sts::Session> session) {
   const SteadyTime now = clock_.steady();
   entry.making = false;
+  sts_is_silent_ = !session && is_silence(session.error().code);
   if (session) {
     // By our clock: a server's clock is kept right, and STS's Date is not looked at.
     const auto life = session->expiration - clock_.wall();
@@ -71,9 +77,22 @@ Result<SessionSnapshot> CredentialCache::make_new(const EntryPointer& entry,
                                                   const std::string& user, const Make& make) {
   auto session = make(user);
   MutexLock lock(mutex_);
+  --waiting_for_sts_;
   take(*entry, std::move(session));
   entry->made.notify_all();
   return present(*entry);
+}
+
+/// Until nobody makes this one, or it lives.
+Result<void> CredentialCache::wait_for_other(Entry& entry, Deadline deadline) {
+  while (entry.making && !alive(entry)) {
+    if (deadline.passed(clock_)) return fail(Errc::kTimedOut, "STS takes too long to answer");
+    if (enough_wait()) return fail(Errc::kUnavailable, "STS does not answer, and others wait");
+    ++waiting_for_sts_;
+    entry.made.wait_for(mutex_, std::max(deadline.left(clock_), std::chrono::milliseconds(1)));
+    --waiting_for_sts_;
+  }
+  return {};
 }
 
 Result<SessionSnapshot> CredentialCache::get(const std::string& user, const std::string& rejected,
@@ -83,13 +102,12 @@ Result<SessionSnapshot> CredentialCache::get(const std::string& user, const std:
     MutexLock lock(mutex_);
     entry = entry_of(user);
     drop_if_rejected(*entry, rejected);
-    while (entry->making && !alive(*entry)) {
-      if (deadline.passed(clock_)) return fail(Errc::kTimedOut, "STS takes too long to answer");
-      entry->made.wait_for(mutex_, std::max(deadline.left(clock_), std::chrono::milliseconds(1)));
-    }
-    if (fresh(*entry) || entry->making || clock_.steady() < entry->not_before)
+    if (auto waited = wait_for_other(*entry, deadline); !waited)
+      return fail(std::move(waited.error()));
+    if (fresh(*entry) || entry->making || clock_.steady() < entry->not_before || enough_wait())
       return present(*entry);
     entry->making = true;
+    ++waiting_for_sts_;
   }
   return make_new(entry, user, make);
 }

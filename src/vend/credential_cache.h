@@ -19,12 +19,16 @@ using SessionSnapshot = std::shared_ptr<const sts::Session>;
 /// Each user's present session: handed out until half of its life is left, then made anew by one
 /// caller while the others still get the old one.
 ///
+/// Making one takes a thread for as long as STS takes. While STS does not answer, few are lent to
+/// it, over all users: the rest of the threads serve those whose session lives.
+///
 /// Threads: every call on any thread that may wait.
 class CredentialCache {
  public:
   /// Makes a session for a user; may wait, with a bound of its own.
   using Make = std::function<Result<sts::Session>(const std::string& user)>;
   static constexpr std::size_t kUsersMax = 100'000;
+  static constexpr int kThreadsForSilentSts = 8;
 
   explicit CredentialCache(const Clock& clock) : clock_(clock) {}
 
@@ -32,7 +36,8 @@ class CredentialCache {
   /// once in ten seconds, or in half of its life where that is shorter.
   ///
   /// Errors: what `make` said, when no living session is left; kTimedOut when another caller's
-  ///         `make` outlasts `deadline`. After a failure `make` is left alone for a moment.
+  ///         `make` outlasts `deadline`; kUnavailable while enough others wait for a silent STS.
+  ///         After a failure `make` is left alone for a moment.
   Result<SessionSnapshot> get(const std::string& user, const std::string& rejected,
                               const Make& make, Deadline deadline) STSFS_EXCLUDES(mutex_);
 
@@ -59,11 +64,17 @@ class CredentialCache {
   Result<SessionSnapshot> make_new(const EntryPointer& entry, const std::string& user,
                                    const Make& make) STSFS_EXCLUDES(mutex_);
   void take(Entry& entry, Result<sts::Session> session) STSFS_REQUIRES(mutex_);
+  Result<void> wait_for_other(Entry& entry, Deadline deadline) STSFS_REQUIRES(mutex_);
+  bool enough_wait() const STSFS_REQUIRES(mutex_) {
+    return sts_is_silent_ && waiting_for_sts_ >= kThreadsForSilentSts;
+  }
   Result<SessionSnapshot> present(const Entry& entry) const STSFS_REQUIRES(mutex_);
 
   const Clock& clock_;
   Mutex mutex_;  // a leaf; never held while a session is made
   std::unordered_map<std::string, EntryPointer> entries_ STSFS_GUARDED_BY(mutex_);
+  int waiting_for_sts_ STSFS_GUARDED_BY(mutex_) = 0;     ///< Who makes one, and who waits for it.
+  bool sts_is_silent_ STSFS_GUARDED_BY(mutex_) = false;  ///< As the last attempt showed it.
 };
 
 }  // namespace stsfs::vend

@@ -91,6 +91,40 @@ TEST_F(Caches, MakeOneForManyAtOnce) {
   EXPECT_EQ(made, 1);
 }
 
+TEST_F(Caches, LendAnStsThatDoesNotAnswerFewThreads) {
+  EXPECT_EQ(get("carol"), "STS.carol1");
+  clock_.advance(31min);
+  down_ = true;
+  EXPECT_EQ(get("bob"), "STS is away");
+  down_ = false;
+  std::promise<void> go;
+  auto gate = go.get_future().share();
+  std::atomic<int> made = 0;
+  const CredentialCache::Make silent = [&](const std::string&) -> Result<sts::Session> {
+    ++made;
+    gate.wait();
+    sts::Session session;
+    session.access_key_id = "STS.late";
+    session.expiration = clock_.wall() + 1h;
+    return session;
+  };
+  const auto ask = [&](const std::string& user) {
+    return cache_.get(user, {}, silent, Deadline::in(clock_, 10s));
+  };
+  std::vector<std::future<bool>> all;
+  for (int i = 0; i < CredentialCache::kThreadsForSilentSts; ++i)
+    all.push_back(std::async(std::launch::async,
+                             [&, i] { return ask("user" + std::to_string(i)).has_value(); }));
+  while (made < CredentialCache::kThreadsForSilentSts) std::this_thread::yield();
+  EXPECT_EQ((*ask("carol"))->access_key_id, "STS.carol1") << "hers lives, and she waits for nobody";
+  EXPECT_EQ(ask("dave").error().code, Errc::kUnavailable);
+  EXPECT_EQ(ask("user0").error().code, Errc::kUnavailable) << "not for who makes it either";
+  EXPECT_EQ(made, CredentialCache::kThreadsForSilentSts);
+  go.set_value();
+  for (auto& one : all) EXPECT_TRUE(one.get());
+  EXPECT_EQ((*ask("dave"))->access_key_id, "STS.late") << "it answers again";
+}
+
 TEST_F(Caches, RefuseASessionThatIsDeadOnArrival) {
   const auto dead = [&](const std::string&) -> Result<sts::Session> {
     sts::Session session;

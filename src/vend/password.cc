@@ -83,16 +83,24 @@ Result<std::unique_ptr<PasswordChecker>> PasswordChecker::create(const PasswordC
   return std::unique_ptr<PasswordChecker>(new PasswordChecker(cost, std::move(*dummy)));
 }
 
+/// What everybody pays from now on.
+unsigned long long PasswordChecker::dearest_with(unsigned long long work) const {
+  work = std::max(work, cost_.work());
+  auto known = dearest_.load();
+  while (known < work && !dearest_.compare_exchange_weak(known, work)) {
+  }
+  return std::max(known, work);
+}
+
 bool PasswordChecker::verify(const std::string& hash, const Secret& password) const {
   const Secret nothing;
   const bool usable = password.size_bytes() <= kPasswordMaxBytes;
   const Secret& tried = usable ? password : nothing;
   const auto known = cost_of(hash);
   const bool right = verify_password(known ? hash : dummy_, tried);
-  if (known && known->work() < cost_.work()) {
-    const auto missing = (cost_.work() - known->work()) / (cost_.memory_bytes >> 10);
-    if (missing > 0) (void)hash_password(tried, {missing, cost_.memory_bytes});
-  }
+  const auto done = known ? known->work() : cost_.work();
+  const auto missing = (dearest_with(done) - done) / (cost_.memory_bytes >> 10);
+  if (missing > 0) (void)hash_password(tried, {missing, cost_.memory_bytes});
   return right && known && usable;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -36,7 +37,9 @@ bool verify_password(const std::string& hash, const Secret& password);
 std::optional<PasswordCost> cost_of(const std::string& hash);
 
 /// Checks passwords in a time that tells nothing: an unknown name costs what a known one does, and
-/// one whose hash is from cheaper days costs what a present one does.
+/// one whose hash is from cheaper days costs what a present one does. Where hashes are dearer than
+/// the present cost (another replica's machine is faster, or this one was less busy at an earlier
+/// start), all cost what the dearest does that was checked here.
 ///
 /// Threads: every call on any thread.
 class PasswordChecker {
@@ -54,8 +57,11 @@ class PasswordChecker {
   PasswordChecker(const PasswordCost& cost, std::string dummy)
       : cost_(cost), dummy_(std::move(dummy)) {}
 
+  unsigned long long dearest_with(unsigned long long work) const;
+
   const PasswordCost cost_;
   const std::string dummy_;
+  mutable std::atomic<unsigned long long> dearest_ = 0;  ///< Work of one that was checked.
 };
 
 }  // namespace stsfs::vend

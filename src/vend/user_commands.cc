@@ -20,7 +20,7 @@
 namespace stsfs::vend {
 namespace {
 
-/// One line, without its end; kInvalid when it is too long, or empty input.
+/// One line, without its end; of one that is longer than a password, more than a password has.
 Result<Secret> read_line(int fd) {
   std::string line;
   line.reserve(kPasswordMaxBytes + 2);  // so that no copy stays behind in freed memory

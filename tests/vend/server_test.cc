@@ -378,6 +378,11 @@ TEST_F(VendServer, DoAllThatAnAdministratorAsksForOrNothing) {
 TEST_F(VendServer, SayThatTheyAreWell) {
   EXPECT_EQ(replica_->get("/healthz").status, 200);
   EXPECT_EQ(replica_->get("/readyz").body, "ready\n");
+  const UniqueFd fd = connect_to(replica_->server());
+  say(fd, "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string head = hear(fd, "never");
+  EXPECT_NE(head.find("200 OK"), std::string::npos) << head;
+  EXPECT_EQ(head.find("ok\n"), std::string::npos) << "a head has no body";
 }
 
 TEST_F(VendServer, RefuseTooManyRequestsFromOneAddress) {

@@ -75,7 +75,8 @@ std::optional<Complaint> wrong_with(const Folder& folder) {
 Permissions read_permissions(MemberReader& reader) {
   const std::string written = reader.text("Permissions", 16);
   if (written == "ro") return Permissions::kReadOnly;
-  if (!written.empty() && written != "rw") reader.complain("Permissions", "is neither rw nor ro");
+  if (written == "wo") return Permissions::kUploadOnly;
+  if (!written.empty() && written != "rw") reader.complain("Permissions", "is not rw, ro or wo");
   return Permissions::kReadWrite;
 }
 

@@ -242,6 +242,12 @@ Result<void> Stack::connect(Deadline deadline) {
   auto place = place_of(request_.source, request_.options, renewer_->folder());
   if (!place) return fail(std::move(place.error()));
   place_ = std::move(*place);
+  if (place_.permissions == credentials::Permissions::kUploadOnly)
+    return fail(Errc::kDenied,
+                "the folder oss://" + place_.bucket + "/" + place_.prefix +
+                    " is for uploading only: what cannot be listed or read is not mounted; remedy: "
+                    "upload with another program on the same login (stsfs credentials), or ask who "
+                    "runs the vending server for more");
   return {};
 }
 

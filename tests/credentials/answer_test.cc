@@ -55,6 +55,12 @@ TEST(Answer, MaySayWhatNewObjectsAreAndWhetherAclsCanBeRead) {
   EXPECT_EQ(more->folder->acls, false);
 }
 
+TEST(Answer, MaySayThatAFolderIsForUploadingOnly) {
+  const auto grant = parse_grant(with(kFlat, "\"ro\"", "\"wo\""), KeyKind::kTemporaryOnly);
+  ASSERT_TRUE(grant) << grant.error().message;
+  EXPECT_EQ(grant->folder->permissions, Permissions::kUploadOnly);
+}
+
 TEST(Answer, MayNestItsCredentialsAsAssumeRoleDoes) {
   const auto grant = parse_grant(R"({"RequestId":"R","Credentials":{"AccessKeyId":"STS.a",
     "AccessKeySecret":"b","SecurityToken":"c","Expiration":"2026-01-08T15:02:37Z"}})",
@@ -108,7 +114,7 @@ TEST(Answer, NamesTheMemberThatIsWrong) {
       {"users/alice/", "users//", "Prefix has two slashes"},
       {"users/alice/", "users/../", "Prefix has a component"},
       {"users/alice/", "users\\u0001/", "Prefix contains control"},
-      {"\"ro\"", "\"all\"", "Permissions is neither"},
+      {"\"ro\"", "\"all\"", "Permissions is not rw"},
       {"true", "1", "Versioning is neither"},
       {"10", "-10", "QuotaBytes is not"},
       {"\"UsedBytes\": 3", "\"StorageClass\": \"IA\\r\\nX: y\"", "StorageClass is no word"},

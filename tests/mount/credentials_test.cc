@@ -198,6 +198,22 @@ TEST(MountVending, GivesNewFilesItsStorageClassUnlessTheMountSaysOtherwise) {
   EXPECT_EQ(class_of(bob, "file"), "Standard");
 }
 
+TEST(MountVending, SaysThatWhatIsForUploadingOnlyIsForOtherPrograms) {
+  Cloud cloud(3600, "permissions = \"upload-only\"\n");
+  MountedUser user(cloud, "alice", {}, false);
+  const std::string password = cloud.add_user("alicex");
+  EXPECT_EQ(user.stsfs({"login", cloud.vending_url(), "--user", "alicex", "--password-stdin"},
+                       password + "\n")
+                .code,
+            0);
+  const Outcome refused = user.mount();
+  EXPECT_EQ(refused.code, 32);
+  EXPECT_NE(refused.said.find("uploading only"), std::string::npos) << refused.said;
+  const Outcome given = user.stsfs({"credentials", "--process", cloud.vending_url()});
+  EXPECT_EQ(given.code, 0);
+  EXPECT_NE(given.said.find("\"AccessKeyId\""), std::string::npos) << given.said;
+}
+
 TEST(MountVending, ShowsWhatIsUsedOfAQuota) {
   Cloud cloud(3600, "quota = \"10G\"\nusage_interval_seconds = 1\n");
   MountedUser user(cloud, "alice");

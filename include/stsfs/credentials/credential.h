@@ -20,7 +20,9 @@ struct Credential {
 };
 using CredentialSnapshot = std::shared_ptr<const Credential>;
 
-enum class Permissions { kReadWrite, kReadOnly };
+/// `kUploadOnly`: new objects and nothing else, neither reading nor listing. Not to be mounted, but
+/// of use to other programs.
+enum class Permissions { kReadWrite, kReadOnly, kUploadOnly };
 
 /// Where the person's folder is, as the vending answer says or the options do.
 struct Folder {

@@ -7,7 +7,7 @@
 
 #include "commands.h"
 #include "exit_codes.h"
-#include "password_prompt.h"
+#include "stsfs/base/password_prompt.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/control/client.h"

@@ -4,9 +4,9 @@
 
 #include <utility>
 
-#include "password_prompt.h"
 #include "stsfs/base/command.h"
 #include "stsfs/base/fd.h"
+#include "stsfs/base/password_prompt.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::daemon {

@@ -5,7 +5,7 @@
 #include "stsfs/base/result.h"
 #include "stsfs/base/secret.h"
 
-namespace stsfs::daemon {
+namespace stsfs {
 
 inline constexpr std::size_t kPasswordMax = 1024;
 
@@ -16,4 +16,4 @@ Result<Secret> prompt_for_password(const std::string& prompt);
 /// One line of `fd`, without its line break.
 Result<Secret> read_password_line(int fd);
 
-}  // namespace stsfs::daemon
+}  // namespace stsfs

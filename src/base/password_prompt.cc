@@ -1,4 +1,4 @@
-#include "password_prompt.h"
+#include "stsfs/base/password_prompt.h"
 
 #include <fcntl.h>
 #include <termios.h>
@@ -8,7 +8,7 @@
 
 #include "stsfs/base/fd.h"
 
-namespace stsfs::daemon {
+namespace stsfs {
 namespace {
 
 // The terminal gives single characters and no signals meanwhile, so that nothing can end us with
@@ -120,4 +120,4 @@ Result<Secret> read_password_line(int fd) {
   return Secret(std::move(line));
 }
 
-}  // namespace stsfs::daemon
+}  // namespace stsfs

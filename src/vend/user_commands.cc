@@ -1,7 +1,5 @@
 #include "user_commands.h"
 
-#include <fcntl.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -9,7 +7,7 @@
 #include "login_store.h"
 #include "password.h"
 #include "sign_in.h"
-#include "stsfs/base/fd.h"
+#include "stsfs/base/password_prompt.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sts/session_policy.h"
@@ -20,52 +18,11 @@
 namespace stsfs::vend {
 namespace {
 
-/// One line, without its end; of one that is longer than a password, more than a password has.
-Result<Secret> read_line(int fd) {
-  std::string line;
-  line.reserve(kPasswordMaxBytes + 2);  // so that no copy stays behind in freed memory
-  char c = 0;
-  while (read(fd, &c, 1) == 1 && c != '\n' && line.size() <= kPasswordMaxBytes) line.push_back(c);
-  if (line.ends_with('\r')) line.pop_back();
-  return Secret(std::move(line));
-}
-
-/// Turns the terminal's echo off while it lives.
-class NoEcho {
- public:
-  explicit NoEcho(int fd) : fd_(fd), changed_(tcgetattr(fd, &before_) == 0) {
-    termios quiet = before_;
-    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
-    if (changed_) tcsetattr(fd_, TCSAFLUSH, &quiet);
-  }
-  ~NoEcho() {
-    if (changed_) tcsetattr(fd_, TCSAFLUSH, &before_);
-  }
-  NoEcho(const NoEcho&) = delete;
-  NoEcho& operator=(const NoEcho&) = delete;
-
- private:
-  const int fd_;
-  termios before_{};
-  const bool changed_;
-};
-
-Result<Secret> ask(int terminal, const std::string& prompt) {
-  const NoEcho quiet(terminal);
-  dprintf(terminal, "%s", prompt.c_str());
-  auto line = read_line(terminal);
-  dprintf(terminal, "\n");
-  return line;
-}
-
 Result<Secret> read_password(bool on_stdin) {
-  if (on_stdin) return read_line(STDIN_FILENO);
-  UniqueFd terminal(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY));
-  if (!terminal)
-    return fail(Errc::kInvalid, "no terminal to ask for the password; remedy: --password-stdin");
-  auto first = ask(terminal.get(), "Password: ");
+  if (on_stdin) return read_password_line(STDIN_FILENO);
+  auto first = prompt_for_password("Password: ");
   if (!first) return first;
-  auto second = ask(terminal.get(), "Once more: ");
+  auto second = prompt_for_password("Once more: ");
   if (!second) return second;
   if (!(*first == *second)) return fail(Errc::kInvalid, "the two passwords differ");
   return first;

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import pty
 import pwd
 import shutil
 import signal
@@ -11,6 +12,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 from servers import BIN, PASSWORD, Servers, ask, check
@@ -258,6 +260,43 @@ def checks(work):
         servers.stop()
 
 
+def typed(work):
+    """`user passwd` as a person types on a terminal; Ctrl-C does not leave it without its echo."""
+    servers = Servers(work, serve=False)
+    try:
+        def answer(*words):
+            child, terminal = pty.fork()
+            if child == 0:
+                os.execv(BIN / "stsfs-vend", ["stsfs-vend", "user", "passwd", "alice", "--config", str(work / "vend.toml")])
+            said = b""
+            for prompt, word in zip((b"Password: ", b"Once more: "), words):
+                while prompt not in said:
+                    said += os.read(terminal, 1)
+                wait_for(lambda: not echoes(terminal), "the echo to be off")
+                os.write(terminal, word)
+            while True:
+                try:
+                    said += os.read(terminal, 100)
+                except OSError:  # its end
+                    break
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            check(echoes(terminal), "the echo is still off")
+            os.close(terminal)
+            return code, said.decode()
+
+        def echoes(terminal):
+            return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+        check(answer(b"long enough\r", b"long enough\r")[0] == 0, "two good passwords were refused")
+        code, said = answer(b"long enough\r", b"long enougH\r")
+        check(code == 2 and "differ" in said and "long" not in said, f"{code} {said}")
+        code, said = answer(b"half a pass\x03")
+        check(code == 1 and "cancelled" in said, f"{code} {said}")
+        print("passwords: typed without an echo, which comes back whatever ends it")
+    finally:
+        servers.stop()
+
+
 def permissions_are_named():
     said = subprocess.run([BIN / "stsfs-vend", "policy", "session", "--bucket", "examplebucket", "--user", "alice",
                            "--permissions", "rwx"], text=True, capture_output=True)
@@ -290,7 +329,7 @@ def another_user(work):
 def main():
     base = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-vend-"))
     try:
-        for scenario in (tls, keys, commands, bad_starts, checks, another_user):
+        for scenario in (tls, keys, commands, bad_starts, checks, typed, another_user):
             work = base / scenario.__name__
             work.mkdir()
             scenario(work)

@@ -126,10 +126,12 @@ class Parser {
     logout_command_->add_option("URL", logout_.url, "the vending server")->required();
     logout_command_->add_flag("--local", logout_.local, "forget it here only");
     logout_flags_.emplace(*logout_command_, kVendingOptions);
+    logout_flags_->add_option_lists(*logout_command_);
 
     whoami_command_ = add("whoami", "show who you are at a vending server");
     whoami_command_->add_option("URL", whoami_.url, "the vending server (all)");
     whoami_flags_.emplace(*whoami_command_, kVendingOptions);
+    whoami_flags_->add_option_lists(*whoami_command_);
   }
 
   void add_credentials() {
@@ -221,10 +223,12 @@ class Parser {
       return login_;
     }
     if (logout_command_->parsed()) {
+      if (!logout_flags_->problem().empty()) return usage(logout_flags_->problem());
       logout_.settings = logout_flags_->settings();
       return logout_;
     }
     if (whoami_command_->parsed()) {
+      if (!whoami_flags_->problem().empty()) return usage(whoami_flags_->problem());
       whoami_.settings = whoami_flags_->settings();
       return whoami_;
     }

@@ -57,6 +57,12 @@ TEST(CommandLine, AFlagCanBeTakenBack) {
 TEST(CommandLine, LoginStatusUmountAndTheRest) {
   const auto login =
       std::get<LoginArguments>(parse({"login", "https://v", "--user", "al", "--password-stdin"}));
+  const auto with_list = [](const char* command) {
+    return parse({command, "https://v", "-o", "cacert=/ca,token_store=keyring"});
+  };
+  EXPECT_EQ(std::get<LoginArguments>(with_list("login")).settings.size(), 2U);
+  EXPECT_EQ(std::get<LogoutArguments>(with_list("logout")).settings.size(), 2U);
+  EXPECT_EQ(std::get<WhoamiArguments>(with_list("whoami")).settings.size(), 2U);
   EXPECT_EQ(login.user, "al");
   EXPECT_TRUE(login.password_from_stdin);
   EXPECT_EQ(

@@ -203,7 +203,7 @@ prefix = "users/${user}/"
 # connections_per_address_max = 100
 # request_timeout_seconds = 15
 # idle_timeout_seconds = 60
-# requests_per_second = 200        # from one address; 0: any number
+# requests_per_second = 200        # from one address, and of one user; 0: any number
 # lockout_failures = 100           # of one name in a row; 0: never
 )";
 

@@ -28,8 +28,9 @@ struct Limits {
   std::chrono::seconds request_timeout{
       15};                                ///< For a whole request to arrive, from its connection.
   std::chrono::seconds idle_timeout{60};  ///< Between two requests of a connection.
-  int requests_per_second = 200;          ///< From one address; ten times as many at once. 0: any.
-  int lockout_failures = 100;             ///< Of one name in a row; 0: no name is ever locked.
+  int requests_per_second =
+      200;  ///< From one address, and of one user; ten times as many at once. 0: any.
+  int lockout_failures = 100;  ///< Of one name in a row; 0: no name is ever locked.
 };
 
 /// An OpenID provider whose tokens are taken as logins. Empty `issuer`: none.

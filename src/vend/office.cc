@@ -32,6 +32,7 @@ Office::Office(std::shared_ptr<const Settings> settings, AccessKeys access_keys,
       passwords(std::move(checker)),
       sign_in(users, throttle, *passwords, audit, metrics),
       rate_limit(clock),
+      user_limit(clock),
       keys(std::move(access_keys)),
       sessions(keys, metrics, clock, interrupt),
       cache(clock),
@@ -59,6 +60,15 @@ tl::unexpected<Error> Office::refuse(const ServiceRequest& request, const char* 
 }
 
 Result<Caller> Office::authenticate(const ServiceRequest& request, const char* action) {
+  auto caller = identify(request, action);
+  if (!caller || user_limit.allows(caller->name, settings()->config.limits.requests_per_second))
+    return caller;
+  metrics.add(Count::kRateLimited);
+  Error error{Errc::kThrottled, "too many requests of this user", std::chrono::seconds(1)};
+  return fail(std::move(error));
+}
+
+Result<Caller> Office::identify(const ServiceRequest& request, const char* action) {
   const std::string_view token = bearer_of(request, kLoginTokenMaxBytes);
   if (token.empty()) return refuse(request, action, "no token");
   const auto present = settings();

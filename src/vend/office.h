@@ -61,7 +61,7 @@ class Office {
   void replace(std::shared_ptr<const Settings> settings) STSFS_EXCLUDES(mutex_);
 
   /// The caller whose token came with the request, ours or an OpenID provider's; what was refused
-  /// is written down. Errors: kCredential, kUnavailable.
+  /// is written down. Errors: kCredential, kUnavailable; kThrottled when the user asks too often.
   Result<Caller> authenticate(const ServiceRequest& request, const char* action);
 
   SqlDatabase& database;
@@ -75,13 +75,15 @@ class Office {
   Throttle throttle;
   const std::unique_ptr<PasswordChecker> passwords;
   SignIn sign_in;
-  RateLimit rate_limit;
+  RateLimit rate_limit;  ///< By address.
+  RateLimit user_limit;  ///< By user, wherever the requests come from.
   KeyRing keys;
   SessionMaker sessions;
   CredentialCache cache;
   UsageCounter usage;
 
  private:
+  Result<Caller> identify(const ServiceRequest& request, const char* action);
   Result<Caller> by_login_token(const ServiceRequest& request, const Secret& token,
                                 const char* action);
   Result<Caller> by_provider(const ServiceRequest& request, std::string_view token,

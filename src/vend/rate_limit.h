@@ -8,18 +8,18 @@
 
 namespace stsfs::vend {
 
-/// So many requests a second from one address, ten times as many at once. In this process only: it
-/// is there to keep the process from being busy with one client.
+/// So many requests a second from one client, by its address or its user's name, ten times as many
+/// at once. In this process only: it is there to keep the process from being busy with one client.
 ///
 /// Threads: every call on any thread.
 class RateLimit {
  public:
-  static constexpr std::size_t kAddressesMax = 50'000;
+  static constexpr std::size_t kClientsMax = 50'000;
 
   explicit RateLimit(const Clock& clock) : clock_(clock) {}
 
   /// False: too many. `per_second` 0: any number.
-  bool allows(const std::string& address, int per_second) STSFS_EXCLUDES(mutex_);
+  bool allows(const std::string& client, int per_second) STSFS_EXCLUDES(mutex_);
 
  private:
   struct Bucket {

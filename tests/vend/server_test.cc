@@ -394,6 +394,22 @@ TEST_F(VendServer, RefuseTooManyRequestsFromOneAddress) {
       << "of another client";
 }
 
+TEST_F(VendServer, RefuseTooManyRequestsOfOneUserFromManyAddresses) {
+  start("trusted_proxies = [\"127.0.0.1\"]\n", "[limits]\nrequests_per_second = 5\n");
+  ASSERT_TRUE(users().add("bob", *hash_password(Secret(std::string_view(kPassword)), kCheap)));
+  const std::string alice = login();
+  const std::string bob = Replica::token_of(replica_->try_login("bob", kPassword));
+  const auto ask = [&](const std::string& token, int from) {
+    const std::string address = "203.0.113." + std::to_string(from % 250);
+    return replica_->get("/v1/whoami", token, {{"X-Forwarded-For", address}});
+  };
+  http::Response last;
+  for (int i = 0; i < 5'000 && last.status != 429; ++i) last = ask(alice, i);
+  EXPECT_EQ(last.status, 429) << "somebody hammers with a login that was copied";
+  EXPECT_NE(http::find_header(last.headers, "Retry-After"), nullptr);
+  EXPECT_EQ(ask(bob, 250).status, 200);
+}
+
 TEST_F(VendServer, ReloadWithoutDroppingAConnection) {
   const std::string token = login();
   for (int i = 0; i < 3; ++i) {

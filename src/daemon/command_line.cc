@@ -80,8 +80,8 @@ Done usage(const std::string& problem) {
 
 /// Those that a command which only talks to a vending server takes.
 const std::vector<std::string_view> kVendingOptions{
-    "cacert",        "proxy",       "insecure_http", "connect_timeout",
-    "stall_timeout", "token_store", "vend_user",     "password_command"};
+    "cacert",          "client_cert",   "client_key",  "proxy",     "insecure_http",
+    "connect_timeout", "stall_timeout", "token_store", "vend_user", "password_command"};
 
 /// One parse: the application, its subcommands and what they fill in.
 class Parser {

@@ -43,7 +43,7 @@ struct MountOptions {
   std::string ecs_role, ecs_metadata;
   std::string role_arn, role_session, sts_endpoint, oidc_provider_arn, oidc_token_file;
   // how to get there
-  std::string cacert, proxy;
+  std::string cacert, client_cert, client_key, proxy;
   bool insecure_http = false;
   int signature_version = 0;
   UrlStyleChoice url_style = UrlStyleChoice::kAutomatic;

@@ -115,6 +115,10 @@ const std::array kTable{
   // --- how to get there ---
   OptionRow{"cacert", "FILE", "", "PEM file with the certificate authorities to trust, instead of the system's",
             [](Options& o, Value v) { return set_path(o.cacert, v); }},
+  OptionRow{"client_cert", "FILE", "", "PEM file with the certificate to show to a vending server that asks for one",
+            [](Options& o, Value v) { return set_path(o.client_cert, v); }},
+  OptionRow{"client_key", "FILE", "", "PEM file, mode 0600, with the key of client_cert",
+            [](Options& o, Value v) { return set_path(o.client_key, v); }},
   OptionRow{"proxy", "URL", "", "HTTP proxy; not set: as the environment says (https_proxy, no_proxy)",
             [](Options& o, Value v) { return set_text(o.proxy, v); }},
   OptionRow{"insecure_http", "", "no", "allow http:// to a vending server on another machine, where anybody on the way can read the token",

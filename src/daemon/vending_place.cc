@@ -10,6 +10,8 @@ Result<std::unique_ptr<http::Engine>> command_engine(const MountOptions& options
   return http::Engine::create({.connect_timeout = options.connect_timeout,
                                .stall_timeout = options.stall_timeout,
                                .ca_file = options.cacert,
+                               .client_certificate = options.client_cert,
+                               .client_key = options.client_key,
                                .proxy = options.proxy,
                                .user_agent = "stsfs/" STSFS_VERSION},
                               system_clock());

@@ -44,6 +44,8 @@ http::EngineOptions engine_options(const MountOptions& options) {
   out.connect_timeout = options.connect_timeout;
   out.stall_timeout = options.stall_timeout;
   out.ca_file = options.cacert;
+  out.client_certificate = options.client_cert;
+  out.client_key = options.client_key;
   out.proxy = options.proxy;
   out.user_agent = "stsfs/" STSFS_VERSION;
   return out;

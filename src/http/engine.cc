@@ -4,6 +4,7 @@
 
 #include "curl_handles.h"
 #include "loop.h"
+#include "stsfs/base/private_file.h"
 
 namespace stsfs::http {
 namespace {
@@ -29,6 +30,20 @@ class CurlEngine final : public Engine {
 bool start_curl() {
   static const bool started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
   return started;
+}
+
+Result<void> check_client_certificate(const EngineOptions& options) {
+  if (options.client_certificate.empty() != options.client_key.empty())
+    return fail(Errc::kInvalid, "client_cert and client_key belong together");
+  if (options.client_certificate.empty()) return {};
+  if (access(options.client_certificate.c_str(), R_OK) != 0) {
+    auto failed = fail_errno("client_cert=" + options.client_certificate);
+    failed.value().code = Errc::kInvalid;
+    return failed;
+  }
+  if (auto key = read_private_file(options.client_key); !key)
+    return fail(std::move(key.error()), "client_key");
+  return {};
 }
 
 }  // namespace
@@ -59,7 +74,7 @@ Result<void> EngineOptions::validate() const {
     failed.value().code = Errc::kInvalid;
     return failed;
   }
-  return {};
+  return check_client_certificate(*this);
 }
 
 Result<std::unique_ptr<Engine>> Engine::create(const EngineOptions& options, const Clock& clock) {

@@ -217,6 +217,11 @@ void Exchange::set_trust() {
   // trusted, and curl keeps the parsed file for the next connection (it never does with a path).
   for (const CURLoption path : {CURLOPT_CAPATH, CURLOPT_PROXY_CAPATH})
     curl_easy_setopt(easy, path, nullptr);
+  if (!options_.client_certificate.empty()) {
+    curl_easy_setopt(easy, CURLOPT_SSLCERT, options_.client_certificate.c_str());
+    curl_easy_setopt(easy, CURLOPT_SSLKEY, options_.client_key.c_str());
+    curl_easy_setopt(easy, CURLOPT_KEYPASSWD, "");  // or OpenSSL asks on the terminal
+  }
   if (options_.ca_file.empty()) return;
   for (const CURLoption file : {CURLOPT_CAINFO, CURLOPT_PROXY_CAINFO})
     curl_easy_setopt(easy, file, options_.ca_file.c_str());

@@ -340,8 +340,10 @@ MHD_Result MhdServer::take(Call& call, MHD_Connection* connection, const char* u
   if (call.too_large)
     return send(connection, error_response(413, "TooLarge", "the body is longer than 8 KiB"));
   if (call.stranger)
-    return send(connection, error_response(403, "CertificateRequired",
-                                           "this server wants a client certificate of its CA"));
+    return send(connection,
+                error_response(403, "CertificateRequired",
+                               "this server wants a client certificate of its CA; remedy: "
+                               "client_cert= and client_key="));
   start_work(call, connection);
   return MHD_YES;
 }

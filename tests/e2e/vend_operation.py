@@ -106,9 +106,32 @@ def tls(work):
         reload(servers)
         check(Secure(work, servers.url).get("/healthz")[0] == 403, "no certificate was asked for")
         check(Secure(work, servers.url, client="client").get("/healthz")[0] == 200, "a good certificate was refused")
+        with_certificate(work, servers)
         print("certificates: replaced under way, no connection dropped; TLS 1.0 and 1.1 refused; clients' are checked")
     finally:
         servers.stop()
+
+
+def with_certificate(work, servers):
+    """stsfs itself, at a server that asks for a certificate."""
+    env = dict(os.environ, XDG_STATE_HOME=str(work / "state"), XDG_CONFIG_HOME=str(work / "config"))
+
+    def stsfs(command, options, wanted):
+        done = subprocess.run([BIN / "stsfs", *command, servers.url, "-o", f"cacert={work}/ca.crt{options}"], env=env,
+                              input=PASSWORD + "\n", text=True, capture_output=True, timeout=60)
+        check((done.returncode == 0) == (wanted is None), f"{command} {options}: {done.stdout}{done.stderr}")
+        check(wanted is None or wanted in done.stderr, f"wanted {wanted!r}: {done.stderr}")
+
+    login = ("login", "--user", "alice", "--password-stdin")
+    shown = f",client_cert={work}/client.crt,client_key={work}/client.key"
+    stsfs(login, "", "client_cert=")
+    stsfs(login, f",client_cert={work}/client.crt", "belong together")
+    os.chmod(work / "client.key", 0o644)
+    stsfs(login, shown, "chmod 600")
+    os.chmod(work / "client.key", 0o600)
+    stsfs(login, shown, None)
+    stsfs(("credentials", "--process"), shown, None)
+    stsfs(("logout",), shown, None)
 
 
 def log_of(servers):

@@ -24,7 +24,10 @@ struct EngineOptions {
   std::chrono::milliseconds stall_timeout{15'000};
   std::chrono::seconds idle_connection_max{50};
   std::string ca_file;  ///< PEM with the CAs to trust; empty: the system's.
-  std::string proxy;    ///< URL; empty: from the environment as curl reads it.
+  /// PEM with the certificate to show to a server that asks for one, and its key; empty: none. The
+  /// key's file is the owner's only. It may be the same file.
+  std::string client_certificate, client_key;
+  std::string proxy;  ///< URL; empty: from the environment as curl reads it.
   std::string user_agent = "stsfs";
   std::uint64_t response_body_max_bytes = std::uint64_t{16} << 20;  ///< Of answers without a sink.
 

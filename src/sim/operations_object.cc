@@ -36,7 +36,7 @@ RangeOutcome parse_range(std::string_view text, std::uint64_t size, bool standar
   if (!first || (!last && !open_end) || (last && *last < *first)) return RangeOutcome::kWhole;
   if (*first >= size) return misfit;
   if (last && *last >= size && !standard) return RangeOutcome::kWhole;
-  const std::uint64_t end = last ? std::min(*last + 1, size) : size;
+  const std::uint64_t end = last ? std::min(*last, size - 1) + 1 : size;
   out = {*first, end - *first};
   return RangeOutcome::kPart;
 }

@@ -172,6 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
                       RangeRow{"bytes=-500", 206, 206, "bytes 500-999/1000"},
                       RangeRow{"bytes=999-999", 206, 206, "bytes 999-999/1000"},
                       RangeRow{"bytes=500-2000", 200, 206, "bytes 500-999/1000"},
+                      RangeRow{"bytes=0-18446744073709551615", 200, 206, "bytes 0-999/1000"},
                       RangeRow{"bytes=1000-2000", 200, 416, ""},
                       RangeRow{"bytes=1000-", 200, 416, ""},
                       RangeRow{"bytes=-2000", 200, 206, "bytes 0-999/1000"},

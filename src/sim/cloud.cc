@@ -47,7 +47,7 @@ void Cloud::adopt(std::unique_ptr<Journal> journal, Journal::Buckets buckets) {
 }
 
 Verdict<bool> Cloud::add_bucket(BucketOptions options) {
-  const WallTime created = now();
+  const WallTime created = std::chrono::floor<std::chrono::seconds>(now());  // as OSS tells it
   MutexLock lock(mutex_);
   if (buckets_.count(options.name) != 0) return false;
   if (journal_)

@@ -56,7 +56,7 @@ Verdict<Answer> get_symlink(Call& call) {
   if (!found) return tl::unexpected(std::move(found.error()));
   const Object& object = **found;
   if (object.kind != ObjectKind::kSymlink)
-    return refuse(400, "NotSymlink", "The object is not a symlink object.");
+    return refuse(400, "NotSymlink", "The object is not a symlink object.", "0043-00000101");
   Answer answer;
   std::string target = object.symlink_target;
   if (call.switches.symlink_target_encoded)

@@ -71,6 +71,18 @@ ByteRange copied_range(const Call& call, std::uint64_t size) {
   return {*first, *last - *first + 1};
 }
 
+/// COPY, REPLACE or nothing, in any case of letters.
+std::optional<Refusal> check_directives(const Call& call) {
+  for (const char* name : {"x-oss-metadata-directive", "x-oss-tagging-directive"}) {
+    const std::string_view given = call.header(name);
+    if (given.empty() || equals_ignoring_case(given, "COPY") ||
+        equals_ignoring_case(given, "REPLACE"))
+      continue;
+    return invalid_argument(name, std::string(given), "It must be COPY or REPLACE.").value();
+  }
+  return std::nullopt;
+}
+
 /// The object that a copy of `from` is.
 Object copied(const Call& call, const Object& from, const Object& asked, bool onto_itself) {
   Object out = from;
@@ -96,8 +108,14 @@ Object copied(const Call& call, const Object& from, const Object& asked, bool on
 }  // namespace
 
 Verdict<Answer> copy_object(Call& call) {
+  if (auto refusal = check_directives(call)) return tl::unexpected(*refusal);
   auto source = source_of(call);
   if (!source) return tl::unexpected(std::move(source.error()));
+  if (source->object->kind == ObjectKind::kAppendable &&
+      source->bucket->options().versioning != Versioning::kOff)
+    return refuse(400, "OperationNotSupported",
+                  "An appendable object cannot be copied where versions are kept.",
+                  "0016-00000702");
   if (source->object->content.size() >= kCopyMax)
     return refuse(400, "EntityTooLarge",
                   "The source object is 1 GB or larger: use UploadPartCopy.");

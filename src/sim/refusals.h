@@ -26,14 +26,15 @@ inline tl::unexpected<Refusal> no_such_key(const std::string& key) {
 
 inline tl::unexpected<Refusal> already_exists() {
   return refuse(409, "FileAlreadyExists",
-                "The object you specified already exists and can not be overwritten.");
+                "The object you specified already exists and can not be overwritten.",
+                "0026-00000002");
 }
 
 inline tl::unexpected<Refusal> no_such_upload(const std::string& id) {
   return refuse(404, "NoSuchUpload",
                 "The specified upload does not exist. The upload ID may be invalid, or the upload "
                 "may have been aborted or completed.",
-                "", {{"UploadId", id}});
+                "0042-00000002", {{"UploadId", id}});
 }
 
 inline tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,

@@ -41,6 +41,17 @@ TEST_F(Copies, ReplaceTakesTheRequestsAttributes) {
   EXPECT_EQ(head("c").header("x-oss-meta-n"), "");
 }
 
+TEST_F(Copies, TakeNoOtherDirective) {
+  put("a", "x");
+  for (const char* name : {"x-oss-metadata-directive", "x-oss-tagging-directive"}) {
+    const Seen answer = copy("/bucket/a", "b", {{name, "KEEP"}});
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.code(), "InvalidArgument");
+    EXPECT_EQ(answer.element("ArgumentName"), name);
+    EXPECT_EQ(copy("/bucket/a", "b", {{name, "Copy"}}).status, 200);
+  }
+}
+
 TEST_F(Copies, OntoItselfItIsAChangeOfAttributesWhateverTheDirective) {
   const std::string etag =
       put("k", "x", {{"x-oss-meta-m", "1"}, {"x-oss-storage-class", "IA"}}).header("ETag");
@@ -136,6 +147,18 @@ TEST_F(Copies, OfAVersionNameIt) {
   const Seen copied = copy("/v/k?versionId=" + version, "b");
   EXPECT_EQ(copied.header("x-oss-copy-source-version-id"), version);
   EXPECT_EQ(get("b").body, "1");
+}
+
+TEST_F(Copies, AreNotMadeOfAppendableObjectsWhereVersionsAreKept) {
+  make({.name = "v", .versioning = Versioning::kEnabled});
+  for (const char* bucket : {"bucket", "v"})
+    ask({.method = "POST",
+         .key = "k",
+         .query = {{"append", ""}, {"position", "0"}},
+         .body = "1",
+         .bucket = bucket});
+  EXPECT_EQ(copy("/bucket/k", "b").status, 200);
+  EXPECT_EQ(copy("/v/k", "b").code(), "OperationNotSupported");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "injected_error.h"
 #include "object_parts.h"
 #include "operation.h"
 #include "s3_dialect.h"
@@ -198,8 +199,7 @@ void OssResponder::choose_operation() {
 
 std::optional<Refusal> OssResponder::injected() const {
   if (!fault_ || fault_->effect.status == 0) return std::nullopt;
-  const std::string code = fault_->effect.code.empty() ? "InternalError" : fault_->effect.code;
-  return Refusal{fault_->effect.status, code, "Injected by a fault.", ""};
+  return injected_oss_error(fault_->effect);
 }
 
 void OssResponder::keep_body(std::string_view bytes) {

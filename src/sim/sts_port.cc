@@ -1,7 +1,9 @@
 // The STS port: bodies are small, the service itself is sts_service.h.
 
+#include "injected_error.h"
 #include "service.h"
 #include "sts_request.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/time_format.h"
 
 namespace stsfs::sim {
@@ -54,14 +56,14 @@ class StsResponder final : public Responder {
   }
 
   StsAnswer injected() const {
-    const std::string code = fault_->effect.code.empty() ? "InternalError" : fault_->effect.code;
-    return {
-        .status = fault_->effect.status,
-        .content_type = "application/json;charset=utf-8",
-        .body = R"({"RequestId":"00000000-0000-4000-8000-000000000000","HostId":"sts","Code":")" +
-                code + R"(","Message":"Injected by a fault.","Recommend":""})",
-        .code = code,
-        .action = action()};
+    const StsFailure failure = injected_sts_error(fault_->effect);
+    StsAnswer out{.status = failure.status, .code = failure.code, .action = action()};
+    out.request_id = random_uuid_upper();
+    StsBody body =
+        render_failure(format_of(request_, body_), failure, out.request_id, request_.host);
+    out.content_type = std::move(body.content_type);
+    out.body = std::move(body.text);
+    return out;
   }
 
   void record(const StsAnswer& answered, const HttpAnswer& out) {

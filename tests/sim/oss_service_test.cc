@@ -159,6 +159,32 @@ TEST_F(Service, InjectedErrorsKeepTheOperationFromHappening) {
   EXPECT_EQ(put("k", "x").status, 200);
 }
 
+TEST_F(Service, InjectedErrorsAreWordedAsTheServiceWordsThem) {
+  struct Row {
+    const char* fault;
+    const char* code;
+    const char* message;
+    const char* ec;
+  };
+  for (const Row& row :
+       {Row{R"({"status":429})", "QpsLimitExceeded", "Please reduce your request rate.", ""},
+        Row{R"({"status":503})", "ServiceUnavailable",
+            "Thread pool is almost full, please retry later.", ""},
+        Row{R"({"status":503,"code":"TotalQpsLimitExceeded"})", "TotalQpsLimitExceeded",
+            "Total qps limit exceeded.", "0004-00000302"},
+        Row{R"({"status":403,"code":"SecurityTokenExpired"})", "SecurityTokenExpired",
+            "The security token you provided has expired.", "0002-00000007"},
+        Row{R"({"status":418})", "InternalError", "Injected by a fault.", ""},
+        Row{R"({"status":500,"code":"NotOneOfOss"})", "NotOneOfOss", "Injected by a fault.", ""}}) {
+    faults_.clear();
+    ASSERT_TRUE(faults_.add(row.fault));
+    const Seen answer = put("k", "x");
+    EXPECT_EQ(answer.code(), row.code) << row.fault;
+    EXPECT_EQ(answer.element("Message"), row.message) << row.fault;
+    EXPECT_EQ(answer.element("EC"), row.ec) << row.fault;
+  }
+}
+
 TEST_F(Service, LostAnswersAreOfOperationsThatHappened) {
   ASSERT_TRUE(faults_.add(R"({"operation":"PutObject","reset_after":true,"count":1})"));
   put("after", "x");

@@ -1,5 +1,6 @@
 // The admin port, on loopback: what a test asks and orders. Documented in stsfs-sim(8).
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t kOrderMax = std::size_t{16} << 20;
+constexpr std::uint64_t kLatencyMaxMs = 3'600'000;
 
 HttpAnswer json_answer(const json& body, int status = 200) {
   HttpAnswer out;
@@ -159,15 +161,28 @@ HttpAnswer set_switches(const AdminCall& call) {
 }
 
 HttpAnswer set_profile(const AdminCall& call) {
+  NetworkProfile profile;
+  std::uint64_t latency_ms = 0;
+  const std::array<std::pair<std::string_view, std::uint64_t*>, 3> members{
+      {{"latency_ms", &latency_ms},
+       {"bytes_per_second", &profile.bytes_per_second},
+       {"bytes_per_second_in_all", &profile.bytes_per_second_in_all}}};
+  const auto wanted = [] {
+    return problem(400, R"(wanted: {"latency_ms": N, "bytes_per_second": N, )"
+                        R"("bytes_per_second_in_all": N}, each of them or not)");
+  };
   const json body = json::parse(call.body, nullptr, false);
-  const auto number = [&](const char* name) { return body.value(name, std::uint64_t{0}); };
-  if (!body.is_object()) return problem(400, R"(wanted: {"latency_ms": N, "bytes_per_second": N})");
-  for (const auto& [name, value] : body.items())
-    if ((name != "latency_ms" && name != "bytes_per_second") || !value.is_number_unsigned())
-      return problem(400, R"(wanted: {"latency_ms": N, "bytes_per_second": N})");
-  MutexLock lock(call.services.profile_mutex);
-  call.services.profile = {std::chrono::milliseconds(number("latency_ms")),
-                           number("bytes_per_second")};
+  if (!body.is_object()) return wanted();
+  for (const auto& [name, value] : body.items()) {
+    const auto known =
+        std::find_if(members.begin(), members.end(),
+                     [&, &given = name](const auto& member) { return member.first == given; });
+    if (known == members.end() || !value.is_number_unsigned()) return wanted();
+    *known->second = value.get<std::uint64_t>();
+  }
+  if (latency_ms > kLatencyMaxMs) return wanted();
+  profile.latency = std::chrono::milliseconds(latency_ms);
+  call.services.set_profile(profile);
   return done();
 }
 

@@ -83,6 +83,12 @@ class Resumer {
   std::jthread thread_;
 };
 
+/// The pieces that a slowed body passes in: a twentieth of a second's worth, so that a short one is
+/// slowed as well.
+std::size_t piece_of(std::uint64_t bytes_per_second) {
+  return std::clamp<std::uint64_t>(bytes_per_second / 20, 1'024, 64 * 1024);
+}
+
 /// Lets so many bytes a second through.
 class Pace {
  public:
@@ -108,6 +114,8 @@ struct Exchange {
   std::string target;
   std::unique_ptr<Responder> responder;
   std::optional<Pace> upload;
+  std::size_t piece = SIZE_MAX;  ///< Of the body, at once.
+  bool has_body = false;
   std::optional<HttpAnswer> answer;
   bool delayed = false;
 };
@@ -122,6 +130,7 @@ struct BodyReader {
   bool stalled = false;
   MHD_Connection* connection = nullptr;
   Resumer* resumer = nullptr;
+  SharedLine* line = nullptr;
 
   std::uint64_t size() const { return is_text ? text.size() : content.size(); }
   ssize_t pause(std::chrono::nanoseconds time) {
@@ -136,10 +145,13 @@ struct BodyReader {
       return pause(delivery.stall);
     }
     if (const auto wait = pace.wait(); wait.count() > 0) return pause(wait);
+    if (line != nullptr)
+      if (const auto wait = line->out.wait(); wait.count() > 0) return pause(wait);
     if (delivery.truncate_at) max = std::min<std::size_t>(max, *delivery.truncate_at - at);
     if (delivery.stall_at && at < *delivery.stall_at)
       max = std::min<std::size_t>(max, *delivery.stall_at - at);
-    if (delivery.bytes_per_second != 0) max = std::min<std::size_t>(max, 64 * 1024);
+    if (delivery.bytes_per_second != 0) max = std::min(max, piece_of(delivery.bytes_per_second));
+    if (line != nullptr) max = std::min<std::size_t>(max, 64 * 1024);
     std::size_t got = std::min<std::size_t>(max, size() - at);
     if (is_text)
       std::memcpy(buffer, text.data() + at, got);
@@ -150,6 +162,7 @@ struct BodyReader {
       buffer[*delivery.corrupt_at - at] =
           static_cast<char>(buffer[*delivery.corrupt_at - at] ^ 0x20);
     pace.passed(got);
+    if (line != nullptr) line->out.passed(got);
     return static_cast<ssize_t>(got);
   }
 };
@@ -233,7 +246,8 @@ void* begin_exchange(void*, const char* uri, MHD_Connection*) noexcept {
 
 class MhdServer final : public HttpServer {
  public:
-  MhdServer(Handler handler, bool secure) : handler_(std::move(handler)), secure_(secure) {}
+  MhdServer(Handler handler, bool secure, SharedLine* line)
+      : handler_(std::move(handler)), secure_(secure), line_(line) {}
   ~MhdServer() override {
     resumer_.stop();
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
@@ -255,11 +269,13 @@ class MhdServer final : public HttpServer {
   MHD_Result serve(Exchange& exchange, MHD_Connection* connection, const char* method,
                    const char* data, std::size_t* size);
   void begin(Exchange& exchange, MHD_Connection* connection, const char* method);
+  std::chrono::nanoseconds upload_wait(const Exchange& exchange) const;
   MHD_Result send(Exchange& exchange, MHD_Connection* connection, bool is_head);
   MHD_Response* response_for(Exchange& exchange, MHD_Connection* connection, bool is_head);
 
   const Handler handler_;
   const bool secure_;
+  SharedLine* const line_;
   Resumer resumer_;
   MHD_Daemon* daemon_ = nullptr;
 };
@@ -321,7 +337,17 @@ void MhdServer::begin(Exchange& exchange, MHD_Connection* connection, const char
   request.secure = secure_;
   request.remote_address = address_of(connection);
   exchange.responder = handler_(std::move(request));
-  exchange.upload.emplace(exchange.responder->upload_bytes_per_second());
+  const std::uint64_t rate = exchange.responder->upload_bytes_per_second();
+  exchange.upload.emplace(rate);
+  if (rate != 0) exchange.piece = piece_of(rate);
+  if (line_ != nullptr && line_->in.is_limited())
+    exchange.piece = std::min<std::size_t>(exchange.piece, 64 * 1024);
+}
+
+/// Until the next piece of the body may come, or the answer go once it is whole.
+std::chrono::nanoseconds MhdServer::upload_wait(const Exchange& exchange) const {
+  const auto own = exchange.upload->wait();
+  return line_ == nullptr ? own : std::max(own, line_->in.wait());
 }
 
 MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, const char* method,
@@ -331,15 +357,23 @@ MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, cons
     return MHD_YES;
   }
   if (*size > 0) {
-    if (const auto wait = exchange.upload->wait(); wait.count() > 0) {
+    if (const auto wait = upload_wait(exchange); wait.count() > 0) {
       // The same bytes come again.
       return resumer_.suspend(connection, wait) ? MHD_YES : MHD_NO;
     }
-    exchange.responder->take_body({data, *size});
-    exchange.upload->passed(*size);
-    *size = 0;
-    return MHD_YES;
+    const std::size_t taken = std::min(*size, exchange.piece);
+    exchange.responder->take_body({data, taken});
+    exchange.upload->passed(taken);
+    if (line_ != nullptr) line_->in.passed(taken);
+    exchange.has_body = true;
+    *size -= taken;
+    if (*size == 0) return MHD_YES;
+    // MHD gives the rest again only with what comes next, or when it is resumed.
+    return resumer_.suspend(connection, upload_wait(exchange)) ? MHD_YES : MHD_NO;
   }
+  if (exchange.has_body && !exchange.answer)
+    if (const auto wait = upload_wait(exchange); wait.count() > 0)
+      return resumer_.suspend(connection, wait) ? MHD_YES : MHD_NO;
   if (!exchange.answer) exchange.answer = exchange.responder->answer();
   if (exchange.answer->delivery.delay.count() > 0 && !exchange.delayed) {
     exchange.delayed = true;
@@ -355,7 +389,8 @@ MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connec
     return MHD_create_response_from_callback(answer.head_size, kBlockSize, &read_body, nullptr,
                                              nullptr);
   const std::uint64_t size = answer.content ? answer.content->size() : answer.text.size();
-  if (is_plain(answer.delivery)) {
+  SharedLine* const line = line_ != nullptr && line_->out.is_limited() ? line_ : nullptr;
+  if (is_plain(answer.delivery) && line == nullptr) {
     if (!answer.content)
       return MHD_create_response_from_buffer(size, answer.text.data(), MHD_RESPMEM_PERSISTENT);
     if (const Content::Segment* segment = answer.content->only_segment())
@@ -369,6 +404,7 @@ MHD_Response* MhdServer::response_for(Exchange& exchange, MHD_Connection* connec
   reader->pace = Pace(answer.delivery.bytes_per_second);
   reader->connection = connection;
   reader->resumer = &resumer_;
+  reader->line = line;
   return MHD_create_response_from_callback(size, kBlockSize, &read_body, reader, &free_body);
 }
 
@@ -389,9 +425,35 @@ MHD_Result MhdServer::send(Exchange& exchange, MHD_Connection* connection, bool 
 
 }  // namespace
 
+void SharedPace::set_rate(std::uint64_t bytes_per_second) {
+  MutexLock lock(mutex_);
+  rate_ = bytes_per_second;
+  free_at_ = steady_clock::now();
+}
+
+bool SharedPace::is_limited() const {
+  MutexLock lock(mutex_);
+  return rate_ != 0;
+}
+
+std::chrono::nanoseconds SharedPace::wait() const {
+  MutexLock lock(mutex_);
+  if (rate_ == 0) return {};
+  return std::max<std::chrono::nanoseconds>(free_at_ - steady_clock::now(),
+                                            std::chrono::nanoseconds(0));
+}
+
+void SharedPace::passed(std::size_t bytes) {
+  MutexLock lock(mutex_);
+  if (rate_ == 0) return;
+  free_at_ = std::max(free_at_, steady_clock::now()) +
+             std::chrono::nanoseconds(std::uint64_t{bytes} * 1'000'000'000 / rate_);
+}
+
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
                                                       Handler handler) {
-  auto server = std::make_unique<MhdServer>(std::move(handler), !options.tls_certificate.empty());
+  auto server = std::make_unique<MhdServer>(std::move(handler), !options.tls_certificate.empty(),
+                                            options.line);
   if (auto opened = server->open(options); !opened) return fail(std::move(opened.error()));
   return server;
 }

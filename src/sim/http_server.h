@@ -10,10 +10,40 @@
 
 #include "access.h"
 #include "content.h"
+#include "stsfs/base/mutex.h"
 #include "stsfs/base/result.h"
 #include "stsfs/sim/simulator.h"
 
 namespace stsfs::sim {
+
+/// A line that connections share: so many bytes a second over all of them together.
+///
+/// Threads: every call may be made at once on any thread.
+class SharedPace {
+ public:
+  /// 0: as fast as it goes.
+  void set_rate(std::uint64_t bytes_per_second) STSFS_EXCLUDES(mutex_);
+  bool is_limited() const STSFS_EXCLUDES(mutex_);
+  /// Until the next byte may pass.
+  std::chrono::nanoseconds wait() const STSFS_EXCLUDES(mutex_);
+  void passed(std::size_t bytes) STSFS_EXCLUDES(mutex_);
+
+ private:
+  mutable Mutex mutex_;  // a leaf
+  std::uint64_t rate_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::chrono::steady_clock::time_point free_at_ STSFS_GUARDED_BY(mutex_);
+};
+
+/// Both ways of one line.
+struct SharedLine {
+  SharedPace in;
+  SharedPace out;
+
+  void set_rate(std::uint64_t bytes_per_second) {
+    in.set_rate(bytes_per_second);
+    out.set_rate(bytes_per_second);
+  }
+};
 
 /// How an answer is spoilt or slowed on its way out.
 struct Delivery {
@@ -59,6 +89,7 @@ struct HttpServerOptions {
   int threads = 1;
   std::string tls_certificate;  ///< PEM text; empty: plain HTTP.
   std::string tls_key;
+  SharedLine* line = nullptr;  ///< What all bodies pass through; null: none. Outlives the server.
 };
 
 /// An HTTP/1.1 server on libmicrohttpd. Whatever waits (latency, bandwidth, stalls) is a suspended

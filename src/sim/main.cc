@@ -28,6 +28,7 @@ struct CommandLine {
   std::string profile;
   std::uint64_t latency_ms = 0;
   std::string bandwidth;
+  std::string bandwidth_in_all;
   std::string memory_max;
 };
 
@@ -87,6 +88,8 @@ void declare(CLI::App& app, CommandLine& line) {
       ->check(CLI::IsMember({"wan"}));
   app.add_option("--latency-ms", line.latency_ms, "Before each answer");
   app.add_option("--bandwidth", line.bandwidth, "Bytes a second and connection, as 100M");
+  app.add_option("--bandwidth-in-all", line.bandwidth_in_all,
+                 "Bytes a second over all connections, as 100M");
   app.add_option("--fault", options.faults, "A fault as POST /faults takes it; may be repeated");
   app.add_option("--switch", options.switches, "NAME=on|off; may be repeated");
 }
@@ -114,15 +117,20 @@ std::string finish(CommandLine& line) {
   if (line.profile == "wan") line.options.profile = {std::chrono::milliseconds(20), 100'000'000};
   if (line.latency_ms != 0)
     line.options.profile.latency = std::chrono::milliseconds(line.latency_ms);
-  if (!line.bandwidth.empty()) {
-    const auto bytes = stsfs::parse_size(line.bandwidth);
-    if (!bytes) return "--bandwidth: not a size: " + stsfs::printable(line.bandwidth);
-    line.options.profile.bytes_per_second = *bytes;
-  }
-  if (!line.memory_max.empty()) {
-    const auto bytes = stsfs::parse_size(line.memory_max);
-    if (!bytes) return "--memory-max: not a size: " + stsfs::printable(line.memory_max);
-    line.options.memory_max_bytes = *bytes;
+  struct Size {
+    const char* name;
+    const std::string& text;
+    std::uint64_t& out;
+  };
+  for (const Size& size :
+       {Size{"--bandwidth", line.bandwidth, line.options.profile.bytes_per_second},
+        Size{"--bandwidth-in-all", line.bandwidth_in_all,
+             line.options.profile.bytes_per_second_in_all},
+        Size{"--memory-max", line.memory_max, line.options.memory_max_bytes}}) {
+    if (size.text.empty()) continue;
+    const auto bytes = stsfs::parse_size(size.text);
+    if (!bytes) return std::string(size.name) + ": not a size: " + stsfs::printable(size.text);
+    size.out = *bytes;
   }
   if (!line.options.ram_file.empty() && !(line.vending_key_file + line.admin_key_file).empty())
     return "--init-vending and --init-admin are for the document that is made when --ram is absent";

@@ -63,6 +63,7 @@ Result<SimulatorOptions> load_options(const std::string& file) {
   out.allow_short_tokens = root.flag_or("allow_short_tokens", false);
   out.profile.latency = std::chrono::milliseconds(root.number_or("latency_ms", 0, 0, 3'600'000));
   out.profile.bytes_per_second = size_or(root, "bandwidth", 0);
+  out.profile.bytes_per_second_in_all = size_or(root, "bandwidth_in_all", 0);
   out.switches = root.texts("switches");
   out.faults = root.texts("faults");
   auto buckets = root.tables("bucket");

@@ -17,7 +17,13 @@ struct Services {
   Records& records;
   Mutex profile_mutex;
   NetworkProfile profile STSFS_GUARDED_BY(profile_mutex);
+  SharedLine line = {};  ///< Of OSS and STS together; as wide as `profile` says.
 
+  void set_profile(const NetworkProfile& wanted) {
+    line.set_rate(wanted.bytes_per_second_in_all);
+    MutexLock lock(profile_mutex);
+    profile = wanted;
+  }
   NetworkProfile present_profile() {
     MutexLock lock(profile_mutex);
     return profile;

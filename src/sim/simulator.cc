@@ -98,8 +98,7 @@ class SimulatorImpl final : public Simulator {
             options.region, identities_.directory,
             StsOptions{.region = options.region, .allow_short_tokens = options.allow_short_tokens},
             std::move(storage), clock) {
-    MutexLock lock(services_.profile_mutex);
-    services_.profile = options.profile;
+    services_.set_profile(options.profile);
   }
 
   Result<void> prepare(const SimulatorOptions& options);
@@ -175,6 +174,7 @@ Result<void> SimulatorImpl::prepare(const SimulatorOptions& options) {
 
 Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
   HttpServerOptions server{.address = options.address, .threads = options.threads};
+  server.line = &services_.line;
   if (options.tls_certificate_file.empty() != options.tls_key_file.empty())
     return fail(Errc::kInvalid, "TLS needs both a certificate and its key");
   if (!options.tls_certificate_file.empty()) {
@@ -200,6 +200,7 @@ Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
   if (auto opened = open(options.sts_port, answer_sts, sts_); !opened) return opened;
   server.address = "127.0.0.1";
   server.tls_certificate.clear();
+  server.line = nullptr;
   return open(options.admin_port, answer_admin, admin_);
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <list>
 
@@ -34,6 +35,7 @@ class HttpServerTest : public ::testing::Test {
    public:
     Echo(HttpServerTest& test, WireRequest request) : test_(test), request_(std::move(request)) {}
     void take_body(std::string_view bytes) override { body_ += bytes; }
+    std::uint64_t upload_bytes_per_second() const override { return test_.upload_rate_; }
     HttpAnswer answer() override {
       MutexLock lock(test_.mutex_);
       test_.last_ = request_;
@@ -49,7 +51,7 @@ class HttpServerTest : public ::testing::Test {
   };
 
   void SetUp() override {
-    auto server = HttpServer::start({.threads = 2}, [this](WireRequest request) {
+    auto server = HttpServer::start({.threads = 2, .line = &line_}, [this](WireRequest request) {
       return std::make_unique<Echo>(*this, std::move(request));
     });
     ASSERT_TRUE(server) << server.error().message;
@@ -88,6 +90,8 @@ class HttpServerTest : public ::testing::Test {
   Mutex mutex_;
   HttpAnswer answer_ STSFS_GUARDED_BY(mutex_);
   WireRequest last_ STSFS_GUARDED_BY(mutex_);
+  SharedLine line_;
+  std::atomic<std::uint64_t> upload_rate_ = 0;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -274,6 +278,57 @@ TEST_F(HttpServerTest, KeepsToItsPace) {
   EXPECT_TRUE(body_of(get()) == bytes);
   const auto took = steady_clock::now() - began;
   EXPECT_GE(took, milliseconds(100));  // 125 ms less the last piece
+}
+
+TEST_F(HttpServerTest, KeepsToItsPaceAlsoWithLittle) {
+  const std::string bytes = noise(20'000);
+  answer_with(store(bytes), {.bytes_per_second = 100'000});
+  const auto began = steady_clock::now();
+  EXPECT_TRUE(body_of(get()) == bytes);
+  EXPECT_GE(steady_clock::now() - began, milliseconds(140));  // 200 ms less the last piece
+}
+
+TEST_F(HttpServerTest, KeepsToItsPaceWithWhatIsSent) {
+  const std::string body = noise(100'000);
+  upload_rate_ = 500'000;
+  const auto began = steady_clock::now();
+  RawClient client = connect();
+  client.send(
+      "PUT /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 100000\r\n\r\n" +
+      body);
+  EXPECT_TRUE(body_of(client.read_all()) == "100000:" + body);
+  EXPECT_GE(steady_clock::now() - began, milliseconds(200));
+}
+
+TEST_F(HttpServerTest, ConnectionsShareOneLine) {
+  const std::string bytes = noise(kMiB);
+  answer_with(store(bytes));
+  line_.set_rate(8 * kMiB);
+  const auto began = steady_clock::now();
+  RawClient one = connect();
+  RawClient other = connect();
+  for (RawClient* client : {&one, &other})
+    client->send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(body_of(one.read_all()) == bytes);
+  EXPECT_TRUE(body_of(other.read_all()) == bytes);
+  EXPECT_GE(steady_clock::now() - began, milliseconds(230));  // 250 ms less the last piece
+}
+
+TEST_F(HttpServerTest, WhatIsSentSharesTheLineToo) {
+  const std::string body = noise(kMiB);
+  line_.set_rate(8 * kMiB);
+  const auto began = steady_clock::now();
+  std::list<RawClient> clients;
+  for (int i = 0; i < 2; ++i) {
+    clients.push_back(connect());
+    clients.back().send("PUT /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
+                        std::to_string(body.size()) + "\r\n\r\n");
+  }
+  for (RawClient& client : clients) client.send(body);
+  line_.out.set_rate(0);
+  for (RawClient& client : clients)
+    EXPECT_TRUE(body_of(client.read_all()) == std::to_string(body.size()) + ":" + body);
+  EXPECT_GE(steady_clock::now() - began, milliseconds(250));
 }
 
 }  // namespace

@@ -146,6 +146,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
     allow_short_tokens = true
     latency_ms = 20
     bandwidth = "100M"
+    bandwidth_in_all = "200M"
     switches = ["copy_without_crc", "brief_with_object_type=off"]
     faults = ['{"operation":"PutObject","status":503}']
     [[bucket]]
@@ -169,6 +170,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
   EXPECT_TRUE(options->allow_short_tokens);
   EXPECT_EQ(options->profile.latency, std::chrono::milliseconds(20));
   EXPECT_EQ(options->profile.bytes_per_second, std::uint64_t{100} << 20);
+  EXPECT_EQ(options->profile.bytes_per_second_in_all, std::uint64_t{200} << 20);
   EXPECT_EQ(options->switches.size(), 2U);
   EXPECT_EQ(options->faults.size(), 1U);
   ASSERT_EQ(options->buckets.size(), 2U);

@@ -25,8 +25,9 @@ struct BucketSetup {
 
 /// What every request is slowed to; all zero: nothing is.
 struct NetworkProfile {
-  std::chrono::milliseconds latency{0};  ///< Before each answer.
-  std::uint64_t bytes_per_second = 0;    ///< A connection, each way.
+  std::chrono::milliseconds latency{0};       ///< Before each answer.
+  std::uint64_t bytes_per_second = 0;         ///< A connection, each way.
+  std::uint64_t bytes_per_second_in_all = 0;  ///< All connections together, each way.
 };
 
 struct SimulatorOptions {

@@ -43,7 +43,8 @@ oss::OssStoreOptions store_options(const MountOptions& options, const credential
           .bucket = place.bucket,
           .url_style = url_style(options.url_style),
           .signature = options.signature_version == 1 ? oss::SignatureVersion::kV1
-                                                      : oss::SignatureVersion::kV4};
+                                                      : oss::SignatureVersion::kV4,
+          .hierarchical_namespace = place.hierarchical_namespace};
 }
 
 }  // namespace stsfs::daemon

@@ -106,10 +106,12 @@ Result<std::unique_ptr<OssStore>> OssStore::create(http::Engine& engine,
   auto place = Place::of(options);
   if (!place) return fail(std::move(place.error()));
   return std::unique_ptr<OssStore>(
-      new OssStore(std::make_unique<Courier>(engine, provider, clock, std::move(*place), options)));
+      new OssStore(std::make_unique<Courier>(engine, provider, clock, std::move(*place), options),
+                   options.hierarchical_namespace));
 }
 
-OssStore::OssStore(std::unique_ptr<Courier> courier) : courier_(std::move(courier)) {}
+OssStore::OssStore(std::unique_ptr<Courier> courier, bool hierarchical_namespace)
+    : courier_(std::move(courier)), hierarchical_namespace_(hierarchical_namespace) {}
 OssStore::~OssStore() = default;
 
 Transfer OssStore::start_list(const ListRequest& request, Deadline deadline,
@@ -192,7 +194,8 @@ Transfer OssStore::start_copy(std::string_view key, const CopyOptions& options, 
 }
 
 Transfer OssStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  RequestSpec spec = delete_request(key);
+  RequestSpec spec = hierarchical_namespace_ && key.ends_with('/') ? delete_directory_request(key)
+                                                                   : delete_request(key);
   if (auto good = check_key(key); !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
   Callback<void> finish = [done = std::move(done)](Result<void> result) mutable {

@@ -93,6 +93,11 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || surrogate || too_high || noncharacter ? 0 : length;
 }
 
+/// The calls for directories name them so.
+std::string_view without_closing_slash(std::string_view key) {
+  return key.ends_with('/') ? key.substr(0, key.size() - 1) : key;
+}
+
 }  // namespace
 
 bool fits_xml(std::string_view key) {
@@ -165,6 +170,13 @@ RequestSpec copy_request(std::string_view bucket, std::string_view key,
 RequestSpec delete_request(std::string_view key) {
   return {
       .operation = Operation::kDelete, .method = http::Method::kDelete, .key = std::string(key)};
+}
+
+RequestSpec delete_directory_request(std::string_view key) {
+  return {.operation = Operation::kDelete,
+          .method = http::Method::kPost,
+          .key = std::string(without_closing_slash(key)),
+          .query = {{"x-oss-delete", ""}}};
 }
 
 RequestSpec delete_many_request(const std::vector<std::string>& keys) {
@@ -298,15 +310,11 @@ RequestSpec restore_request(std::string_view key, const RestoreRequest& request)
 }
 
 RequestSpec rename_request(std::string_view from, std::string_view to) {
-  // The calls for directories name them without the closing slash.
-  const auto bare = [](std::string_view key) {
-    return key.ends_with('/') ? key.substr(0, key.size() - 1) : key;
-  };
   RequestSpec spec{.operation = Operation::kRename,
                    .method = http::Method::kPost,
-                   .key = std::string(bare(to)),
+                   .key = std::string(without_closing_slash(to)),
                    .query = {{"x-oss-rename", ""}}};
-  spec.headers = {{"x-oss-rename-source", percent_encode(bare(from))}};
+  spec.headers = {{"x-oss-rename-source", percent_encode(without_closing_slash(from))}};
   return spec;
 }
 

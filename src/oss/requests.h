@@ -31,6 +31,8 @@ RequestSpec put_request(std::string_view key, std::shared_ptr<http::BodySource> 
                         const PutOptions& options);
 RequestSpec copy_request(std::string_view bucket, std::string_view key, const CopyOptions& options);
 RequestSpec delete_request(std::string_view key);
+/// In a bucket with a hierarchical namespace, where DeleteObject takes no directory.
+RequestSpec delete_directory_request(std::string_view key);
 /// All of `keys` must be `fits_xml`.
 RequestSpec delete_many_request(const std::vector<std::string>& keys);
 RequestSpec initiate_request(std::string_view key, const PutOptions& options);

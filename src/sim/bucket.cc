@@ -135,8 +135,8 @@ Verdict<bool> Bucket::amend(const std::string& key, const std::string& version_i
 Verdict<ObjectPointer> Bucket::remove(const std::string& key, const std::string& version_id,
                                       WallTime now) {
   MutexLock lock(mutex_);
-  if (options_.hierarchical && has_below(key.ends_with('/') ? key : key + "/"))
-    return refuse(409, "FileAlreadyExists", "The object is a directory that is not empty.");
+  if (options_.hierarchical && current(key.ends_with('/') ? key : key + "/"))
+    return refuse(409, "FileAlreadyExists", "The object is a directory: use DeleteDirectory.");
   const auto found = objects_.find(key);
   Versions versions = found == objects_.end() ? Versions{} : found->second;
   ObjectPointer out;

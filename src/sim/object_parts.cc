@@ -130,6 +130,9 @@ Verdict<Stored> store(Call& call, const std::string& key, const Object& object,
 Verdict<ObjectPointer> find(const Call& call, const std::string& key) {
   const std::string version = call.query("versionId");
   ObjectPointer object = call.bucket->find(key, version);
+  // A directory goes by its name with and without the slash.
+  if (!object && version.empty() && call.bucket->options().hierarchical && !key.ends_with('/'))
+    object = call.bucket->find(key + "/");
   if (!object && !version.empty())
     return refuse(404, "NoSuchVersion", "The specified version does not exist.", "",
                   {{"Key", key}, {"VersionId", version}});

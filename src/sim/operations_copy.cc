@@ -116,6 +116,7 @@ Verdict<Answer> copy_object(Call& call) {
     return refuse(400, "OperationNotSupported",
                   "An appendable object cannot be copied where versions are kept.",
                   "0016-00000702");
+  if (source->object->directory) return already_exists();  // of a hierarchical namespace
   if (source->object->content.size() >= kCopyMax)
     return refuse(400, "EntityTooLarge",
                   "The source object is 1 GB or larger: use UploadPartCopy.");
@@ -128,6 +129,7 @@ Verdict<Answer> copy_object(Call& call) {
   auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
     if (auto refusal = check_overwrite(bucket, present, forbid))
       return tl::unexpected(std::move(*refusal));
+    if (present && present->directory) return already_exists();
     if (!onto_itself) return copied(call, *source->object, *asked, false);
     // What stands there now: a write that came in between keeps its content.
     if (!present) return no_such_key(call.key);

@@ -102,7 +102,8 @@ class SimulatorWorld final : public World {
                                        {.endpoint = simulator_->oss_endpoint(),
                                         .region = "cn-hangzhou",
                                         .bucket = kBucket,
-                                        .signature = terms.signature});
+                                        .signature = terms.signature,
+                                        .hierarchical_namespace = terms.hierarchical});
     if (!store) return fail(store.error());
     client_ = std::move(*store);
     using std::chrono::milliseconds;

@@ -169,6 +169,14 @@ TEST(Requests, SymlinkTargetsAreEncodedWhole) {
               ElementsAre(Pair("x-oss-symlink-target", "users%2Fa%2Fb%20c%2Bd")));
 }
 
+TEST(Requests, DirectoriesAreDeletedUnderTheirNameWithoutTheSlash) {
+  const RequestSpec spec = delete_directory_request("users/a/b c/");
+  EXPECT_EQ(spec.operation, Operation::kDelete);
+  EXPECT_EQ(spec.method, http::Method::kPost);
+  EXPECT_EQ(spec.key, "users/a/b c");
+  EXPECT_EQ(spec.query, (sign::Pairs{{"x-oss-delete", ""}}));
+}
+
 TEST(Requests, RenamesNameDirectoriesWithoutTheirSlash) {
   const RequestSpec spec = rename_request("users/a/b c/", "users/a/d/");
   EXPECT_EQ(spec.method, http::Method::kPost);

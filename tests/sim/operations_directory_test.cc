@@ -27,6 +27,8 @@ TEST_F(Directories, AreMadeAndLookLikeDirectories) {
   EXPECT_EQ(meta.header("Content-Type"), "application/x-directory");
   EXPECT_EQ(meta.header("ETag"), "\"null\"");
   EXPECT_EQ(meta.head_size, 0U);
+  EXPECT_EQ(head("d").header("Content-Type"), "application/x-directory");
+  EXPECT_EQ(head("none").status, 404);
   put("file", "x");
   EXPECT_EQ(post("file", "x-oss-dir").code(), "FileAlreadyExists");
   EXPECT_EQ(post("a//b", "x-oss-dir").status, 400);
@@ -68,11 +70,23 @@ TEST_F(Directories, AreRemovedAHundredEntriesAtATime) {
   EXPECT_EQ(head("d/").status, 404);
 }
 
-TEST_F(Directories, FullOnesAreNotDeletedAsObjects) {
+TEST_F(Directories, AreNotDeletedAsObjectsNorCopied) {
   put("d/x", "");
-  const Seen answer = ask({.method = "DELETE", .key = "d/"});
-  EXPECT_EQ(answer.status, 409);
-  EXPECT_EQ(answer.code(), "FileAlreadyExists");
+  post("empty", "x-oss-dir");
+  for (const char* key : {"d", "d/", "empty", "empty/"}) {
+    const Seen answer = ask({.method = "DELETE", .key = key});
+    EXPECT_EQ(answer.status, 409) << key;
+    EXPECT_EQ(answer.code(), "FileAlreadyExists") << key;
+  }
+  const auto copy = [&](const std::string& from, const std::string& to) {
+    return ask({.method = "PUT", .key = to, .headers = {{"x-oss-copy-source", "/bucket/" + from}}});
+  };
+  EXPECT_EQ(copy("empty/", "other").code(), "FileAlreadyExists");
+  EXPECT_EQ(copy("d/x", "empty/").code(), "FileAlreadyExists");
+  EXPECT_EQ(copy("empty/", "empty/").code(), "FileAlreadyExists");
+  EXPECT_EQ(post("empty", "x-oss-delete").element("DeleteNumber"), "1");
+  EXPECT_EQ(head("empty/").status, 404);
+  EXPECT_EQ(ask({.method = "DELETE", .key = "empty/"}).status, 204);
 }
 
 TEST_F(Directories, FlatBucketsHaveNone) {

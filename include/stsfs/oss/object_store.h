@@ -83,10 +83,11 @@ class ObjectStore {
   virtual Transfer start_copy(std::string_view key, const CopyOptions& options, Deadline deadline,
                               Callback<Written> done) = 0;
 
-  /// Well also when it did not exist. Source: DeleteObject.
+  /// Well also when it did not exist. kNotEmpty: a directory of a hierarchical namespace in which
+  /// something is. Source: DeleteObject; of such a directory DeleteDirectory (`x-oss-delete`).
   virtual Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) = 0;
-  /// Up to kDeleteManyMax keys; returns those that the server did not confirm. Source:
-  /// DeleteMultipleObjects.
+  /// Up to kDeleteManyMax keys; returns those that the server did not confirm, among them the
+  /// directories of a hierarchical namespace. Source: DeleteMultipleObjects.
   virtual Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
                                      Callback<std::vector<std::string>> done) = 0;
 

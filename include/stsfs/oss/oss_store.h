@@ -25,6 +25,7 @@ struct OssStoreOptions {
   std::string bucket;
   UrlStyle url_style = UrlStyle::kAutomatic;
   SignatureVersion signature = SignatureVersion::kV4;
+  bool hierarchical_namespace = false;  ///< The bucket's directories are real.
 
   Result<void> validate() const;
 };
@@ -95,9 +96,10 @@ class OssStore final : public ObjectStore {
 
  private:
   class Courier;
-  explicit OssStore(std::unique_ptr<Courier> courier);
+  OssStore(std::unique_ptr<Courier> courier, bool hierarchical_namespace);
 
   const std::unique_ptr<Courier> courier_;
+  const bool hierarchical_namespace_;
 };
 
 }  // namespace stsfs::oss

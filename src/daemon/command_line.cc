@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "exit_codes.h"
+#include "stsfs/base/text.h"
 
 namespace stsfs::daemon {
 namespace {
@@ -40,6 +41,17 @@ class TableFlags {
   }
 
  private:
+  /// Without it CLI11 throws what is no ParseError for `--flag=maybe`.
+  static CLI::Validator takes_yes_or_no(const std::string& flag) {
+    return CLI::Validator(
+        [flag](std::string& value) {
+          bool ignored = false;
+          if (CLI::detail::lexical_cast(value, ignored)) return std::string();
+          return flag + " takes yes or no, not " + printable(value);
+        },
+        "");
+  }
+
   void add(CLI::App& command, const OptionRow& row) {
     const std::string origin = row.flag();
     const auto keep = [this, &row, origin](const std::string& value) {
@@ -50,6 +62,7 @@ class TableFlags {
           .add_flag_function(
               origin + "{yes},!--no-" + origin.substr(2),
               [keep](std::int64_t count) { keep(count >= 0 ? "yes" : "no"); }, row.help)
+          ->check(takes_yes_or_no(origin))
           ->trigger_on_parse()
           ->group("");
       return;
@@ -101,6 +114,9 @@ class Parser {
   Command parse(int argc, const char* const* argv) try {
     app_.parse(argc, argv);
     return command();
+  } catch (const CLI::ValidationError& error) {
+    const std::string text = error.what();  // CLI11 leaves out the name of a hidden option
+    return usage(text.starts_with(": ") ? text.substr(2) : text);
   } catch (const CLI::ParseError& error) {
     const int code = app_.exit(error);
     return Done{code == 0 ? kExitOk : kExitUsage};

@@ -42,6 +42,24 @@ TEST(CommandLine, MountTakesListsAndFlagsInTheirOrder) {
   EXPECT_TRUE(options->allow_other);
 }
 
+TEST(CommandLine, FlagsTakeYesAndNoAndRefuseWhatIsNeither) {
+  const auto allows = [](const char* flag) {
+    const auto options = resolve(mount_of(parse({"mount", "https://v", "/m", flag})).settings);
+    return options && options->allow_other;
+  };
+  EXPECT_TRUE(allows("--allow-other"));
+  EXPECT_TRUE(allows("--allow-other=yes"));
+  EXPECT_FALSE(allows("--allow-other=no"));
+  EXPECT_FALSE(allows("--no-allow-other"));
+  for (const char* flag : {"--allow-other=maybe", "--no-allow-other=maybe"}) {
+    ::testing::internal::CaptureStderr();
+    EXPECT_EQ(exit_of(parse({"mount", "https://v", "/m", flag})), kExitUsage) << flag;
+    EXPECT_TRUE(::testing::internal::GetCapturedStderr().starts_with(
+        "stsfs: --allow-other takes yes or no"))
+        << flag;
+  }
+}
+
 TEST(CommandLine, OptionsMayStandBeforeTheOperands) {
   const Command command = parse({"mount", "-o", "ro", "https://v", "/m"});
   EXPECT_EQ(mount_of(command).mount_point, "/m");

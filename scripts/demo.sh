@@ -8,7 +8,8 @@
 #   scripts/demo.sh --down DIR          ends what --up began
 #
 # STSFS_BUILD names a build tree to use instead of building; STSFS_DEMO_TTL the seconds a credential lives
-# (default: 6 while showing, so that a renewal can be watched; 3600 with --up).
+# (default: 6 while showing, so that a renewal can be watched; 3600 with --up); STSFS_DEMO_HNS=1 gives the bucket a
+# hierarchical namespace.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -49,7 +50,9 @@ start_servers() {
   umask 077
   mkdir -p "$state"
   REGION=cn-hangzhou BUCKET=examplebucket PREFIX=users/alice/
-  setsid "$bin/stsfs-sim" --bucket "$BUCKET" --region "$REGION" --allow-short-tokens --init-vending "$state/vending-key.json" \
+  local setting="" hns=false
+  [[ -z ${STSFS_DEMO_HNS:-} ]] || setting=,hns hns=true
+  setsid "$bin/stsfs-sim" --bucket "$BUCKET$setting" --region "$REGION" --allow-short-tokens --init-vending "$state/vending-key.json" \
     > "$state/sim.out" 2> "$state/sim.log" < /dev/null &
   SIM_PID=$!
   wait_for "$state/sim.out" '^READY=' "$SIM_PID"
@@ -71,6 +74,7 @@ endpoint = "$OSS_ENDPOINT"
 region = "$REGION"
 bucket = "$BUCKET"
 prefix = "users/\${user}/"
+hierarchical_namespace = $hns
 TOML
   password=$(random_text)
   printf '%s\n' "$password" > "$state/password"

@@ -46,12 +46,14 @@ def wait_until(condition, seconds, what):
 
 
 class Folder:
-    def __init__(self, ttl=3600, options=()):
+    def __init__(self, ttl=3600, options=(), hns=False):
         self.ttl, self.options = ttl, options
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-e2e-"))
         self.path = self.work / "cloud"
         self.path.mkdir()
         self.env = dict(os.environ, STSFS_DEMO_TTL=str(ttl), TMPDIR=str(self.work))
+        if hns:
+            self.env["STSFS_DEMO_HNS"] = "1"
         for name in ("STATE_HOME", "CACHE_HOME", "CONFIG_HOME", "RUNTIME_DIR"):
             directory = self.work / name.lower()
             directory.mkdir(mode=0o700)

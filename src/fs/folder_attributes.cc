@@ -212,6 +212,10 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
       return store_.start_put(key, http::memory_body(""), put, context.deadline, std::move(done));
     });
+    // A real directory of a hierarchical namespace: that it can be put again is not documented.
+    if (!written && written.error().code == Errc::kExists)
+      written = fail(Errc::kNotSupported, "OSS takes no attributes of a directory that is there: " +
+                                              written.error().message);
   } else if (symlink_object) {
     written = put_symlink_anew(context, key, put);
   } else {

@@ -124,6 +124,20 @@ TEST_F(HierarchicalMount, FilesAreRenamedByTheServerOrCopied) {
             -1);
 }
 
+// "Where OSS does not take those of a directory, which its documentation leaves open for buckets
+// with a hierarchical namespace, the call fails with EOPNOTSUPP."
+TEST_F(HierarchicalMount, AttributesThatOssDoesNotTakeAreNotSupported) {
+  ASSERT_EQ(::mkdir(at("d").c_str(), 0700), 0);
+  ASSERT_EQ(user_->umount().code, 0);
+  remount();  // a change is not held back for others now
+  faults("POST",
+         R"({"operation":"PutObject","key":"*/d/","status":409,"code":"FileAlreadyExists"})");
+  EXPECT_EQ(::chmod(at("d").c_str(), 0750), -1);
+  EXPECT_EQ(errno, EOPNOTSUPP);
+  faults("DELETE");
+  EXPECT_EQ(::chmod(at("d").c_str(), 0750), 0);
+}
+
 /// What people do in every bucket.
 TEST_F(HierarchicalMount, ATreeIsMadeChangedAndRemoved) {
   const std::string script = R"sh(set -e

@@ -16,7 +16,7 @@
 /// as places.
 namespace stsfs::sim {
 
-using json = nlohmann::json;
+using nlohmann::json;
 
 json to_record(const BucketOptions& options, WallTime created);
 json to_record(const Object& object);

@@ -481,6 +481,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                          std::string new_key);
   bool renamed_by_server(const Context& context, const FileRename& file);
   Result<oss::Written> move_object(const Context& context, const FileRename& file);
+  std::optional<oss::Written> copy_of_ours(const Context& context, const FileRename& file);
   Result<oss::Written> move_name(const Context& context, const FileRename& file);
   Result<void> delete_old_name(const Context& context, const FileRename& file);
   void note_renamed(const FileRename& file, const oss::Written& written, Holds& holds);

@@ -7,7 +7,9 @@
 #include "fan_out.h"
 #include "folder.h"
 #include "stsfs/base/log.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 
@@ -239,7 +241,8 @@ Folder::FileRename Folder::file_rename(const InodePointer& inode, const InodePoi
               .source_etag = is_link(inode->attributes.mode) ? "" : inode->etag,
               .replace_metadata = out.attributes.has_value(),
               .put = put_options(inode->attributes, inode->headers,
-                                 inode->storage_class)};  // for a copy in parts as well
+                                 inode->storage_class)};         // for a copy in parts as well
+  out.copy.put.headers.user[oss::kWriteIdName] = random_hex(8);  // where these are what it gets
   if (target) {
     // A name of several: what lies elsewhere goes on under the others.
     if (key_of(*target) == new_key) out.replaced = target->content;
@@ -266,14 +269,35 @@ Result<oss::Written> Folder::move_object(const Context& context, const FileRenam
       put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
         oss::CopyOptions copy = file.copy;
         copy.put.forbid_overwrite = forbid_overwrite;
-        return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+        auto copied = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
           return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
                                      surroundings_.options.upload, std::move(done));
         });
+        if (!copied && copied.error().code == Errc::kExists)
+          if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
+        return copied;
       });
   if (!written) return written;
   if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
   return written;
+}
+
+/// What stands in the way may be the copy itself, made by a request whose answer was lost: libcurl
+/// sends such a request again by itself. A copy that keeps the metadata has the id of its source.
+/// Where there is none, an equal object may be replaced without a loss, and may not count as ours
+/// where it matters who was first.
+std::optional<oss::Written> Folder::copy_of_ours(const Context& context, const FileRename& file) {
+  const auto there = head(context, file.new_key);
+  const auto source = head(context, file.old_key);
+  if (!there || !source || there->size_bytes != source->size_bytes) return std::nullopt;
+  const bool same_bytes =
+      there->crc64 && source->crc64 ? *there->crc64 == *source->crc64 : there->etag == source->etag;
+  const oss::UserMetadata& made =
+      file.copy.replace_metadata ? file.copy.put.headers.user : source->headers.user;
+  const bool has_id = made.contains(oss::kWriteIdName);
+  if (!same_bytes || there->headers.user != made) return std::nullopt;
+  if (!has_id && file.mode == RenameMode::kNoReplace) return std::nullopt;
+  return oss::Written{there->etag, there->crc64, there->version_id, there->server_time};
 }
 
 /// One of several names of a file whose content stays where it is. It is put anew, not copied:

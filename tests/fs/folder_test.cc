@@ -169,6 +169,34 @@ TEST_F(FolderTest, KeepsWhatAnotherClientWroteWhereSomethingIsRenamedTo) {
   EXPECT_EQ(store_.content(keys[2]), "theirs too");
 }
 
+// libcurl sends a copy again by itself when its connection ends: then it is there already.
+TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
+  const auto copied_before = [&] {
+    faulty_.lose_answer({.operation = oss::Operation::kCopy}, Error{Errc::kExists, "there", {}});
+  };
+  ASSERT_TRUE(write_file(kRoot, "a", "a"));
+  for (const RenameMode mode : {RenameMode::kReplace, RenameMode::kNoReplace}) {
+    copied_before();
+    const auto renamed = folder_->rename(context(), kRoot, "a", kRoot, "b", mode);
+    ASSERT_TRUE(renamed) << renamed.error().message;
+    EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/b"});
+    ASSERT_TRUE(folder_->rename(context(), kRoot, "b", kRoot, "a", mode));
+  }
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "a"));
+  ASSERT_TRUE(drain());
+  store_.put("users/alice/foreign", "without an id");
+  clock_.advance(std::chrono::minutes(2));
+  ASSERT_TRUE(lookup("foreign"));
+  copied_before();
+  EXPECT_EQ(
+      folder_->rename(context(), kRoot, "foreign", kRoot, "b", RenameMode::kNoReplace).error().code,
+      Errc::kExists);
+  store_.erase("users/alice/b");
+  copied_before();
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "foreign", kRoot, "c", RenameMode::kReplace));
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/c"});
+}
+
 TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
   store_.put("users/alice/d/f", "x");
   const InodeNumber d = lookup("d")->attributes.inode;

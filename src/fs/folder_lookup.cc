@@ -51,7 +51,9 @@ Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& wh
   const DirectoryListingPointer below = listings_.open(*directory_key);
   below->begin();
   auto meta = head(context, *file_key);
-  if (!meta && meta.error().code != Errc::kNotFound) return fail(std::move(meta.error()));
+  const bool leads_nowhere =
+      !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+  if (!meta && !leads_nowhere) return fail(std::move(meta.error()));
   auto first = below->page(0, context.interrupt, false);
   if (!first) return fail(std::move(first.error()));
   if (below->exists()) {  // a directory wins over a file of its name
@@ -70,7 +72,8 @@ Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& wh
     return out;
   }
   if (!options_.symlink_objects) return out;
-  // HEAD followed a symbolic link, and its target is not there: only a listing shows the link.
+  // HEAD follows a symbolic link; one whose target is not there, or is a link itself, only a
+  // listing shows.
   auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
     return store_.start_list({.prefix = *file_key, .keys_max = 1}, context.deadline,
                              std::move(done));

@@ -146,6 +146,7 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     inode->attributes = draft.attributes;
     inode->times_given = draft.times_given;
     inode->entries_changed = {};  // goes along, or an older time was given
+    late_directories_.erase(inode);
     inode->headers.user = std::move(draft.user);
     inode->storage_class = std::move(draft.storage_class);
   }

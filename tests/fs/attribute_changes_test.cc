@@ -150,6 +150,20 @@ TEST_F(AttributeChanges, OfDirectoriesAndLinksAreHeldBackAndSurviveAKill) {
   EXPECT_EQ(folder_->getxattr(context(), lookup("d")->attributes.inode, "user.a"), "1");
 }
 
+// As tar leaves a directory: its time is given after its entries were made.
+TEST_F(AttributeChanges, OfADirectoryWhoseTimeIsGivenLastAreOneCopy) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(directory, "f", "text"));
+  change(directory, {.mtime = kMtime});
+  const std::uint64_t before = writes();
+  scheduler_.advance(milliseconds(301));
+  EXPECT_EQ(writes() - before, 1U);
+  scheduler_.advance(seconds(60));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(writes() - before, 1U);
+  EXPECT_EQ(stored("users/alice/d/", "mtime"), "1700000000.000000005");
+}
+
 TEST_F(AttributeChanges, WaitOutAnOutage) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});

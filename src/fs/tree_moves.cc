@@ -92,11 +92,8 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
           if (overlap(*key, from) || overlap(*key, to)) in_the_way = move->entry.id;
     }
     if (in_the_way == 0) break;
-    auto ended = await<void>(interrupt, [&](Callback<void> done) {
-      when_ended(in_the_way, std::move(done));
-      return Transfer();
-    });
-    if (!ended) return fail(std::move(ended.error()));
+    if (auto ended = await_end(in_the_way, interrupt); !ended)
+      return fail(std::move(ended.error()));
   }
   Plan plan{.from = from, .to = to};
   if (at_one_stroke()) return plan;
@@ -115,6 +112,29 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
     if (plan.all) break;
   }
   return plan;
+}
+
+/// For as long as it gets on.
+Result<void> TreeMoves::await_end(std::uint64_t id, Interrupt* interrupt) {
+  for (;;) {
+    const std::size_t before = copied_of(id);
+    const auto waiter = std::make_shared<Waiter<void>>();
+    const Transfer timer =
+        scheduler_.after(options_.upload.progress_timeout, [late = waiter->callback()]() mutable {
+          late(fail(Errc::kTimedOut, "waits for another rename, which does not get on"));
+        });
+    when_ended(id, waiter->callback());
+    auto ended = waiter->wait(interrupt);
+    const bool late = !ended && ended.error().code == Errc::kTimedOut;
+    if (!late || copied_of(id) == before) return ended;
+  }
+}
+
+/// How many objects of it are at their new keys.
+std::size_t TreeMoves::copied_of(std::uint64_t id) const {
+  MutexLock lock(mutex_);
+  const MovePointer move = find(id);
+  return move ? move->copied.size() : 0;
 }
 
 std::uint64_t TreeMoves::switch_over(Plan plan) {

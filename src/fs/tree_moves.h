@@ -77,8 +77,8 @@ class TreeMoves {
     bool all = false;  ///< `objects` is everything.
     bool parent_has_marker = false;
   };
-  /// Looks whether the tree can be moved. Waits for moves that touch either key. What the server
-  /// does itself needs no look.
+  /// Looks whether the tree can be moved. Waits for moves that touch either key, for as long as
+  /// they get on. What the server does itself needs no look.
   ///
   /// Errors: kNameTooLong, kArchived before anything is changed; kTimedOut.
   Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt,
@@ -153,6 +153,8 @@ class TreeMoves {
   };
   using Page = std::vector<oss::ListEntry>;
 
+  Result<void> await_end(std::uint64_t id, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
+  std::size_t copied_of(std::uint64_t id) const STSFS_EXCLUDES(mutex_);
   Result<void> rename_now(const MovePointer& move, Interrupt* interrupt, Deadline until);
   Result<bool> is_moved(const MovePointer& move);
   Result<void> refused(const MovePointer& move, Error error, const std::string& old_path,

@@ -285,6 +285,26 @@ TEST_F(TreeMovesTest, FollowEachOther) {
   EXPECT_EQ(store_.keys(), expected_keys(2));
 }
 
+TEST_F(TreeMovesTest, AreWaitedForOnlyWhileTheyGetOn) {
+  fill(2);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "m"));
+  auto second = std::async(std::launch::async, [&] { return rename("m", "n"); });
+  int waited = 0;
+  for (; waited < 10'000; ++waited) {
+    if (second.wait_for(std::chrono::milliseconds(1)) == std::future_status::ready) break;
+    scheduler_.advance(std::chrono::seconds(1));
+  }
+  ASSERT_LT(waited, 10'000);
+  EXPECT_EQ(second.get().error().code, Errc::kTimedOut);
+  EXPECT_TRUE(lookup("m"));
+  faulty_.heal();
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(rename("m", "n"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), expected_keys(2));
+}
+
 TEST_F(TreeMovesTest, KeepAParentThatWouldVanish) {
   store_.put("users/alice/p/d/f", "x");
   ASSERT_TRUE(folder_->rename(context(), inode_of("p"), "d", kRoot, "d", RenameMode::kReplace));

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "conflict_name.h"
-#include "fan_out.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 
@@ -12,49 +10,6 @@ namespace {
 
 bool overlap(const std::string& a, const std::string& b) {
   return a.starts_with(b) || b.starts_with(a);
-}
-
-/// Of one object, so that the others can go on.
-bool is_of_one_object(Errc code) {
-  return code == Errc::kArchived || code == Errc::kNameTooLong || code == Errc::kTooLarge ||
-         code == Errc::kInvalid;
-}
-
-/// The server has decided, and asked again it would say the same.
-bool is_refusal(Errc code) {
-  switch (code) {
-    case Errc::kNotFound:
-    case Errc::kExists:
-    case Errc::kNotEmpty:
-    case Errc::kDenied:
-    case Errc::kNotPermitted:
-    case Errc::kInvalid:
-    case Errc::kNameTooLong:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool is_archived(const oss::ListEntry& object) {
-  return object.storage_class.find("Archive") != std::string::npos &&
-         object.restore.find("ongoing-request=\"false\"") == std::string::npos;
-}
-
-Result<void> check(const oss::ListEntry& object, const std::string& from, const std::string& to) {
-  if (object.key.size() - from.size() + to.size() > oss::kKeySizeMax)
-    return fail(Errc::kNameTooLong,
-                "below the new name the key of " + printable(object.key) + " would be too long");
-  if (is_archived(object))
-    return fail(Errc::kArchived, printable(object.key) + " is archived (" + object.storage_class +
-                                     ") and cannot be copied before it is restored");
-  return {};
-}
-
-std::string parent_of(std::string_view directory_key) {
-  directory_key.remove_suffix(1);
-  const auto slash = directory_key.rfind('/');
-  return slash == std::string_view::npos ? "" : std::string(directory_key.substr(0, slash + 1));
 }
 
 }  // namespace
@@ -69,7 +24,7 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
       removals_(removals),
       options_(std::move(options)),
       moved_(std::move(moved)),
-      at_one_stroke_(options_.at_one_stroke),
+      by_server_(store, clock, options_.at_one_stroke, options_.request_timeout),
       backoff_(options_.retry_backoff, options_.retry_backoff_max) {
   MutexLock lock(mutex_);
   for (const staging::MoveEntry& entry : journal.moves()) {
@@ -104,7 +59,7 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
     });
     if (!page) return fail(std::move(page.error()));
     for (oss::ListEntry& object : page->objects) {
-      if (auto good = check(object, from, to); !good) return fail(std::move(good.error()));
+      if (auto good = check_move(object, from, to); !good) return fail(std::move(good.error()));
       plan.objects.push_back(std::move(object));
     }
     request.continuation_token = page->next_token;
@@ -170,13 +125,13 @@ Result<void> TreeMoves::confirm(std::uint64_t id, const std::string& old_path,
   }
   const Deadline until = Deadline::in(clock_, options_.stroke_timeout);
   if (replaces) {
-    auto gone = remove(move->entry.to, interrupt, until);
-    if (!gone && is_refusal(gone.error().code))
+    auto gone = by_server_.remove(move->entry.to, interrupt, until);
+    if (!gone && ServerRenames::is_refusal(gone.error().code))
       return refused(move, std::move(gone.error()), old_path, new_path);
   }
-  auto done = rename_now(move, interrupt, until);
+  auto done = by_server_.rename(move->entry.from, move->entry.to, interrupt, until);
   // With an empty directory gone for it there is no way back.
-  if (!done && !replaces && is_refusal(done.error().code))
+  if (!done && !replaces && ServerRenames::is_refusal(done.error().code))
     return refused(move, std::move(done.error()), old_path, new_path);
   if (!done || !finish(move)) go_on_behind(move);
   return {};
@@ -202,53 +157,6 @@ Result<void> TreeMoves::refused(const MovePointer& move, Error error, const std:
   }
   ended(move);
   return fail(std::move(error));
-}
-
-// --- what the server does itself ---
-
-Result<void> TreeMoves::rename_now(const MovePointer& move, Interrupt* interrupt, Deadline until) {
-  auto renamed = await<void>(interrupt, [&](Callback<void> done) {
-    return store_.start_rename(move->entry.from, move->entry.to, until, std::move(done));
-  });
-  if (renamed) return renamed;
-  const Errc code = renamed.error().code;
-  if (code == Errc::kNotSupported) {
-    only_copies();
-    log_warning("fs", "the server cannot rename, object by object it is then: {}",
-                renamed.error().message);
-  }
-  if (code != Errc::kNotFound && code != Errc::kExists) return renamed;
-  auto moved = is_moved(move);
-  if (!moved) return fail(std::move(moved.error()));
-  return *moved ? Result<void>() : renamed;
-}
-
-/// By a rename whose answer was lost, or that an earlier daemon asked for.
-Result<bool> TreeMoves::is_moved(const MovePointer& move) {
-  for (const std::string* key : {&move->entry.from, &move->entry.to}) {
-    auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
-      return store_.start_list({.prefix = *key, .keys_max = 1}, deadline(), std::move(done));
-    });
-    if (!page) return fail(std::move(page.error()));
-    const bool is_there = !page->objects.empty();
-    if (is_there != (key == &move->entry.to)) return false;
-  }
-  return true;
-}
-
-/// Whether the server has done it; if not, what is left is to be copied. An error: it is to be
-/// asked again.
-Result<bool> TreeMoves::renamed(const MovePointer& move) {
-  if (!at_one_stroke()) return false;
-  auto done = rename_now(move, &ending_, deadline());
-  if (!done && done.error().code == Errc::kExists) {
-    auto gone = remove(move->entry.to, &ending_, deadline());  // an empty one that is replaced
-    if (gone) done = rename_now(move, &ending_, deadline());
-    if (!gone && !is_refusal(gone.error().code)) return fail(std::move(gone.error()));
-  }
-  if (done) return true;
-  if (!at_one_stroke() || is_refusal(done.error().code)) return false;
-  return fail(std::move(done.error()));
 }
 
 /// The note goes before the old key is free again.
@@ -480,188 +388,6 @@ void TreeMoves::ended(const MovePointer& move) {
   for (auto& waiter : settled) waiter.tell();
 }
 
-Result<TreeMoves::Page> TreeMoves::list(const std::string& prefix, const std::string& after) {
-  auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
-    return store_.start_list({.prefix = prefix, .start_after = after}, deadline(), std::move(done));
-  });
-  if (!page) return fail(std::move(page.error()));
-  return std::move(page->objects);
-}
-
-/// Until a listing from the start shows nothing any more.
-Result<void> TreeMoves::roll_forward(const MovePointer& move) {
-  const std::string& from = move->entry.from;
-  auto at_once = renamed(move);
-  if (!at_once) return fail(std::move(at_once.error()));
-  if (*at_once) return {};
-  if (move->keeps_parent) {
-    auto kept = removals_.keep_directory(parent_of(from), from, &ending_);
-    if (!kept) return kept;
-    move->keeps_parent = false;
-  }
-  std::optional<Error> failed;
-  std::string after;
-  Page planned = std::move(move->planned);
-  move->planned.clear();
-  const auto moved = [&](const Page& page) -> Result<void> {
-    auto done = move_page(move, page, after);
-    if (!done && !is_of_one_object(done.error().code)) return done;
-    if (!done) failed = done.error();
-    after = page.back().key;
-    return {};
-  };
-  for (std::size_t at = 0; at < planned.size(); at += oss::kDeleteManyMax) {
-    const auto first = planned.begin() + static_cast<std::ptrdiff_t>(at);
-    const auto count = std::min(oss::kDeleteManyMax, planned.size() - at);
-    if (auto done = moved(Page(first, first + static_cast<std::ptrdiff_t>(count))); !done)
-      return done;
-  }
-  if (move->planned_all) after.clear();
-  for (;;) {
-    auto page = list(from, after);
-    if (!page) return fail(std::move(page.error()));
-    if (page->empty() && failed) return fail(std::move(*failed));
-    if (page->empty() && after.empty()) return {};
-    if (page->empty()) {
-      after.clear();
-      continue;
-    }
-    if (auto done = moved(*page); !done) return done;
-  }
-}
-
-Result<void> TreeMoves::move_page(const MovePointer& move, const Page& page,
-                                  const std::string& after) {
-  std::optional<Error> failed;
-  for (std::size_t at = 0; at < page.size();) {
-    serve_urgent();
-    Page some;
-    for (; at < page.size() && some.size() < options_.copies_at_once; ++at)
-      if (!is_copied(move, page[at])) some.push_back(page[at]);
-    auto copied = copy_some(move, some);
-    if (!copied && !is_of_one_object(copied.error().code)) return copied;
-    if (!copied) failed = copied.error();
-  }
-  if (auto deleted = delete_copied(move, page, after); !deleted) return deleted;
-  if (failed) return fail(std::move(*failed));
-  return {};
-}
-
-Result<void> TreeMoves::copy_some(const MovePointer& move, const Page& objects) {
-  Result<void> out;
-  const auto written = fan_out<oss::Written>(
-      &ending_, objects.size(), options_.copies_at_once,
-      [&](std::size_t i, Callback<oss::Written> done) -> Transfer {
-        if (auto good = check(objects[i], move->entry.from, move->entry.to); !good) {
-          done(fail(std::move(good.error())));
-          return Transfer();
-        }
-        return start_copy(move, objects[i], std::move(done));
-      });
-  for (std::size_t i = 0; i < objects.size(); ++i)
-    if (auto done = copied(move, objects[i], written[i]);
-        !done && (out || !is_of_one_object(done.error().code)))
-      out = fail(std::move(done.error()), "rename of " + printable(objects[i].key));
-  return out;
-}
-
-/// An object of 1 GiB or more is copied in parts, and those inherit nothing: its metadata goes
-/// along.
-Transfer TreeMoves::start_copy(const MovePointer& move, const oss::ListEntry& object,
-                               Callback<oss::Written> done) {
-  const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
-  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-  if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
-  if (object.storage_class != "Standard") copy.put.storage_class = object.storage_class;
-  // The directory's own object is the one that is renamed, whatever was there.
-  copy.put.forbid_overwrite = object.key != move->entry.from;
-  if (object.size_bytes >= oss::kCopySizeMax) {
-    auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> got) {
-      return store_.start_head(object.key, deadline(), std::move(got));
-    });
-    if (!meta) {
-      done(fail(std::move(meta.error())));
-      return Transfer();
-    }
-    copy.put.headers = meta->headers;
-  }
-  return staging::start_copy(store_, clock_, new_key, copy, object.size_bytes, options_.upload,
-                             std::move(done));
-}
-
-/// What is gone or changed since it was listed is met again by the next listing.
-Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& object,
-                               Result<oss::Written> written) {
-  const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
-  if (!written && written.error().code == Errc::kExists) {
-    if (auto found = found_at_new_key(object, new_key); !found) return found;
-  } else if (!written) {
-    const Errc code = written.error().code;
-    if (code == Errc::kNotFound || code == Errc::kChanged) return {};
-    return fail(std::move(written.error()));
-  }
-  {
-    MutexLock lock(mutex_);
-    move->copied[object.key] = object.etag;
-  }
-  if (written && !written->etag.empty() && written->etag != object.etag)
-    moved_(new_key, object.etag, written->etag);
-  return {};
-}
-
-/// Ours from before a kill, or another client's: then ours goes beside it.
-Result<void> TreeMoves::found_at_new_key(const oss::ListEntry& object, const std::string& new_key) {
-  if (object.key.ends_with('/')) return {};
-  const std::string keys[] = {object.key, new_key};
-  auto metas =
-      fan_out<oss::ObjectMeta>(&ending_, 2, 2, [&](std::size_t i, Callback<oss::ObjectMeta> done) {
-        return store_.start_head(keys[i], deadline(), std::move(done));
-      });
-  if (metas[0] && metas[1]) {
-    const bool same_etag = metas[0]->etag == metas[1]->etag;
-    const bool same_sum = metas[0]->size_bytes == metas[1]->size_bytes && metas[0]->crc64 &&
-                          metas[0]->crc64 == metas[1]->crc64;
-    if (same_etag || same_sum) return {};
-  }
-  for (const auto& meta : metas)
-    if (!meta && meta.error().code != Errc::kNotFound) return fail(meta.error());
-  const std::string beside = new_key + conflict_mark(clock_.wall());
-  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-  copy.put.forbid_overwrite = true;
-  auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, beside, copy, object.size_bytes, options_.upload,
-                               std::move(done));
-  });
-  if (!written) return fail(std::move(written.error()));
-  log_warning("fs", "{}: another client has an object of that name; what was renamed to it is {}",
-              printable(new_key), printable(beside));
-  return {};
-}
-
-/// Only what a listing of this moment shows to be what was copied.
-Result<void> TreeMoves::delete_copied(const MovePointer& move, const Page& page,
-                                      const std::string& after) {
-  auto now = list(move->entry.from, after);
-  if (!now) return fail(std::move(now.error()));
-  std::vector<std::string> keys;
-  for (const oss::ListEntry& object : *now)
-    if (object.key <= page.back().key && is_copied(move, object)) keys.push_back(object.key);
-  if (keys.empty()) return {};
-  const std::size_t count = keys.size();
-  auto left =
-      await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
-        return store_.start_delete_many(std::move(keys), deadline(), std::move(done));
-      });
-  if (!left) return fail(std::move(left.error()));
-  for (const std::string& key : *left) {
-    if (auto gone = remove(key); !gone)
-      return fail(std::move(gone.error()), "the old name of what was renamed");
-  }
-  MutexLock lock(mutex_);
-  move->done += count;
-  return {};
-}
-
 // --- what cannot wait for its turn ---
 
 void TreeMoves::serve_urgent() {
@@ -677,7 +403,7 @@ void TreeMoves::serve_urgent() {
 Result<void> TreeMoves::bring_tree(const std::string& new_key) {
   const MovePointer move = confirmed_move(new_key);
   if (!move || !move->copied.empty()) return {};
-  auto at_once = renamed(move);
+  auto at_once = by_server_.take_up(move->entry.from, move->entry.to, &ending_);
   if (!at_once) return fail(std::move(at_once.error()));
   return *at_once ? finish(move) : Result<void>();
 }
@@ -739,9 +465,9 @@ Result<void> TreeMoves::discard_now(const Place& place, const std::string& new_k
   return remove(last);
 }
 
-Result<void> TreeMoves::remove(const std::string& key, Interrupt* interrupt, Deadline until) {
-  return await<void>(interrupt, [&](Callback<void> done) {
-    return store_.start_delete(key, until, std::move(done));
+Result<void> TreeMoves::remove(const std::string& key) {
+  return await<void>(&ending_, [&](Callback<void> done) {
+    return store_.start_delete(key, deadline(), std::move(done));
   });
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -16,6 +15,7 @@
 
 #include "backoff.h"
 #include "removals.h"
+#include "server_renames.h"
 #include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/chain.h"
@@ -93,9 +93,9 @@ class TreeMoves {
   Result<void> confirm(std::uint64_t move, const std::string& old_path, const std::string& new_path,
                        bool replaces, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
   /// Whether the server is asked to rename; until it says that it cannot.
-  bool at_one_stroke() const { return at_one_stroke_; }
+  bool at_one_stroke() const { return by_server_.possible(); }
   /// It says so.
-  void only_copies() { at_one_stroke_ = false; }
+  void only_copies() { by_server_.give_up(); }
 
   // --- what the overlay asks ---
 
@@ -153,13 +153,12 @@ class TreeMoves {
   };
   using Page = std::vector<oss::ListEntry>;
 
+  static Result<void> check_move(const oss::ListEntry& object, const std::string& from,
+                                 const std::string& to);
   Result<void> await_end(std::uint64_t id, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
   std::size_t copied_of(std::uint64_t id) const STSFS_EXCLUDES(mutex_);
-  Result<void> rename_now(const MovePointer& move, Interrupt* interrupt, Deadline until);
-  Result<bool> is_moved(const MovePointer& move);
   Result<void> refused(const MovePointer& move, Error error, const std::string& old_path,
                        const std::string& new_path);
-  Result<bool> renamed(const MovePointer& move);
   Result<void> finish(const MovePointer& move);
   void go_on_behind(const MovePointer& move) STSFS_EXCLUDES(mutex_);
   void work();
@@ -180,8 +179,7 @@ class TreeMoves {
   Result<void> bring_now(const std::string& new_key, Bring how);
   Result<void> replace_now(const MovePointer& move, const Place& place, const std::string& new_key);
   Result<void> discard_now(const Place& place, const std::string& new_key);
-  Result<void> remove(const std::string& key) { return remove(key, &ending_, deadline()); }
-  Result<void> remove(const std::string& key, Interrupt* interrupt, Deadline until);
+  Result<void> remove(const std::string& key);
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);
@@ -197,7 +195,7 @@ class TreeMoves {
   const TreeMoveOptions options_;
   const Moved moved_;
   Interrupt ending_;
-  std::atomic<bool> at_one_stroke_;
+  ServerRenames by_server_;
 
   mutable Mutex mutex_;  // a leaf
   Condition changed_;

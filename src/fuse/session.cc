@@ -168,8 +168,14 @@ class MountedSession final : public Session {
     notifier_.detach();
   }
 
+  /// Of a mount that was detached, another one may have the place by now.
   Result<void> unmount(bool lazy) override {
-    return fuse::unmount(driver_->options().mount_point, lazy);
+    const std::string& mount_point = driver_->options().mount_point;
+    const auto there = find_mount(mount_point);
+    const bool known = driver_->device() != 0;
+    if (there && known && (!*there || device_number((*there)->device) != driver_->device()))
+      return fail(Errc::kNotFound, mount_point + " is not mounted by this daemon any more");
+    return fuse::unmount(mount_point, lazy);
   }
 
   bool wait_ended(Deadline deadline) override { return receivers_.wait_ended(clock_, deadline); }

@@ -82,6 +82,27 @@ TEST_F(Mounted, WhatMemoryAnswersIsNeverHandedOver) {
   EXPECT_EQ(pool_.thread_count(), 0U);
 }
 
+// A shell stood in it when it was unmounted with -l, and it was mounted anew.
+TEST_F(Mounted, WhatIsMountedInItsPlaceByNowIsLeftThere) {
+  write("a file", "text");
+  const UniqueFd kept(open(at("a file").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(kept);
+  ASSERT_TRUE(unmount(directory_.path(), true));
+  fs::MemoryFileSystem others_files;
+  Notifier others_notifier;
+  SessionOptions options;
+  options.mount_point = directory_.path();
+  options.source = "memory";
+  auto other = Session::mount(options, others_files, pool_, others_notifier, system_clock(), [] {});
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ(session_->unmount(true).error().code, Errc::kNotFound);
+  write("another file", "of the other");
+  session_.reset();
+  EXPECT_EQ(read("another file"), "of the other");
+  EXPECT_TRUE((*other)->unmount(true));
+  EXPECT_EQ((*other)->unmount(true).error().code, Errc::kNotFound);
+}
+
 TEST_F(Mounted, NamesOfEveryKindAreKept) {
   const std::vector<std::string> names{"with space", "100%", "a+b", "\"quoted\" 'too'",
                                        "new\nline",  "中文", "☕",   std::string(255, 'n')};

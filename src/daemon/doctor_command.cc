@@ -260,9 +260,10 @@ class Doctor {
       warn("keys", count_of(report.conflicts(), "file") +
                        " with .conflict- in the name: two clients wrote at once");
     if (report.exchanges() > 0)
-      warn("keys",
-           std::to_string(report.exchanges()) +
-               " files are called .stsfs-exchange-…: an exchange of two names was cut off there");
+      warn("keys", std::to_string(report.exchanges()) +
+                       " files are called .stsfs-exchange-…: an exchange of two names was cut off "
+                       "there; the "
+                       "machine that began it finishes it with its next mount");
     for (const std::string& key : report.nameless())
       warn("keys", printable(key) +
                        " is what a hard link led to, and has no name any more: delete it "

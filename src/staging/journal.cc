@@ -320,7 +320,7 @@ Result<std::uint64_t> Journal::owed_by(const std::string& file) {
   return guarded([&]() -> Result<std::uint64_t> {
     SQLite::Database database(file, SQLite::OPEN_READONLY, kBusyTimeoutMs);
     std::uint64_t out = 0;
-    for (const char* table : {"files", "removals", "moves", "links"})
+    for (const char* table : {"files", "removals", "moves", "links", "exchanges"})
       if (database.tableExists(table))
         out += static_cast<std::uint64_t>(
             database.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt64());

@@ -99,6 +99,16 @@ TEST_F(NameJournalTest, LinksAreOwed) {
   EXPECT_EQ(Journal::owed_by(file_).value(), 0U);
 }
 
+TEST_F(NameJournalTest, ExchangesAreOwed) {
+  int done = 0;
+  const ExchangeEntry exchange{
+      .id = names_->next_id(), .one = "a", .other = "b", .third = ".stsfs-exchange-1"};
+  names_->note(exchange, confirmed(done));
+  EXPECT_EQ(Journal::owed_by(file_).value(), 1U);
+  names_->erase_exchange(exchange.id, confirmed(done));
+  EXPECT_EQ(Journal::owed_by(file_).value(), 0U);
+}
+
 TEST_F(NameJournalTest, OfAVersionThatKnewNoLinksIsTakenOver) {
   int noted = 0;
   names_->add({RemovalEntry{.id = names_->next_id(), .key = "r", .removed_at = {}}},

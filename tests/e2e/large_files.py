@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Files beyond what one PutObject (5 GB) and one CopyObject (1 GB) take: in, attributes, name, remount, out.
+"""Files beyond what one PutObject (5 GB) and one CopyObject (1 GB) take: in, attributes, name, exchange, remount, out.
 
 The file is mostly holes, with marked blocks where things could go wrong: at both ends, around 1 GiB and 5 GiB, and at
 random. By default of little more than 1 GiB; with STSFS_TEST_FULL of more than 5 GiB.
 """
+import ctypes
 import os
 import pathlib
 import random
@@ -50,6 +51,12 @@ def requests(folder, operation):
     return folder.admin("GET", "/counters")["operations"].get(operation, {}).get("requests", 0)
 
 
+def exchange(one, other):
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(-100, os.fsencode(one), -100, os.fsencode(other), 2) != 0:  # AT_FDCWD, RENAME_EXCHANGE
+        raise OSError(ctypes.get_errno(), f"exchange of {one} and {other}")
+
+
 def main():
     seed = int(os.environ.get("STSFS_TEST_SEED", random.randrange(1 << 32)))
     print(f"{SIZE} bytes, seed {seed}")
@@ -66,7 +73,15 @@ def main():
         there = folder.path / "directory" / "renamed"
         there.parent.mkdir()
         here.rename(there)
-        check(requests(folder, "UploadPart") == uploaded, "chmod or rename sent the bytes again")
+        small = folder.path / "small"
+        small.write_bytes(b"small")
+        exchange(there, small)
+        check(there.read_bytes() == b"small", "after the exchange the large file's name has other bytes")
+        compare(small, offsets)
+        exchange(small, there)
+        check(small.read_bytes() == b"small", "after the second exchange the small file has other bytes")
+        small.unlink()
+        check(requests(folder, "UploadPart") == uploaded, "chmod, rename or exchange sent the bytes again")
         check(requests(folder, "UploadPartCopy") > 0, "nothing was copied by parts")
 
         folder.stsfs("umount", str(folder.path))

@@ -8,7 +8,7 @@
 namespace stsfs::cache {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 
 class Writer {
  public:
@@ -68,6 +68,7 @@ std::string encode_meta(const oss::ObjectMeta& meta) {
   to.text(meta.storage_class);
   to.text(meta.restore);
   to.text(meta.version_id);
+  to.text(meta.symlink_target);
   const oss::ObjectHeaders& headers = meta.headers;
   for (const std::string* header :
        {&headers.content_type, &headers.cache_control, &headers.content_disposition,
@@ -96,6 +97,7 @@ std::optional<oss::ObjectMeta> decode_meta(std::string_view bytes) {
   out.storage_class = from.text();
   out.restore = from.text();
   out.version_id = from.text();
+  out.symlink_target = from.text();
   oss::ObjectHeaders& headers = out.headers;
   for (std::string* header :
        {&headers.content_type, &headers.cache_control, &headers.content_disposition,

@@ -42,6 +42,9 @@ struct CommitRequest {
   bool gone = false;         ///< The file was removed: there is nothing to commit any more.
   /// The last version that we made of it; may be null.
   std::shared_ptr<const OwnVersion> own_version;
+  std::string symlink_key;         ///< It is an OSS Symlink object, and leads to this key.
+  bool is_unseen_link = false;     ///< It is a symbolic link, and perhaps such an object.
+  bool is_just_confirmed = false;  ///< OSS had the version that we know a moment ago.
 };
 
 /// What became of it.
@@ -304,6 +307,10 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_stamp.cc ---
   void stamp(oss::Written written, const oss::UserMetadata& present);
   void copy_attributes();
+  void copy_onto_itself();
+  void look_at_link();
+  void found_link(const oss::Symlink& link);
+  void put_link(const std::string& target);
   void attributes_copied(Result<oss::Written> written);
   void refuse_attributes(const Error& error);
 

@@ -1,4 +1,5 @@
-// Attributes that OSS lacks while it has the bytes: a copy of the object onto itself.
+// Attributes that OSS lacks while it has the bytes: a copy of the object onto itself; of a symbolic
+// link that is an OSS Symlink object, another one in its place.
 
 #include "file_content.h"
 #include "stsfs/base/log.h"
@@ -64,6 +65,15 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
 /// Nothing but attributes changed: a copy of the object onto itself, which goes only if it still is
 /// the version that we know.
 void FileContent::copy_attributes() {
+  if (!request_.symlink_key.empty() && request_.is_just_confirmed)
+    put_link(request_.symlink_key);
+  else if (!request_.symlink_key.empty() || request_.is_unseen_link)
+    look_at_link();
+  else
+    copy_onto_itself();
+}
+
+void FileContent::copy_onto_itself() {
   oss::CopyOptions copy{.source_key = base_key_,
                         .source_etag = expected_etag_,
                         .replace_metadata = true,
@@ -77,6 +87,46 @@ void FileContent::copy_attributes() {
           self->attributes_copied(std::move(written));
         },
         last_look(base_key_ == request_.key ? expected_etag_ : ""));
+  });
+}
+
+/// A symbolic link of which an earlier daemon left the attributes, or that was not looked at
+/// lately.
+void FileContent::look_at_link() {
+  chain_.step([&] {
+    return around_.store.start_get_symlink(
+        request_.key, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this()](Result<oss::Symlink> link) {
+          if (link)
+            self->found_link(*link);
+          else if (link.error().code == Errc::kInvalid)  // in the form of s3fs
+            self->copy_onto_itself();
+          else
+            self->attributes_copied(fail(std::move(link.error())));
+        });
+  });
+}
+
+void FileContent::found_link(const oss::Symlink& link) {
+  const auto made_by = link.user.find(oss::kWriteIdName);
+  if (made_by != link.user.end() && made_by->second == write_id(commit_writes_))
+    attributes_copied(oss::Written{.etag = link.etag});  // it was us, and the answer was lost
+  else if (link.etag == expected_etag_)
+    put_link(link.target);
+  else
+    refuse_attributes(Error{Errc::kChanged, "another client made another link of it", {}});
+}
+
+/// An OSS Symlink object is put anew: whether a copy onto itself leaves it one is not documented.
+void FileContent::put_link(const std::string& target) {
+  oss::PutOptions put = request_.put;
+  put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
+  chain_.step([&] {
+    return around_.store.start_put_symlink(
+        request_.key, target, put, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this()](Result<oss::Written> written) {
+          self->attributes_copied(std::move(written));
+        });
   });
 }
 

@@ -386,7 +386,8 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
   const std::string whole = join_path(directory_path, name);
   const auto object = entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
   if (object) metas_->forget(*object);  // until `remember_written`
-  if (!inode.content_key.empty()) entry.type = oss::ObjectType::kSymlink;
+  if (!inode.content_key.empty() || !inode.symlink_key.empty())
+    entry.type = oss::ObjectType::kSymlink;
   if (object) files_ahead_.spoil(*object);
   if (const auto key = keys_.directory_key(directory_path))
     directories_.set_entry(*key, name, std::move(entry));
@@ -400,11 +401,14 @@ void Folder::remember_written(const std::string& key, const Inode& inode,
   metas_->put_written(key, {.size_bytes = size,
                             .etag = written.etag,
                             .last_modified = written.server_time,
+                            .type = inode.symlink_key.empty() ? oss::ObjectType::kNormal
+                                                              : oss::ObjectType::kSymlink,
                             .storage_class = inode.storage_class,
                             .crc64 = written.crc64,
                             .version_id = written.version_id,
                             .tagging_count = inode.tagged ? 1U : 0U,
                             .headers = headers,
+                            .symlink_target = inode.symlink_key,
                             .server_time = written.server_time});
 }
 

@@ -173,7 +173,9 @@ class Folder final : public MountedFolder, public CommitOwner {
     InodePointer inode;
     InodePointer target;  ///< Null: the new name is free.
     RenameMode mode = RenameMode::kReplace;
-    std::string old_key, new_key;
+    std::string old_key, new_key, new_path;
+    bool is_symlink_object = false;
+    std::string link_target;  ///< Of a symbolic link.
     std::shared_ptr<FileContent> content;
     std::shared_ptr<FileContent> replaced;  ///< Of the target, where that goes with its name.
     std::string content_key;                ///< Of a file with several names.
@@ -199,7 +201,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   struct Wanted {
     std::string name;
     std::string key;
-    bool is_directory = false;
+    enum class What { kFile, kDirectory, kSymlink } what = What::kFile;
   };
 
   // --- shared by the operations (folder.cc) ---
@@ -281,16 +283,14 @@ class Folder final : public MountedFolder, public CommitOwner {
                               Found& out);
   Result<void> find_file(const Context& context, const std::string& file_path,
                          const std::optional<oss::ObjectMeta>& told, Found& out);
-  Result<void> find_symlink(const Context& context, const std::string& link_path,
-                            const std::string& key, Found& out);
-  Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
   Result<std::optional<oss::ObjectMeta>> marker_of(const Context& context, const std::string& key,
                                                    Found& out);
   std::optional<oss::ObjectMeta> known_meta(const Context& context, const std::string& key,
                                             const cache::KnownEntry& entry);
   Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
-  Result<oss::ObjectMeta> head_with_neighbours(const Context& context, const std::string& path,
-                                               const std::string& key, bool is_directory);
+  Result<oss::ObjectMeta> ask_with_neighbours(const Context& context, const std::string& path,
+                                              const std::string& key, Wanted::What what);
+  static bool is_followed_link(const oss::ObjectMeta& meta);
   std::optional<Wanted> wanted(const Context& context, const std::string& directory_path,
                                const std::string& name, const cache::KnownEntry& entry);
   std::vector<Result<oss::ObjectMeta>> ask_all(const Context& context,
@@ -311,7 +311,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<InodePointer> make_object(const Context& context, const InodePointer& parent,
                                    std::string_view name, const std::string& key,
                                    const Attributes& attributes, oss::PutOptions put,
-                                   const std::string& body);
+                                   const std::string& body,
+                                   const std::optional<std::string>& symlink_key = {});
   Result<InodePointer> create_at_once(const Context& context, const InodePointer& parent,
                                       std::string_view name, mode_t mode);
 
@@ -435,6 +436,21 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::optional<FilesAhead::Way> way_to_ask(const ReadingRuns::File& file);
   InodePointer known_inode(const std::string& whole) const STSFS_REQUIRES(tree_.mutex);
 
+  // --- symbolic links (folder_symlinks.cc) ---
+  std::optional<std::string> symlink_key(const Context& context, const std::string& directory_path,
+                                         std::string_view target);
+  Result<oss::Written> put_symlink(const Context& context, const std::string& key,
+                                   const std::optional<std::string>& target_key,
+                                   std::string_view target, const oss::PutOptions& put);
+  Result<oss::Written> put_symlink_anew(const Context& context, const std::string& key,
+                                        const oss::PutOptions& put);
+  Result<oss::Written> move_symlink(const Context& context, const FileRename& file);
+  Result<void> find_symlink(const Context& context, const std::string& link_path,
+                            const std::string& key, const std::optional<oss::ObjectMeta>& told,
+                            Found& out);
+  Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
+  Transfer start_symlink(const std::string& key, Deadline deadline, Callback<oss::ObjectMeta> done);
+
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
@@ -453,8 +469,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   void entries_changed(const InodePointer& directory);  // folder_times.cc
   void store_directory_times();
   void store_directory_time(const InodePointer& directory);
-  Result<oss::Written> put_symlink_anew(const Context& context, const std::string& key,
-                                        const oss::PutOptions& put);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
   Result<void> remove_object(const Context& context, const InodePointer& inode,

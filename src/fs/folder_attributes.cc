@@ -101,7 +101,7 @@ Folder::AttributeWay Folder::way_of(const Inode& inode) const {
   if (inode.removed || inode.number == InodeNumber::kRoot) return AttributeWay::kMemoryOnly;
   if (inode.content && inode.content->dirty()) return AttributeWay::kRidesAlong;
   // What is no object of its own yet, or not one that a copy can change, is put at once.
-  const bool plain = inode.in_store && !inode.etag.empty() && !inode.symlink_object &&
+  const bool plain = inode.in_store && !inode.etag.empty() &&
                      (options_.symlink_objects || !is_directory(inode.attributes.mode));
   const bool in_a_row = is_fresh(inode.touched, kInARow);
   if (plain && (in_a_row || options_.commit == CommitMode::kBackground))
@@ -192,7 +192,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     headers.user = draft.user;
     put = put_options(draft.attributes, headers, draft.storage_class);
     marker_only = directory;
-    symlink_object = inode->symlink_object;
+    symlink_object = !inode->symlink_key.empty();
     tagged = inode->tagged;
     content = inode->content;
     const auto slash = whole.rfind('/');
@@ -241,18 +241,6 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   if (content) content->release_hold(key, new_etag);
   if (!written) return fail(std::move(written.error()));
   return {};
-}
-
-/// Whether a copy of an OSS Symlink object is one is not documented.
-Result<oss::Written> Folder::put_symlink_anew(const Context& context, const std::string& key,
-                                              const oss::PutOptions& put) {
-  auto link = await<oss::Symlink>(context.interrupt, [&](Callback<oss::Symlink> done) {
-    return store_.start_get_symlink(key, context.deadline, std::move(done));
-  });
-  if (!link) return fail(std::move(link.error()));
-  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put_symlink(key, link->target, put, context.deadline, std::move(done));
-  });
 }
 
 Result<Statistics> Folder::statfs(const Context&) {

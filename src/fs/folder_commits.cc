@@ -23,6 +23,11 @@ CommitRequest Folder::describe(InodeNumber number) {
   out.times_given = inode->times_given;
   out.tagged = inode->tagged;
   out.own_version = inode->own_version;
+  if (is_link(inode->attributes.mode)) {
+    out.symlink_key = inode->symlink_key;
+    out.is_unseen_link = options_.symlink_objects && inode->link_target.empty();
+    out.is_just_confirmed = is_fresh(inode->confirmed, options_.open_fresh);
+  }
   return out;
 }
 
@@ -67,7 +72,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       inode->confirmed = known ? clock_.steady() : SteadyTime{};
       inode->touched = clock_.steady();
       if (tree_.is_named(*inode, inode->parent, name)) note_entry(directory_path, name, *inode);
-      if (known && !inode->symlink_object)
+      if (known)
         remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
     } else {
       // The path shows theirs: whatever we know of it is old.

@@ -114,8 +114,12 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
 mode_t Folder::listed_type(const Context& context, const std::string& key,
                            const cache::KnownEntry& entry) {
   if (entry.is_directory) return S_IFDIR;
-  if (entry.type == oss::ObjectType::kSymlink)
-    return entry.size_bytes < LinkArea::kTargetSizeMin ? S_IFLNK : 0;
+  if (entry.type == oss::ObjectType::kSymlink) {
+    if (entry.size_bytes < LinkArea::kTargetSizeMin) return S_IFLNK;
+    const auto meta = known_meta(context, key, entry);
+    if (!meta || is_followed_link(*meta)) return 0;
+    return links_.is_content_key(meta->symlink_target) ? S_IFREG : S_IFLNK;
+  }
   if (entry.size_bytes > kMayBeLinkSize || !metas_->has_hidden_links()) return S_IFREG;
   const auto meta = known_meta(context, key, entry);
   return meta ? attributes_of(*meta, false, defaults_).mode & S_IFMT : 0;
@@ -173,7 +177,7 @@ std::optional<Folder::Wanted> Folder::again(const std::string& directory_path,
   if (entry.type == oss::ObjectType::kSymlink) return std::nullopt;
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return std::nullopt;
-  return Wanted{name, std::move(*key), false};
+  return Wanted{name, std::move(*key), Wanted::What::kFile};
 }
 
 /// The inodes of some entries; null where the entry is gone meanwhile, or where only OSS could tell
@@ -205,7 +209,11 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
       one = again(directory_path, items[i].name, entry);
       unknown[i] = true;
     }
-    unknown[i] = unknown[i] || one || entry.type == oss::ObjectType::kSymlink;
+    // Of a file with several names more is to be asked than its name tells.
+    const bool named =
+        entry.type == oss::ObjectType::kSymlink &&
+        listed_type(context, view.listing()->key() + items[i].name, entry) != S_IFLNK;
+    unknown[i] = unknown[i] || one || named;
     if (!one || !ask) continue;
     all.push_back(std::move(*one));
     asked_for.push_back(i);
@@ -216,7 +224,8 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
   for (std::size_t i = 0; i < items.size(); ++i)
     answers[i] = {.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].is_directory || !metas[i] || metas[i]->type == oss::ObjectType::kSymlink) continue;
+    if (all[i].what == Wanted::What::kDirectory || !metas[i] || is_followed_link(*metas[i]))
+      continue;
     answers[asked_for[i]].asked = now;
     answers[asked_for[i]].meta = std::move(*metas[i]);
   }

@@ -63,11 +63,11 @@ Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& wh
   }
   if (meta) {
     out.entry = cache::KnownEntry{.size_bytes = meta->size_bytes,
-                                  .etag = meta->etag,
+                                  .etag = is_followed_link(*meta) ? "" : meta->etag,
                                   .last_modified = meta->last_modified,
                                   .type = meta->type,
                                   .storage_class = meta->storage_class};
-    metas_->put(*file_key, *meta);
+    if (!is_followed_link(*meta)) metas_->put(*file_key, *meta);
     out.meta = std::move(*meta);
     return out;
   }
@@ -130,7 +130,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, co
     inode->storage_class = found.meta.storage_class;
     inode->link_target = found.link_target;
     inode->tagged = found.meta.tagging_count > 0;
-    inode->symlink_object = found.meta.type == oss::ObjectType::kSymlink;
+    inode->symlink_key = found.meta.symlink_target;
     if (inode->content_key != found.content_key) tree_.set_content_key(inode, found.content_key);
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;

@@ -69,16 +69,16 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
   return counted_entry(*made);
 }
 
-/// Of several who make the same name, on whatever machines, the first has it.
+/// Of several who make the same name, on whatever machines, the first has it. With a `symlink_key`
+/// it is an OSS Symlink object that leads there, and `body` is the target as it was given.
 Result<InodePointer> Folder::make_object(const Context& context, const InodePointer& parent,
                                          std::string_view name, const std::string& key,
                                          const Attributes& attributes, oss::PutOptions put,
-                                         const std::string& body) {
+                                         const std::string& body,
+                                         const std::optional<std::string>& symlink_key) {
   put.forbid_overwrite = true;
   put.headers.user[oss::kWriteIdName] = random_hex(8);  // knows its own after a lost answer
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(key, http::memory_body(body), put, context.deadline, std::move(done));
-  });
+  auto written = put_symlink(context, key, symlink_key, body, put);
   if (!written) {
     // Somebody else's shows now, or ours that got there after all; whatever was known.
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
@@ -93,6 +93,7 @@ Result<InodePointer> Folder::make_object(const Context& context, const InodePoin
     inode->headers = put.headers;
     inode->storage_class = put.storage_class;
     if (is_link(attributes.mode)) inode->link_target = body;
+    inode->symlink_key = symlink_key.value_or("");
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(tree_.path_of(*parent), name, *inode);
     remember_written(key, *inode, *written, put.headers, body.size());
@@ -132,50 +133,6 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
                           put_options(attributes, headers, ""), "");
   if (!made) return fail(std::move(made.error()));
   return counted_entry(*made);
-}
-
-/// In the form of s3fs: a small object whose body is the target. It holds any target: absolute,
-/// dangling, outside.
-Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
-                              std::string_view name, std::string_view target) {
-  if (auto may = may_write(); !may) return fail(std::move(may.error()));
-  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
-  auto parent = directory(parent_number);
-  if (!parent) return fail(std::move(parent.error()));
-  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
-  auto key = keys_.file_key(path_below(*parent, name));
-  if (!key) return fail(std::move(key.error()));
-  auto present = resolve(context, *parent, name);
-  if (present) return fail(Errc::kExists, printable(*key) + " exists");
-  if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
-  Attributes attributes = new_attributes(context, S_IFLNK | 0777);
-  oss::ObjectHeaders headers;
-  headers.content_type = "application/octet-stream";
-  attributes.size_bytes = target.size();
-  auto made = make_object(context, *parent, name, *key, attributes,
-                          put_options(attributes, headers, ""), std::string(target));
-  if (!made) return fail(std::move(made.error()));
-  return counted_entry(*made);
-}
-
-Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {
-  auto found = inode(number);
-  if (!found) return fail(std::move(found.error()));
-  std::shared_ptr<FileContent> owed;  // attributes that an earlier daemon left
-  {
-    MutexLock lock(tree_.mutex);
-    if ((*found)->link_target.empty()) owed = (*found)->content;
-  }
-  if (owed && owed->dirty()) {
-    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-    if (auto sent = commit_and_wait(context, owed); !sent) return fail(std::move(sent.error()));
-  }
-  if (auto confirmed = confirm(context, *found, options_.fresh); !confirmed)
-    return fail(std::move(confirmed.error()));
-  MutexLock lock(tree_.mutex);
-  if (!is_link((*found)->attributes.mode)) return fail(Errc::kInvalid, "not a symbolic link");
-  return (*found)->link_target;
 }
 
 Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,

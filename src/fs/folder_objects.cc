@@ -10,37 +10,8 @@
 namespace stsfs::fs {
 namespace {
 
-/// A target kept in an object's body, as s3fs does it, is no longer than a path.
-constexpr std::uint64_t kLinkTargetMax = 4096;
-
-/// The metadata of a symbolic link that this program wrote: the target as the user gave it.
-constexpr const char* kRawTarget = "stsfs-symlink";
-
 /// HEADs at once for one who asks for one name after the other.
 constexpr std::size_t kAskedAtOnce = 64;
-
-class TextSink final : public oss::ReadSink {
- public:
-  Result<void> begin(const oss::ObjectMeta&) override { return {}; }
-  Result<void> write(std::span<const std::byte> bytes) override {
-    text.append(as_text(bytes));
-    return {};
-  }
-  std::string text;
-};
-
-/// `target`, a key, as a path relative to the directory of the link.
-std::string relative_target(const std::string& link_path, const std::string& target_path) {
-  const auto from = split(link_path, '/');
-  const auto to = split(target_path, '/');
-  std::size_t common = 0;
-  while (common + 1 < from.size() && common + 1 < to.size() && from[common] == to[common]) ++common;
-  std::string out;
-  for (std::size_t i = common; i + 1 < from.size(); ++i) out += "../";
-  for (std::size_t i = common; i < to.size(); ++i)
-    out.append(to[i]).append(i + 1 < to.size() ? "/" : "");
-  return out;
-}
 
 /// `a/b` and `c` of `a/b/c`.
 std::pair<std::string, std::string> parted(const std::string& path) {
@@ -50,6 +21,11 @@ std::pair<std::string, std::string> parted(const std::string& path) {
 }
 
 }  // namespace
+
+/// What HEAD told of a symbolic link: it is of what that leads to.
+bool Folder::is_followed_link(const oss::ObjectMeta& meta) {
+  return meta.type == oss::ObjectType::kSymlink && meta.symlink_target.empty();
+}
 
 Result<Folder::Found> Folder::find_object(const Context& context, const std::string& object_path,
                                           const NameAnswer& name) {
@@ -92,7 +68,8 @@ Result<std::optional<oss::ObjectMeta>> Folder::marker_of(const Context& context,
     } else if (auto may = may_wait(context); !may) {
       return fail(std::move(may.error()));
     } else {
-      auto meta = head_with_neighbours(context, keys_.path_of(key).value_or(""), key, true);
+      auto meta = ask_with_neighbours(context, keys_.path_of(key).value_or(""), key,
+                                      Wanted::What::kDirectory);
       if (meta) return Marker(std::move(*meta));
       if (meta.error().code == Errc::kNotFound) return Marker();
       if (meta.error().code != Errc::kWouldWait) return fail(std::move(meta.error()));
@@ -117,7 +94,7 @@ Result<void> Folder::find_file(const Context& context, const std::string& file_p
   auto key = keys_.file_key(file_path);
   if (!key) return fail(std::move(key.error()));
   if (out.entry.type == oss::ObjectType::kSymlink)
-    return find_symlink(context, file_path, *key, out);
+    return find_symlink(context, file_path, *key, told, out);
   if (told) {
     out.meta = *told;
   } else if (auto known = known_meta(context, *key, out.entry)) {
@@ -129,13 +106,14 @@ Result<void> Folder::find_file(const Context& context, const std::string& file_p
     out.asked = (*ahead)->asked;
   } else {
     const SteadyTime now = clock_.steady();
-    auto meta = head_with_neighbours(context, file_path, *key, false);
+    auto meta = ask_with_neighbours(context, file_path, *key, Wanted::What::kFile);
     if (!meta) return fail(std::move(meta.error()));
     out.meta = std::move(*meta);
     out.asked = now;
     if (out.meta.type == oss::ObjectType::kSymlink) {  // found by HEAD, which followed it
       out.entry.type = oss::ObjectType::kSymlink;
-      return find_symlink(context, file_path, *key, out);
+      out.entry.etag.clear();
+      return find_symlink(context, file_path, *key, std::nullopt, out);
     }
   }
   out.attributes = attributes_of(out.meta, false, defaults_);
@@ -146,51 +124,6 @@ Result<void> Folder::find_file(const Context& context, const std::string& file_p
   else if (auto read = read_link_target(context, *key, out); !read)
     return read;
   out.attributes.size_bytes = out.link_target.size();
-  return {};
-}
-
-Result<void> Folder::find_symlink(const Context& context, const std::string& link_path,
-                                  const std::string& key, Found& out) {
-  if (auto may = may_wait(context); !may) return may;
-  const SteadyTime now = clock_.steady();
-  auto link = await<oss::Symlink>(context.interrupt, [&](Callback<oss::Symlink> done) {
-    return store_.start_get_symlink(key, context.deadline, std::move(done));
-  });
-  if (!link) return fail(std::move(link.error()));
-  out.asked = now;
-  if (const auto name = links_.name_in(*link)) {
-    auto linked = find_linked(context, key, *name, out);
-    // Without its content the name is a symbolic link to nothing, which can be removed.
-    if (linked || linked.error().code != Errc::kNotFound) return linked;
-  }
-  out.meta.type = oss::ObjectType::kSymlink;
-  out.meta.etag = link->etag;
-  out.meta.last_modified = link->last_modified;
-  out.meta.headers.user = link->user;
-  const auto raw = link->user.find(kRawTarget);
-  const auto target_path = keys_.path_of(link->target);
-  if (raw != link->user.end())
-    out.link_target = percent_decode(raw->second).value_or(raw->second);
-  else
-    out.link_target = target_path ? relative_target(link_path, *target_path) : "/" + link->target;
-  out.attributes = attributes_of(out.meta, false, defaults_);
-  if (is_link(out.attributes.mode)) out.attributes.size_bytes = out.link_target.size();
-  return {};
-}
-
-/// As s3fs keeps it: in the body.
-Result<void> Folder::read_link_target(const Context& context, const std::string& key, Found& out) {
-  if (auto may = may_wait(context); !may) return may;
-  TextSink sink;
-  const std::uint64_t size = std::min(out.meta.size_bytes, kLinkTargetMax);
-  if (size > 0) {
-    auto read = await<void>(context.interrupt, [&](Callback<void> done) {
-      return store_.start_get(key, out.meta.etag, {0, size}, sink, context.deadline,
-                              std::move(done));
-    });
-    if (!read) return read;
-  }
-  out.link_target = std::string(trim(sink.text));
   return {};
 }
 
@@ -216,27 +149,33 @@ std::optional<Folder::Wanted> Folder::wanted(const Context& context,
                                              const std::string& directory_path,
                                              const std::string& name,
                                              const cache::KnownEntry& entry) {
-  if (entry.type == oss::ObjectType::kSymlink) return std::nullopt;
   const std::string whole = join_path(directory_path, name);
   auto key = entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
   if (!key) return std::nullopt;
   if (entry.is_directory && !entry.has_marker.value_or(true)) return std::nullopt;
   if (entry.is_directory && !entry.has_marker && metas_->recent(*key)) return std::nullopt;
   if (known_meta(context, *key, entry)) return std::nullopt;
-  return Wanted{name, std::move(*key), entry.is_directory};
+  const bool symlink = entry.type == oss::ObjectType::kSymlink;
+  return Wanted{name, std::move(*key),
+                entry.is_directory ? Wanted::What::kDirectory
+                : symlink          ? Wanted::What::kSymlink
+                                   : Wanted::What::kFile};
 }
 
 std::vector<Result<oss::ObjectMeta>> Folder::ask_all(const Context& context,
                                                      const std::vector<Wanted>& all) {
-  auto metas = fan_out<oss::ObjectMeta>(context.interrupt, all.size(), kAskedAtOnce,
-                                        [&](std::size_t i, Callback<oss::ObjectMeta> done) {
-                                          return store_.start_head(all[i].key, context.deadline,
-                                                                   std::move(done));
-                                        });
+  auto metas = fan_out<oss::ObjectMeta>(
+      context.interrupt, all.size(), kAskedAtOnce,
+      [&](std::size_t i, Callback<oss::ObjectMeta> done) {
+        if (all[i].what == Wanted::What::kSymlink)
+          return start_symlink(all[i].key, context.deadline, std::move(done));
+        return store_.start_head(all[i].key, context.deadline, std::move(done));
+      });
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (metas[i] && metas[i]->type != oss::ObjectType::kSymlink)
+    if (metas[i] && !is_followed_link(*metas[i]))
       metas_->put(all[i].key, *metas[i]);
-    else if (all[i].is_directory && !metas[i] && metas[i].error().code == Errc::kNotFound)
+    else if (all[i].what == Wanted::What::kDirectory && !metas[i] &&
+             metas[i].error().code == Errc::kNotFound)
       metas_->put_absent(all[i].key);
   }
   return metas;
@@ -244,16 +183,16 @@ std::vector<Result<oss::ObjectMeta>> Folder::ask_all(const Context& context,
 
 /// Asks for one, and for those behind it in the directory when that is the order in which somebody
 /// asks. For a directory that is asked for alone kWouldWait: its listing tells more.
-Result<oss::ObjectMeta> Folder::head_with_neighbours(const Context& context,
-                                                     const std::string& path,
-                                                     const std::string& key, bool is_directory) {
+Result<oss::ObjectMeta> Folder::ask_with_neighbours(const Context& context, const std::string& path,
+                                                    const std::string& key, Wanted::What what) {
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
   const auto [above, name] = parted(path);
   const std::string above_key = keys_.directory_key(above).value_or("");
+  const bool is_directory = what == Wanted::What::kDirectory;
   bool runs = listings_.fresh().count() > 0 && attribute_runs_.goes_on(above_key, name);
   if (is_directory && listings_.was_read_within(above_key)) runs = false;  // a walk, and no `ls -l`
   if (is_directory && !runs) return fail(Errc::kWouldWait, "");
-  std::vector<Wanted> all{{name, key, is_directory}};
+  std::vector<Wanted> all{{name, key, what}};
   if (runs)
     for (const auto& [next, entry] : listings_.after(above_key, name, kAskedAtOnce - 1))
       if (auto one = wanted(context, above, next, entry)) all.push_back(std::move(*one));

@@ -201,10 +201,13 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
   for (const InodePointer& one : {inode, target})
     if (auto held = hold_content(one, holds); !held) return held;
   FileRename file = file_rename(inode, target, *old_key, *new_key);
+  file.new_path = new_path;
   file.mode = mode;
   Result<oss::Written> written;  // of what was never in OSS nothing has to be moved there
   if (!file.content_key.empty())
     written = move_name(context, file);
+  else if (file.in_store && file.is_symlink_object)
+    written = move_symlink(context, file);
   else if (file.in_store && !renamed_by_server(context, file))
     written = move_object(context, file);
   if (!written) return fail(std::move(written.error()));
@@ -236,6 +239,8 @@ Folder::FileRename Folder::file_rename(const InodePointer& inode, const InodePoi
   out.in_store = inode->in_store;
   out.etag = inode->etag;
   out.size = inode->attributes.size_bytes;
+  out.is_symlink_object = !inode->symlink_key.empty();
+  out.link_target = inode->link_target;
   if (out.content && out.content_key.empty()) out.attributes = out.content->attributes_owed();
   out.copy = {.source_key = old_key,
               .source_etag = is_link(inode->attributes.mode) ? "" : inode->etag,

@@ -172,7 +172,10 @@ class TreeMoves {
                       Callback<oss::Written> done);
   Result<void> copied(const MovePointer& move, const oss::ListEntry& object,
                       Result<oss::Written> written);
-  Result<void> found_at_new_key(const oss::ListEntry& object, const std::string& new_key);
+  Result<void> found_at_new_key(const MovePointer& move, const oss::ListEntry& object,
+                                const std::string& new_key);
+  Result<bool> is_moved_file(const oss::ListEntry& object, const std::string& new_key);
+  Result<void> keep_beside(const oss::ListEntry& object, const std::string& new_key);
   void serve_urgent();
   Result<void> bring_tree(const std::string& new_key);
   MovePointer confirmed_move(const std::string& new_key) STSFS_EXCLUDES(mutex_);

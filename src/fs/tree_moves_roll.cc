@@ -4,6 +4,7 @@
 
 #include "conflict_name.h"
 #include "fan_out.h"
+#include "moved_links.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "tree_moves.h"
@@ -132,10 +133,12 @@ Transfer TreeMoves::start_copy(const MovePointer& move, const oss::ListEntry& ob
                                Callback<oss::Written> done) {
   const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
   oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-  if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
   if (object.storage_class != "Standard") copy.put.storage_class = object.storage_class;
   // The directory's own object is the one that is renamed, whatever was there.
   copy.put.forbid_overwrite = object.key != move->entry.from;
+  if (object.type == oss::ObjectType::kSymlink)
+    return start_link_move(store_, {move->entry.from, move->entry.to}, object.key, copy.put,
+                           deadline(), std::move(done));
   if (object.size_bytes >= oss::kCopySizeMax) {
     auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> got) {
       return store_.start_head(object.key, deadline(), std::move(got));
@@ -155,7 +158,7 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
                                Result<oss::Written> written) {
   const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
   if (!written && written.error().code == Errc::kExists) {
-    if (auto found = found_at_new_key(object, new_key); !found) return found;
+    if (auto found = found_at_new_key(move, object, new_key); !found) return found;
   } else if (!written) {
     const Errc code = written.error().code;
     if (code == Errc::kNotFound || code == Errc::kChanged) return {};
@@ -171,8 +174,18 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
 }
 
 /// Ours from before a kill, or another client's: then ours goes beside it.
-Result<void> TreeMoves::found_at_new_key(const oss::ListEntry& object, const std::string& new_key) {
+Result<void> TreeMoves::found_at_new_key(const MovePointer& move, const oss::ListEntry& object,
+                                         const std::string& new_key) {
   if (object.key.ends_with('/')) return {};
+  auto same = object.type == oss::ObjectType::kSymlink
+                  ? is_moved_link(store_, {move->entry.from, move->entry.to}, object.key,
+                                  deadline(), &ending_)
+                  : is_moved_file(object, new_key);
+  if (!same) return fail(std::move(same.error()));
+  return *same ? Result<void>() : keep_beside(object, new_key);
+}
+
+Result<bool> TreeMoves::is_moved_file(const oss::ListEntry& object, const std::string& new_key) {
   const std::string keys[] = {object.key, new_key};
   auto metas =
       fan_out<oss::ObjectMeta>(&ending_, 2, 2, [&](std::size_t i, Callback<oss::ObjectMeta> done) {
@@ -182,12 +195,19 @@ Result<void> TreeMoves::found_at_new_key(const oss::ListEntry& object, const std
     const bool same_etag = metas[0]->etag == metas[1]->etag;
     const bool same_sum = metas[0]->size_bytes == metas[1]->size_bytes && metas[0]->crc64 &&
                           metas[0]->crc64 == metas[1]->crc64;
-    if (same_etag || same_sum) return {};
+    if (same_etag || same_sum) return true;
   }
-  for (const auto& meta : metas)
-    if (!meta && meta.error().code != Errc::kNotFound) return fail(meta.error());
+  for (const auto& meta : metas) {
+    const bool is_link = !meta && meta.error().code == Errc::kLoop;  // another client's
+    if (!meta && meta.error().code != Errc::kNotFound && !is_link) return fail(meta.error());
+  }
+  return false;
+}
+
+Result<void> TreeMoves::keep_beside(const oss::ListEntry& object, const std::string& new_key) {
   const std::string beside = new_key + conflict_mark(clock_.wall());
   oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
+  if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
   copy.put.forbid_overwrite = true;
   auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
     return staging::start_copy(store_, clock_, beside, copy, object.size_bytes, options_.upload,

@@ -363,7 +363,7 @@ Result<std::vector<std::string>> read_deleted(const http::Response& response) {
   return keys;
 }
 
-Result<Symlink> read_symlink(const http::Response& response) {
+Result<Symlink> read_symlink(const http::Response& response, WallTime now) {
   auto target = required_header(response.headers, "x-oss-symlink-target");
   if (!target) return fail(std::move(target.error()));
   auto who = identity(response.headers);
@@ -371,7 +371,8 @@ Result<Symlink> read_symlink(const http::Response& response) {
   // Some writers form-encode the target, so that `+` is a blank; all write a plus as %2B.
   auto raw = decoded(*target, true);
   return Symlink{raw ? std::move(*raw) : std::move(*target), std::move(who->etag),
-                 who->last_modified, user_metadata(response.headers)};
+                 who->last_modified, user_metadata(response.headers),
+                 server_time(response.headers, now)};
 }
 
 Result<std::string> read_acl(const http::Response& response) {

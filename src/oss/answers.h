@@ -51,7 +51,7 @@ Result<PartsPage> read_parts(const http::Response& response, int marker);
 
 /// The keys that the server says it deleted.
 Result<std::vector<std::string>> read_deleted(const http::Response& response);
-Result<Symlink> read_symlink(const http::Response& response);
+Result<Symlink> read_symlink(const http::Response& response, WallTime now);
 Result<std::string> read_acl(const http::Response& response);
 /// As `PutOptions::tagging`: `a=1&b=2`, encoded.
 Result<std::string> read_tagging(const http::Response& response);

@@ -338,7 +338,9 @@ Transfer OssStore::start_get_symlink(std::string_view key, Deadline deadline,
   RequestSpec spec = get_symlink_request(key);
   if (auto good = check_key(key); !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
-  return courier_->run(std::move(spec), deadline, std::move(done), read_symlink);
+  return courier_->run(
+      std::move(spec), deadline, std::move(done),
+      [this](const http::Response& response) { return read_symlink(response, courier_->now()); });
 }
 
 Transfer OssStore::start_get_acl(std::string_view key, Deadline deadline,

@@ -418,7 +418,8 @@ Result<oss::Symlink> FakeObjectStore::Bucket::symlink(const std::string& key) co
   const oss::ObjectMeta& meta = (*object)->meta;
   if (meta.type != oss::ObjectType::kSymlink)
     return fail(Errc::kInvalid, "400 NotSymlink: " + printable(key));
-  return oss::Symlink{*(*object)->content, meta.etag, meta.last_modified, meta.headers.user};
+  return oss::Symlink{*(*object)->content, meta.etag, meta.last_modified, meta.headers.user,
+                      now_in_seconds()};
 }
 
 // --- for tests ---

@@ -26,13 +26,18 @@ class NewNames : public FolderTest {
        }}};
 };
 
+/// By which such a one is made.
+oss::Operation operation_of(const std::string& key) {
+  return key == "link" ? oss::Operation::kPutSymlink : oss::Operation::kPut;
+}
+
 TEST_F(NewNames, OfAnotherClientShowAtOnceWhereTheyWereKnownNotToBe) {
   names(kRoot);
   for (const auto& [key, make] : makers_) {
     SCOPED_TRACE(key);
     const std::string name = key.substr(0, key.find('/'));
     EXPECT_EQ(lookup(name).error().code, Errc::kNotFound);
-    faulty_.before({.operation = oss::Operation::kPut},
+    faulty_.before({.operation = operation_of(key)},
                    [&, key = key] { store_.put("users/alice/" + key, ""); });
     EXPECT_EQ(make(*folder_, name).error().code, Errc::kExists);
     EXPECT_TRUE(lookup(name));
@@ -44,7 +49,7 @@ TEST_F(NewNames, ThatCameIntoBeingAfterTheyFailedShow) {
   for (const auto& [key, make] : makers_) {
     SCOPED_TRACE(key);
     const std::string name = key.substr(0, key.find('/'));
-    faulty_.lose_answer({.operation = oss::Operation::kPut}, Error{Errc::kTimedOut, "lost", {}});
+    faulty_.lose_answer({.operation = operation_of(key)}, Error{Errc::kTimedOut, "lost", {}});
     EXPECT_EQ(make(*folder_, name).error().code, Errc::kTimedOut);
     EXPECT_TRUE(lookup(name));
   }
@@ -63,7 +68,7 @@ TEST_F(NewNames, WhoseAnswerWasLostAreKnownForOurs) {
   const auto folder = MountedFolder::make(retrying, scheduler_, clock_, options).value();
   for (const auto& [key, make] : makers_) {
     SCOPED_TRACE(key);
-    faulty_.lose_answer({.operation = oss::Operation::kPut}, Error{Errc::kUnavailable, "lost", {}});
+    faulty_.lose_answer({.operation = operation_of(key)}, Error{Errc::kUnavailable, "lost", {}});
     const auto made = make(*folder, key.substr(0, key.find('/')));
     EXPECT_TRUE(made) << made.error().message;
   }

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "mount/cloud.h"
@@ -18,6 +19,7 @@
 #include "stsfs/base/random.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 namespace stsfs::mount_tests {
 namespace {
@@ -29,7 +31,8 @@ class Files : public ::testing::Test {
   static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
   static void TearDownTestSuite() { cloud_.reset(); }
   void SetUp() override {
-    user_ = std::make_unique<MountedUser>(*cloud_, std::string("u") + random_hex(4));
+    name_ = "u" + random_hex(4);
+    user_ = std::make_unique<MountedUser>(*cloud_, name_);
     ASSERT_TRUE(user_->is_mounted());
   }
   void TearDown() override {
@@ -64,6 +67,7 @@ class Files : public ::testing::Test {
   }
 
   static std::unique_ptr<Cloud> cloud_;
+  std::string name_;
   std::unique_ptr<MountedUser> user_;
 };
 std::unique_ptr<Cloud> Files::cloud_;
@@ -142,14 +146,30 @@ TEST_F(Files, ARenameReplacesItsTarget) {
   EXPECT_EQ(read("old"), "new text");
 }
 
+// "A symbolic link whose target is a file of the folder, or nothing that is there, is an OSS
+// symlink object that leads to the target's key … the target as it was given is in its metadata.
+// Any other … is a small object whose content is the target, in the form of s3fs."
 TEST_F(Files, SymbolicLinksAreKept) {
   write("target", "text");
-  file::create_symlink("target", at("inside"));
+  file::create_directory(at("below"));
+  file::create_symlink("./target", at("inside"));
+  file::create_symlink("below", at("to-directory"));
   file::create_symlink("/etc/hostname", at("outside"));
-  remount();
-  EXPECT_EQ(file::read_symlink(at("inside")), "target");
-  EXPECT_EQ(read("inside"), "text");
-  EXPECT_EQ(file::read_symlink(at("outside")), "/etc/hostname");
+  const auto all = nlohmann::json::parse(cloud_->admin("/objects?bucket=examplebucket"));
+  std::map<std::string, std::string> leads_to;
+  for (const auto& object : all.at("objects"))
+    leads_to[object.at("key").get<std::string>()] = object.at("symlink_target");
+  const std::string prefix = "users/" + name_ + "/";
+  EXPECT_EQ(leads_to.at(prefix + "inside"), "users%2F" + name_ + "%2Ftarget");
+  EXPECT_EQ(leads_to.at(prefix + "to-directory"), "");
+  EXPECT_EQ(leads_to.at(prefix + "outside"), "");
+  for (int mount = 0; mount < 2; ++mount) {
+    EXPECT_EQ(file::read_symlink(at("inside")), "./target");
+    EXPECT_EQ(read("inside"), "text");
+    EXPECT_EQ(file::read_symlink(at("to-directory")), "below");
+    EXPECT_EQ(file::read_symlink(at("outside")), "/etc/hostname");
+    remount();
+  }
 }
 
 // "Mode, owner, group and times are kept in the object's metadata."

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -68,6 +69,22 @@ class HierarchicalMount : public ::testing::Test {
   std::unique_ptr<MountedUser> user_;
 };
 std::unique_ptr<Cloud> HierarchicalMount::cloud_;
+
+// "… and in buckets with a hierarchical namespace link(2) fails with EPERM", upon which a program
+// renames or copies; symbolic links are all in the form of s3fs there.
+TEST_F(HierarchicalMount, FilesHaveOneNameAndLinksNeedNoSymlinkObjects) {
+  write("a", "text");
+  EXPECT_EQ(::link(at("a").c_str(), at("b").c_str()), -1);
+  EXPECT_EQ(errno, EPERM);
+  file::create_symlink("a", at("l"));
+  EXPECT_EQ(started("PutSymlink"), 0);
+  ASSERT_EQ(user_->umount().code, 0);
+  remount();
+  EXPECT_FALSE(file::exists(at("b")));
+  EXPECT_EQ(file::read_symlink(at("l")), "a");
+  EXPECT_EQ(read("l"), "text");
+  EXPECT_EQ(started("GetSymlink"), 0);
+}
 
 // "In a bucket with a hierarchical namespace the server renames a directory itself: in one request,
 // whatever is in it, and for all machines at the same moment, before rename(2) returns."

@@ -234,7 +234,7 @@ TEST(ReadCopiedPart, RefusesAnotherRange) {
 TEST(ReadSymlink, DecodesItsTarget) {
   http::Headers headers = head_headers();
   headers.push_back({"x-oss-symlink-target", "users%2Fa%2Fb+c%2Bd"});
-  const auto link = read_symlink({200, headers, ""});
+  const auto link = read_symlink({200, headers, ""}, kNow);
   ASSERT_TRUE(link);
   EXPECT_EQ(link->target, "users/a/b c+d");
 }

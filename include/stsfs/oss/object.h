@@ -40,6 +40,8 @@ struct ObjectMeta {
   std::string version_id;
   std::uint64_t tagging_count = 0;
   ObjectHeaders headers;
+  /// Of what GetSymlink told: the key that the link leads to. HEAD follows it, and leaves it empty.
+  std::string symlink_target;
   WallTime server_time;  ///< `Date` of the answer.
 };
 
@@ -122,6 +124,7 @@ struct Symlink {
   std::string etag;
   WallTime last_modified;
   UserMetadata user;
+  WallTime server_time;  ///< `Date` of the answer.
 };
 
 }  // namespace stsfs::oss

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "stsfs/base/await.h"
+#include "stsfs/base/clock.h"
+#include "stsfs/oss/object_store.h"
+
+namespace stsfs::fs {
+
+/// A directory on its way to another key.
+struct LinkMove {
+  std::string from, to;  ///< Keys of directories.
+};
+
+/// The OSS Symlink object at `key`, below `move.from`, at its key below `move.to`. What it leads to
+/// below the one it leads to below the other then, so that other clients can follow it.
+///
+/// Lifetime: the store outlives the transfer.
+Transfer start_link_move(oss::ObjectStore& store, const LinkMove& move, const std::string& key,
+                         const oss::PutOptions& put, Deadline deadline,
+                         Callback<oss::Written> done);
+
+/// Whether the link at `key` is the one at its new key already: moved before a kill. Of one that is
+/// gone meanwhile there is nothing to move: true. Waits.
+Result<bool> is_moved_link(oss::ObjectStore& store, const LinkMove& move, const std::string& key,
+                           Deadline deadline, Interrupt* interrupt);
+
+}  // namespace stsfs::fs

@@ -1,0 +1,313 @@
+// Symbolic links: which are OSS Symlink objects and which are not, what they cost, and where they
+// lead after they or what is around them was renamed.
+
+#include "folder_fixture.h"
+#include "stsfs/base/await.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+const WallTime kMtime(seconds(1700000000) + std::chrono::nanoseconds(5));
+
+class SymlinksTest : public FolderTest {
+ protected:
+  SymlinksTest() : SymlinksTest(fakes::FakeStoreOptions{}) {}
+  explicit SymlinksTest(const fakes::FakeStoreOptions& store) : FolderTest(store) {
+    options_.attribute_file = directory_.path() + "/attributes.db";
+    begin_anew();
+  }
+  void begin_anew() {
+    folder_->stop();
+    folder_.reset();
+    begin();
+  }
+  InodeNumber inode_of(std::string_view name, InodeNumber parent = kRoot) {
+    const auto entry = lookup(parent, name);
+    EXPECT_TRUE(entry) << name;
+    return entry ? entry->attributes.inode : InodeNumber{};
+  }
+  InodeNumber link(std::string_view name, std::string_view target, InodeNumber parent = kRoot) {
+    const auto made = folder_->symlink(context(), parent, name, target);
+    EXPECT_TRUE(made) << name;
+    return made ? made->attributes.inode : InodeNumber{};
+  }
+  std::string target_of(std::string_view name, InodeNumber parent = kRoot) {
+    return folder_->readlink(context(), inode_of(name, parent)).value_or("");
+  }
+  /// Below the folder, where the OSS Symlink object leads; empty: it is none.
+  std::string leads_to(const std::string& name) {
+    const auto got = await<oss::Symlink>(nullptr, [&](Callback<oss::Symlink> done) {
+      return store_.start_get_symlink("users/alice/" + name, context().deadline, std::move(done));
+    });
+    return got ? got->target.substr(std::string_view("users/alice/").size()) : "";
+  }
+  void put_link(const std::string& name, const std::string& target) {
+    ASSERT_TRUE(await<oss::Written>(nullptr, [&](Callback<oss::Written> done) {
+      return store_.start_put_symlink("users/alice/" + name, "users/alice/" + target, {},
+                                      context().deadline, std::move(done));
+    }));
+  }
+  std::string stored(const std::string& name, const std::string& attribute) {
+    const auto meta = store_.meta("users/alice/" + name);
+    return meta && meta->headers.user.contains(attribute) ? meta->headers.user.at(attribute) : "";
+  }
+  void change(InodeNumber inode, const AttributeChange& wanted) {
+    ASSERT_TRUE(folder_->setattr(context(), inode, std::nullopt, wanted));
+  }
+  std::uint64_t asked() const {
+    return faulty_.started(Operation::kHead) + faulty_.started(Operation::kGetSymlink) +
+           faulty_.started(Operation::kGet);
+  }
+};
+
+TEST_F(SymlinksTest, ToKeysOfTheFolderAreSymlinkObjects) {
+  ASSERT_TRUE(write_file(kRoot, "f", "text"));
+  const auto d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  link("l", ".././f", d);
+  link("dangling", "nowhere/at all");
+  EXPECT_EQ(leads_to("d/l"), "f");
+  EXPECT_EQ(leads_to("dangling"), "nowhere/at all");
+  for (int mount = 0; mount < 2; ++mount) {
+    EXPECT_EQ(target_of("l", inode_of("d")), ".././f");
+    EXPECT_EQ(target_of("dangling"), "nowhere/at all");
+    const auto seen = lookup(inode_of("d"), "l");
+    ASSERT_TRUE(seen);
+    EXPECT_EQ(seen->attributes.mode, S_IFLNK | 0777U);
+    EXPECT_EQ(seen->attributes.uid, 7U);
+    EXPECT_EQ(seen->attributes.size_bytes, 6U);
+    begin_anew();
+  }
+}
+
+TEST_F(SymlinksTest, ThatOssWouldNotFollowAreInTheFormOfS3fs) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  link("first", "f");
+  const std::string targets[] = {"/etc/motd",
+                                 "../outside",
+                                 "d",
+                                 "d/",
+                                 "d/.",
+                                 "first",
+                                 std::string(2'000, '\xff'),
+                                 std::string(1'100, 'k')};
+  for (const std::string& target : targets) {
+    link("l", target);
+    EXPECT_EQ(leads_to("l"), "") << target;
+    EXPECT_EQ(store_.content("users/alice/l"), target);
+    begin_anew();
+    EXPECT_EQ(target_of("l"), target);
+    ASSERT_TRUE(folder_->unlink(context(), kRoot, "l"));
+    ASSERT_TRUE(drain());
+  }
+}
+
+TEST_F(SymlinksTest, AreFoundByTheirNamesWhereverTheyLead) {
+  ASSERT_TRUE(write_file(kRoot, "f", "text"));
+  link("to-file", "f");
+  link("to-nothing", "none");
+  link("to-itself", "to-itself");
+  begin_anew();
+  EXPECT_EQ(target_of("to-file"), "f");
+  begin_anew();
+  EXPECT_EQ(target_of("to-nothing"), "none");
+  begin_anew();
+  EXPECT_EQ(target_of("to-itself"), "to-itself");
+}
+
+TEST_F(SymlinksTest, AreAskedForTogetherAndRememberedOverARestart) {
+  for (int i = 0; i < 200; ++i) link("l" + std::to_string(1000 + i), "a-target-that-is-not-there");
+  begin_anew();
+  clock_.advance(std::chrono::minutes(1));
+  const auto list_long = [&] {
+    int links = 0;
+    for (const std::string& name : names(kRoot))
+      if (name.starts_with('l') && S_ISLNK(lookup(name)->attributes.mode)) ++links;
+    return links;
+  };
+  const std::uint64_t heads = faulty_.started(Operation::kHead);
+  EXPECT_EQ(list_long(), 200);
+  EXPECT_LE(faulty_.started(Operation::kHead) - heads, 1U);  // of the folder itself
+  const std::uint64_t before = asked();
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(list_long(), 200);
+  begin_anew();
+  EXPECT_EQ(list_long(), 200);
+  EXPECT_LE(asked() - before, 1U);  // of the folder itself
+}
+
+TEST_F(SymlinksTest, ThatOthersMadeAreAskedForOnce) {
+  for (int i = 0; i < 100; ++i) put_link("l" + std::to_string(1000 + i), "t");
+  clock_.advance(std::chrono::minutes(1));
+  const auto look_at_all = [&] {
+    for (const std::string& name : names(kRoot)) {
+      if (name.starts_with('l')) {
+        EXPECT_EQ(target_of(name), "t");
+      }
+    }
+  };
+  look_at_all();
+  EXPECT_EQ(faulty_.started(Operation::kGetSymlink), 100U);
+  begin_anew();
+  look_at_all();
+  EXPECT_EQ(faulty_.started(Operation::kGetSymlink), 100U);
+}
+
+// As tar and rsync leave them: one more request for all attributes.
+TEST_F(SymlinksTest, TakeChangedAttributesInOneRequest) {
+  const InodeNumber l = link("l", "f");
+  change(l, {.uid = 3, .gid = 4});
+  change(l, {.mtime = kMtime});
+  const std::uint64_t before = faulty_.started();
+  scheduler_.advance(milliseconds(301));
+  EXPECT_EQ(faulty_.started() - before, 1U);
+  EXPECT_EQ(leads_to("l"), "f");
+  EXPECT_EQ(stored("l", "uid"), "3");
+  EXPECT_EQ(stored("l", "mtime"), "1700000000.000000005");
+  clock_.advance(seconds(5));
+  change(l, {.uid = 5});
+  EXPECT_EQ(stored("l", "uid"), "5");
+  EXPECT_EQ(leads_to("l"), "f");
+  begin_anew();
+  EXPECT_EQ(target_of("l"), "f");
+  EXPECT_EQ(lookup("l")->attributes.uid, 5U);
+  EXPECT_EQ(lookup("l")->attributes.mtime, kMtime);
+}
+
+TEST_F(SymlinksTest, KeepHeldBackAttributesOverAKill) {
+  const InodeNumber object = link("object", "f");
+  const InodeNumber plain = link("plain", "/etc/motd");
+  change(object, {.uid = 3});
+  change(plain, {.uid = 4});
+  kill_and_begin();
+  EXPECT_EQ(lookup("object")->attributes.uid, 3U);
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(stored("object", "uid"), "3");
+  EXPECT_EQ(stored("plain", "uid"), "4");
+  EXPECT_EQ(leads_to("object"), "f");
+  EXPECT_EQ(store_.content("users/alice/plain"), "/etc/motd");
+  begin_anew();
+  EXPECT_EQ(target_of("object"), "f");
+  EXPECT_EQ(target_of("plain"), "/etc/motd");
+}
+
+TEST_F(SymlinksTest, OfAnotherClientAreLeftAlone) {
+  const InodeNumber l = link("l", "f");
+  change(l, {.uid = 3});
+  kill_and_begin();
+  put_link("l", "theirs");
+  folder_->resume();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(leads_to("l"), "theirs");
+  EXPECT_EQ(stored("l", "uid"), "");
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(target_of("l"), "theirs");
+}
+
+TEST_F(SymlinksTest, LeadOthersToTheSameWordsAfterTheyWereRenamed) {
+  const auto d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  const InodeNumber l = link("l", "f");
+  change(l, {.uid = 3});
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "l", d, "m", RenameMode::kReplace));
+  EXPECT_EQ(leads_to("d/m"), "d/f");
+  EXPECT_EQ(stored("d/m", "uid"), "3");
+  EXPECT_FALSE(store_.meta("users/alice/l"));
+  EXPECT_EQ(target_of("m", d), "f");
+  const InodeNumber up = link("up", "../f", d);
+  EXPECT_EQ(leads_to("d/up"), "f");
+  ASSERT_TRUE(folder_->rename(context(), d, "up", kRoot, "up", RenameMode::kNoReplace));
+  EXPECT_EQ(leads_to("up"), "");  // out of the folder from here
+  EXPECT_EQ(folder_->readlink(context(), up), "../f");
+  begin_anew();
+  EXPECT_EQ(target_of("up"), "../f");
+  EXPECT_EQ(target_of("m", inode_of("d")), "f");
+}
+
+TEST_F(SymlinksTest, OfAnotherClientThatLeadOutOfTheFolderGoOnToDoSoWhenRenamed) {
+  ASSERT_TRUE(await<oss::Written>(nullptr, [&](Callback<oss::Written> done) {
+    return store_.start_put_symlink("users/alice/l", "users/bob/f", {}, context().deadline,
+                                    std::move(done));
+  }));
+  EXPECT_EQ(target_of("l"), "/users/bob/f");
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "l", kRoot, "m", RenameMode::kReplace));
+  begin_anew();
+  EXPECT_EQ(target_of("m"), "/users/bob/f");
+  EXPECT_EQ(store_.meta("users/alice/m")->type, oss::ObjectType::kSymlink);
+}
+
+/// Whatever request the daemon is killed at.
+TEST_F(SymlinksTest, MoveWithTheTreeThatTheyLeadInto) {
+  for (std::uint64_t at = 1;; ++at) {
+    folder_->refresh();
+    ASSERT_TRUE(
+        write_file(folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode, "f", "x"));
+    const InodeNumber d = inode_of("d");
+    link("in", "f", d);
+    link("out", "../f", d);
+    link("none", "nowhere", d);
+    std::uint64_t seen = 0;
+    const auto dies = [&] {
+      if (++seen == at) faulty_.fail_everything(Error{Errc::kUnavailable, "killed", {}});
+    };
+    for (const Operation kind : {Operation::kList, Operation::kCopy, Operation::kGetSymlink,
+                                 Operation::kPutSymlink, Operation::kDeleteMany})
+      faulty_.before({.operation = kind, .count = Calls::kAll}, dies);
+    const auto renamed = folder_->rename(context(), kRoot, "d", kRoot, "n", RenameMode::kReplace);
+    const bool all = renamed && drain();
+    kill_and_begin();
+    faulty_.fail_everything(std::nullopt);
+    faulty_.heal();
+    folder_->resume();
+    ASSERT_TRUE(drain());
+    const std::string now = renamed ? "n" : "d";
+    EXPECT_EQ(store_.keys(), (std::vector<std::string>{
+                                 "users/alice/" + now + "/", "users/alice/" + now + "/f",
+                                 "users/alice/" + now + "/in", "users/alice/" + now + "/none",
+                                 "users/alice/" + now + "/out"}))
+        << at;
+    EXPECT_EQ(leads_to(now + "/in"), now + "/f") << at;
+    EXPECT_EQ(leads_to(now + "/out"), "f") << at;
+    EXPECT_EQ(target_of("in", inode_of(now)), "f") << at;
+    EXPECT_EQ(target_of("out", inode_of(now)), "../f") << at;
+    for (const char* name : {"f", "in", "none", "out"})
+      ASSERT_TRUE(folder_->unlink(context(), inode_of(now), name));
+    ASSERT_TRUE(folder_->rmdir(context(), kRoot, now));
+    ASSERT_TRUE(drain());
+    if (all) break;  // it was not killed any more
+  }
+}
+
+// Found by fsstress: the move was tried for ever, and whatever touched it waited.
+TEST_F(SymlinksTest, MoveWhereTheirTargetWouldBeTooLongAKey) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  std::string target(1'000, 'k');
+  for (std::size_t i = 100; i < target.size(); i += 100) target[i] = '/';
+  link("l", target, d);
+  ASSERT_EQ(leads_to("d/l"), "d/" + target);
+  const std::string longer(20, 'n');
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, longer, RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(leads_to(longer + "/l"), "d/" + target);
+  EXPECT_EQ(target_of("l", inode_of(longer)), target);
+}
+
+class SymlinksInAHierarchyTest : public SymlinksTest {
+ protected:
+  SymlinksInAHierarchyTest() : SymlinksTest({.hierarchical_namespace = true}) {}
+};
+
+TEST_F(SymlinksInAHierarchyTest, AreAllInTheFormOfS3fs) {
+  link("l", "f");
+  EXPECT_EQ(store_.content("users/alice/l"), "f");
+  EXPECT_NE(store_.meta("users/alice/l")->type, oss::ObjectType::kSymlink);
+  begin_anew();
+  EXPECT_EQ(target_of("l"), "f");
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -9,6 +9,8 @@ namespace {
 
 /// Beyond this many a watcher is told that what it has is old, instead of what changed.
 constexpr std::size_t kChangesMax = 100'000;
+/// Between a lookup and the call that makes the name.
+constexpr std::chrono::seconds kAbsentFresh{1};
 
 std::size_t slot_bytes(const std::string& key, const KnownDirectory& directory) {
   constexpr std::size_t kSlot = 200;  // nodes of the map and of the list
@@ -148,12 +150,14 @@ void DirectoryCache::change(const std::string& directory_key, Change how) {
 void DirectoryCache::set_entry(const std::string& directory_key, std::string_view name,
                                const KnownEntry& entry) {
   MutexLock lock(mutex_);
+  any_changed();
   note_change(directory_key, name, entry);
   change(directory_key, [&](KnownDirectory& directory) { directory.set(name, entry); });
 }
 
 void DirectoryCache::erase_entry(const std::string& directory_key, std::string_view name) {
   MutexLock lock(mutex_);
+  any_changed();
   note_change(directory_key, name, std::nullopt);
   change(directory_key, [&](KnownDirectory& directory) { directory.erase(name); });
 }
@@ -164,6 +168,7 @@ void DirectoryCache::forget(const std::string& directory_key) {
     return;
   }
   MutexLock lock(mutex_);
+  any_changed();
   const auto [from, to] = watched_.equal_range(directory_key);
   for (auto at = from; at != to; ++at) at->second->forgotten_ = true;
   for (Changes* changes : watched_below_)
@@ -173,6 +178,7 @@ void DirectoryCache::forget(const std::string& directory_key) {
 
 void DirectoryCache::forget_below(const std::string& prefix) {
   MutexLock lock(mutex_);
+  any_changed();
   for (auto& [key, changes] : watched_)
     if (key.starts_with(prefix)) changes->forgotten_ = true;
   for (Changes* changes : watched_below_)
@@ -181,6 +187,34 @@ void DirectoryCache::forget_below(const std::string& prefix) {
   for (auto slot = slots_.lower_bound(prefix);
        slot != slots_.end() && slot->first.starts_with(prefix);)
     drop(slot++);
+}
+
+// --- names that are not there ---
+
+void DirectoryCache::any_changed() {
+  ++changes_made_;
+  absent_.reset();
+}
+
+std::uint64_t DirectoryCache::changes_made() const {
+  MutexLock lock(mutex_);
+  return changes_made_;
+}
+
+void DirectoryCache::put_absent(const std::string& directory_key, std::string_view name,
+                                SteadyTime asked, std::uint64_t changes_made) {
+  MutexLock lock(mutex_);
+  if (changes_made == changes_made_) absent_ = {directory_key, std::string(name), asked};
+}
+
+std::optional<SteadyTime> DirectoryCache::absent(const std::string& directory_key,
+                                                 std::string_view name) const {
+  MutexLock lock(mutex_);
+  if (!absent_ || absent_->directory_key != directory_key || absent_->name != name)
+    return std::nullopt;
+  const auto age = clock_.steady() - absent_->asked;
+  if (age >= kAbsentFresh || age >= options_.fresh) return std::nullopt;
+  return absent_->asked;
 }
 
 DirectoryCache::Usage DirectoryCache::usage() {

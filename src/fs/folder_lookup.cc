@@ -23,7 +23,10 @@ Result<NameAnswer> Folder::find_entry(const Context& context, const std::string&
     if (auto known = (*listing)->find(name, listings_.fresh())) return std::move(*known);
     listings_.note_large(*key);
   }
-  return ask_for(context, join_path(directory_path, name));
+  const std::uint64_t changes_made = directories_.changes_made();
+  auto answer = ask_for(context, join_path(directory_path, name));
+  if (answer && !answer->entry) directories_.put_absent(*key, name, answer->asked, changes_made);
+  return answer;
 }
 
 /// A name that stands for what only the whole listing tells.

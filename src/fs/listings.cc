@@ -38,6 +38,7 @@ std::optional<NameAnswer> Listings::find(const std::string& directory_key, std::
     if (known->pages().size() == 1) note_small(directory_key);
     return NameAnswer{known->find(name), known->asked, {}};
   }
+  if (const auto asked = cache_.absent(directory_key, name)) return NameAnswer{{}, *asked, {}};
   const DirectoryListingPointer listing = under_way(directory_key);
   if (!listing) return std::nullopt;
   return listing->find(name, options_.fresh);

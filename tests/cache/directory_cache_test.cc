@@ -1,5 +1,7 @@
 #include "stsfs/cache/directory_cache.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 
 #include "fakes/fake_clock.h"
@@ -103,6 +105,30 @@ TEST_F(DirectoryCacheTest, DropsTheLeastRecentlyUsedPastItsBound) {
   EXPECT_TRUE(cache_.find("a/"));
   EXPECT_FALSE(cache_.find("b/"));
   EXPECT_LE(cache_.usage().bytes, 2'000u);
+}
+
+TEST_F(DirectoryCacheTest, RemembersTheLastAbsentNameForASecond) {
+  cache_.put_absent("d/", "x", clock_.steady(), cache_.changes_made());
+  EXPECT_EQ(cache_.absent("d/", "x"), clock_.steady());
+  EXPECT_EQ(cache_.absent("d/", "y"), std::nullopt);
+  EXPECT_EQ(cache_.absent("e/", "x"), std::nullopt);
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(cache_.absent("d/", "x"), std::nullopt);
+}
+
+TEST_F(DirectoryCacheTest, ForgetsTheAbsentNameWithAnyChangeAlsoOneWhileItWasAskedFor) {
+  const std::vector<std::function<void()>> changes{
+      [&] { cache_.set_entry("e/", "a", {}); }, [&] { cache_.erase_entry("e/", "a"); },
+      [&] { cache_.forget("e/"); }, [&] { cache_.forget_below(""); }};
+  for (const auto& change : changes) {
+    cache_.put_absent("d/", "x", clock_.steady(), cache_.changes_made());
+    change();
+    EXPECT_EQ(cache_.absent("d/", "x"), std::nullopt);
+    const std::uint64_t before = cache_.changes_made();
+    change();
+    cache_.put_absent("d/", "x", clock_.steady(), before);
+    EXPECT_EQ(cache_.absent("d/", "x"), std::nullopt);
+  }
 }
 
 }  // namespace

@@ -194,6 +194,17 @@ TEST_F(ListingTest, InAFreshListingNothingIsAskedAlsoForWhatIsNotThere) {
             0u);
 }
 
+// As the kernel does it: a lookup, then the call that makes it.
+TEST_F(ListingTest, WhatIsMadeWhereNothingIsListedIsAskedForOnce) {
+  store_.put("users/alice/d/f", "x");
+  const InodeNumber d = directory("d");
+  begin_anew();
+  ASSERT_TRUE(lookup("d"));
+  EXPECT_EQ(lookup(d, "new").error().code, Errc::kNotFound);
+  EXPECT_EQ(requests([&] { ASSERT_TRUE(folder_->mkdir(context(), d, "new", 0755)); }), 1u);
+  EXPECT_TRUE(lookup(d, "new"));
+}
+
 TEST_F(ListingTest, ADanglingSymlinkObjectIsFoundWhereNothingIsListed) {
   put_symlink("users/alice/l", "users/alice/nowhere");
   EXPECT_TRUE(S_ISLNK(lookup("l").value().attributes.mode));

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <map>
 #include <memory>
@@ -79,6 +80,17 @@ class DirectoryCache {
   /// Forgets every directory whose key begins so.
   void forget_below(const std::string& prefix) STSFS_EXCLUDES(mutex_);
 
+  /// How often anything was changed here, for `put_absent`.
+  std::uint64_t changes_made() const STSFS_EXCLUDES(mutex_);
+  /// A name that was asked for by itself since `asked` and is not there. Who makes it asks once
+  /// more a moment later: it is remembered for a second, and until anything here changes. Only if
+  /// nothing has since `changes_made` was asked for.
+  void put_absent(const std::string& directory_key, std::string_view name, SteadyTime asked,
+                  std::uint64_t changes_made) STSFS_EXCLUDES(mutex_);
+  /// When it was asked for.
+  std::optional<SteadyTime> absent(const std::string& directory_key, std::string_view name) const
+      STSFS_EXCLUDES(mutex_);
+
   struct Usage {
     std::size_t directories = 0;
     std::size_t entries = 0;
@@ -95,6 +107,7 @@ class DirectoryCache {
   using Slots = std::map<std::string, Slot>;
   void note_change(const std::string& directory_key, std::string_view name,
                    const std::optional<KnownEntry>& entry) STSFS_REQUIRES(mutex_);
+  void any_changed() STSFS_REQUIRES(mutex_);
   template <class Change>
   void change(const std::string& directory_key, Change how) STSFS_REQUIRES(mutex_);
   void account(Slot& slot) STSFS_REQUIRES(mutex_);
@@ -107,6 +120,12 @@ class DirectoryCache {
   Slots slots_ STSFS_GUARDED_BY(mutex_);
   std::list<std::string> recently_used_ STSFS_GUARDED_BY(mutex_);  // most recent first
   std::size_t bytes_ STSFS_GUARDED_BY(mutex_) = 0;
+  struct Absent {
+    std::string directory_key, name;
+    SteadyTime asked;
+  };
+  std::optional<Absent> absent_ STSFS_GUARDED_BY(mutex_);  // the last one
+  std::uint64_t changes_made_ STSFS_GUARDED_BY(mutex_) = 0;
   std::multimap<std::string, Changes*> watched_ STSFS_GUARDED_BY(mutex_);
   std::list<Changes*> watched_below_ STSFS_GUARDED_BY(mutex_);
 };

@@ -4,6 +4,7 @@
 
 #include "attribute_database.h"
 #include "stsfs/base/log.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::cache {
 namespace {
@@ -19,6 +20,12 @@ constexpr std::size_t kRowsAtOnce = 2'000;
 constexpr std::size_t kQueueMax = 50'000;
 /// No object's key: OSS takes none that begins with a slash.
 constexpr const char* kHiddenLinks = "/hidden-links";
+
+bool same_but_write_ids(oss::UserMetadata a, oss::UserMetadata b) {
+  a.erase(oss::kWriteIdName);
+  b.erase(oss::kWriteIdName);
+  return a == b;
+}
 
 }  // namespace
 
@@ -124,6 +131,12 @@ void AttributeStore::put(const std::string& key, const oss::ObjectMeta& meta) {
     const Row& before = slot->second.row;
     const WallTime known = before.meta.server_time;
     if (before.written ? known >= meta.server_time : known > meta.server_time) return;
+    // So soon after our write it proves nothing beyond it, and what it says we knew.
+    if (!kept && before.written && before.meta.etag == meta.etag &&
+        same_but_write_ids(before.meta.headers.user, meta.headers.user)) {
+      slot->second.row.known = row.known;
+      return;
+    }
     row.confirmed = (before.written || before.confirmed) && before.meta.etag == meta.etag;
   }
   keep(key, kept ? std::optional(row) : std::nullopt);

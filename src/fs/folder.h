@@ -487,9 +487,10 @@ class Folder final : public MountedFolder, public CommitOwner {
                             std::string_view name, const InodePointer& found);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
-  Result<void> rename_file(const Context& context, const InodePointer& inode,
-                           const InodePointer& target, const std::string& old_path,
-                           const std::string& new_path, RenameMode mode, Holds& holds);
+  Result<std::optional<oss::ObjectMeta>> rename_file(
+      const Context& context, const InodePointer& inode, const InodePointer& target,
+      const std::string& old_path, const std::string& new_path, RenameMode mode, Holds& holds);
+  std::optional<oss::ObjectMeta> known_of_copy(const FileRename& file, const oss::Written& written);
   Result<void> hold_content(const InodePointer& inode, Holds& holds);
   FileRename file_rename(const InodePointer& inode, const InodePointer& target, std::string old_key,
                          std::string new_key);

@@ -166,7 +166,7 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
   if (auto sent = commit_changes(context, inode, nullptr); !sent) return sent;
   auto moved =
       rename_file(context, inode, nullptr, old_path, new_path, RenameMode::kReplace, *holds);
-  if (!moved) return moved;
+  if (!moved) return fail(std::move(moved.error()));
   note_gone(directory_path, name);
   InodePointer new_parent;
   std::shared_ptr<FileContent> content;
@@ -177,6 +177,7 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
     inode->attributes.ctime = now();
     new_parent = tree_.find(fresh.parent);
     if (new_parent) note_entry(tree_.path_of(*new_parent), fresh.name, *inode);
+    if (*moved) metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(**moved));
     content = inode->content;
   }
   holds.reset();

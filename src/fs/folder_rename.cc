@@ -118,6 +118,7 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
   }
   std::optional<Holds> holds(std::in_place);
   Result<void> moved;
+  std::optional<oss::ObjectMeta> now_there;
   std::optional<LinkArea::Name> target_name;
   if (is_dir) {
     moved = rename_directory(context, source, target, new_parent, new_name, *holds);
@@ -132,7 +133,11 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
       if (!known) return fail(std::move(known.error()));
       target_name = std::move(*known);
     }
-    moved = rename_file(context, source, target, old_path, new_path, mode, *holds);
+    auto renamed = rename_file(context, source, target, old_path, new_path, mode, *holds);
+    if (renamed)
+      now_there = std::move(*renamed);
+    else
+      moved = fail(std::move(renamed.error()));
   }
   if (!moved) return moved;
   note_gone(path(parent), name);
@@ -143,6 +148,8 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     if (!is_dir) tree_.move_name(source, parent->number, name, new_parent->number, new_name);
     source->attributes.ctime = now();
     note_entry(tree_.path_of(*new_parent), new_name, *source);
+    if (now_there)
+      metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*now_there));
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);
@@ -190,16 +197,17 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   return {};
 }
 
-Result<void> Folder::rename_file(const Context& context, const InodePointer& inode,
-                                 const InodePointer& target, const std::string& old_path,
-                                 const std::string& new_path, RenameMode mode, Holds& holds) {
+/// Returns what is known of the object that it is now, for `metas_`.
+Result<std::optional<oss::ObjectMeta>> Folder::rename_file(
+    const Context& context, const InodePointer& inode, const InodePointer& target,
+    const std::string& old_path, const std::string& new_path, RenameMode mode, Holds& holds) {
   auto old_key = keys_.file_key(old_path);
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
   for (const std::string& key : {*old_key, *new_key})
-    if (auto spared = spare_copies_of(key); !spared) return spared;
+    if (auto spared = spare_copies_of(key); !spared) return fail(std::move(spared.error()));
   for (const InodePointer& one : {inode, target})
-    if (auto held = hold_content(one, holds); !held) return held;
+    if (auto held = hold_content(one, holds); !held) return fail(std::move(held.error()));
   FileRename file = file_rename(inode, target, *old_key, *new_key);
   file.new_path = new_path;
   file.mode = mode;
@@ -212,8 +220,24 @@ Result<void> Folder::rename_file(const Context& context, const InodePointer& ino
     written = move_object(context, file);
   if (!written) return fail(std::move(written.error()));
   note_renamed(file, *written, holds);
+  auto known = known_of_copy(file, *written);
   metas_->forget(file.old_key);
-  return {};
+  return known;
+}
+
+/// A copy has the metadata of what was copied, or what it was given.
+std::optional<oss::ObjectMeta> Folder::known_of_copy(const FileRename& file,
+                                                     const oss::Written& written) {
+  if (written.etag.empty() || written.server_time == WallTime{}) return std::nullopt;
+  if (!file.content_key.empty() || file.is_symlink_object) return std::nullopt;
+  auto out =
+      metas_->find(file.old_key, file.etag, WallTime{}, cache::AttributeStore::Where::kMemory);
+  if (!out) return std::nullopt;
+  out->etag = written.etag;
+  out->last_modified = out->server_time = written.server_time;
+  out->version_id = written.version_id;
+  if (file.copy.replace_metadata) out->headers = file.copy.put.headers;
+  return out;
 }
 
 /// What it has open or owes, if anything. Held, it stays as it is.

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "fakes/fake_clock.h"
+#include "stsfs/oss/retrying_store.h"
 #include "support/temporary_directory.h"
 
 namespace stsfs::cache {
@@ -63,6 +64,24 @@ TEST_F(AttributeStoreTest, AnswersForAnEntryThatWeNotedAlsoAfterAHead) {
   EXPECT_TRUE(knows("k", "e", WallTime{}));
   EXPECT_EQ(store_->find("k", "e", WallTime{}, Where::kMemory)->last_modified, at(0));
   EXPECT_FALSE(knows("k", "other", WallTime{}));
+}
+
+// Which may have been outrun within its second, but says no more than we know.
+TEST_F(AttributeStoreTest, WhatWeWroteStaysKnownAfterAHeadOfTheSameSecond) {
+  store_->put_written("k", meta("e", 10, 10));
+  oss::ObjectMeta seen = meta("e", 10, 11);
+  seen.headers.user[oss::kWriteIdName] = "1";
+  store_->put("k", seen);
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_TRUE(knows("k", "e", at(10)));
+  open();
+  EXPECT_TRUE(knows("k", "e", at(10)));
+  oss::ObjectMeta changed = meta("e", 10, 11);
+  changed.headers.user["mode"] = "33152";
+  store_->put_written("k", meta("e", 10, 10));
+  store_->put("k", changed);
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_FALSE(knows("k", "e", at(10)));
 }
 
 // A change of attributes leaves the ETag as it is: the answer of before must not stand for it.

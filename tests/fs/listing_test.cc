@@ -194,6 +194,25 @@ TEST_F(ListingTest, InAFreshListingNothingIsAskedAlsoForWhatIsNotThere) {
             0u);
 }
 
+// As rsync and editors leave them.
+TEST_F(ListingTest, WhatWasWrittenAndRenamedIsNotAskedForLater) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    ASSERT_TRUE(write_file(d, "tmp", name));
+    const InodeNumber inode = lookup(d, "tmp")->attributes.inode;
+    ASSERT_TRUE(folder_->setattr(context(), inode, std::nullopt, {.mode = 0640}));
+    ASSERT_TRUE(folder_->rename(context(), d, "tmp", d, name, RenameMode::kReplace));
+  }
+  ASSERT_TRUE(drain());
+  age();
+  begin_anew();
+  const std::uint64_t before = faulty_.started(Operation::kHead);
+  EXPECT_EQ(list_long(directory("d")), 20);
+  EXPECT_LE(faulty_.started(Operation::kHead) - before, 1U);  // of `d`
+  EXPECT_EQ(lookup(directory("d"), "f7")->attributes.mode, S_IFREG | 0640U);
+}
+
 // As the kernel does it: a lookup, then the call that makes it.
 TEST_F(ListingTest, WhatIsMadeWhereNothingIsListedIsAskedForOnce) {
   store_.put("users/alice/d/f", "x");

@@ -269,7 +269,8 @@ Result<void> Folder::allocate(const Context& context, HandleNumber number, ByteR
   if (!handle) return fail(std::move(handle.error()));
   if (auto may = may_wait(context); !may) return may;
   if (auto done = (*handle)->content->allocate(range, kind); !done) return done;
-  wrote(**handle);
+  // What changed no byte and no size is nothing that OSS would be told of: nor a new time.
+  if ((*handle)->content->dirty()) wrote(**handle);
   return {};
 }
 

@@ -401,5 +401,21 @@ TEST_F(FolderTest, ChangesNothingWhenReadOnly) {
   EXPECT_EQ(read_file("f"), "x");
 }
 
+// Found by fsstress: the time that was shown never came to OSS.
+TEST_F(FolderTest, RoomReservedOrAHolePunchedBehindTheEndLeavesTheTime) {
+  ASSERT_TRUE(write_file(kRoot, "f", "text"));
+  const Entry before = lookup("f").value();
+  clock_.advance(std::chrono::seconds(5));
+  const auto opened = folder_->open(context(), before.attributes.inode, O_RDWR);
+  ASSERT_TRUE(opened);
+  for (const Allocation kind : {Allocation::kReserve, Allocation::kPunch})
+    ASSERT_TRUE(folder_->allocate(context(), opened->handle, {1'000, 1'000}, kind));
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  EXPECT_EQ(lookup("f")->attributes.mtime, before.attributes.mtime);
+  kill_and_begin();
+  EXPECT_EQ(lookup("f")->attributes.mtime, before.attributes.mtime);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

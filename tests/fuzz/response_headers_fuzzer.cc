@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   (void)oss::read_brief(headers, {});
   (void)oss::read_written({200, headers, {}}, {});
   (void)oss::read_part({200, headers, {}}, 1, 1);
-  (void)oss::read_symlink({200, headers, {}});
+  (void)oss::read_symlink({200, headers, {}}, WallTime{});
   const ByteRange asked{100, 50};
   if (const auto partial = oss::read_partial({206, headers}, asked, "", {})) {
     // A sink relies on it: never more than was asked for, never behind the end.

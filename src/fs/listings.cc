@@ -14,6 +14,10 @@ constexpr std::size_t kSmallMax = 20'000;
 /// other.
 constexpr int kReadForWalk = 2;
 constexpr std::chrono::seconds kTrailAge{10};
+/// Pages that are waited for: whoever reads comes to what lies between as well, and who looks names
+/// up perhaps not.
+constexpr int kReaderWaits = 10;
+constexpr int kLookupWaits = 2;
 constexpr std::size_t kTrailsMax = 8;
 constexpr std::size_t kBegunMax = 8;
 /// With less, what a walk brings is old before it is read.
@@ -73,7 +77,7 @@ DirectoryListingPointer Listings::open(const std::string& directory_key) {
 
 Result<DirectoryListingPointer> Listings::read(const std::string& directory_key,
                                                Interrupt* interrupt) {
-  if (auto done = follow_walk(directory_key, interrupt); !done)
+  if (auto done = follow_walk(directory_key, kReaderWaits, interrupt); !done)
     return fail(std::move(done.error()));
   note_read(directory_key);
   return open(directory_key);
@@ -81,8 +85,9 @@ Result<DirectoryListingPointer> Listings::read(const std::string& directory_key,
 
 Result<DirectoryListingPointer> Listings::begin(const std::string& directory_key,
                                                 Interrupt* interrupt) {
-  if (auto done = follow_walk(directory_key, interrupt); !done)
+  if (auto done = follow_walk(directory_key, kLookupWaits, interrupt); !done)
     return fail(std::move(done.error()));
+  note_read(directory_key);  // `git status` looks up what it knows, directory by directory
   DirectoryListingPointer listing = open(directory_key);
   if (listing->complete()) return listing;
   if (auto first = listing->page(0, interrupt, false); !first)
@@ -193,11 +198,12 @@ std::shared_ptr<TreeWalk> Listings::walk_to(const std::string& directory_key) {
   return walk;
 }
 
-Result<void> Listings::follow_walk(const std::string& directory_key, Interrupt* interrupt) {
+Result<void> Listings::follow_walk(const std::string& directory_key, int pages_max,
+                                   Interrupt* interrupt) {
   if (cache_.find(directory_key)) return {};
   const std::shared_ptr<TreeWalk> walk = walk_to(directory_key);
   if (!walk) return {};
-  auto reached = walk->reach(directory_key, interrupt);
+  auto reached = walk->reach(directory_key, pages_max, interrupt);
   if (!reached && reached.error().code == Errc::kInterrupted) return reached;
   return {};  // whatever else went wrong: the directory is then listed by itself
 }

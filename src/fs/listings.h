@@ -67,7 +67,7 @@ class Listings {
     int times = 0;
     bool large = false;
   };
-  /// Directories of one directory that were read one behind the other.
+  /// Directories of one directory that were read one behind the other, or names looked up in them.
   struct Trail {
     std::string parent;
     std::string last;
@@ -75,7 +75,7 @@ class Listings {
     int read = 0;
   };
 
-  Result<void> follow_walk(const std::string& directory_key, Interrupt* interrupt);
+  Result<void> follow_walk(const std::string& directory_key, int pages_max, Interrupt* interrupt);
   std::shared_ptr<TreeWalk> walk_to(const std::string& directory_key);
   void note_read(const std::string& directory_key);
   void note_small(const std::string& directory_key);

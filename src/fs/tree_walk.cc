@@ -10,10 +10,8 @@ namespace stsfs::fs {
 namespace {
 
 constexpr std::size_t kPageRows = 1'000;
-/// A directory with more than this of its own, or for which more pages than that must be waited
-/// for, is listed by itself.
+/// A directory with more than this of its own is listed by itself.
 constexpr std::size_t kEntriesMax = 4'000;
-constexpr int kPagesMax = 10;
 
 }  // namespace
 
@@ -47,14 +45,15 @@ bool TreeWalk::is_ahead(const std::string& directory_key) const {
          !is_past(directory_key) && directory_key > start_after_;
 }
 
-Result<void> TreeWalk::reach(const std::string& directory_key, Interrupt* interrupt) {
+Result<void> TreeWalk::reach(const std::string& directory_key, int pages_max,
+                             Interrupt* interrupt) {
   for (int pages = 0;; ++pages) {
     bool arrived = false;
     {
       MutexLock lock(mutex_);
       arrived = is_past(directory_key);
       if (!arrived && pages > 0 && error_ && !under_way_) return fail(Error(*error_));
-      if (!arrived && pages >= kPagesMax) {
+      if (!arrived && pages >= pages_max) {
         ended_ = true;
         arrived = true;
       }

@@ -33,8 +33,9 @@ class TreeWalk {
   const std::string& key() const { return key_; }
   /// Whether a directory lies where it will still come to.
   bool is_ahead(const std::string& directory_key) const;
-  /// Goes on until the directory has been seen whole, or it ends. Errors: as start_list.
-  Result<void> reach(const std::string& directory_key, Interrupt* interrupt);
+  /// Goes on until the directory has been seen whole, or it ends: it does where more than
+  /// `pages_max` must be waited for. Errors: as start_list.
+  Result<void> reach(const std::string& directory_key, int pages_max, Interrupt* interrupt);
 
  private:
   struct Open {

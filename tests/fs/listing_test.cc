@@ -246,6 +246,36 @@ TEST_F(ListingTest, AWalkThroughManyDirectoriesCostsAPagePerThousandEntries) {
   EXPECT_EQ(requests([&] { EXPECT_EQ(walk(t), 5'100); }), 0u);
 }
 
+// As `git status` does, of a tree that was listed some time ago.
+TEST_F(ListingTest, WhoLooksNamesUpDirectoryByDirectoryWalksToo) {
+  for (int i = 0; i < 50; ++i) put_many("t/d" + std::to_string(100 + i) + "/", 20);
+  const InodeNumber t = directory("t");
+  walk(t);
+  clock_.advance(std::chrono::minutes(2));
+  EXPECT_LE(requests([&] {
+              for (int i = 0; i < 50; ++i) {
+                const InodeNumber below = directory("d" + std::to_string(100 + i), t);
+                EXPECT_EQ(folder_->lookup(context(), below, "no").error().code, Errc::kNotFound);
+              }
+            }),
+            10U);
+}
+
+TEST_F(ListingTest, WhoLooksNamesUpHereAndThereDoesNotWaitForAllBetween) {
+  for (int i = 0; i < 6; ++i) put_many("t/d" + std::to_string(i) + "/", 3'000);
+  for (int i = 0; i < 6; ++i) put_many("t/d" + std::to_string(i) + "-small/", 2);
+  const InodeNumber t = directory("t");
+  for (int i = 0; i < 6; ++i) names(directory("d" + std::to_string(i) + "-small", t));
+  clock_.advance(std::chrono::minutes(2));
+  EXPECT_LE(requests([&] {
+              for (int i = 0; i < 6; ++i) {
+                const InodeNumber below = directory("d" + std::to_string(i) + "-small", t);
+                EXPECT_EQ(folder_->lookup(context(), below, "no").error().code, Errc::kNotFound);
+              }
+            }),
+            18U);
+}
+
 TEST_F(ListingTest, AWalkSeesNestedDirectoriesMarkersAndWhatIsMadeOnItsWay) {
   for (const char* a : {"a", "b", "c", "d", "e"})
     for (const char* b : {"x", "y", "z"}) put_many(std::string("t/") + a + "/" + b + "/", 3);

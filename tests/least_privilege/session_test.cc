@@ -72,7 +72,7 @@ class LeastPrivilege : public ::testing::TestWithParam<sts::SignatureKind> {
 
   Result<sts::Session> assume(const sts::PolicyScope& scope, std::chrono::seconds duration) {
     auto client = sts::Client::create(engine_, clock_,
-                                      {.endpoint = "http://sts.test", .signature = GetParam()});
+                                      {.endpoint = "https://sts.test", .signature = GetParam()});
     auto policy = sts::session_policy(scope);
     EXPECT_TRUE(client && policy);
     const sts::AccessKey key{"ak", Secret(std::string_view("sk"))};

@@ -217,20 +217,25 @@ void op_open(fuse_req_t request, fuse_ino_t number, fuse_file_info* info) {
   fuse_reply_open(request, info);
 }
 
+/// FUSE_BUFVEC_INIT is C.
+fuse_bufvec range_of(const fuse_file_info& info, std::size_t size, off_t offset) {
+  fuse_bufvec out{};
+  out.count = 1;
+  out.buf[0].size = size;
+  out.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
+  out.buf[0].fd = static_cast<int>(info.fh);
+  out.buf[0].pos = offset;
+  return out;
+}
+
 void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-  fuse_bufvec from = FUSE_BUFVEC_INIT(size);
-  from.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
-  from.buf[0].fd = static_cast<int>(info->fh);
-  from.buf[0].pos = offset;
+  fuse_bufvec from = range_of(*info, size, offset);
   fuse_reply_data(request, &from, FUSE_BUF_SPLICE_MOVE);
 }
 
 void op_write_buf(fuse_req_t request, fuse_ino_t, fuse_bufvec* from, off_t offset,
                   fuse_file_info* info) {
-  fuse_bufvec to = FUSE_BUFVEC_INIT(fuse_buf_size(from));
-  to.buf[0].flags = static_cast<fuse_buf_flags>(FUSE_BUF_IS_FD | FUSE_BUF_FD_SEEK);
-  to.buf[0].fd = static_cast<int>(info->fh);
-  to.buf[0].pos = offset;
+  fuse_bufvec to = range_of(*info, fuse_buf_size(from), offset);
   const ssize_t written = fuse_buf_copy(&to, from, static_cast<fuse_buf_copy_flags>(0));
   if (written < 0)
     fuse_reply_err(request, static_cast<int>(-written));

@@ -308,6 +308,13 @@ class Folder final : public MountedFolder, public CommitOwner {
                        std::chrono::milliseconds fresh);
 
   // --- new names (folder_names.cc, folder_files.cc) ---
+  struct NewName {
+    NameGate::Pass pass;  ///< Held until it is made.
+    InodePointer parent;
+    std::string key;
+  };
+  Result<NewName> new_name(const Context& context, InodeNumber parent, std::string_view name,
+                           bool is_directory);
   Result<InodePointer> make_object(const Context& context, const InodePointer& parent,
                                    std::string_view name, const std::string& key,
                                    const Attributes& attributes, oss::PutOptions put,

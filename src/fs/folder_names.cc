@@ -38,24 +38,35 @@ void Folder::forget(InodeNumber number, std::uint64_t count) {
   sweep();
 }
 
-Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
-                            std::string_view name, mode_t mode) {
+/// For an object that is about to be made: it may be, and nothing has its name.
+Result<Folder::NewName> Folder::new_name(const Context& context, InodeNumber parent_number,
+                                         std::string_view name, bool is_directory) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
+  NewName out{.pass = name_gate_.enter()};
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
-  auto key = keys_.directory_key(path_below(*parent, name));
+  const std::string whole = path_below(*parent, name);
+  auto key = is_directory ? keys_.directory_key(whole) : keys_.file_key(whole);
   if (!key) return fail(std::move(key.error()));
-  auto present = resolve(context, *parent, name);
+  const auto present = resolve(context, *parent, name);
   if (present) return fail(Errc::kExists, printable(*key) + " exists");
-  if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  if (present.error().code != Errc::kNotFound) return fail(present.error());
+  out.parent = std::move(*parent);
+  out.key = std::move(*key);
+  return out;
+}
+
+Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
+                            std::string_view name, mode_t mode) {
+  const auto place = new_name(context, parent_number, name, true);
+  if (!place) return fail(place.error());
   const Attributes attributes = new_attributes(context, S_IFDIR | (mode & 07777));
   oss::ObjectHeaders headers;
   headers.content_type = "application/x-directory";
-  const cache::DirectoryCache::Changes from_here_on(directories_, *key);
-  auto made = make_object(context, *parent, name, *key, attributes,
+  const cache::DirectoryCache::Changes from_here_on(directories_, place->key);
+  auto made = make_object(context, place->parent, name, place->key, attributes,
                           put_options(attributes, headers, ""), "");
   if (!made) return fail(std::move(made.error()));
   cache::KnownDirectory empty;
@@ -65,7 +76,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
     empty.marker =
         cache::KnownEntry{.is_directory = true, .has_marker = true, .etag = (*made)->etag};
   }
-  directories_.put(*key, from_here_on, std::move(empty));  // we made it: nothing is in it
+  directories_.put(place->key, from_here_on, std::move(empty));  // we made it: nothing is in it
   return counted_entry(*made);
 }
 
@@ -117,19 +128,13 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     }
     return made->first;
   }
-  if (auto may = may_write(); !may) return fail(std::move(may.error()));
-  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
-  auto parent = directory(parent_number);
-  if (!parent) return fail(std::move(parent.error()));
-  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
-  auto key = keys_.file_key(path_below(*parent, name));
-  if (!key) return fail(std::move(key.error()));
+  const auto place = new_name(context, parent_number, name, false);
+  if (!place) return fail(place.error());
   Attributes attributes = new_attributes(context, mode);
   attributes.rdev = rdev;
   oss::ObjectHeaders headers;
   headers.content_type = "application/octet-stream";
-  auto made = make_object(context, *parent, name, *key, attributes,
+  auto made = make_object(context, place->parent, name, place->key, attributes,
                           put_options(attributes, headers, ""), "");
   if (!made) return fail(std::move(made.error()));
   return counted_entry(*made);

@@ -117,24 +117,15 @@ std::optional<std::string> Folder::symlink_key(const Context& context,
 
 Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
                               std::string_view name, std::string_view target) {
-  if (auto may = may_write(); !may) return fail(std::move(may.error()));
-  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
-  auto parent = directory(parent_number);
-  if (!parent) return fail(std::move(parent.error()));
-  if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
-  auto key = keys_.file_key(path_below(*parent, name));
-  if (!key) return fail(std::move(key.error()));
-  auto present = resolve(context, *parent, name);
-  if (present) return fail(Errc::kExists, printable(*key) + " exists");
-  if (present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
+  const auto place = new_name(context, parent_number, name, false);
+  if (!place) return fail(place.error());
   Attributes attributes = new_attributes(context, S_IFLNK | 0777);
-  const auto target_key = symlink_key(context, path(*parent), target);
+  const auto target_key = symlink_key(context, path(place->parent), target);
   oss::PutOptions put = put_options(attributes, {}, "");
   put.headers.content_type = kLinkType;
   if (target_key) put.headers.user[kRawTarget] = percent_encode(target);
   attributes.size_bytes = target.size();
-  auto made = make_object(context, *parent, name, *key, attributes, std::move(put),
+  auto made = make_object(context, place->parent, name, place->key, attributes, std::move(put),
                           std::string(target), target_key);
   if (!made) return fail(std::move(made.error()));
   return counted_entry(*made);

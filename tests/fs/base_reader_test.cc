@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "fakes/at_once_scheduler.h"
 #include "fakes/fake_clock.h"
 #include "fakes/fake_executor.h"
 #include "fakes/fake_object_store.h"
@@ -374,12 +375,7 @@ class ReaderOverBucket : public ::testing::Test {
 };
 
 TEST_F(ReaderOverBucket, ABodyThatBreaksOffGoesOnWhereItBroke) {
-  struct AtOnce final : Scheduler {
-    Transfer after(std::chrono::milliseconds, UniqueFunction<void()> what) override {
-      what();
-      return {};
-    }
-  } at_once;
+  fakes::AtOnceScheduler at_once;
   oss::RetryingStore retrying(faulty_, at_once, clock_);
   const std::string content = random_content(3 * kMiB);
   bucket_.put("file", content);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 
+#include "fakes/at_once_scheduler.h"
 #include "folder_fixture.h"
 
 #include "stsfs/oss/retrying_store.h"
@@ -56,12 +57,7 @@ TEST_F(NewNames, ThatCameIntoBeingAfterTheyFailedShow) {
 }
 
 TEST_F(NewNames, WhoseAnswerWasLostAreKnownForOurs) {
-  struct AtOnce final : Scheduler {
-    Transfer after(std::chrono::milliseconds, UniqueFunction<void()> what) override {
-      what();
-      return {};
-    }
-  } at_once;
+  fakes::AtOnceScheduler at_once;
   oss::RetryingStore retrying(faulty_, at_once, clock_);
   FolderOptions options = options_;
   options.staging_directory = directory_.path() + "/retrying";

@@ -13,12 +13,7 @@ class ListingTest : public FolderTest {
  protected:
   ListingTest() {
     options_.attribute_file = directory_.path() + "/attributes.db";
-    begin_anew();
-  }
-  void begin_anew() {
-    folder_->stop();
-    folder_.reset();
-    begin();
+    kill_and_begin();
   }
 
   /// Objects that are old enough to be remembered.
@@ -108,7 +103,7 @@ TEST_F(ListingTest, AttributesAreAskedForOnceAndRememberedOverARestart) {
   EXPECT_EQ(requests([&] { EXPECT_EQ(list_long(d), 300); }), 0u);
   age();
   EXPECT_EQ(requests([&] { EXPECT_EQ(list_long(d), 300); }), 1u);
-  begin_anew();
+  kill_and_begin();
   const InodeNumber again = directory("d");
   EXPECT_EQ(lookup(again, "f00007")->attributes.mode, mode_t{0100600});
   EXPECT_LE(requests([&] { EXPECT_EQ(list_long(again), 300); }), 1u);
@@ -144,7 +139,7 @@ TEST_F(ListingTest, AChangedObjectIsAskedForAgain) {
   list_long(directory("d"));
   store_.put("users/alice/d/f00042", "other", {{"mode", "33279"}});
   age();
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(requests([&] { EXPECT_EQ(list_long(directory("d")), 100); }), 3u);
   EXPECT_EQ(lookup(directory("d"), "f00042")->attributes.mode, mode_t{0100777});
 }
@@ -158,7 +153,7 @@ TEST_F(ListingTest, WhatWasWrittenHereNeedsNoHead) {
   EXPECT_EQ(made, 20u);  // a put each: nothing is looked up in a directory that we made
   age();
   EXPECT_EQ(requests([&] { EXPECT_EQ(list_long(d), 20); }), 1u);
-  begin_anew();
+  kill_and_begin();
   // HEAD `d` and LIST `d/`: which it is.
   EXPECT_EQ(requests([&] { EXPECT_EQ(list_long(directory("d")), 20); }), 2u);
 }
@@ -169,14 +164,14 @@ TEST_F(ListingTest, AChangeOfAttributesHereIsNotMistakenForTheStateBefore) {
   ASSERT_TRUE(folder_->setattr(context(), f, std::nullopt, {.mode = 0600}));
   age();
   EXPECT_EQ(lookup("f")->attributes.mode, mode_t{0100600});
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(lookup("f")->attributes.mode, mode_t{0100600});
 }
 
 TEST_F(ListingTest, ANameElsewhereCostsHeadAndListAtOnceAndTheThirdAPage) {
   put_many("d/", 10);
   const InodeNumber d = directory("d");
-  begin_anew();  // nothing is known of `d` but its being there
+  kill_and_begin();  // nothing is known of `d` but its being there
   EXPECT_EQ(requests([&] { ASSERT_TRUE(lookup("d")); }), 2u);
   age();
   EXPECT_EQ(requests([&] { ASSERT_TRUE(lookup("d")); }), 2u);
@@ -206,7 +201,7 @@ TEST_F(ListingTest, WhatWasWrittenAndRenamedIsNotAskedForLater) {
   }
   ASSERT_TRUE(drain());
   age();
-  begin_anew();
+  kill_and_begin();
   const std::uint64_t before = faulty_.started(Operation::kHead);
   EXPECT_EQ(list_long(directory("d")), 20);
   EXPECT_LE(faulty_.started(Operation::kHead) - before, 1U);  // of `d`
@@ -217,7 +212,7 @@ TEST_F(ListingTest, WhatWasWrittenAndRenamedIsNotAskedForLater) {
 TEST_F(ListingTest, WhatIsMadeWhereNothingIsListedIsAskedForOnce) {
   store_.put("users/alice/d/f", "x");
   const InodeNumber d = directory("d");
-  begin_anew();
+  kill_and_begin();
   ASSERT_TRUE(lookup("d"));
   EXPECT_EQ(lookup(d, "new").error().code, Errc::kNotFound);
   EXPECT_EQ(requests([&] { ASSERT_TRUE(folder_->mkdir(context(), d, "new", 0755)); }), 1u);
@@ -283,7 +278,7 @@ TEST_F(ListingTest, AWalkSeesNestedDirectoriesMarkersAndWhatIsMadeOnItsWay) {
   store_.put("users/alice/t/c.txt", "x");
   store_.put("users/alice/t/c-dir/f", "x");
   const int all = walk(directory("t"));
-  begin_anew();
+  kill_and_begin();
   std::set<std::string> seen;
   for (const char* a : {"a", "b", "c", "d", "e"})
     for (const std::string& name : names(directory(a, directory("t"))))
@@ -374,7 +369,7 @@ TEST_F(ListingTest, LinksInTheFormOfS3fsAreSeenForWhatTheyAreOnceOneWas) {
   store_.put("users/alice/f", "x");
   age();
   EXPECT_TRUE(S_ISLNK(lookup("l")->attributes.mode));
-  begin_anew();
+  kill_and_begin();
   const auto handle = folder_->opendir(context(), kRoot).value();
   std::map<std::string, mode_t> types;
   ASSERT_TRUE(folder_->readdir(context(), handle, 0, [&](const DirectoryEntry& entry) {
@@ -388,7 +383,7 @@ TEST_F(ListingTest, LinksInTheFormOfS3fsAreSeenForWhatTheyAreOnceOneWas) {
 
 TEST_F(ListingTest, StrictAlwaysAsks) {
   options_.fresh = options_.open_fresh = std::chrono::milliseconds(0);
-  begin_anew();
+  kill_and_begin();
   put_many("d/", 10);
   const InodeNumber d = directory("d");
   names(d);

@@ -19,12 +19,7 @@ class SymlinksTest : public FolderTest {
   SymlinksTest() : SymlinksTest(fakes::FakeStoreOptions{}) {}
   explicit SymlinksTest(const fakes::FakeStoreOptions& store) : FolderTest(store) {
     options_.attribute_file = directory_.path() + "/attributes.db";
-    begin_anew();
-  }
-  void begin_anew() {
-    folder_->stop();
-    folder_.reset();
-    begin();
+    kill_and_begin();
   }
   InodeNumber inode_of(std::string_view name, InodeNumber parent = kRoot) {
     const auto entry = lookup(parent, name);
@@ -80,7 +75,7 @@ TEST_F(SymlinksTest, ToKeysOfTheFolderAreSymlinkObjects) {
     EXPECT_EQ(seen->attributes.mode, S_IFLNK | 0777U);
     EXPECT_EQ(seen->attributes.uid, 7U);
     EXPECT_EQ(seen->attributes.size_bytes, 6U);
-    begin_anew();
+    kill_and_begin();
   }
 }
 
@@ -99,7 +94,7 @@ TEST_F(SymlinksTest, ThatOssWouldNotFollowAreInTheFormOfS3fs) {
     link("l", target);
     EXPECT_EQ(leads_to("l"), "") << target;
     EXPECT_EQ(store_.content("users/alice/l"), target);
-    begin_anew();
+    kill_and_begin();
     EXPECT_EQ(target_of("l"), target);
     ASSERT_TRUE(folder_->unlink(context(), kRoot, "l"));
     ASSERT_TRUE(drain());
@@ -111,17 +106,17 @@ TEST_F(SymlinksTest, AreFoundByTheirNamesWhereverTheyLead) {
   link("to-file", "f");
   link("to-nothing", "none");
   link("to-itself", "to-itself");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("to-file"), "f");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("to-nothing"), "none");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("to-itself"), "to-itself");
 }
 
 TEST_F(SymlinksTest, AreAskedForTogetherAndRememberedOverARestart) {
   for (int i = 0; i < 200; ++i) link("l" + std::to_string(1000 + i), "a-target-that-is-not-there");
-  begin_anew();
+  kill_and_begin();
   clock_.advance(std::chrono::minutes(1));
   const auto list_long = [&] {
     int links = 0;
@@ -135,7 +130,7 @@ TEST_F(SymlinksTest, AreAskedForTogetherAndRememberedOverARestart) {
   const std::uint64_t before = asked();
   clock_.advance(std::chrono::minutes(1));
   EXPECT_EQ(list_long(), 200);
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(list_long(), 200);
   EXPECT_LE(asked() - before, 1U);  // of the folder itself
 }
@@ -152,7 +147,7 @@ TEST_F(SymlinksTest, ThatOthersMadeAreAskedForOnce) {
   };
   look_at_all();
   EXPECT_EQ(faulty_.started(Operation::kGetSymlink), 100U);
-  begin_anew();
+  kill_and_begin();
   look_at_all();
   EXPECT_EQ(faulty_.started(Operation::kGetSymlink), 100U);
 }
@@ -172,7 +167,7 @@ TEST_F(SymlinksTest, TakeChangedAttributesInOneRequest) {
   change(l, {.uid = 5});
   EXPECT_EQ(stored("l", "uid"), "5");
   EXPECT_EQ(leads_to("l"), "f");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("l"), "f");
   EXPECT_EQ(lookup("l")->attributes.uid, 5U);
   EXPECT_EQ(lookup("l")->attributes.mtime, kMtime);
@@ -191,7 +186,7 @@ TEST_F(SymlinksTest, KeepHeldBackAttributesOverAKill) {
   EXPECT_EQ(stored("plain", "uid"), "4");
   EXPECT_EQ(leads_to("object"), "f");
   EXPECT_EQ(store_.content("users/alice/plain"), "/etc/motd");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("object"), "f");
   EXPECT_EQ(target_of("plain"), "/etc/motd");
 }
@@ -223,7 +218,7 @@ TEST_F(SymlinksTest, LeadOthersToTheSameWordsAfterTheyWereRenamed) {
   ASSERT_TRUE(folder_->rename(context(), d, "up", kRoot, "up", RenameMode::kNoReplace));
   EXPECT_EQ(leads_to("up"), "");  // out of the folder from here
   EXPECT_EQ(folder_->readlink(context(), up), "../f");
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("up"), "../f");
   EXPECT_EQ(target_of("m", inode_of("d")), "f");
 }
@@ -235,7 +230,7 @@ TEST_F(SymlinksTest, OfAnotherClientThatLeadOutOfTheFolderGoOnToDoSoWhenRenamed)
   }));
   EXPECT_EQ(target_of("l"), "/users/bob/f");
   ASSERT_TRUE(folder_->rename(context(), kRoot, "l", kRoot, "m", RenameMode::kReplace));
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("m"), "/users/bob/f");
   EXPECT_EQ(store_.meta("users/alice/m")->type, oss::ObjectType::kSymlink);
 }
@@ -305,7 +300,7 @@ TEST_F(SymlinksInAHierarchyTest, AreAllInTheFormOfS3fs) {
   link("l", "f");
   EXPECT_EQ(store_.content("users/alice/l"), "f");
   EXPECT_NE(store_.meta("users/alice/l")->type, oss::ObjectType::kSymlink);
-  begin_anew();
+  kill_and_begin();
   EXPECT_EQ(target_of("l"), "f");
 }
 

@@ -140,46 +140,43 @@ TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {
   EXPECT_TRUE(open()->entries()->at(0).synced);
 }
 
-// A loss of power may bring the note of a file back that was removed; then its bytes must be there.
-TEST_F(JournalTest, WhatANoteLayInStaysUntilItsEndIsOnTheDisk) {
-  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
-  std::shared_ptr<StagedFile> file = area->create().value();
-  const std::string name = file->name();
-  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
-  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
-  journal->erase(1, file, false, [](Result<void> result) { EXPECT_TRUE(result); });
-  file.reset();
-  EXPECT_TRUE(area->has(name));
-  EXPECT_NE(area->create().value()->name(), name);
-  journal.reset();  // it brings everything to the disk
-  EXPECT_EQ(area->create().value()->name(), name);
+/// Of a file that was noted and whose note has gone, but not from the disk while the journal lives.
+class Erased : public JournalTest {
+ protected:
+  void erase(bool in_oss) {
+    journal_->put(entry(1), file_at_hand_, nullptr, [](Result<void> put) { EXPECT_TRUE(put); });
+    journal_->erase(1, file_at_hand_, in_oss, [](Result<void> erased) { EXPECT_TRUE(erased); });
+  }
+  bool is_next() { return area_->create().value()->name() == name_; }
+
+  const std::unique_ptr<StagingArea> area_ =
+      StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  std::shared_ptr<StagedFile> file_at_hand_ = area_->create().value();
+  const std::string name_ = file_at_hand_->name();
+  std::unique_ptr<Journal> journal_ =
+      Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+};
+
+// A loss of power may bring the note of a file back: its bytes must be there, and no other's.
+TEST_F(Erased, StaysAsItIsUntilItsEndIsOnTheDiskAndIsUsedAgainThen) {
+  for (const bool in_oss : {false, true}) {
+    SCOPED_TRACE(in_oss);
+    erase(in_oss);
+    file_at_hand_.reset();
+    EXPECT_TRUE(area_->has(name_));
+    EXPECT_FALSE(is_next());
+    journal_.reset();  // it brings everything to the disk
+    file_at_hand_ = area_->create().value();
+    EXPECT_EQ(file_at_hand_->name(), name_);
+    journal_ = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  }
 }
 
-// It may be made another file of only when no loss of power brings a note back that names it.
-TEST_F(JournalTest, ASmallFileThatIsInOssIsUsedAgainOnceTheEndOfItsNoteIsOnTheDisk) {
-  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
-  std::shared_ptr<StagedFile> file = area->create().value();
-  const std::string name = file->name();
-  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
-  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
-  journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
-  file.reset();
-  EXPECT_TRUE(area->has(name));
-  EXPECT_NE(area->create().value()->name(), name);
-  journal.reset();  // it brings everything to the disk
-  EXPECT_EQ(area->create().value()->name(), name);
-}
-
-TEST_F(JournalTest, AFileThatSomebodyStillHasIsNotUsedAgain) {
-  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
-  std::shared_ptr<StagedFile> file = area->create().value();
-  const std::string name = file->name();
-  auto journal = Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
-  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
-  journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
-  journal.reset();
-  file.reset();
-  EXPECT_FALSE(area->has(name));
+TEST_F(Erased, IsNotUsedAgainWhenSomebodyStillHasIt) {
+  erase(true);
+  journal_.reset();
+  file_at_hand_.reset();
+  EXPECT_FALSE(area_->has(name_));
 }
 
 /// As if the machine had been started anew since.

@@ -15,7 +15,16 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@"; }
+# Shows a command as it can be typed, and runs it.
+run() {
+  local word line='$'
+  for word; do
+    [[ $word =~ ^[[:alnum:]/._=:@%+,-]+$ ]] || word=${word@Q}
+    line+=" $word"
+  done
+  printf '%s\n' "$line"
+  "$@"
+}
 die() { echo "demo: $*" >&2; exit 1; }
 
 build_programs() {

@@ -512,6 +512,9 @@ class Folder final : public MountedFolder, public CommitOwner {
                                 const InodePointer& target, RenameMode mode, const Overwrite& put);
   Result<void> keep_theirs(const Context& context, const std::string& key,
                            const std::string& known_etag);
+  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> hold_below(
+      const InodePointer& inode, const InodePointer& target, const std::function<void()>& then)
+      STSFS_EXCLUDES(tree_.mutex);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);

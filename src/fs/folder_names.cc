@@ -290,18 +290,11 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   if (!empty) return fail(std::move(empty.error()));
   if (!*empty) return fail(Errc::kNotEmpty, printable(whole) + " is not empty");
   auto key = keys_.directory_key(whole);
-  std::shared_ptr<FileContent> attributes_owed;
-  {
-    MutexLock lock(tree_.mutex);
-    attributes_owed = (*found)->content;
-  }
-  if (attributes_owed) {
-    if (auto held = hold(attributes_owed); !held) return held;
-    attributes_owed->forget_changes();
-    attributes_owed->release_hold(*key, "");
-    MutexLock lock(tree_.mutex);
-    (*found)->content = nullptr;
-  }
+  // Its attributes may be about to go to OSS: a copy of its object onto itself that comes after the
+  // removal would bring it back.
+  const ContentUse content(*this, *found);
+  if (auto held = hold(*content); !held) return held;
+  Holds holds;
   std::string etag;
   bool parent_has_marker = false;
   {
@@ -309,11 +302,13 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     etag = (*found)->etag;
     parent_has_marker = (*parent)->in_store;
   }
+  holds.add(*content, *key, etag);
   // Another client's new entry below it lives on: only the directory's own object goes.
   const bool moves = moves_.place_of(*key).where == TreeMoves::Where::kNew;
   auto gone = moves ? remove_now(context, *key, parent_has_marker)
                     : removals_.add(*key, etag, parent_has_marker);
   if (!gone) return gone;
+  content->forget_changes();
   directories_.forget(*key);
   metas_->forget(*key);
   note_gone(path(*parent), name);

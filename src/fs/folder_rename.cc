@@ -3,6 +3,8 @@
 // rolls it forward. Only a bucket with a hierarchical namespace has one, which replaces nothing: a
 // directory's is that, and a file's to a name that is free.
 
+#include <set>
+
 #include "conflict_name.h"
 #include "fan_out.h"
 #include "folder.h"
@@ -426,6 +428,29 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   return {};
 }
 
+/// Holds what lies below either, and runs `then` when nothing is left that could begin to change.
+std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_below(
+    const InodePointer& inode, const InodePointer& target, const std::function<void()>& then) {
+  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> held;
+  std::set<const FileContent*> known;
+  for (;;) {
+    const std::size_t before = held.size();
+    {
+      MutexLock lock(tree_.mutex);
+      for (const InodePointer& one : tree_.all())
+        if (one->content && !one->removed &&
+            (one == target || tree_.is_below(*one, inode->number)) &&
+            known.insert(one->content.get()).second)
+          held.emplace_back(one, one->content);
+      if (held.size() == before) {
+        then();
+        return held;
+      }
+    }
+    for (std::size_t i = before; i < held.size(); ++i) static_cast<void>(hold(held[i].second));
+  }
+}
+
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.
 Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
@@ -451,26 +476,17 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
     });
     if (!settled) return settled;
   }
-  // A commit under way ends under the old name; those that come later find the new one.
-  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> held;
-  {
-    MutexLock lock(tree_.mutex);
-    for (const InodePointer& one : tree_.all())
-      if (one->content && !one->removed && tree_.is_below(*one, inode->number))
-        held.emplace_back(one, one->content);
-  }
-  for (const auto& [one, content] : held) static_cast<void>(hold(content));
   std::uint64_t move = 0;
-  const InodeNumber old_parent = [&] {
-    MutexLock lock(tree_.mutex);
+  InodeNumber old_parent{};
+  // A commit under way ends under the old name; those that come later find the new one.
+  const auto held = hold_below(inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
     const InodePointer above = tree_.find(inode->parent);
     plan->parent_has_marker = above && above->in_store;
     move = moves_.switch_over(std::move(*plan));
     if (target) tree_.remove(target);
-    const InodeNumber number = inode->parent;
+    old_parent = inode->parent;
     tree_.move(inode, new_parent->number, new_name);
-    return number;
-  }();
+  });
   directories_.forget_below(*from);
   directories_.forget_below(*to);
   auto confirmed = moves_.confirm(move, old_path, new_path, target != nullptr, context.interrupt);
@@ -488,6 +504,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
       etag = one->etag;
       one->confirmed = {};
     }
+    if (one == target && confirmed) content->forget_changes();
     holds.add(content, key, etag);
   }
   return confirmed;

@@ -77,6 +77,25 @@ TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedAtItsNewPlace) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/n/"});
 }
 
+/// Its time is brought to OSS by a copy of its object onto itself, half a minute after its last entry
+/// changed: just now.
+TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedWhenItsTimeWasToBeStored) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(d, "f", "text"));
+  ASSERT_TRUE(drain());
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  ASSERT_TRUE(folder_->unlink(context(), inode_of("n"), "f"));
+  scheduler_.advance(seconds(20));
+  faulty_.before({.operation = Operation::kDelete}, [this] { scheduler_.advance(seconds(11)); });
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "n"));
+  folder_->refresh();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
+  EXPECT_TRUE(drain());  // there is nothing left to copy
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{});
+}
+
 /// An unlink that fails half-way leaves the file where it was.
 TEST_F(TreeMovesTest, LeaveAFileWhoseRemovalFails) {
   fill(1);

@@ -77,8 +77,8 @@ TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedAtItsNewPlace) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/n/"});
 }
 
-/// Its time is brought to OSS by a copy of its object onto itself, half a minute after its last entry
-/// changed: just now.
+/// Its time is brought to OSS by a copy of its object onto itself, half a minute after its last
+/// entry changed: just now.
 TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedWhenItsTimeWasToBeStored) {
   const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
   ASSERT_TRUE(write_file(d, "f", "text"));

@@ -174,7 +174,10 @@ def without(work, policy, action):
         if mount.mounted:
             use(mount.path, mount.servers.admin)
         check(wait_for_denial(mount, action), f"a mount never needs {action}: {mount.denials()}")
-        others = [denial for denial in mount.denials() if not denial.startswith(action + " ")]
+        # A policy of the operator's own may let access control lists be read: that is asked, once, of what was written
+        # more than a moment ago.
+        expected = (action + " ", "oss:GetObjectAcl ")
+        others = [denial for denial in mount.denials() if not denial.startswith(expected)]
         check(others == [], f"without {action} also refused: {others}")
     finally:
         mount.close()

@@ -5,7 +5,6 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "attribute_runs.h"
@@ -22,6 +21,7 @@
 #include "listings.h"
 #include "name_gate.h"
 #include "names_overlay.h"
+#include "open_handles.h"
 #include "open_runs.h"
 #include "posix_metadata.h"
 #include "reading_runs.h"
@@ -135,19 +135,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   void releasedir(HandleNumber handle) override;
 
  private:
-  struct FileHandle {
-    InodePointer inode;
-    std::shared_ptr<FileContent> content;
-    int flags = 0;
-    pid_t opener = 0;
-    bool wrote = false;
-    bool paged = false;  // reads through the kernel's pages
-  };
-  struct DirectoryHandle {
-    InodePointer inode;
-    Mutex mutex;  // a leaf
-    std::shared_ptr<DirectoryView> view STSFS_GUARDED_BY(mutex);
-  };
   /// Contents that are held while their names change, and where they lie when they are let go. That
   /// is when the tree has the new names: a commit asks it where to go.
   class Holds {
@@ -185,8 +172,6 @@ class Folder final : public MountedFolder, public CommitOwner {
     oss::CopyOptions copy;
     std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
   };
-  using FileHandlePointer = std::shared_ptr<FileHandle>;
-  using DirectoryHandlePointer = std::shared_ptr<DirectoryHandle>;
 
   /// What OSS knows of one name, and the attributes that go with it.
   struct Found {
@@ -541,9 +526,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::optional<std::uint64_t> copy_at_hand(const Context& context, FileContent& source,
                                             ByteRange range, FileHandle& target,
                                             std::uint64_t to_offset);
-  FileHandlePointer file_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
-  DirectoryHandlePointer directory_handle(HandleNumber handle) const STSFS_EXCLUDES(handles_mutex_);
-  HandleNumber add_handle(FileHandlePointer handle) STSFS_EXCLUDES(handles_mutex_);
   Opened opened(const Context& context, const InodePointer& inode,
                 std::shared_ptr<FileContent> content, int flags);
   bool is_still_held(const Context& context, const FileHandle& handle,
@@ -590,6 +572,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> acls_hidden_;  // the credential may not read them
 
+  OpenHandles handles_;
   mutable Tree tree_;
   /// What can never be committed, for `stsfs rescue`, which may take it away.
   struct Aside {
@@ -603,11 +586,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   // Directories whose times are newer here than in OSS, and when that is made good.
   std::set<InodePointer> late_directories_ STSFS_GUARDED_BY(tree_.mutex);
   Transfer lazy_timer_ STSFS_GUARDED_BY(tree_.mutex);
-  mutable Mutex handles_mutex_;  // a leaf
-  std::unordered_map<std::uint64_t, FileHandlePointer> files_ STSFS_GUARDED_BY(handles_mutex_);
-  std::unordered_map<std::uint64_t, DirectoryHandlePointer> open_directories_
-      STSFS_GUARDED_BY(handles_mutex_);
-  std::uint64_t next_handle_ STSFS_GUARDED_BY(handles_mutex_) = 1;
 };
 
 }  // namespace stsfs::fs

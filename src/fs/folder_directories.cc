@@ -25,12 +25,6 @@ constexpr InodeNumber kNoInode{0};
 
 }  // namespace
 
-Folder::DirectoryHandlePointer Folder::directory_handle(HandleNumber handle) const {
-  MutexLock lock(handles_mutex_);
-  const auto found = open_directories_.find(static_cast<std::uint64_t>(handle));
-  return found == open_directories_.end() ? nullptr : found->second;
-}
-
 Result<HandleNumber> Folder::opendir(const Context&, InodeNumber number) {
   auto found = directory(number);
   if (!found) return fail(std::move(found.error()));
@@ -40,21 +34,12 @@ Result<HandleNumber> Folder::opendir(const Context&, InodeNumber number) {
     MutexLock lock(tree_.mutex);
     ++(*found)->opens;
   }
-  MutexLock lock(handles_mutex_);
-  const std::uint64_t out = next_handle_++;
-  open_directories_.emplace(out, std::move(handle));
-  return static_cast<HandleNumber>(out);
+  return handles_.add(std::move(handle));
 }
 
 void Folder::releasedir(HandleNumber number) {
-  DirectoryHandlePointer handle;
-  {
-    MutexLock lock(handles_mutex_);
-    const auto found = open_directories_.find(static_cast<std::uint64_t>(number));
-    if (found == open_directories_.end()) return;
-    handle = std::move(found->second);
-    open_directories_.erase(found);
-  }
+  const DirectoryHandlePointer handle = handles_.take_directory(number);
+  if (!handle) return;
   {
     MutexLock lock(tree_.mutex);
     --handle->inode->opens;
@@ -127,7 +112,7 @@ mode_t Folder::listed_type(const Context& context, const std::string& key,
 
 Result<void> Folder::readdir(const Context& context, HandleNumber number, std::uint64_t cookie,
                              const DirectorySink& sink) {
-  const DirectoryHandlePointer handle = directory_handle(number);
+  const DirectoryHandlePointer handle = handles_.directory(number);
   if (!handle) return fail(Errc::kBadHandle, "not an open directory");
   auto view = view_at(context, *handle, cookie);
   if (!view) return fail(std::move(view.error()));
@@ -241,7 +226,7 @@ Result<void> Folder::readdir_plus(
     const Context& context, HandleNumber number, std::uint64_t cookie,
     const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) {
   if (auto may = may_wait(context); !may) return may;
-  const DirectoryHandlePointer handle = directory_handle(number);
+  const DirectoryHandlePointer handle = handles_.directory(number);
   if (!handle) return fail(Errc::kBadHandle, "not an open directory");
   auto view = view_at(context, *handle, cookie);
   if (!view) return fail(std::move(view.error()));

@@ -16,19 +16,6 @@ bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 
 }  // namespace
 
-Folder::FileHandlePointer Folder::file_handle(HandleNumber handle) const {
-  MutexLock lock(handles_mutex_);
-  const auto found = files_.find(static_cast<std::uint64_t>(handle));
-  return found == files_.end() ? nullptr : found->second;
-}
-
-HandleNumber Folder::add_handle(FileHandlePointer handle) {
-  MutexLock lock(handles_mutex_);
-  const std::uint64_t number = next_handle_++;
-  files_.emplace(number, std::move(handle));
-  return static_cast<HandleNumber>(number);
-}
-
 /// Pages are per inode, and those of two versions must not mix: while handles read one through
 /// them, a handle on another reads past them.
 Opened Folder::opened(const Context& context, const InodePointer& inode,
@@ -49,7 +36,7 @@ Opened Folder::opened(const Context& context, const InodePointer& inode,
     }
   }
   out.no_flush = !writes(flags);
-  out.handle = add_handle(std::make_shared<FileHandle>(
+  out.handle = handles_.add(std::make_shared<FileHandle>(
       FileHandle{inode, std::move(content), flags, context.caller.pid, false, !out.direct_io}));
   trim_.opened();
   return out;
@@ -90,7 +77,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
   }
   Opened out = opened(context, *found, *content, flags);
   if (reads) read_on(context, *found);
-  if ((flags & O_TRUNC) != 0) file_handle(out.handle)->wrote = true;
+  if ((flags & O_TRUNC) != 0) handles_.file(out.handle)->wrote = true;
   return out;
 }
 
@@ -132,7 +119,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   entries_changed(*parent);
   const ContentUse content(*this, inode);
   const Opened out = opened(context, inode, *content, flags);
-  file_handle(out.handle)->wrote = true;  // an empty file is to be there after close, too
+  handles_.file(out.handle)->wrote = true;  // an empty file is to be there after close, too
   return std::pair(counted_entry(inode), out);
 }
 
@@ -153,7 +140,7 @@ Result<InodePointer> Folder::create_at_once(const Context& context, const InodeP
 
 void Folder::read(const Context&, HandleNumber number, ByteRange range,
                   Callback<std::span<const std::byte>> done) {
-  const FileHandlePointer handle = file_handle(number);
+  const FileHandlePointer handle = handles_.file(number);
   if (!handle) {
     done(fail(Errc::kBadHandle, "read of a handle that is not open"));
     return;
@@ -164,9 +151,9 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
   });
 }
 
-Result<Folder::FileHandlePointer> Folder::writable(HandleNumber number) const {
+Result<FileHandlePointer> Folder::writable(HandleNumber number) const {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
-  FileHandlePointer handle = file_handle(number);
+  FileHandlePointer handle = handles_.file(number);
   if (!handle || !writes(handle->flags)) return fail(Errc::kBadHandle, "not open for writing");
   return handle;
 }
@@ -239,7 +226,7 @@ Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber fr
                                          HandleNumber to, std::uint64_t to_offset) {
   auto target = writable(to);
   if (!target) return fail(std::move(target.error()));
-  const FileHandlePointer source = file_handle(from);
+  const FileHandlePointer source = handles_.file(from);
   if (!source) return fail(Errc::kBadHandle, "copy from a handle that is not open");
   bool removed = false;
   {
@@ -276,7 +263,7 @@ Result<void> Folder::allocate(const Context& context, HandleNumber number, ByteR
 
 Result<std::optional<std::uint64_t>> Folder::seek(const Context&, HandleNumber number,
                                                   std::uint64_t offset, SeekTo what) {
-  const FileHandlePointer handle = file_handle(number);
+  const FileHandlePointer handle = handles_.file(number);
   if (!handle) return fail(Errc::kBadHandle, "seek in a handle that is not open");
   return handle->content->seek(offset, what);
 }
@@ -293,7 +280,7 @@ bool Folder::is_still_held(const Context& context, const FileHandle& handle,
 
 void Folder::flush(const Context& context, HandleNumber number, const HoldsForWriting& holds,
                    Callback<void> done) {
-  const FileHandlePointer handle = file_handle(number);
+  const FileHandlePointer handle = handles_.file(number);
   bool owed = false;
   if (handle) {
     MutexLock lock(tree_.mutex);
@@ -311,7 +298,7 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
 }
 
 void Folder::fsync(const Context&, HandleNumber number, bool, Callback<void> done) {
-  const FileHandlePointer handle = file_handle(number);
+  const FileHandlePointer handle = handles_.file(number);
   if (!handle) {
     done(fail(Errc::kBadHandle, "fsync of a handle that is not open"));
     return;
@@ -336,14 +323,8 @@ void Folder::fsync(const Context&, HandleNumber number, bool, Callback<void> don
 }
 
 void Folder::release(HandleNumber number) {
-  FileHandlePointer handle;
-  {
-    MutexLock lock(handles_mutex_);
-    const auto found = files_.find(static_cast<std::uint64_t>(number));
-    if (found == files_.end()) return;
-    handle = std::move(found->second);
-    files_.erase(found);
-  }
+  const FileHandlePointer handle = handles_.take_file(number);
+  if (!handle) return;
   trim_.closed();
   bool commit = false;
   {

@@ -119,7 +119,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
     auto made = create(context, parent_number, name, mode, O_WRONLY | O_EXCL | O_CREAT);
     if (!made) return fail(std::move(made.error()));
-    const auto content = file_handle(made->second.handle)->content;
+    const auto content = handles_.file(made->second.handle)->content;
     auto committed = commit_and_wait(context, content);
     release(made->second.handle);
     if (!committed) {

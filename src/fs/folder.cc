@@ -109,7 +109,9 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       read_only_(options_.read_only),
       quota_bytes_(options_.quota_bytes),
       used_bytes_(options_.used_bytes),
-      acls_hidden_(options_.acls_hidden) {
+      acls_hidden_(options_.acls_hidden),
+      directory_times_(tree_, scheduler, clock_,
+                       [this](const InodePointer& directory) { store_directory_time(directory); }) {
   MutexLock lock(tree_.mutex);
   const InodePointer root = tree_.find(InodeNumber::kRoot);
   root->attributes.mode = S_IFDIR | options_.directory_mode;
@@ -166,7 +168,7 @@ ReadMemory Folder::read_memory() const {
 }
 
 Result<void> Folder::drain(Deadline deadline) {
-  store_directory_times();
+  directory_times_.store_all();
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
@@ -242,14 +244,12 @@ void Folder::stop() {
   if (stopped_.exchange(true)) return;
   trim_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
-  Transfer timer;
+  directory_times_.stop();
   {
     MutexLock lock(tree_.mutex);
-    timer = std::move(lazy_timer_);
     for (const auto& known : contents_)
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
-  timer.cancel();
   files_ahead_.stop();
   just_written_.stop();
   fresh_links_.stop();

@@ -3,12 +3,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "attribute_runs.h"
 #include "commit_slots.h"
+#include "directory_times.h"
 #include "directory_view.h"
 #include "exchanges.h"
 #include "file_content.h"
@@ -458,8 +458,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::string> object_key(const InodePointer& inode) const;
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
   Result<std::string> tags(const Context& context, const std::string& key);
-  void entries_changed(const InodePointer& directory);  // folder_times.cc
-  void store_directory_times();
   void store_directory_time(const InodePointer& directory);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
@@ -574,6 +572,7 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   OpenHandles handles_;
   mutable Tree tree_;
+  DirectoryTimes directory_times_;
   /// What can never be committed, for `stsfs rescue`, which may take it away.
   struct Aside {
     staging::JournalEntry note;
@@ -583,9 +582,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   // Also those that no inode has any more and something under way keeps alive; for `stop`.
   std::vector<std::weak_ptr<FileContent>> contents_ STSFS_GUARDED_BY(tree_.mutex);
   std::size_t contents_sweep_at_ STSFS_GUARDED_BY(tree_.mutex) = 64;
-  // Directories whose times are newer here than in OSS, and when that is made good.
-  std::set<InodePointer> late_directories_ STSFS_GUARDED_BY(tree_.mutex);
-  Transfer lazy_timer_ STSFS_GUARDED_BY(tree_.mutex);
 };
 
 }  // namespace stsfs::fs

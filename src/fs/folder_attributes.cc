@@ -146,7 +146,7 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     inode->attributes = draft.attributes;
     inode->times_given = draft.times_given;
     inode->entries_changed = {};  // goes along, or an older time was given
-    late_directories_.erase(inode);
+    directory_times_.take(inode);
     inode->headers.user = std::move(draft.user);
     inode->storage_class = std::move(draft.storage_class);
   }
@@ -241,6 +241,14 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   if (content) content->release_hold(key, new_etag);
   if (!written) return fail(std::move(written.error()));
   return {};
+}
+
+/// For DirectoryTimes.
+void Folder::store_directory_time(const InodePointer& directory) {
+  if (!options_.symlink_objects) return;  // a real directory has times of its own there
+  const ContentUse content(*this, directory);
+  content->attributes_changed();
+  content->commit([](Result<void>) {});
 }
 
 Result<Statistics> Folder::statfs(const Context&) {

@@ -16,7 +16,7 @@ using staging::ExchangeStep;
 constexpr std::string_view kThirdName = ".stsfs-exchange-";
 
 /// What a later attempt will not change.
-bool is_final(Errc code) {
+bool is_for_good(Errc code) {
   return code == Errc::kDenied || code == Errc::kArchived || code == Errc::kInvalid ||
          code == Errc::kNotSupported || code == Errc::kNotPermitted || code == Errc::kNameTooLong ||
          code == Errc::kTooLarge || code == Errc::kReadOnly;
@@ -54,7 +54,7 @@ Result<void> Folder::exchange(const Context& context, InodeNumber parent_number,
   if (auto away = move(parent_number, name, parent_number, third); !away) return away;
   if (auto noted = running->reach(ExchangeStep::kOver); !noted) return noted;
   if (auto over = move(new_parent_number, new_name, parent_number, name); !over) {
-    if (!is_final(over.error().code)) return over;
+    if (!is_for_good(over.error().code)) return over;
     if (!running->reach(ExchangeStep::kBack)) return over;
     if (move(parent_number, third, parent_number, name)) std::move(*running).end();
     return over;
@@ -111,7 +111,7 @@ Result<void> Folder::settle_exchanges_left(const Context& context,
     exchanges_.settle_left(wanted, std::move(done));
     return Transfer();
   });
-  if (!settled && is_final(settled.error().code)) return {};
+  if (!settled && is_for_good(settled.error().code)) return {};
   return settled;
 }
 
@@ -166,7 +166,7 @@ Result<void> Folder::finish_exchange(Exchanges::Entry& entry, Interrupt* interru
   }
   if (entry.step == ExchangeStep::kOver) {
     auto over = finish_move(context, entry.other, entry.one);
-    if (!over && !is_final(over.error().code)) return over;
+    if (!over && !is_for_good(over.error().code)) return over;
     if (auto noted = reach(over ? ExchangeStep::kLast : ExchangeStep::kBack); !noted) return noted;
   }
   return finish_move(context, entry.third,

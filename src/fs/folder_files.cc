@@ -116,7 +116,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     inode->storage_class = options_.storage_class;
     if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
   }
-  entries_changed(*parent);
+  directory_times_.entries_changed(*parent);
   const ContentUse content(*this, inode);
   const Opened out = opened(context, inode, *content, flags);
   handles_.file(out.handle)->wrote = true;  // an empty file is to be there after close, too

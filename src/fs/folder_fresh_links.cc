@@ -141,7 +141,7 @@ Result<void> Folder::unlink_early(const Context& context, const InodePointer& in
       return moved;
     if (auto finished = std::move(claim).finish(); !finished) return finished;
   }
-  entries_changed(parent);
+  directory_times_.entries_changed(parent);
   return {};
 }
 
@@ -181,7 +181,7 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
     content = inode->content;
   }
   holds.reset();
-  if (new_parent && new_parent != parent) entries_changed(new_parent);
+  if (new_parent && new_parent != parent) directory_times_.entries_changed(new_parent);
   sweep();
   await_journal();
   return save_if_noted(content);

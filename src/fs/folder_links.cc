@@ -48,7 +48,7 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   auto linked = later ? link_later(*found, *parent, name, *key)
                       : link_at_once(context, *found, *parent, name, *key);
   if (!linked) return fail(std::move(linked.error()));
-  entries_changed(*parent);
+  directory_times_.entries_changed(*parent);
   return counted_entry(*found);
 }
 
@@ -205,7 +205,7 @@ Result<void> Folder::unlink_name(const Context& context, const InodePointer& ino
   if (!dropped) return dropped;
   note_gone(path(parent), name);
   metas_->forget(key);
-  entries_changed(parent);
+  directory_times_.entries_changed(parent);
   return {};
 }
 

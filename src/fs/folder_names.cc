@@ -28,7 +28,7 @@ void Folder::forget(InodeNumber number, std::uint64_t count) {
     inode = tree_.find(number);
     if (!inode || number == InodeNumber::kRoot) return;
     inode->lookups -= std::min(inode->lookups, count);
-    late = inode->lookups == 0 && late_directories_.erase(inode) > 0 && !inode->removed;
+    late = inode->lookups == 0 && directory_times_.take(inode) && !inode->removed;
   }
   if (late) store_directory_time(inode);
   {
@@ -109,7 +109,7 @@ Result<InodePointer> Folder::make_object(const Context& context, const InodePoin
     note_entry(tree_.path_of(*parent), name, *inode);
     remember_written(key, *inode, *written, put.headers, body.size());
   }
-  entries_changed(parent);
+  directory_times_.entries_changed(parent);
   return inode;
 }
 
@@ -184,7 +184,7 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
     if (removed) tree_.remove(found);
   }
   if (removed) note_gone(directory_path, name);
-  if (removed) entries_changed(parent);
+  if (removed) directory_times_.entries_changed(parent);
   if (removed) metas_->forget(*key);
   if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);
@@ -312,7 +312,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   directories_.forget(*key);
   metas_->forget(*key);
   note_gone(path(*parent), name);
-  entries_changed(*parent);
+  directory_times_.entries_changed(*parent);
   {
     MutexLock lock(tree_.mutex);
     tree_.remove(*found);

@@ -157,8 +157,8 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
         moved_contents.push_back(one->content);
   }
   holds.reset();
-  entries_changed(parent);
-  entries_changed(new_parent);
+  directory_times_.entries_changed(parent);
+  directory_times_.entries_changed(new_parent);
   if (target_name)
     if (auto dropped = drop_name(context, target, new_parent->number, new_name, *target_name,
                                  {{target_name->token_key(), ""}});

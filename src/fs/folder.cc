@@ -44,6 +44,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
     : store_(names_overlay_),
       clock_(clock),
       options_(std::move(options)),
+      state_(options_.read_only),
       defaults_{options_.uid, options_.gid, options_.file_mode, options_.directory_mode},
       keys_(options_.prefix),
       area_(std::move(area)),
@@ -106,7 +107,6 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                   .fresh = std::min(options_.open_fresh, kListedForOpens),
                   .request_timeout = options_.metadata_timeout}),
       born_(std::chrono::floor<std::chrono::seconds>(clock.wall())),
-      read_only_(options_.read_only),
       quota_bytes_(options_.quota_bytes),
       used_bytes_(options_.used_bytes),
       acls_hidden_(options_.acls_hidden),
@@ -241,7 +241,7 @@ void Folder::refresh(const std::string& wanted) {
 }
 
 void Folder::stop() {
-  if (stopped_.exchange(true)) return;
+  if (!state_.end()) return;
   trim_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
   directory_times_.stop();
@@ -261,17 +261,6 @@ void Folder::stop() {
 }
 
 // --- shared by the operations ---
-
-Result<void> Folder::may_wait(const Context& context) const {
-  if (context.wait == Wait::kNever) return fail(Errc::kWouldWait, "");
-  if (stopped_) return fail(Errc::kInterrupted, "the mount is ending");
-  return {};
-}
-
-Result<void> Folder::may_write() const {
-  if (read_only_) return fail(Errc::kReadOnly, "the folder is read-only");
-  return {};
-}
 
 Result<InodePointer> Folder::inode(InodeNumber number) {
   MutexLock lock(tree_.mutex);

@@ -19,6 +19,7 @@
 #include "key_space.h"
 #include "link_area.h"
 #include "listings.h"
+#include "mount_state.h"
 #include "name_gate.h"
 #include "names_overlay.h"
 #include "open_handles.h"
@@ -56,7 +57,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- MountedFolder (folder.cc) ---
   Result<void> probe(Deadline deadline, Interrupt* interrupt) override;
   void set_notifier(KernelNotifier* notifier) override { notifier_ = notifier; }
-  void set_read_only(bool read_only) override { read_only_ = read_only; }
+  void set_read_only(bool read_only) override { state_.set_read_only(read_only); }
   void set_space(std::uint64_t quota_bytes, std::uint64_t used_bytes) override {
     quota_bytes_ = quota_bytes;
     used_bytes_ = used_bytes;
@@ -190,8 +191,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   };
 
   // --- shared by the operations (folder.cc) ---
-  Result<void> may_wait(const Context& context) const;
-  Result<void> may_write() const;
+  Result<void> may_wait(const Context& context) const { return state_.may_wait(context); }
+  Result<void> may_write() const { return state_.may_write(); }
   Result<InodePointer> directory(InodeNumber number);
   Result<InodePointer> inode(InodeNumber number);
   std::string path(const InodePointer& inode) const;
@@ -533,6 +534,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   oss::ObjectStore& store_;  // seen through names_overlay_
   const Clock& clock_;
   const FolderOptions options_;
+  MountState state_;
   const AttributeDefaults defaults_;
   const KeySpace keys_;
   const std::unique_ptr<staging::StagingArea> area_;
@@ -565,9 +567,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   // Both set before anybody is served:
   std::vector<staging::JournalEntry> returned_;  // of before the machine was started anew
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
-  std::atomic<bool> read_only_;
   std::atomic<std::uint64_t> quota_bytes_, used_bytes_;
-  std::atomic<bool> stopped_ = false;
   std::atomic<bool> acls_hidden_;  // the credential may not read them
 
   OpenHandles handles_;

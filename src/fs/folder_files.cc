@@ -337,7 +337,8 @@ void Folder::release(HandleNumber number) {
     const bool goes_later =
         handle->content->attributes_owed() ||
         (options_.commit == CommitMode::kBackground && handle->content->is_noted());
-    commit = !handle->inode->removed && handle->content->dirty() && !stopped_ && !goes_later;
+    commit =
+        !handle->inode->removed && handle->content->dirty() && !state_.is_ending() && !goes_later;
   }
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.

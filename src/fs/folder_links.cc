@@ -263,7 +263,7 @@ Result<void> Folder::find_linked(const Context& context, const std::string& key,
   auto meta = waiter->wait(context.interrupt);
   if (!meta) return fail(std::move(meta.error()));
   if (!census) return fail(std::move(census.error()));
-  if (!census->tokens.contains(name.token) && !read_only_)
+  if (!census->tokens.contains(name.token) && !state_.is_read_only())
     links_.restore_token(name, key, context.interrupt, context.deadline);
   out.meta = std::move(*meta);
   out.attributes = attributes_of(out.meta, false, defaults_);

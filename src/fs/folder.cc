@@ -99,8 +99,8 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       metas_(cache::AttributeStore::open({.file = options_.attribute_file, .fresh = options_.fresh},
                                          clock)),
       attribute_runs_(listings_),
-      reading_runs_(listings_),
-      files_ahead_(surroundings_.reads, options_.open_fresh),
+      opens_ahead_(surroundings_.reads, listings_, *metas_, state_, options_.open_fresh,
+                   [this](const ReadingRuns::File& file) { return way_to_ask(file); }),
       just_written_(scheduler, clock_, pool_),
       open_runs_(store_, clock_,
                  {.prefix = options_.prefix,
@@ -218,7 +218,7 @@ void Folder::refresh(const std::string& wanted) {
   metas_->expire();
   std::vector<InodeNumber> known;
   std::vector<std::pair<InodeNumber, std::string>> names;
-  files_ahead_.forget_all();
+  opens_ahead_.forget_all();
   just_written_.forget_all();
   {
     MutexLock lock(tree_.mutex);
@@ -250,7 +250,7 @@ void Folder::stop() {
     for (const auto& known : contents_)
       if (auto content = known.lock()) contents.push_back(std::move(content));
   }
-  files_ahead_.stop();
+  opens_ahead_.stop();
   just_written_.stop();
   fresh_links_.stop();
   for (const auto& content : contents) content->stop();
@@ -377,7 +377,7 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
   if (object) metas_->forget(*object);  // until `remember_written`
   if (!inode.content_key.empty() || !inode.symlink_key.empty())
     entry.type = oss::ObjectType::kSymlink;
-  if (object) files_ahead_.spoil(*object);
+  if (object) opens_ahead_.spoil(*object);
   if (const auto key = keys_.directory_key(directory_path))
     directories_.set_entry(*key, name, std::move(entry));
 }
@@ -404,7 +404,7 @@ void Folder::remember_written(const std::string& key, const Inode& inode,
 void Folder::note_gone(const std::string& directory_path, std::string_view name) {
   if (const auto key = keys_.file_key(join_path(directory_path, name))) {
     metas_->forget(*key);
-    files_ahead_.spoil(*key);
+    opens_ahead_.spoil(*key);
   }
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
 }

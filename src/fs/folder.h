@@ -12,7 +12,6 @@
 #include "directory_view.h"
 #include "exchanges.h"
 #include "file_content.h"
-#include "files_ahead.h"
 #include "fresh_links.h"
 #include "idle_trim.h"
 #include "just_written.h"
@@ -24,8 +23,8 @@
 #include "names_overlay.h"
 #include "open_handles.h"
 #include "open_runs.h"
+#include "opens_ahead.h"
 #include "posix_metadata.h"
-#include "reading_runs.h"
 #include "removals.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/attribute_store.h"
@@ -415,17 +414,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                  SteadyTime asked);
 
   // --- files that are about to be opened (folder_ahead.cc) ---
-  struct Told {
-    oss::ObjectMeta meta;
-    SteadyTime asked;
-  };
-  Result<std::optional<Told>> told_ahead(const Context& context, const std::string& file_path,
-                                         const std::string& key, const cache::KnownEntry& entry);
-  Result<Told> wait_for(const Context& context, const FilesAhead::QuestionPointer& question,
-                        const std::string& directory_key);
   Result<bool> open_from_ahead(const Context& context, const InodePointer& inode);
   void read_on(const Context& context, const InodePointer& inode);
-  void ask_ahead(const std::vector<ReadingRuns::File>& files);
   std::optional<FilesAhead::Way> way_to_ask(const ReadingRuns::File& file);
   InodePointer known_inode(const std::string& whole) const STSFS_REQUIRES(tree_.mutex);
 
@@ -559,8 +549,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   cache::DirectoryCache& directories_ = listings_.cache();
   const std::unique_ptr<cache::AttributeStore> metas_;
   AttributeRuns attribute_runs_;
-  ReadingRuns reading_runs_;
-  FilesAhead files_ahead_;
+  OpensAhead opens_ahead_;
   JustWritten just_written_;
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times

@@ -99,7 +99,7 @@ Result<void> Folder::find_file(const Context& context, const std::string& file_p
     out.meta = *told;
   } else if (auto known = known_meta(context, *key, out.entry)) {
     out.meta = std::move(*known);
-  } else if (auto ahead = told_ahead(context, file_path, *key, out.entry); !ahead) {
+  } else if (auto ahead = opens_ahead_.looked_up(context, file_path, *key, out.entry); !ahead) {
     return fail(std::move(ahead.error()));
   } else if (*ahead) {
     out.meta = std::move((*ahead)->meta);

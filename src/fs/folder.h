@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "attribute_runs.h"
 #include "commit_slots.h"
 #include "directory_times.h"
 #include "directory_view.h"
@@ -21,6 +20,7 @@
 #include "mount_state.h"
 #include "name_gate.h"
 #include "names_overlay.h"
+#include "objects.h"
 #include "open_handles.h"
 #include "open_runs.h"
 #include "opens_ahead.h"
@@ -173,22 +173,6 @@ class Folder final : public MountedFolder, public CommitOwner {
     std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
   };
 
-  /// What OSS knows of one name, and the attributes that go with it.
-  struct Found {
-    cache::KnownEntry entry;
-    oss::ObjectMeta meta;  ///< Of the file, or of the directory's marker.
-    std::string link_target;
-    std::string content_key;  ///< Of a file with several names.
-    Attributes attributes;
-    SteadyTime asked;  ///< OSS said so then.
-  };
-  /// A name whose attributes only a HEAD tells.
-  struct Wanted {
-    std::string name;
-    std::string key;
-    enum class What { kFile, kDirectory, kSymlink } what = What::kFile;
-  };
-
   // --- shared by the operations (folder.cc) ---
   Result<void> may_wait(const Context& context) const { return state_.may_wait(context); }
   Result<void> may_write() const { return state_.may_write(); }
@@ -254,37 +238,13 @@ class Folder final : public MountedFolder, public CommitOwner {
   bool is_here(const staging::JournalEntry& entry);
   void forget(const staging::JournalEntry& entry);
 
-  // --- asking OSS (folder_lookup.cc) ---
-  Result<NameAnswer> find_entry(const Context& context, const std::string& directory_path,
-                                std::string_view name);
-  Result<NameAnswer> find_listed(const Context& context, const std::string& directory_key,
-                                 std::string_view name);
-  Result<NameAnswer> ask_for(const Context& context, const std::string& whole);
-
-  // --- attributes of what was found (folder_objects.cc) ---
-  Result<Found> find_object(const Context& context, const std::string& object_path,
-                            const NameAnswer& name);
-  Result<void> find_directory(const Context& context, const std::string& directory_path,
-                              Found& out);
-  Result<void> find_file(const Context& context, const std::string& file_path,
-                         const std::optional<oss::ObjectMeta>& told, Found& out);
-  Result<std::optional<oss::ObjectMeta>> marker_of(const Context& context, const std::string& key,
-                                                   Found& out);
-  std::optional<oss::ObjectMeta> known_meta(const Context& context, const std::string& key,
-                                            const cache::KnownEntry& entry);
-  Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
-  Result<oss::ObjectMeta> ask_with_neighbours(const Context& context, const std::string& path,
-                                              const std::string& key, Wanted::What what);
-  static bool is_followed_link(const oss::ObjectMeta& meta);
-  std::optional<Wanted> wanted(const Context& context, const std::string& directory_path,
-                               const std::string& name, const cache::KnownEntry& entry);
-  std::vector<Result<oss::ObjectMeta>> ask_all(const Context& context,
-                                               const std::vector<Wanted>& all);
+  // --- bringing the tree up to date with OSS (folder_lookup.cc) ---
   void remember_written(const std::string& key, const Inode& inode, const oss::Written& written,
                         const oss::ObjectHeaders& headers, std::uint64_t size)
       STSFS_REQUIRES(tree_.mutex);
   void forget_idle_inodes();
-  InodePointer adopt(const InodePointer& parent, std::string_view name, const Found& found);
+  InodePointer adopt(const InodePointer& parent, std::string_view name,
+                     const Objects::Found& found);
   Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
                                std::string_view name);
   Result<InodePointer> resolve_known(const Context& context, const InodePointer& parent,
@@ -332,8 +292,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> drop_name(const Context& context, const InodePointer& inode, InodeNumber parent,
                          std::string_view name, const LinkArea::Name& known,
                          const std::vector<Removal>& gone);
-  Result<void> find_linked(const Context& context, const std::string& key,
-                           const LinkArea::Name& name, Found& out);
   Result<void> confirm_linked(const Context& context, const InodePointer& inode);
   bool is_linked(const InodePointer& inode);
   void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
@@ -428,11 +386,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<oss::Written> put_symlink_anew(const Context& context, const std::string& key,
                                         const oss::PutOptions& put);
   Result<oss::Written> move_symlink(const Context& context, const FileRename& file);
-  Result<void> find_symlink(const Context& context, const std::string& link_path,
-                            const std::string& key, const std::optional<oss::ObjectMeta>& told,
-                            Found& out);
-  Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
-  Transfer start_symlink(const std::string& key, Deadline deadline, Callback<oss::ObjectMeta> done);
 
   // --- changing OSS ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
@@ -499,13 +452,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,
                                                  std::uint64_t cookie) STSFS_EXCLUDES(handle.mutex);
   DirectoryView::Entries not_in_oss(const InodePointer& directory);
-  mode_t listed_type(const Context& context, const std::string& key,
-                     const cache::KnownEntry& entry);
   std::vector<InodePointer> inodes_of(const Context& context, const InodePointer& directory,
                                       const DirectoryView& view,
                                       const std::vector<DirectoryView::Item>& items, bool ask);
-  std::optional<Wanted> again(const std::string& directory_path, const std::string& name,
-                              const cache::KnownEntry& entry);
   bool give(const DirectoryView::Item& item, const InodePointer& inode,
             const std::string& directory_key, const Context& context,
             const std::function<bool(const DirectoryEntry&, const Entry&)>& sink);
@@ -548,11 +497,11 @@ class Folder final : public MountedFolder, public CommitOwner {
   Listings listings_;
   cache::DirectoryCache& directories_ = listings_.cache();
   const std::unique_ptr<cache::AttributeStore> metas_;
-  AttributeRuns attribute_runs_;
   OpensAhead opens_ahead_;
   JustWritten just_written_;
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
+  Objects objects_;
   // Both set before anybody is served:
   std::vector<staging::JournalEntry> returned_;  // of before the machine was started anew
   std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon

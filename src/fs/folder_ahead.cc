@@ -58,7 +58,7 @@ Result<bool> Folder::open_from_ahead(const Context& context, const InodePointer&
   auto told = opens_ahead_.about_to_open(context, key, etag);
   if (!told) return fail(std::move(told.error()));
   if (!*told) return false;
-  Found found;
+  Objects::Found found;
   found.asked = (*told)->asked;
   found.entry.size_bytes = (*told)->meta.size_bytes;
   found.entry.etag = etag;

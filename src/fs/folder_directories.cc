@@ -15,8 +15,6 @@ constexpr std::uint64_t kAfterDotDot = 2;
 constexpr std::uint64_t kFirst = 3;
 /// How many entries are looked at together.
 constexpr std::size_t kTogether = 64;
-/// A small regular object may be a symbolic link in the form of s3fs: only its metadata tells.
-constexpr std::uint64_t kMayBeLinkSize = 4096;
 /// Who sorts by inode number, to be kind to disks (cp -r), is to read in the order of the listing:
 /// that is what can be fetched ahead. Source: libfuse, FUSE_UNKNOWN_INO.
 constexpr InodeNumber kUnknownInode{0xffffffff};
@@ -95,21 +93,6 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
   return view;
 }
 
-/// The type bits; 0 when only a HEAD would tell.
-mode_t Folder::listed_type(const Context& context, const std::string& key,
-                           const cache::KnownEntry& entry) {
-  if (entry.is_directory) return S_IFDIR;
-  if (entry.type == oss::ObjectType::kSymlink) {
-    if (entry.size_bytes < LinkArea::kTargetSizeMin) return S_IFLNK;
-    const auto meta = known_meta(context, key, entry);
-    if (!meta || is_followed_link(*meta)) return 0;
-    return links_.is_content_key(meta->symlink_target) ? S_IFREG : S_IFLNK;
-  }
-  if (entry.size_bytes > kMayBeLinkSize || !metas_->has_hidden_links()) return S_IFREG;
-  const auto meta = known_meta(context, key, entry);
-  return meta ? attributes_of(*meta, false, defaults_).mode & S_IFMT : 0;
-}
-
 Result<void> Folder::readdir(const Context& context, HandleNumber number, std::uint64_t cookie,
                              const DirectorySink& sink) {
   const DirectoryHandlePointer handle = handles_.directory(number);
@@ -143,7 +126,7 @@ Result<void> Folder::readdir(const Context& context, HandleNumber number, std::u
     entry.attributes = {};
     entry.attributes.inode = kUnknownInode;
     entry.attributes.size_bytes = (*item)->entry.size_bytes;
-    entry.attributes.mode = listed_type(context, key + (*item)->name, (*item)->entry);
+    entry.attributes.mode = objects_.listed_type(context, key + (*item)->name, (*item)->entry);
     {
       MutexLock lock(tree_.mutex);
       if (const InodePointer child = tree_.child(handle->inode->number, (*item)->name))
@@ -151,18 +134,6 @@ Result<void> Folder::readdir(const Context& context, HandleNumber number, std::u
     }
     if (!sink(entry)) return {};
   }
-}
-
-/// A file of a page that is too old to be believed: HEAD tells, many at a time. Nothing in strict
-/// mode, where the kernel asks once more anyway.
-std::optional<Folder::Wanted> Folder::again(const std::string& directory_path,
-                                            const std::string& name,
-                                            const cache::KnownEntry& entry) {
-  if (options_.fresh.count() == 0 || entry.is_directory) return std::nullopt;
-  if (entry.type == oss::ObjectType::kSymlink) return std::nullopt;
-  auto key = keys_.file_key(join_path(directory_path, name));
-  if (!key) return std::nullopt;
-  return Wanted{name, std::move(*key), Wanted::What::kFile};
 }
 
 /// The inodes of some entries; null where the entry is gone meanwhile, or where only OSS could tell
@@ -183,40 +154,42 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
         out[i] = child;
     }
   }
-  std::vector<Wanted> all;
+  std::vector<Objects::Wanted> all;
   std::vector<std::size_t> asked_for;  // whose they are
   std::vector<bool> unknown(items.size());
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (out[i]) continue;
     const cache::KnownEntry& entry = items[i].entry;
-    auto one = wanted(context, directory_path, items[i].name, entry);
+    auto one = objects_.wanted(context, directory_path, items[i].name, entry);
     if (!is_fresh(items[i].asked, options_.fresh)) {  // the page grew old while it was read
-      one = again(directory_path, items[i].name, entry);
+      one = objects_.again(directory_path, items[i].name, entry);
       unknown[i] = true;
     }
     // Of a file with several names more is to be asked than its name tells.
     const bool named =
         entry.type == oss::ObjectType::kSymlink &&
-        listed_type(context, view.listing()->key() + items[i].name, entry) != S_IFLNK;
+        objects_.listed_type(context, view.listing()->key() + items[i].name, entry) != S_IFLNK;
     unknown[i] = unknown[i] || one || named;
     if (!one || !ask) continue;
     all.push_back(std::move(*one));
     asked_for.push_back(i);
   }
   const SteadyTime now = clock_.steady();
-  auto metas = ask_all(context, all);
+  auto metas = objects_.ask_all(context, all);
   std::vector<NameAnswer> answers(items.size());
   for (std::size_t i = 0; i < items.size(); ++i)
     answers[i] = {.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (all[i].what == Wanted::What::kDirectory || !metas[i] || is_followed_link(*metas[i]))
+    if (all[i].what == Objects::Wanted::What::kDirectory || !metas[i] ||
+        Objects::is_followed_link(*metas[i]))
       continue;
     answers[asked_for[i]].asked = now;
     answers[asked_for[i]].meta = std::move(*metas[i]);
   }
   for (std::size_t i = 0; i < items.size(); ++i) {
     if (out[i] || (unknown[i] && !ask) || !is_fresh(answers[i].asked, options_.fresh)) continue;
-    auto found = find_object(context, join_path(directory_path, items[i].name), answers[i]);
+    auto found =
+        objects_.find_object(context, join_path(directory_path, items[i].name), answers[i]);
     if (found) out[i] = adopt(directory, items[i].name, *found);
   }
   return out;
@@ -277,7 +250,7 @@ bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
     full = counted_entry(inode);
   } else {
     full.attributes.inode = kNoInode;
-    full.attributes.mode = listed_type(context, directory_key + item.name, item.entry);
+    full.attributes.mode = objects_.listed_type(context, directory_key + item.name, item.entry);
   }
   entry.attributes = full.attributes;
   entry.attributes.inode = kUnknownInode;

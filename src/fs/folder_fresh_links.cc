@@ -322,10 +322,10 @@ void Folder::note_second_name(const InodePointer& inode, const std::optional<Fre
 
 Result<bool> Folder::have_equal_bytes(const Context& context, const std::string& one,
                                       const std::string& other) {
-  auto first = head(context, one);
+  auto first = objects_.head(context, one);
   if (!first && first.error().code == Errc::kNotFound) return false;
   if (!first) return fail(std::move(first.error()));
-  auto second = head(context, other);
+  auto second = objects_.head(context, other);
   if (!second) return fail(std::move(second.error()));
   if (first->type == oss::ObjectType::kSymlink || first->size_bytes != second->size_bytes)
     return false;

@@ -164,7 +164,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
   });
   Result<void> unchanged;
   if (written && size >= oss::kCopySizeMax) {  // which took its time
-    auto meta = head(context, key);
+    auto meta = objects_.head(context, key);
     if (!meta) unchanged = fail(std::move(meta.error()));
     if (meta && meta->etag != etag)
       unchanged = fail(Errc::kChanged, "another client wrote the file meanwhile");
@@ -251,25 +251,6 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
   }
   if (content) content->forget_changes();
   sweep();
-  return {};
-}
-
-/// What a name in a listing leads to; kNotFound when its content is not there.
-Result<void> Folder::find_linked(const Context& context, const std::string& key,
-                                 const LinkArea::Name& name, Found& out) {
-  auto waiter = std::make_shared<Waiter<oss::ObjectMeta>>();
-  const Transfer asking = store_.start_head(name.content_key, context.deadline, waiter->callback());
-  auto census = links_.count(name.content_key, context.interrupt, context.deadline);
-  auto meta = waiter->wait(context.interrupt);
-  if (!meta) return fail(std::move(meta.error()));
-  if (!census) return fail(std::move(census.error()));
-  if (!census->tokens.contains(name.token) && !state_.is_read_only())
-    links_.restore_token(name, key, context.interrupt, context.deadline);
-  out.meta = std::move(*meta);
-  out.attributes = attributes_of(out.meta, false, defaults_);
-  out.attributes.link_count =
-      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(census->tokens.size()));
-  out.content_key = name.content_key;
   return {};
 }
 

@@ -1,6 +1,4 @@
-// What OSS knows of a name. In a directory that was listed a moment ago memory tells, also what is
-// not there. Elsewhere a name is asked for: HEAD `x` and LIST `x/` at once; and when more names of
-// that directory follow, its first page is asked for instead, which answers for all of them.
+// The tree, brought up to date with what OSS knows (Objects).
 
 #include <algorithm>
 
@@ -10,84 +8,8 @@
 
 namespace stsfs::fs {
 
-Result<NameAnswer> Folder::find_entry(const Context& context, const std::string& directory_path,
-                                      std::string_view name) {
-  auto key = keys_.directory_key(directory_path);
-  if (!key) return fail(std::move(key.error()));
-  if (auto known = listings_.find(*key, name)) return std::move(*known);
-  if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  if (KeyNames::is_escape(name)) return find_listed(context, *key, name);
-  if (listings_.worth_listing(*key)) {
-    auto listing = listings_.begin(*key, context.interrupt);
-    if (!listing) return fail(std::move(listing.error()));
-    if (auto known = (*listing)->find(name, listings_.fresh())) return std::move(*known);
-    listings_.note_large(*key);
-  }
-  const std::uint64_t changes_made = directories_.changes_made();
-  auto answer = ask_for(context, join_path(directory_path, name));
-  if (answer && !answer->entry) directories_.put_absent(*key, name, answer->asked, changes_made);
-  return answer;
-}
-
-/// A name that stands for what only the whole listing tells.
-Result<NameAnswer> Folder::find_listed(const Context& context, const std::string& directory_key,
-                                       std::string_view name) {
-  const DirectoryListingPointer listing = listings_.open(directory_key);
-  const SteadyTime asked = clock_.steady();
-  for (std::size_t i = 0;; ++i) {
-    auto page = listing->page(i, context.interrupt);
-    if (!page) return fail(std::move(page.error()));
-    if (!*page) break;
-  }
-  const auto age = clock_.steady() - listing->asked() + std::chrono::milliseconds(1);
-  auto known =
-      listing->find(name, std::chrono::ceil<std::chrono::milliseconds>(age));  // it was just read
-  if (known) return std::move(*known);
-  return NameAnswer{.entry = {}, .asked = asked, .meta = {}};
-}
-
-Result<NameAnswer> Folder::ask_for(const Context& context, const std::string& whole) {
-  auto file_key = keys_.file_key(whole);
-  auto directory_key = keys_.directory_key(whole);
-  if (!file_key || !directory_key) return fail(file_key ? directory_key.error() : file_key.error());
-  NameAnswer out{.entry = {}, .asked = clock_.steady(), .meta = {}};
-  const DirectoryListingPointer below = listings_.open(*directory_key);
-  below->begin();
-  auto meta = head(context, *file_key);
-  const bool leads_nowhere =
-      !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
-  if (!meta && !leads_nowhere) return fail(std::move(meta.error()));
-  auto first = below->page(0, context.interrupt, false);
-  if (!first) return fail(std::move(first.error()));
-  if (below->exists()) {  // a directory wins over a file of its name
-    out.entry = below->marker();
-    if (!out.entry) out.entry = cache::KnownEntry{.is_directory = true};
-    return out;
-  }
-  if (meta) {
-    out.entry = cache::KnownEntry{.size_bytes = meta->size_bytes,
-                                  .etag = is_followed_link(*meta) ? "" : meta->etag,
-                                  .last_modified = meta->last_modified,
-                                  .type = meta->type,
-                                  .storage_class = meta->storage_class};
-    if (!is_followed_link(*meta)) metas_->put(*file_key, *meta);
-    out.meta = std::move(*meta);
-    return out;
-  }
-  if (!options_.symlink_objects) return out;
-  // HEAD follows a symbolic link; one whose target is not there, or is a link itself, only a
-  // listing shows.
-  auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
-    return store_.start_list({.prefix = *file_key, .keys_max = 1}, context.deadline,
-                             std::move(done));
-  });
-  if (!page) return fail(std::move(page.error()));
-  if (!page->objects.empty() && page->objects.front().key == *file_key)
-    out.entry = known_entry(page->objects.front());
-  return out;
-}
-
-InodePointer Folder::adopt(const InodePointer& parent, std::string_view name, const Found& found) {
+InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
+                           const Objects::Found& found) {
   bool pages_changed = false;
   InodePointer inode;
   {
@@ -185,7 +107,7 @@ Result<InodePointer> Folder::resolve_known(const Context& context, const InodePo
     const bool ours = known && tree_.is_only_here(*known, parent->number, name);
     if (known && (ours || is_fresh(known->confirmed, options_.fresh))) return known;
   }
-  auto answer = find_entry(context, directory_path, name);
+  auto answer = objects_.find_entry(context, directory_path, name);
   if (!answer) return fail(std::move(answer.error()));
   if (!answer->entry) {
     MutexLock lock(tree_.mutex);
@@ -197,7 +119,7 @@ Result<InodePointer> Folder::resolve_known(const Context& context, const InodePo
     return fail(Errc::kNotFound,
                 "no such file or directory: " + printable(join_path(directory_path, name)));
   }
-  auto found = find_object(context, join_path(directory_path, name), *answer);
+  auto found = objects_.find_object(context, join_path(directory_path, name), *answer);
   if (!found && found.error().code == Errc::kNotFound)
     directories_.forget(keys_.directory_key(directory_path).value_or(""));
   if (!found) return fail(std::move(found.error()));
@@ -232,7 +154,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   }
   NameAnswer answer{.entry = entry, .asked = {}, .meta = {}};  // without an ETag: asks
   if (auto listed = listed_for_open(context, whole, fresh)) answer = std::move(*listed);
-  auto found = find_object(context, whole, answer);
+  auto found = objects_.find_object(context, whole, answer);
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);

@@ -57,7 +57,7 @@ Result<bool> Folder::confirm_by_reading(const Context& context, const InodePoint
   if (!meta) return fail(std::move(meta.error()));
   // Bytes that lay on the local disk come without the object's headers, and confirm nothing.
   if (meta->server_time == WallTime{}) return false;
-  Found found;
+  Objects::Found found;
   found.asked = asked;
   found.entry.size_bytes = meta->size_bytes;
   found.entry.etag = meta->etag;

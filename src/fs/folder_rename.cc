@@ -318,8 +318,8 @@ Result<oss::Written> Folder::move_object(const Context& context, const FileRenam
 /// Where there is none, an equal object may be replaced without a loss, and may not count as ours
 /// where it matters who was first.
 std::optional<oss::Written> Folder::copy_of_ours(const Context& context, const FileRename& file) {
-  const auto there = head(context, file.new_key);
-  const auto source = head(context, file.old_key);
+  const auto there = objects_.head(context, file.new_key);
+  const auto source = objects_.head(context, file.old_key);
   if (!there || !source || there->size_bytes != source->size_bytes) return std::nullopt;
   const bool same_bytes =
       there->crc64 && source->crc64 ? *there->crc64 == *source->crc64 : there->etag == source->etag;
@@ -410,7 +410,7 @@ Result<oss::Written> Folder::put_over(const Context& context, const std::string&
 /// Copies what is at the key beside it, unless it is the version that we know or nothing.
 Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
                                  const std::string& known_etag) {
-  auto meta = head(context, key);
+  auto meta = objects_.head(context, key);
   if (!meta && meta.error().code == Errc::kNotFound) return {};
   if (!meta) return fail(std::move(meta.error()));
   if (meta->etag == known_etag) return {};

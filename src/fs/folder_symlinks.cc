@@ -1,6 +1,6 @@
 // Symbolic links. One whose target is a key of this folder is an OSS Symlink object, which every
 // client follows and whose type a listing tells; its metadata has the target as it was given. Every
-// other is a small object in the form of s3fs, whose body is the target. Both are read.
+// other is a small object in the form of s3fs, whose body is the target. Both are read (Objects).
 
 #include <algorithm>
 
@@ -10,39 +10,10 @@
 namespace stsfs::fs {
 namespace {
 
-/// A target kept in an object's body, as s3fs does it, is no longer than a path.
-constexpr std::uint64_t kLinkTargetMax = 4096;
-
-/// The metadata of a symbolic link that this program wrote: the target as the user gave it.
-constexpr const char* kRawTarget = "stsfs-symlink";
-
 constexpr const char* kLinkType = "application/octet-stream";  // as s3fs has it
 
 /// Of a target in metadata, encoded: all metadata of an object together is less than 8 KB.
 constexpr std::size_t kRawTargetMax = 4096;
-
-class TextSink final : public oss::ReadSink {
- public:
-  Result<void> begin(const oss::ObjectMeta&) override { return {}; }
-  Result<void> write(std::span<const std::byte> bytes) override {
-    text.append(as_text(bytes));
-    return {};
-  }
-  std::string text;
-};
-
-/// `target`, a key, as a path relative to the directory of the link.
-std::string relative_target(const std::string& link_path, const std::string& target_path) {
-  const auto from = split(link_path, '/');
-  const auto to = split(target_path, '/');
-  std::size_t common = 0;
-  while (common + 1 < from.size() && common + 1 < to.size() && from[common] == to[common]) ++common;
-  std::string out;
-  for (std::size_t i = common; i + 1 < from.size(); ++i) out += "../";
-  for (std::size_t i = common; i < to.size(); ++i)
-    out.append(to[i]).append(i + 1 < to.size() ? "/" : "");
-  return out;
-}
 
 /// Where a relative target leads from a directory; nothing when out of the folder, or to a
 /// directory by the way it is written.
@@ -69,23 +40,6 @@ std::optional<std::string> path_from(const std::string& directory_path, std::str
   return out;
 }
 
-oss::ObjectMeta meta_of(const oss::Symlink& link) {
-  return {.etag = link.etag,
-          .last_modified = link.last_modified,
-          .type = oss::ObjectType::kSymlink,
-          .headers = {.user = link.user},
-          .symlink_target = link.target,
-          .server_time = link.server_time};
-}
-
-oss::Symlink link_of(const oss::ObjectMeta& meta) {
-  return {.target = meta.symlink_target,
-          .etag = meta.etag,
-          .last_modified = meta.last_modified,
-          .user = meta.headers.user,
-          .server_time = meta.server_time};
-}
-
 }  // namespace
 
 /// The key that a symlink object in the directory would lead to; nothing when only the form of s3fs
@@ -107,8 +61,8 @@ std::optional<std::string> Folder::symlink_key(const Context& context,
   }
   const auto slash = whole->rfind('/');
   const bool at_top = slash == std::string::npos;
-  const auto found = find_entry(context, at_top ? "" : whole->substr(0, slash),
-                                at_top ? *whole : whole->substr(slash + 1));
+  const auto found = objects_.find_entry(context, at_top ? "" : whole->substr(0, slash),
+                                         at_top ? *whole : whole->substr(slash + 1));
   const bool is_file =
       found && (!found->entry ||
                 (!found->entry->is_directory && found->entry->type != oss::ObjectType::kSymlink));
@@ -187,66 +141,6 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
   file.inode->symlink_key = target_key.value_or("");
   file.inode->headers = put.headers;
   return written;
-}
-
-// --- what is there ---
-
-Result<void> Folder::find_symlink(const Context& context, const std::string& link_path,
-                                  const std::string& key,
-                                  const std::optional<oss::ObjectMeta>& told, Found& out) {
-  auto known = told && !told->symlink_target.empty() ? told : known_meta(context, key, out.entry);
-  if (!known || known->symlink_target.empty()) {
-    const SteadyTime now = clock_.steady();
-    auto meta = ask_with_neighbours(context, link_path, key, Wanted::What::kSymlink);
-    if (!meta) return fail(std::move(meta.error()));
-    known = std::move(*meta);
-    out.asked = now;
-  }
-  const oss::Symlink told_link = link_of(*known);
-  const oss::Symlink* link = &told_link;
-  if (const auto name = links_.name_in(*link)) {
-    auto linked = find_linked(context, key, *name, out);
-    // Without its content the name is a symbolic link to nothing, which can be removed.
-    if (linked || linked.error().code != Errc::kNotFound) return linked;
-  }
-  out.meta = std::move(*known);
-  const auto raw = link->user.find(kRawTarget);
-  const auto target_path = keys_.path_of(link->target);
-  if (raw != link->user.end())
-    out.link_target = percent_decode(raw->second).value_or(raw->second);
-  else
-    out.link_target = target_path ? relative_target(link_path, *target_path) : "/" + link->target;
-  out.attributes = attributes_of(out.meta, false, defaults_);
-  if (is_link(out.attributes.mode)) out.attributes.size_bytes = out.link_target.size();
-  return {};
-}
-
-/// As s3fs keeps it: in the body.
-Result<void> Folder::read_link_target(const Context& context, const std::string& key, Found& out) {
-  if (auto may = may_wait(context); !may) return may;
-  TextSink sink;
-  const std::uint64_t size = std::min(out.meta.size_bytes, kLinkTargetMax);
-  if (size > 0) {
-    auto read = await<void>(context.interrupt, [&](Callback<void> done) {
-      return store_.start_get(key, out.meta.etag, {0, size}, sink, context.deadline,
-                              std::move(done));
-    });
-    if (!read) return read;
-  }
-  out.link_target = std::string(trim(sink.text));
-  return {};
-}
-
-/// What GetSymlink tells, as HEAD would of anything else.
-Transfer Folder::start_symlink(const std::string& key, Deadline deadline,
-                               Callback<oss::ObjectMeta> done) {
-  return store_.start_get_symlink(key, deadline,
-                                  [done = std::move(done)](Result<oss::Symlink> link) mutable {
-                                    if (link)
-                                      done(meta_of(*link));
-                                    else
-                                      done(fail(std::move(link.error())));
-                                  });
 }
 
 /// For new metadata. Whether a copy onto itself leaves it one is not documented.

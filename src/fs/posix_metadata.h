@@ -1,5 +1,6 @@
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstdint>
@@ -10,6 +11,10 @@
 #include "stsfs/oss/object.h"
 
 namespace stsfs::fs {
+
+inline bool is_directory(mode_t mode) { return (mode & S_IFMT) == S_IFDIR; }
+inline bool is_regular(mode_t mode) { return (mode & S_IFMT) == S_IFREG; }
+inline bool is_link(mode_t mode) { return (mode & S_IFMT) == S_IFLNK; }
 
 /// What an object without attributes is shown with.
 struct AttributeDefaults {
@@ -42,5 +47,8 @@ std::optional<mode_t> parse_metadata_mode(const std::string& text);
 /// The target of a link kept in a header, as ossfs 1.x (`symlink-target`) and geesefs
 /// (`--symlink-target`) do.
 std::optional<std::string> link_target_in(const oss::UserMetadata& user);
+
+/// The metadata of a symbolic link that this program wrote: the target as the user gave it.
+inline constexpr const char* kRawTarget = "stsfs-symlink";
 
 }  // namespace stsfs::fs

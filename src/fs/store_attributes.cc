@@ -77,7 +77,7 @@ Result<std::string> Folder::store_attribute(const Context& context, const InodeP
     return await<std::string>(context.interrupt, [&](Callback<std::string> done) {
       return store_.start_get_acl(*key, context.deadline, std::move(done));
     });
-  auto meta = head(context, *key);
+  auto meta = objects_.head(context, *key);
   if (!meta) return fail(std::move(meta.error()));
   return told_by_head(*meta, name);
 }

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "file_content.h"
+#include "posix_metadata.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
 #include "stsfs/oss/object.h"
@@ -62,10 +61,6 @@ struct Inode {
   std::shared_ptr<FileContent> content;
 };
 using InodePointer = std::shared_ptr<Inode>;
-
-inline bool is_directory(mode_t mode) { return (mode & S_IFMT) == S_IFDIR; }
-inline bool is_regular(mode_t mode) { return (mode & S_IFMT) == S_IFREG; }
-inline bool is_link(mode_t mode) { return (mode & S_IFMT) == S_IFLNK; }
 
 /// Inodes by number and by (parent, name). A rename changes one inode; what lies below follows,
 /// because paths are formed from the chain of parents.

@@ -1,0 +1,135 @@
+// Symbolic links, and files with several names: both are Symlink objects in a listing, and more is
+// to be asked of them than of anything else.
+
+#include <algorithm>
+
+#include "objects.h"
+#include "stsfs/base/await.h"
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+namespace {
+
+/// A target kept in an object's body, as s3fs does it, is no longer than a path.
+constexpr std::uint64_t kLinkTargetMax = 4096;
+
+class TextSink final : public oss::ReadSink {
+ public:
+  Result<void> begin(const oss::ObjectMeta&) override { return {}; }
+  Result<void> write(std::span<const std::byte> bytes) override {
+    text.append(as_text(bytes));
+    return {};
+  }
+  std::string text;
+};
+
+/// `target`, a key, as a path relative to the directory of the link.
+std::string relative_target(const std::string& link_path, const std::string& target_path) {
+  const auto from = split(link_path, '/');
+  const auto to = split(target_path, '/');
+  std::size_t common = 0;
+  while (common + 1 < from.size() && common + 1 < to.size() && from[common] == to[common]) ++common;
+  std::string out;
+  for (std::size_t i = common; i + 1 < from.size(); ++i) out += "../";
+  for (std::size_t i = common; i < to.size(); ++i)
+    out.append(to[i]).append(i + 1 < to.size() ? "/" : "");
+  return out;
+}
+
+oss::ObjectMeta meta_of(const oss::Symlink& link) {
+  return {.etag = link.etag,
+          .last_modified = link.last_modified,
+          .type = oss::ObjectType::kSymlink,
+          .headers = {.user = link.user},
+          .symlink_target = link.target,
+          .server_time = link.server_time};
+}
+
+oss::Symlink link_of(const oss::ObjectMeta& meta) {
+  return {.target = meta.symlink_target,
+          .etag = meta.etag,
+          .last_modified = meta.last_modified,
+          .user = meta.headers.user,
+          .server_time = meta.server_time};
+}
+
+}  // namespace
+
+Result<void> Objects::find_symlink(const Context& context, const std::string& link_path,
+                                   const std::string& key,
+                                   const std::optional<oss::ObjectMeta>& told, Found& out) {
+  auto known = told && !told->symlink_target.empty() ? told : known_meta(context, key, out.entry);
+  if (!known || known->symlink_target.empty()) {
+    const SteadyTime now = clock_.steady();
+    auto meta = ask_with_neighbours(context, link_path, key, Wanted::What::kSymlink);
+    if (!meta) return fail(std::move(meta.error()));
+    known = std::move(*meta);
+    out.asked = now;
+  }
+  const oss::Symlink told_link = link_of(*known);
+  const oss::Symlink* link = &told_link;
+  if (const auto name = links_.name_in(*link)) {
+    auto linked = find_linked(context, key, *name, out);
+    // Without its content the name is a symbolic link to nothing, which can be removed.
+    if (linked || linked.error().code != Errc::kNotFound) return linked;
+  }
+  out.meta = std::move(*known);
+  const auto raw = link->user.find(kRawTarget);
+  const auto target_path = keys_.path_of(link->target);
+  if (raw != link->user.end())
+    out.link_target = percent_decode(raw->second).value_or(raw->second);
+  else
+    out.link_target = target_path ? relative_target(link_path, *target_path) : "/" + link->target;
+  out.attributes = attributes_of(out.meta, false, options_.defaults);
+  if (is_link(out.attributes.mode)) out.attributes.size_bytes = out.link_target.size();
+  return {};
+}
+
+/// As s3fs keeps it: in the body.
+Result<void> Objects::read_link_target(const Context& context, const std::string& key, Found& out) {
+  if (auto may = may_wait(context); !may) return may;
+  TextSink sink;
+  const std::uint64_t size = std::min(out.meta.size_bytes, kLinkTargetMax);
+  if (size > 0) {
+    auto read = await<void>(context.interrupt, [&](Callback<void> done) {
+      return store_.start_get(key, out.meta.etag, {0, size}, sink, context.deadline,
+                              std::move(done));
+    });
+    if (!read) return read;
+  }
+  out.link_target = std::string(trim(sink.text));
+  return {};
+}
+
+/// What GetSymlink tells, as HEAD would of anything else.
+Transfer Objects::start_symlink(const std::string& key, Deadline deadline,
+                                Callback<oss::ObjectMeta> done) {
+  return store_.start_get_symlink(key, deadline,
+                                  [done = std::move(done)](Result<oss::Symlink> link) mutable {
+                                    if (link)
+                                      done(meta_of(*link));
+                                    else
+                                      done(fail(std::move(link.error())));
+                                  });
+}
+
+/// What a name in a listing leads to; kNotFound when its content is not there.
+Result<void> Objects::find_linked(const Context& context, const std::string& key,
+                                  const LinkArea::Name& name, Found& out) {
+  auto waiter = std::make_shared<Waiter<oss::ObjectMeta>>();
+  const Transfer asking = store_.start_head(name.content_key, context.deadline, waiter->callback());
+  auto census = links_.count(name.content_key, context.interrupt, context.deadline);
+  auto meta = waiter->wait(context.interrupt);
+  if (!meta) return fail(std::move(meta.error()));
+  if (!census) return fail(std::move(census.error()));
+  if (!census->tokens.contains(name.token) && !state_.is_read_only())
+    links_.restore_token(name, key, context.interrupt, context.deadline);
+  out.meta = std::move(*meta);
+  out.attributes = attributes_of(out.meta, false, options_.defaults);
+  out.attributes.link_count =
+      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(census->tokens.size()));
+  out.content_key = name.content_key;
+  return {};
+}
+
+}  // namespace stsfs::fs

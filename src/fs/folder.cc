@@ -30,8 +30,6 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
 
 namespace {
 
-/// Small files want many requests under way, and a large one has several of its own.
-constexpr std::size_t kCommitsAtOnce = 48;
 /// What listings for opens are good for, at most. Where nothing grows old no open asks.
 constexpr std::chrono::milliseconds kListedForOpens{1'000};
 
@@ -42,6 +40,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                std::shared_ptr<staging::Journal> journal,
                std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool)
     : store_(names_overlay_),
+      scheduler_(scheduler),
       clock_(clock),
       options_(std::move(options)),
       state_(options_.read_only),
@@ -76,31 +75,22 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                    [this](const FreshLinks::Link& link, Interrupt* interrupt) {
                      return make_link(link, interrupt);
                    }),
-      slots_(kCommitsAtOnce),
       pool_(std::move(pool)),
-      prefetch_slots_(options_.prefetches_max),
       trim_(scheduler, pool_),
-      surroundings_{
-          store_,
-          scheduler,
-          clock,
-          ReadSurroundings{store_, scheduler, clock, pool_, prefetch_slots_, readers_,
-                           options_.read_timeout},
-          *area_,
-          *journal_,
-          slots_,
-          copy_users_,
-          *this,
-          ContentOptions{.read_timeout = options_.metadata_timeout,
-                         .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}},
+      contents_(
+          {store_, scheduler, clock, pool_, *area_, *journal_, *this}, tree_, keys_,
+          {.commit = options_.commit,
+           .prefetches_max = options_.prefetches_max,
+           .read_timeout = options_.read_timeout,
+           .content = {.read_timeout = options_.metadata_timeout,
+                       .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}}),
       listings_(
           store_, clock,
           {.keys = keys_, .fresh = options_.fresh, .page_timeout = options_.metadata_timeout}),
       metas_(cache::AttributeStore::open({.file = options_.attribute_file, .fresh = options_.fresh},
                                          clock)),
-      opens_ahead_(surroundings_.reads, listings_, *metas_, state_, options_.open_fresh,
+      opens_ahead_(contents_.reads(), listings_, *metas_, state_, options_.open_fresh,
                    [this](const ReadingRuns::File& file) { return way_to_ask(file); }),
-      just_written_(scheduler, clock_, pool_),
       open_runs_(store_, clock_,
                  {.prefix = options_.prefix,
                   .fresh = std::min(options_.open_fresh, kListedForOpens),
@@ -180,8 +170,7 @@ Result<void> Folder::drain(Deadline deadline) {
         contents.push_back(inode->content);
   }
   Interrupt at_deadline;
-  const Transfer timer =
-      surroundings_.scheduler.after(deadline.left(clock_), [&] { at_deadline.raise(); });
+  const Transfer timer = scheduler_.after(deadline.left(clock_), [&] { at_deadline.raise(); });
   std::vector<std::shared_ptr<Waiter<void>>> commits;  // all started before the first is waited for
   for (const auto& content : contents) {
     commits.push_back(std::make_shared<Waiter<void>>());
@@ -222,7 +211,7 @@ void Folder::refresh(const std::string& wanted) {
   std::vector<InodeNumber> known;
   std::vector<std::pair<InodeNumber, std::string>> names;
   opens_ahead_.forget_all();
-  just_written_.forget_all();
+  contents_.just_written().forget_all();
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : tree_.all()) {
@@ -246,19 +235,12 @@ void Folder::refresh(const std::string& wanted) {
 void Folder::stop() {
   if (!state_.end()) return;
   trim_.stop();
-  std::vector<std::shared_ptr<FileContent>> contents;
   directory_times_.stop();
-  {
-    MutexLock lock(tree_.mutex);
-    for (const auto& known : contents_)
-      if (auto content = known.lock()) contents.push_back(std::move(content));
-  }
   opens_ahead_.stop();
-  just_written_.stop();
   fresh_links_.stop();
-  for (const auto& content : contents) content->stop();
+  contents_.stop();
   exchanges_.stop();
-  readers_.stop_all();  // one that a commit replaced may still be bringing bytes
+  contents_.stop_readers();
   moves_.stop();
   removals_.stop();
 }
@@ -288,14 +270,6 @@ std::string Folder::path(const InodePointer& inode) const {
 
 std::string Folder::path_below(const InodePointer& parent, std::string_view name) const {
   return join_path(path(parent), name);
-}
-
-std::string Folder::key_of(const Inode& inode) const {
-  if (!inode.content_key.empty()) return inode.content_key;
-  const std::string whole = tree_.path_of(inode);
-  const auto key =
-      is_directory(inode.attributes.mode) ? keys_.directory_key(whole) : keys_.file_key(whole);
-  return key.value_or("");
 }
 
 bool Folder::is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const {
@@ -330,14 +304,6 @@ Entry Folder::counted_entry(const InodePointer& inode) {
     ++inode->lookups;
   }
   return entry_of(inode);
-}
-
-void Folder::sweep() {
-  std::vector<std::shared_ptr<FileContent>> released;
-  {
-    MutexLock lock(tree_.mutex);
-    released = tree_.take_released_contents();
-  }
 }
 
 Attributes Folder::new_attributes(const Context& context, mode_t mode) const {
@@ -410,135 +376,6 @@ void Folder::note_gone(const std::string& directory_path, std::string_view name)
     opens_ahead_.spoil(*key);
   }
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
-}
-
-Folder::ContentUse::ContentUse(Folder& folder, InodePointer inode)
-    : folder_(folder), inode_(std::move(inode)) {
-  bool made = false;
-  {
-    MutexLock lock(folder_.tree_.mutex);
-    ++inode_->opens;
-    made = inode_->content == nullptr;
-    content_ = folder_.content_of(inode_);
-  }
-  if (made) folder_.read_from_memory(inode_, *content_);
-}
-
-Folder::ContentUse::~ContentUse() {
-  {
-    MutexLock lock(folder_.tree_.mutex);
-    --inode_->opens;
-    folder_.drop_if_unused(inode_);
-    folder_.tree_.release(inode_);
-  }
-  folder_.sweep();
-}
-
-std::shared_ptr<FileContent> Folder::content_of(const InodePointer& inode) {
-  if (!inode->content) {
-    const bool has_bytes = inode->in_store && !is_directory(inode->attributes.mode);
-    inode->content =
-        std::make_shared<FileContent>(surroundings_, inode->number, key_of(*inode), inode->etag,
-                                      has_bytes ? inode->attributes.size_bytes : 0);
-    keep_track_of(inode->content);
-  }
-  return inode->content;
-}
-
-/// A content that was just made need not fetch what this mount wrote a moment ago.
-void Folder::read_from_memory(const InodePointer& inode, FileContent& content) {
-  const FileContent::Version base = content.base();
-  auto bytes = just_written_.find(inode->number, base.etag);
-  if (!bytes || bytes.bytes().size() != base.size_bytes) return;
-  auto reader =
-      std::make_shared<BaseReader>(surroundings_.reads, base.key, base.etag, base.size_bytes);
-  reader->has_all(std::move(bytes));
-  readers_.add(reader);
-  content.read_with(std::move(reader));
-}
-
-void Folder::keep_track_of(const std::shared_ptr<FileContent>& content) {
-  if (contents_.size() >= contents_sweep_at_) {
-    std::erase_if(contents_, [](const auto& known) { return known.expired(); });
-    contents_sweep_at_ = std::max<std::size_t>(64, 2 * contents_.size());
-  }
-  contents_.push_back(content);
-}
-
-/// A content that nobody has open and OSS has: the next open asks again, and blocks need not stay.
-void Folder::drop_if_unused(const InodePointer& inode) {
-  if (inode->opens > 0 || !inode->content) return;
-  if (inode->content->dirty() || inode->content->busy()) return;
-  inode->content = nullptr;
-  tree_.release(inode);
-}
-
-Result<void> Folder::commit_and_wait(const Context& context,
-                                     const std::shared_ptr<FileContent>& content) {
-  return await<void>(context.interrupt, [&](Callback<void> done) {
-    content->commit(std::move(done));
-    return Transfer();
-  });
-}
-
-/// Brings what was written where the commit mode says that a close leaves it.
-void Folder::settle(const std::shared_ptr<FileContent>& content, Callback<void> done) {
-  // What is still to be copied on the server hangs on an object that another client may change.
-  if (options_.commit == CommitMode::kClose || content->has_copies()) {
-    content->commit(std::move(done));
-    return;
-  }
-  content->save([content, done = std::move(done)](Result<void> saved) mutable {
-    if (!saved) {  // not in the journal: then only OSS is a place to acknowledge
-      content->commit(std::move(done));
-      return;
-    }
-    content->commit_soon();
-    done({});
-  });
-}
-
-Result<void> Folder::settle_and_wait(const Context& context,
-                                     const std::shared_ptr<FileContent>& content) {
-  return await<void>(context.interrupt, [&](Callback<void> done) {
-    settle(content, std::move(done));
-    return Transfer();
-  });
-}
-
-/// A name that is gone must not come back with a note that was still to be erased.
-void Folder::await_journal() {
-  static_cast<void>(await<void>(nullptr, [&](Callback<void> done) {
-    journal_->settle(std::move(done));
-    return Transfer();
-  }));
-}
-
-/// After a change that the journal's note of a file does not have: a new name, new attributes.
-Result<void> Folder::save_if_noted(const std::shared_ptr<FileContent>& content) {
-  if (!content || !content->needs_save()) return {};
-  auto saved = await<void>(nullptr, [&](Callback<void> done) {
-    content->save(std::move(done));
-    return Transfer();
-  });
-  if (saved && options_.commit == CommitMode::kBackground) content->commit_soon();
-  return saved;
-}
-
-/// Before an object is changed or deleted: what others are still to copy from it they fetch.
-Result<void> Folder::spare_copies_of(const std::string& key) {
-  return await<void>(nullptr, [&](Callback<void> done) {
-    localize_users(copy_users_, key, nullptr, std::move(done));
-    return Transfer();
-  });
-}
-
-/// Not to be interrupted: who holds must release, and the commit under way has a bound of its own.
-Result<void> Folder::hold(const std::shared_ptr<FileContent>& content) {
-  return await<void>(nullptr, [&](Callback<void> done) {
-    content->hold(std::move(done));
-    return Transfer();
-  });
 }
 
 }  // namespace stsfs::fs

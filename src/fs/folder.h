@@ -6,14 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "commit_slots.h"
+#include "contents.h"
 #include "directory_times.h"
 #include "directory_view.h"
 #include "exchanges.h"
 #include "file_content.h"
 #include "fresh_links.h"
 #include "idle_trim.h"
-#include "just_written.h"
 #include "key_space.h"
 #include "link_area.h"
 #include "listings.h"
@@ -180,44 +179,18 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<InodePointer> inode(InodeNumber number);
   std::string path(const InodePointer& inode) const;
   std::string path_below(const InodePointer& parent, std::string_view name) const;
-  std::string key_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
+  std::string key_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex) {
+    return fs::key_of(tree_, keys_, inode);
+  }
   Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
   Entry counted_entry(const InodePointer& inode);
   std::chrono::milliseconds freshness_left(SteadyTime confirmed) const;
   bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
-  void sweep();
   Attributes new_attributes(const Context& context, mode_t mode) const;
   oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
                               const std::string& storage_class) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
-  /// The inode's content, made if there is none. While this lives it stays the inode's: one that
-  /// was let go between being found and being changed would be a second one beside the next's.
-  class ContentUse {
-   public:
-    ContentUse(Folder& folder, InodePointer inode);
-    ~ContentUse();
-    ContentUse(const ContentUse&) = delete;
-    ContentUse& operator=(const ContentUse&) = delete;
-    FileContent* operator->() const { return content_.get(); }
-    const std::shared_ptr<FileContent>& operator*() const { return content_; }
-
-   private:
-    Folder& folder_;
-    const InodePointer inode_;
-    std::shared_ptr<FileContent> content_;
-  };
-  std::shared_ptr<FileContent> content_of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
-  void read_from_memory(const InodePointer& inode, FileContent& content);
-  void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_REQUIRES(tree_.mutex);
-  void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
-  Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
-  void settle(const std::shared_ptr<FileContent>& content, Callback<void> done);
-  Result<void> settle_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
-  void await_journal();
-  Result<void> save_if_noted(const std::shared_ptr<FileContent>& content);
-  Result<void> hold(const std::shared_ptr<FileContent>& content);
-  Result<void> spare_copies_of(const std::string& key);
   WallTime now() const { return clock_.wall(); }
 
   // --- what an earlier daemon left (folder_recovery.cc) ---
@@ -471,6 +444,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void pages_are_bad(const InodePointer& inode);
 
   oss::ObjectStore& store_;  // seen through names_overlay_
+  Scheduler& scheduler_;
   const Clock& clock_;
   const FolderOptions options_;
   MountState state_;
@@ -486,19 +460,14 @@ class Folder final : public MountedFolder, public CommitOwner {
   NameGate name_gate_;
   LinkArea links_;
   FreshLinks fresh_links_;
-  CommitSlots slots_;
-  CopyUsers copy_users_;
   const std::shared_ptr<cache::BlockPool> pool_;
-  PrefetchSlots prefetch_slots_;
-  Readers readers_;
   IdleTrim trim_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request
-  ContentSurroundings surroundings_;
+  Contents contents_;
   Listings listings_;
   cache::DirectoryCache& directories_ = listings_.cache();
   const std::unique_ptr<cache::AttributeStore> metas_;
   OpensAhead opens_ahead_;
-  JustWritten just_written_;
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
   Objects objects_;
@@ -517,9 +486,6 @@ class Folder final : public MountedFolder, public CommitOwner {
     bool was_here = true;  ///< What is staged of it, when it was set aside.
   };
   std::vector<Aside> aside_ STSFS_GUARDED_BY(tree_.mutex);
-  // Also those that no inode has any more and something under way keeps alive; for `stop`.
-  std::vector<std::weak_ptr<FileContent>> contents_ STSFS_GUARDED_BY(tree_.mutex);
-  std::size_t contents_sweep_at_ STSFS_GUARDED_BY(tree_.mutex) = 64;
 };
 
 }  // namespace stsfs::fs

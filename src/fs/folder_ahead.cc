@@ -28,7 +28,7 @@ std::optional<FilesAhead::Way> Folder::way_to_ask(const ReadingRuns::File& file)
     return std::nullopt;
   // Bytes that are here want no more than to be confirmed.
   const bool has_bytes =
-      inode->pages_etag == inode->etag || just_written_.has(inode->number, inode->etag);
+      inode->pages_etag == inode->etag || contents_.just_written().has(inode->number, inode->etag);
   const bool needs_bytes = !has_bytes && way == FilesAhead::Way::kGet;
   if (needs_bytes) return way;
   if (is_fresh(inode->confirmed, options_.open_fresh / 2)) return std::nullopt;
@@ -78,11 +78,10 @@ Result<bool> Folder::open_from_ahead(const Context& context, const InodePointer&
   const auto reader = opens_ahead_.take_reader(**told);
   std::shared_ptr<FileContent> content;
   if (reader) {
-    content = std::make_shared<FileContent>(surroundings_, inode->number, key, etag, size);
+    content = contents_.make(inode->number, key, etag, size);
     content->read_with(reader);
   }
   MutexLock lock(tree_.mutex);
-  if (content) keep_track_of(content);
   const bool same = !inode->removed && !inode->content && inode->etag == etag &&
                     inode->attributes.size_bytes == size && key_of(*inode) == key;
   if (content && same) inode->content = content;

@@ -80,7 +80,7 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   }
   if (!handle)
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const ContentUse content(*this, inode);
+  const Contents::Use content(contents_, inode);
   if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
   {
     MutexLock lock(tree_.mutex);
@@ -92,8 +92,9 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   }
   content->attributes_changed();
   if (!handle)
-    if (auto done = settle_and_wait(context, *content); !done) return fail(std::move(done.error()));
-  if (auto saved = save_if_noted(*content); !saved) return fail(std::move(saved.error()));
+    if (auto done = contents_.settle_and_wait(context, *content); !done)
+      return fail(std::move(done.error()));
+  if (auto saved = contents_.save_if_noted(*content); !saved) return fail(std::move(saved.error()));
   return entry_of(inode);
 }
 
@@ -157,13 +158,14 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
 /// The change goes with the commit that is owed; where there is none it becomes one, which the
 /// journal has before this returns.
 Result<void> Folder::hold_back(const Context& context, const InodePointer& inode) {
-  const ContentUse content(*this, inode);
-  if (content->attributes_changed()) return save_if_noted(*content);
+  const Contents::Use content(contents_, inode);
+  if (content->attributes_changed()) return contents_.save_if_noted(*content);
   auto saved = await<void>(nullptr, [&](Callback<void> done) {
     content->save(std::move(done));
     return Transfer();
   });
-  if (!saved) return commit_and_wait(context, *content);  // then only OSS is a place to have it
+  if (!saved)
+    return contents_.commit_and_wait(context, *content);  // then only OSS is a place to have it
   content->commit_soon();
   return {};
 }
@@ -206,7 +208,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     put.tagging = std::move(*present);
   }
   if (content)
-    if (auto held = hold(content); !held) return held;
+    if (auto held = contents_.hold(content); !held) return held;
   Result<oss::Written> written;
   if (marker_only) {
     if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";
@@ -223,7 +225,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     oss::CopyOptions copy{
         .source_key = key, .source_etag = etag, .replace_metadata = true, .put = put};
     written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, key, copy, size, surroundings_.options.upload,
+      return staging::start_copy(store_, clock_, key, copy, size, contents_.upload(),
                                  std::move(done));
     });
   }
@@ -246,7 +248,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
 /// For DirectoryTimes.
 void Folder::store_directory_time(const InodePointer& directory) {
   if (!options_.symlink_objects) return;  // a real directory has times of its own there
-  const ContentUse content(*this, directory);
+  const Contents::Use content(contents_, directory);
   content->attributes_changed();
   content->commit([](Result<void>) {});
 }

@@ -48,8 +48,8 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   std::string directory_path;
   std::string name;
   if (outcome.staged && outcome.written.crc64 && !outcome.conflict)
-    just_written_.keep(number, outcome.written.etag, *outcome.staged, outcome.size,
-                       *outcome.written.crc64);
+    contents_.just_written().keep(number, outcome.written.etag, *outcome.staged, outcome.size,
+                                  *outcome.written.crc64);
   {
     MutexLock lock(tree_.mutex);
     const InodePointer inode = tree_.find(number);
@@ -87,16 +87,10 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   }
   if ((outcome.conflict || outcome.refused) && notifier_ != nullptr)
     notifier_->inode_changed(number);
-  sweep();
+  contents_.sweep();
 }
 
-void Folder::commit_ended(InodeNumber number) {
-  {
-    MutexLock lock(tree_.mutex);
-    if (const InodePointer inode = tree_.find(number)) drop_if_unused(inode);
-  }
-  sweep();
-}
+void Folder::commit_ended(InodeNumber number) { contents_.commit_ended(number); }
 
 /// Whoever has it open keeps it; everybody else sees what OSS has.
 void Folder::set_aside(InodeNumber number, const FileContent& content,

@@ -43,7 +43,7 @@ void Folder::releasedir(HandleNumber number) {
     --handle->inode->opens;
     tree_.release(handle->inode);
   }
-  sweep();
+  contents_.sweep();
 }
 
 /// What is here and not in OSS yet.

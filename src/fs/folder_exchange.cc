@@ -75,7 +75,7 @@ Result<void> Folder::make_ready_to_exchange(const Context& context, const InodeP
       return fail(Errc::kArchived, "what is archived cannot be copied twice");
     if (inode->in_store && inode->content && inode->content->dirty()) owed = inode->content;
   }
-  return owed ? commit_and_wait(context, owed) : Result<void>();
+  return owed ? contents_.commit_and_wait(context, owed) : Result<void>();
 }
 
 /// Inside the gate: a directory above must not get another name between the paths and their note.

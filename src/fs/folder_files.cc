@@ -68,7 +68,7 @@ Result<Opened> Folder::open(const Context& context, InodeNumber number, int flag
     MutexLock lock(tree_.mutex);
     if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
   }
-  const ContentUse content(*this, *found);
+  const Contents::Use content(contents_, *found);
   if ((flags & O_TRUNC) != 0) {
     if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
     MutexLock lock(tree_.mutex);
@@ -104,7 +104,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   if (options_.strict_exclusive && (flags & O_EXCL) != 0) {
     auto made = create_at_once(context, *parent, name, mode);
     if (!made) return fail(std::move(made.error()));
-    const ContentUse content(*this, *made);
+    const Contents::Use content(contents_, *made);
     const Opened out = opened(context, *made, *content, flags);
     return std::pair(counted_entry(*made), out);
   }
@@ -117,7 +117,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
   }
   directory_times_.entries_changed(*parent);
-  const ContentUse content(*this, inode);
+  const Contents::Use content(contents_, inode);
   const Opened out = opened(context, inode, *content, flags);
   handles_.file(out.handle)->wrote = true;  // an empty file is to be there after close, too
   return std::pair(counted_entry(inode), out);
@@ -189,7 +189,7 @@ void Folder::pace(Callback<void> done) {
     return;
   }
   auto timer = std::make_shared<Transfer>();
-  *timer = surroundings_.scheduler.after(pause, [timer, done = std::move(done)]() mutable {
+  *timer = scheduler_.after(pause, [timer, done = std::move(done)]() mutable {
     done({});
     timer.reset();
   });
@@ -292,7 +292,7 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
       is_still_held(context, *handle, holds))
     owed = false;
   if (owed)
-    settle(handle->content, std::move(done));
+    contents_.settle(handle->content, std::move(done));
   else
     done({});
 }
@@ -342,7 +342,7 @@ void Folder::release(HandleNumber number) {
   }
   // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
   // if it fails.
-  if (commit) settle(handle->content, [](Result<void>) {});
+  if (commit) contents_.settle(handle->content, [](Result<void>) {});
   std::string held_key;
   {
     MutexLock lock(tree_.mutex);
@@ -354,7 +354,7 @@ void Folder::release(HandleNumber number) {
     tree_.release(handle->inode);
   }
   if (!held_key.empty()) removals_.release(held_key);
-  sweep();
+  contents_.sweep();
 }
 
 }  // namespace stsfs::fs

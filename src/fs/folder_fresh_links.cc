@@ -182,9 +182,9 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
   }
   holds.reset();
   if (new_parent && new_parent != parent) directory_times_.entries_changed(new_parent);
-  sweep();
-  await_journal();
-  return save_if_noted(content);
+  contents_.sweep();
+  contents_.await_journal();
+  return contents_.save_if_noted(content);
 }
 
 /// On a thread of FreshLinks.
@@ -236,7 +236,7 @@ void Folder::drop_fresh_name(const InodePointer& inode) {
     if (inode) tree_.release(inode);
   }
   if (fresh && notifier_ != nullptr) notifier_->entry_changed(fresh->parent, fresh->name);
-  sweep();
+  contents_.sweep();
 }
 
 Folder::Kept::~Kept() {
@@ -317,7 +317,7 @@ void Folder::note_second_name(const InodePointer& inode, const std::optional<Fre
     if (parent) note_entry(tree_.path_of(*parent), fresh->name, *inode);
     tree_.release(inode);  // the kernel may have forgotten it meanwhile
   }
-  sweep();
+  contents_.sweep();
 }
 
 Result<bool> Folder::have_equal_bytes(const Context& context, const std::string& one,

@@ -94,9 +94,9 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
 /// Brings a file with one name to where files with several lie. Its own name leads there before
 /// anybody else's does, and is replaced only while it is the version that was copied.
 Result<void> Folder::share_content(const Context& context, const InodePointer& inode) {
-  const ContentUse use(*this, inode);
+  const Contents::Use use(contents_, inode);
   const std::shared_ptr<FileContent>& content = *use;
-  if (auto sent = commit_and_wait(context, content); !sent) return sent;
+  if (auto sent = contents_.commit_and_wait(context, content); !sent) return sent;
   Holds holds;
   std::string old_key;
   std::string etag;
@@ -105,8 +105,8 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     if (!inode->content_key.empty()) return {};
     old_key = key_of(*inode);
   }
-  if (auto spared = spare_copies_of(old_key); !spared) return spared;
-  if (auto held = hold(content); !held) return held;
+  if (auto spared = contents_.spare_copies_of(old_key); !spared) return spared;
+  if (auto held = contents_.hold(content); !held) return held;
   std::uint64_t size = 0;
   oss::CopyOptions copy;
   bool tagged = false;
@@ -160,7 +160,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
   if (!name) return fail(std::move(name.error()));
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
     return staging::start_copy(store_, clock_, name->content_key, std::move(copy), size,
-                               surroundings_.options.upload, std::move(done));
+                               contents_.upload(), std::move(done));
   });
   Result<void> unchanged;
   if (written && size >= oss::kCopySizeMax) {  // which took its time
@@ -233,7 +233,7 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
   const bool last = removed && left == 0;
   if (held && !last) removals_.release(token_key);
   if (last)
-    if (auto spared = spare_copies_of(object_key); !spared)
+    if (auto spared = contents_.spare_copies_of(object_key); !spared)
       log_warning("fs", "{}: {}", printable(object_key), spared.error().message);
   std::shared_ptr<FileContent> content;
   {
@@ -250,7 +250,7 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
     }
   }
   if (content) content->forget_changes();
-  sweep();
+  contents_.sweep();
   return {};
 }
 

@@ -35,7 +35,7 @@ void Folder::forget(InodeNumber number, std::uint64_t count) {
     MutexLock lock(tree_.mutex);
     tree_.release(inode);
   }
-  sweep();
+  contents_.sweep();
 }
 
 /// For an object that is about to be made: it may be, and nothing has its name.
@@ -120,7 +120,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
     auto made = create(context, parent_number, name, mode, O_WRONLY | O_EXCL | O_CREAT);
     if (!made) return fail(std::move(made.error()));
     const auto content = handles_.file(made->second.handle)->content;
-    auto committed = commit_and_wait(context, content);
+    auto committed = contents_.commit_and_wait(context, content);
     release(made->second.handle);
     if (!committed) {
       forget(made->first.attributes.inode, 1);
@@ -172,9 +172,9 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
   if (is_shared) return unlink_name(context, found, parent, name, *key);
-  if (auto spared = spare_copies_of(*key); !spared) return spared;
+  if (auto spared = contents_.spare_copies_of(*key); !spared) return spared;
   if (content)
-    if (auto held = hold(content); !held) return held;
+    if (auto held = contents_.hold(content); !held) return held;
   auto removed = remove_object(context, found, content, *key);
   std::string etag;
   {
@@ -188,8 +188,8 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   if (removed) metas_->forget(*key);
   if (content && removed) content->forget_changes();
   if (content) content->release_hold(*key, etag);
-  sweep();
-  await_journal();
+  contents_.sweep();
+  contents_.await_journal();
   return removed;
 }
 
@@ -292,8 +292,8 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   auto key = keys_.directory_key(whole);
   // Its attributes may be about to go to OSS: a copy of its object onto itself that comes after the
   // removal would bring it back.
-  const ContentUse content(*this, *found);
-  if (auto held = hold(*content); !held) return held;
+  const Contents::Use content(contents_, *found);
+  if (auto held = contents_.hold(*content); !held) return held;
   Holds holds;
   std::string etag;
   bool parent_has_marker = false;
@@ -317,7 +317,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     MutexLock lock(tree_.mutex);
     tree_.remove(*found);
   }
-  sweep();
+  contents_.sweep();
   return {};
 }
 

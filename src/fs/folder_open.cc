@@ -25,13 +25,10 @@ std::shared_ptr<FileContent> Folder::content_to_begin(const InodePointer& inode)
                      !inode->etag.empty() && inode->attributes.size_bytes > 0;
   const bool untouched = inode->content == nullptr && inode->opens == 0;
   if (!known || !untouched || inode->pages_etag == inode->etag) return nullptr;
-  if (just_written_.has(inode->number, inode->etag)) return nullptr;
+  if (contents_.just_written().has(inode->number, inode->etag)) return nullptr;
   if (is_fresh(inode->confirmed, options_.open_fresh)) return nullptr;
   if (!inode->content_key.empty()) return nullptr;  // whether the name still leads there asks more
-  auto content = std::make_shared<FileContent>(surroundings_, inode->number, key_of(*inode),
-                                               inode->etag, inode->attributes.size_bytes);
-  keep_track_of(content);
-  return content;
+  return contents_.make(inode->number, key_of(*inode), inode->etag, inode->attributes.size_bytes);
 }
 
 /// Begins to read the file and so confirms it. False: it is to be confirmed the ordinary way.

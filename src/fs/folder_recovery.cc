@@ -95,11 +95,9 @@ void Folder::recover_file(const staging::JournalEntry& entry, const std::string&
   inode->in_store = !entry.base_etag.empty();
   inode->etag = entry.base_etag;
   inode->times_given = true;  // as they were when it was written
-  inode->content =
-      std::make_shared<FileContent>(surroundings_, inode->number, entry, std::move(staged));
+  inode->content = contents_.make(inode->number, entry, std::move(staged));
   inode->content->watch_copies();
   if (links_.is_content_key(entry.base_key)) tree_.set_content_key(inode, entry.base_key);
-  keep_track_of(inode->content);
 }
 
 /// What is known of the directories above is only that they were there.

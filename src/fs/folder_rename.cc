@@ -164,10 +164,10 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
                                  {{target_name->token_key(), ""}});
         !dropped)
       return dropped;
-  sweep();
-  await_journal();
+  contents_.sweep();
+  contents_.await_journal();
   for (const auto& content : moved_contents)
-    if (auto saved = save_if_noted(content); !saved) return saved;
+    if (auto saved = contents_.save_if_noted(content); !saved) return saved;
   return {};
 }
 
@@ -195,7 +195,8 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   }
   for (const auto& commit : commits)
     if (auto committed = commit->wait(context.interrupt); !committed) return committed;
-  await_journal();  // a note that was still to be erased would look for its base under the old name
+  contents_.await_journal();  // a note that was still to be erased would look for its base under
+                              // the old name
   return {};
 }
 
@@ -207,7 +208,8 @@ Result<std::optional<oss::ObjectMeta>> Folder::rename_file(
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
   for (const std::string& key : {*old_key, *new_key})
-    if (auto spared = spare_copies_of(key); !spared) return fail(std::move(spared.error()));
+    if (auto spared = contents_.spare_copies_of(key); !spared)
+      return fail(std::move(spared.error()));
   for (const InodePointer& one : {inode, target})
     if (auto held = hold_content(one, holds); !held) return fail(std::move(held.error()));
   FileRename file = file_rename(inode, target, *old_key, *new_key);
@@ -250,7 +252,7 @@ Result<void> Folder::hold_content(const InodePointer& inode, Holds& holds) {
     content = inode->content;
   }
   if (!content) return {};
-  if (auto held = hold(content); !held) return held;
+  if (auto held = contents_.hold(content); !held) return held;
   MutexLock lock(tree_.mutex);
   holds.add(content, key_of(*inode), inode->in_store ? inode->etag : "");
   return {};
@@ -302,7 +304,7 @@ Result<oss::Written> Folder::move_object(const Context& context, const FileRenam
         copy.put.forbid_overwrite = forbid_overwrite;
         auto copied = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
           return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
-                                     surroundings_.options.upload, std::move(done));
+                                     contents_.upload(), std::move(done));
         });
         if (!copied && copied.error().code == Errc::kExists)
           if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
@@ -418,8 +420,8 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   copy.put.headers = meta->headers;  // for a copy in parts
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, beside, copy, meta->size_bytes,
-                               surroundings_.options.upload, std::move(done));
+    return staging::start_copy(store_, clock_, beside, copy, meta->size_bytes, contents_.upload(),
+                               std::move(done));
   });
   if (!written) return fail(std::move(written.error()));
   log_warning("fs", "{} is renamed over; another client had written it: that is kept as {}",
@@ -447,7 +449,8 @@ std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_
         return held;
       }
     }
-    for (std::size_t i = before; i < held.size(); ++i) static_cast<void>(hold(held[i].second));
+    for (std::size_t i = before; i < held.size(); ++i)
+      static_cast<void>(contents_.hold(held[i].second));
   }
 }
 
@@ -460,7 +463,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   auto from = keys_.directory_key(old_path);
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
-  if (auto spared = spare_copies_of(*from); !spared) return spared;
+  if (auto spared = contents_.spare_copies_of(*from); !spared) return spared;
   auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
   if (!plan) return fail(std::move(plan.error()));
   const auto alone = enter_without_fresh_links(context, *from, *to);

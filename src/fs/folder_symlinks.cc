@@ -107,7 +107,8 @@ Result<std::string> Folder::readlink(const Context& context, InodeNumber number)
   }
   if (owed && owed->dirty()) {
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-    if (auto sent = commit_and_wait(context, owed); !sent) return fail(std::move(sent.error()));
+    if (auto sent = contents_.commit_and_wait(context, owed); !sent)
+      return fail(std::move(sent.error()));
   }
   if (auto confirmed = confirm(context, *found, options_.fresh); !confirmed)
     return fail(std::move(confirmed.error()));

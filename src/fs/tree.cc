@@ -267,4 +267,12 @@ bool Tree::is_below(const Inode& inode, InodeNumber ancestor) const {
   return true;
 }
 
+std::string key_of(const Tree& tree, const KeySpace& keys, const Inode& inode) {
+  if (!inode.content_key.empty()) return inode.content_key;
+  const std::string whole = tree.path_of(inode);
+  const auto key =
+      is_directory(inode.attributes.mode) ? keys.directory_key(whole) : keys.file_key(whole);
+  return key.value_or("");
+}
+
 }  // namespace stsfs::fs

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "file_content.h"
+#include "key_space.h"
 #include "posix_metadata.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
@@ -146,5 +147,9 @@ class Tree {
   std::unordered_set<std::uint64_t> retired_ STSFS_GUARDED_BY(mutex);
   std::pair<std::uint64_t, std::string> idle_from_ STSFS_GUARDED_BY(mutex);  // `idle` goes on here
 };
+
+/// Where its object lies; "" for what no key can be.
+std::string key_of(const Tree& tree, const KeySpace& keys, const Inode& inode)
+    STSFS_REQUIRES(tree.mutex);
 
 }  // namespace stsfs::fs

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base_reader.h"
+#include "commit_slots.h"
+#include "copy_users.h"
+#include "file_content.h"
+#include "just_written.h"
+#include "key_space.h"
+#include "stsfs/base/mutex.h"
+#include "stsfs/fs/mounted_folder.h"
+#include "tree.h"
+
+namespace stsfs::fs {
+
+/// The contents of the mount's files: made when somebody opens or changes one, let go when nobody
+/// has it open and OSS has it, and what they share meanwhile: the slots of commits and of
+/// prefetches, who copies from whom, what was just written.
+///
+/// Threads:  every call at once on any thread, without the tree's mutex but for `make`. Those that
+///           return a Result wait; only those that take a Context can be interrupted.
+/// Lifetime: what ContentSurroundings names outlives it, and so does the tree. `stop` before any of
+///           it goes.
+class Contents {
+ public:
+  struct Options {
+    CommitMode commit = CommitMode::kClose;
+    int prefetches_max = 0;
+    std::chrono::milliseconds read_timeout{30'000};
+    ContentOptions content;
+  };
+  /// What all contents are made of.
+  struct Sources {
+    oss::ObjectStore& store;
+    Scheduler& scheduler;
+    const Clock& clock;
+    std::shared_ptr<cache::BlockPool> pool;
+    staging::StagingArea& area;
+    staging::Journal& journal;
+    CommitOwner& owner;
+  };
+  Contents(const Sources& sources, Tree& tree, const KeySpace& keys, const Options& options);
+
+  /// The inode's content, made if there is none. While this lives it stays the inode's: one that
+  /// was let go between being found and being changed would be a second one beside the next's.
+  class Use {
+   public:
+    Use(Contents& contents, InodePointer inode);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    FileContent* operator->() const { return content_.get(); }
+    const std::shared_ptr<FileContent>& operator*() const { return content_; }
+
+   private:
+    Contents& contents_;
+    const InodePointer inode_;
+    std::shared_ptr<FileContent> content_;
+  };
+
+  /// One that is no inode's yet: of a version in OSS, or as the journal has it.
+  std::shared_ptr<FileContent> make(InodeNumber inode, std::string key, std::string etag,
+                                    std::uint64_t size_bytes) STSFS_EXCLUDES(mutex_);
+  std::shared_ptr<FileContent> make(InodeNumber inode, const staging::JournalEntry& note,
+                                    std::shared_ptr<staging::StagedFile> staged)
+      STSFS_EXCLUDES(mutex_);
+  /// A commit has ended: the content may have nobody any more.
+  void commit_ended(InodeNumber inode);
+  /// Destroys the contents of inodes that were erased.
+  void sweep();
+
+  /// Brings what was written where the commit mode says that a close leaves it.
+  void settle(const std::shared_ptr<FileContent>& content, Callback<void> done);
+  Result<void> settle_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  /// After a change that the journal's note of a file does not have: a new name, new attributes.
+  /// `content` may be null.
+  Result<void> save_if_noted(const std::shared_ptr<FileContent>& content);
+  /// Not to be interrupted: who holds must release, and the commit under way has a bound of its
+  /// own.
+  Result<void> hold(const std::shared_ptr<FileContent>& content);
+  /// Before an object is changed or deleted: what others are still to copy from it they fetch.
+  Result<void> spare_copies_of(const std::string& key);
+  /// A name that is gone must not come back with a note that was still to be erased.
+  void await_journal();
+
+  JustWritten& just_written() { return just_written_; }
+  const ReadSurroundings& reads() const { return surroundings_.reads; }
+  const staging::UploadOptions& upload() const { return surroundings_.options.upload; }
+
+  /// Ends what is under way for any of them, also those that no inode has any more.
+  void stop() STSFS_EXCLUDES(mutex_);
+  /// After everything else that reads: one that a commit replaced may still be bringing bytes.
+  void stop_readers() { readers_.stop_all(); }
+
+ private:
+  std::shared_ptr<FileContent> of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
+  void read_from_memory(const InodePointer& inode, FileContent& content);
+  void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_EXCLUDES(mutex_);
+  void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
+
+  Tree& tree_;
+  const KeySpace& keys_;
+  const CommitMode commit_;
+  CommitSlots slots_;
+  CopyUsers copy_users_;
+  PrefetchSlots prefetch_slots_;
+  Readers readers_;
+  ContentSurroundings surroundings_;
+  JustWritten just_written_;
+
+  Mutex mutex_;  // a leaf
+  // Also those that no inode has any more and something under way keeps alive; for `stop`.
+  std::vector<std::weak_ptr<FileContent>> known_ STSFS_GUARDED_BY(mutex_);
+  std::size_t sweep_at_ STSFS_GUARDED_BY(mutex_) = 64;
+};
+
+}  // namespace stsfs::fs

@@ -104,7 +104,11 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       used_bytes_(options_.used_bytes),
       acls_hidden_(options_.acls_hidden),
       directory_times_(tree_, scheduler, clock_,
-                       [this](const InodePointer& directory) { store_directory_time(directory); }) {
+                       [this](const InodePointer& directory) { store_directory_time(directory); }),
+      aside_(*area_),
+      recovery_(
+          {store_, clock_, tree_, keys_, *area_, journal_, removals_, links_, contents_, aside_},
+          {.defaults = defaults_, .abort_timeout = options_.commit_timeout}) {
   MutexLock lock(tree_.mutex);
   const InodePointer root = tree_.find(InodeNumber::kRoot);
   root->attributes.mode = S_IFDIR | options_.directory_mode;
@@ -121,23 +125,12 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
     return store_.start_list(request, deadline, std::move(done));
   });
   if (!page) return fail(std::move(page.error()));
-  settle_returned(deadline, interrupt);
+  recovery_.settle_returned(deadline, interrupt);
   return {};
 }
 
 std::vector<PendingFile> Folder::pending() const {
-  std::vector<Aside> aside;
-  {
-    MutexLock lock(tree_.mutex);
-    aside = aside_;
-  }
-  std::vector<PendingFile> out;
-  for (const auto& [note, was_here] : aside)
-    if (!was_here || area_->has(note.staged_name))
-      out.push_back({.path = note.path,
-                     .bytes = staging::ExtentMap(note.extents).staged_bytes(),
-                     .last_error = note.aside,
-                     .aside = true});
+  std::vector<PendingFile> out = aside_.pending();
   MutexLock lock(tree_.mutex);
   for (const InodePointer& inode : tree_.all()) {
     if (!inode->content || inode->removed || !inode->content->dirty()) continue;
@@ -149,6 +142,26 @@ std::vector<PendingFile> Folder::pending() const {
   for (PendingFile& move : moves_.pending()) out.push_back(std::move(move));
   for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
   return out;
+}
+
+Result<void> Folder::recover() { return recovery_.recover(); }
+
+void Folder::resume() {
+  std::size_t count = 0;
+  std::vector<std::shared_ptr<FileContent>> contents;
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : tree_.all())
+      if (inode->content && inode->content->dirty()) contents.push_back(inode->content);
+  }
+  count = contents.size();
+  if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
+  for (const auto& content : contents) content->commit([](Result<void>) {});
+  recovery_.abort_uploads();
+  moves_.resume();
+  exchanges_.resume();
+  fresh_links_.resume();
+  removals_.resume();
 }
 
 ReadMemory Folder::read_memory() const {

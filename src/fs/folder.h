@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "aside_files.h"
 #include "contents.h"
 #include "directory_times.h"
 #include "directory_view.h"
@@ -24,6 +25,7 @@
 #include "open_runs.h"
 #include "opens_ahead.h"
 #include "posix_metadata.h"
+#include "recovery.h"
 #include "removals.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/attribute_store.h"
@@ -193,23 +195,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_gone(const std::string& directory_path, std::string_view name);
   WallTime now() const { return clock_.wall(); }
 
-  // --- what an earlier daemon left (folder_recovery.cc) ---
   friend class stsfs::fs::MountedFolder;
-  Result<void> recover();
-  void recover_file(const staging::JournalEntry& entry, const std::string& fallback);
-  void sync_recovered(const staging::JournalEntry& entry,
-                      std::shared_ptr<staging::StagedFile> staged, const std::string& fallback);
-  InodePointer directory_for(const std::string& directory_path) STSFS_REQUIRES(tree_.mutex);
-  void keep_for_rescue(staging::JournalEntry entry, const std::string& reason);
-  void abort_uploads();
-
-  // --- what a loss of power left (folder_returned.cc) ---
-  void settle_returned(Deadline deadline, Interrupt* interrupt);
-  void settle(staging::JournalEntry entry, const Result<oss::ObjectMeta>& found);
-  void put_beside(staging::JournalEntry entry);
-  void give_up(staging::JournalEntry entry, const std::string& reason);
-  bool is_here(const staging::JournalEntry& entry);
-  void forget(const staging::JournalEntry& entry);
+  Result<void> recover();  // before anybody is served
 
   // --- bringing the tree up to date with OSS (folder_lookup.cc) ---
   void remember_written(const std::string& key, const Inode& inode, const oss::Written& written,
@@ -471,21 +458,14 @@ class Folder final : public MountedFolder, public CommitOwner {
   OpenRuns open_runs_;
   const WallTime born_;  // what implied directories show as their times
   Objects objects_;
-  // Both set before anybody is served:
-  std::vector<staging::JournalEntry> returned_;  // of before the machine was started anew
-  std::vector<staging::BegunUpload> abandoned_;  // uploads of an earlier daemon
   std::atomic<std::uint64_t> quota_bytes_, used_bytes_;
   std::atomic<bool> acls_hidden_;  // the credential may not read them
 
   OpenHandles handles_;
   mutable Tree tree_;
   DirectoryTimes directory_times_;
-  /// What can never be committed, for `stsfs rescue`, which may take it away.
-  struct Aside {
-    staging::JournalEntry note;
-    bool was_here = true;  ///< What is staged of it, when it was set aside.
-  };
-  std::vector<Aside> aside_ STSFS_GUARDED_BY(tree_.mutex);
+  AsideFiles aside_;
+  Recovery recovery_;
 };
 
 }  // namespace stsfs::fs

@@ -97,7 +97,7 @@ void Folder::set_aside(InodeNumber number, const FileContent& content,
                        const staging::JournalEntry& note) {
   {
     MutexLock lock(tree_.mutex);
-    if (staging::ExtentMap(note.extents).staged_bytes() > 0) aside_.push_back({note});
+    if (staging::ExtentMap(note.extents).staged_bytes() > 0) aside_.add(note, true);
     const InodePointer inode = tree_.find(number);
     if (!inode || inode->content.get() != &content) return;
     inode->content = nullptr;

@@ -1,16 +1,27 @@
-// What an earlier daemon wrote down and did not bring to OSS any more: it shows in the folder as it
-// was left, and its commits go on.
+#include "recovery.h"
 
 #include <set>
 #include <utility>
 
-#include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
 
-Result<void> Folder::recover() {
+Recovery::Recovery(const Sources& sources, const Options& options)
+    : store_(sources.store),
+      clock_(sources.clock),
+      tree_(sources.tree),
+      keys_(sources.keys),
+      area_(sources.area),
+      journal_(sources.journal),
+      removals_(sources.removals),
+      links_(sources.links),
+      contents_(sources.contents),
+      aside_(sources.aside),
+      options_(options) {}
+
+Result<void> Recovery::recover() {
   auto entries = journal_->entries();
   if (!entries) return fail(std::move(entries.error()));
   auto uploads = journal_->uploads();
@@ -28,7 +39,7 @@ Result<void> Folder::recover() {
   std::set<std::string, std::less<>> known;
   for (const auto& entry : *entries) known.insert(entry.staged_name);
   for (const auto& [id, staged] : *fallbacks) known.insert(staged);
-  auto swept = area_->sweep(known);
+  auto swept = area_.sweep(known);
   if (!swept) return fail(std::move(swept.error()));
   if (*swept > 0) log_info("fs", "{} staged files were never closed, and were thrown away", *swept);
   for (const auto& entry : *entries) {
@@ -48,22 +59,22 @@ Result<void> Folder::recover() {
 
 /// The daemon before died before its bytes were on the disk; the machine did not. `fallback`: what
 /// the version lies in that a loss of power would bring back until they are.
-void Folder::sync_recovered(const staging::JournalEntry& entry,
-                            std::shared_ptr<staging::StagedFile> staged,
-                            const std::string& fallback) {
+void Recovery::sync_recovered(const staging::JournalEntry& entry,
+                              std::shared_ptr<staging::StagedFile> staged,
+                              const std::string& fallback) {
   std::shared_ptr<staging::StagedFile> before;
   if (!fallback.empty() && fallback != entry.staged_name)
-    if (auto file = area_->reopen(fallback)) {
+    if (auto file = area_.reopen(fallback)) {
       before = std::move(*file);
       before->let_go();
     }
   journal_->sync_recovered(entry, std::move(staged), std::move(before));
 }
 
-void Folder::recover_file(const staging::JournalEntry& entry, const std::string& fallback) {
+void Recovery::recover_file(const staging::JournalEntry& entry, const std::string& fallback) {
   std::shared_ptr<staging::StagedFile> staged;
   if (!entry.staged_name.empty()) {
-    auto file = area_->reopen(entry.staged_name);
+    auto file = area_.reopen(entry.staged_name);
     if (!file) {
       keep_for_rescue(entry, file.error().message);
       return;
@@ -84,7 +95,7 @@ void Folder::recover_file(const staging::JournalEntry& entry, const std::string&
   const auto known_mode =
       mode == entry.headers.user.end() ? std::nullopt : parse_metadata_mode(mode->second);
   const Attributes attributes =
-      attributes_of(meta, known_mode && is_directory(*known_mode), defaults_);
+      attributes_of(meta, known_mode && is_directory(*known_mode), options_.defaults);
   InodePointer inode = tree_.child(parent->number, name);  // as a directory above another
   if (!inode) inode = tree_.add(parent->number, name, attributes);
   const InodeNumber number = inode->number;
@@ -101,7 +112,7 @@ void Folder::recover_file(const staging::JournalEntry& entry, const std::string&
 }
 
 /// What is known of the directories above is only that they were there.
-InodePointer Folder::directory_for(const std::string& directory_path) {
+InodePointer Recovery::directory_for(const std::string& directory_path) {
   InodePointer at = tree_.find(InodeNumber::kRoot);
   if (directory_path.empty()) return at;
   for (const std::string_view name : split(directory_path, '/')) {
@@ -115,39 +126,19 @@ InodePointer Folder::directory_for(const std::string& directory_path) {
   return at;
 }
 
-void Folder::keep_for_rescue(staging::JournalEntry entry, const std::string& reason) {
+void Recovery::keep_for_rescue(staging::JournalEntry entry, const std::string& reason) {
   log_error("fs", "{} was written and cannot be brought to OSS: {}; `stsfs rescue` gets it out",
             printable(entry.path), reason);
   entry.aside = reason;
-  const bool is_here = area_->has(entry.staged_name);
-  MutexLock lock(tree_.mutex);
-  aside_.push_back({std::move(entry), is_here});
+  const bool is_here = area_.has(entry.staged_name);
+  aside_.add(std::move(entry), is_here);
 }
 
-void Folder::resume() {
-  std::size_t count = 0;
-  std::vector<std::shared_ptr<FileContent>> contents;
-  {
-    MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : tree_.all())
-      if (inode->content && inode->content->dirty()) contents.push_back(inode->content);
-  }
-  count = contents.size();
-  if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
-  for (const auto& content : contents) content->commit([](Result<void>) {});
-  abort_uploads();
-  moves_.resume();
-  exchanges_.resume();
-  fresh_links_.resume();
-  removals_.resume();
-}
-
-/// They belong to nobody any more: their files go up anew.
-void Folder::abort_uploads() {
+void Recovery::abort_uploads() {
   for (const staging::BegunUpload& upload : std::exchange(abandoned_, {})) {
     auto transfer = std::make_shared<Transfer>();
     *transfer = store_.start_abort(
-        upload.key, upload.upload_id, Deadline::in(clock_, options_.commit_timeout),
+        upload.key, upload.upload_id, Deadline::in(clock_, options_.abort_timeout),
         [transfer, journal = journal_, id = upload.upload_id](Result<void> gone) {
           if (gone) journal->upload_ended(id);
         });

@@ -1,13 +1,11 @@
-// What the journal tells after a start of the machine may be a second old: the notes of what was
-// done last are lost, and what they told of may have been done. So each file is looked at in OSS
-// before it shows here.
+// What came back with a start of the machine, by what OSS has of it.
 
 #include <algorithm>
 #include <utility>
 
 #include "conflict_name.h"
 #include "fan_out.h"
-#include "folder.h"
+#include "recovery.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "write_id.h"
@@ -38,7 +36,7 @@ bool is_whole(const JournalEntry& entry) {
 
 }  // namespace
 
-void Folder::settle_returned(Deadline deadline, Interrupt* interrupt) {
+void Recovery::settle_returned(Deadline deadline, Interrupt* interrupt) {
   std::vector<JournalEntry> entries = std::exchange(returned_, {});
   for (JournalEntry& entry : entries)
     if (entry.base_etag.empty() && !links_.is_content_key(entry.base_key))
@@ -51,7 +49,7 @@ void Folder::settle_returned(Deadline deadline, Interrupt* interrupt) {
   for (std::size_t i = 0; i < entries.size(); ++i) settle(std::move(entries[i]), found[i]);
 }
 
-void Folder::settle(JournalEntry entry, const Result<oss::ObjectMeta>& found) {
+void Recovery::settle(JournalEntry entry, const Result<oss::ObjectMeta>& found) {
   const bool absent = !found && found.error().code == Errc::kNotFound;
   const Maker maker = found ? maker_of(*found, entry.writes, size_of(entry)) : Maker::kAnother;
   const bool usable = entry.synced && is_here(entry);
@@ -79,14 +77,14 @@ void Folder::settle(JournalEntry entry, const Result<oss::ObjectMeta>& found) {
 }
 
 /// The path shows what OSS has.
-void Folder::put_beside(JournalEntry entry) {
+void Recovery::put_beside(JournalEntry entry) {
   if (has_attributes_only(entry)) {
     forget(entry);
   } else if (!is_whole(entry)) {
     give_up(std::move(entry),
             "the machine went down, and the version that it changed is not in OSS any more");
   } else {
-    entry.path += conflict_mark(now());
+    entry.path += conflict_mark(clock_.wall());
     entry.base_key = entry.base_etag = "";
     entry.base_size = 0;
     entry.writes = {};
@@ -98,7 +96,7 @@ void Folder::put_beside(JournalEntry entry) {
 }
 
 /// For good, so that no later mount tries it, and `stsfs rescue --discard` may take it away.
-void Folder::give_up(JournalEntry entry, const std::string& reason) {
+void Recovery::give_up(JournalEntry entry, const std::string& reason) {
   entry.aside = reason;
   journal_->put(entry, nullptr, nullptr, [](Result<void> noted) {
     if (!noted) log_warning("fs", "the journal: {}", noted.error().message);
@@ -106,13 +104,13 @@ void Folder::give_up(JournalEntry entry, const std::string& reason) {
   keep_for_rescue(std::move(entry), reason);
 }
 
-bool Folder::is_here(const JournalEntry& entry) {
-  return entry.staged_name.empty() || area_->reopen(entry.staged_name).has_value();
+bool Recovery::is_here(const JournalEntry& entry) {
+  return entry.staged_name.empty() || area_.reopen(entry.staged_name).has_value();
 }
 
-void Folder::forget(const JournalEntry& entry) {
+void Recovery::forget(const JournalEntry& entry) {
   log_info("fs", "{} was in OSS or removed when the machine went down", printable(entry.path));
-  journal_->erase(entry.id, [area = area_.get(), name = entry.staged_name](Result<void> erased) {
+  journal_->erase(entry.id, [area = &area_, name = entry.staged_name](Result<void> erased) {
     if (!erased || name.empty()) return;
     if (auto file = area->reopen(name)) (*file)->let_go();
   });

@@ -231,19 +231,23 @@ def commands(work):
         servers.stop()
 
 
+def refuses(servers, command, text, wanted):
+    """The command ends with `text` as its configuration, and says why."""
+    (servers.work / "vend.toml").write_text(text)
+    code, said = servers.command(command)
+    check(code in (1, 2) and wanted in said, f"wanted {wanted!r}: {code} {said}")
+
+
 def bad_starts(work):
     servers = Servers(work, serve=False)
     try:
-        config = work / "vend.toml"
-        good = config.read_text()
+        good = (work / "vend.toml").read_text()
         for what, wanted in ((good.replace("role/", "role/no-such-"), "remedy"),
                              (good.replace('listen = "127.0.0.1:0"', 'listen = "0.0.0.0:0"'), "tls_certificate"),
                              (good + "[limits]\nconections_max = 1\n", "no key of this configuration"),
                              (good.replace(str(work / "vend.db"), "/nonexistent/vend.db"), "user database"),
                              ('run_as = "no-such-user"\n' + good, "no-such-user")):
-            config.write_text(what)
-            code, said = servers.command("serve")
-            check(code in (1, 2) and wanted in said, f"wanted {wanted!r}: {code} {said}")
+            refuses(servers, "serve", what, wanted)
         print("bad configurations: refused at the start, with the remedy")
     finally:
         servers.stop()
@@ -275,9 +279,7 @@ def checks(work):
                              (fresh.replace(f"{work}/fresh.db", "host=127.0.0.1 port=1"), "user database"),
                              (fresh.replace("[folder]", 'ca_file = "/no-such"\n[folder]'), "sts.ca_file"),
                              (fresh.replace('"127.0.0.1:0"', '"localhost:0"'), "vend.toml:2: listen")):
-            config.write_text(what)
-            code, said = servers.command("check-config")
-            check(code in (1, 2) and wanted in said, f"wanted {wanted!r}: {code} {said}")
+            refuses(servers, "check-config", what, wanted)
         print("check-config: names what is wrong, and makes nothing")
     finally:
         servers.stop()

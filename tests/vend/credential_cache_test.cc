@@ -20,11 +20,23 @@ class Caches : public ::testing::Test {
     return [this](const std::string& user) -> Result<sts::Session> {
       const int number = ++made_;
       if (down_) return fail(Errc::kUnavailable, "STS is away");
-      sts::Session session;
-      session.access_key_id = "STS." + user + std::to_string(number);
-      session.expiration = clock_.wall() + 1h;
-      return session;
+      return a_session("STS." + user + std::to_string(number));
     };
+  }
+  /// Answers when the gate opens.
+  CredentialCache::Make behind(std::shared_future<void> gate, std::atomic<int>& made,
+                               const std::string& id) {
+    return [this, gate = std::move(gate), &made, id](const std::string&) -> Result<sts::Session> {
+      ++made;
+      gate.wait();
+      return a_session(id);
+    };
+  }
+  sts::Session a_session(const std::string& id) const {
+    sts::Session out;
+    out.access_key_id = id;
+    out.expiration = clock_.wall() + 1h;
+    return out;
   }
   std::string get(const std::string& user = "alice", const std::string& rejected = {}) {
     auto session = cache_.get(user, rejected, counting(), Deadline::in(clock_, 10s));
@@ -72,14 +84,7 @@ TEST_F(Caches, MakeOneForManyAtOnce) {
   std::promise<void> go;
   auto gate = go.get_future().share();
   std::atomic<int> made = 0;
-  const CredentialCache::Make slow = [&](const std::string&) -> Result<sts::Session> {
-    ++made;
-    gate.wait();
-    sts::Session session;
-    session.access_key_id = "STS.one";
-    session.expiration = clock_.wall() + 1h;
-    return session;
-  };
+  const auto slow = behind(gate, made, "STS.one");
   std::vector<std::future<std::string>> all;
   for (int i = 0; i < 16; ++i)
     all.push_back(std::async(std::launch::async, [&] {
@@ -100,14 +105,7 @@ TEST_F(Caches, LendAnStsThatDoesNotAnswerFewThreads) {
   std::promise<void> go;
   auto gate = go.get_future().share();
   std::atomic<int> made = 0;
-  const CredentialCache::Make silent = [&](const std::string&) -> Result<sts::Session> {
-    ++made;
-    gate.wait();
-    sts::Session session;
-    session.access_key_id = "STS.late";
-    session.expiration = clock_.wall() + 1h;
-    return session;
-  };
+  const auto silent = behind(gate, made, "STS.late");
   const auto ask = [&](const std::string& user) {
     return cache_.get(user, {}, silent, Deadline::in(clock_, 10s));
   };

@@ -14,7 +14,7 @@
 #include <map>
 #include <set>
 
-#include "mount/cloud.h"
+#include "mount/mount_fixture.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 
@@ -26,51 +26,14 @@ namespace {
 
 namespace file = std::filesystem;
 
-class Files : public ::testing::Test {
+class Files : public MountTest {
  protected:
-  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
-  static void TearDownTestSuite() { cloud_.reset(); }
-  void SetUp() override {
-    name_ = "u" + random_hex(4);
-    user_ = std::make_unique<MountedUser>(*cloud_, name_);
-    ASSERT_TRUE(user_->is_mounted());
-  }
-  void TearDown() override {
-    if (!user_->is_mounted()) return;
-    const Outcome gone = user_->umount();
-    EXPECT_EQ(gone.code, 0) << gone.said;
-  }
-
-  std::string at(const std::string& name) const { return *user_ / name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream out(at(name), std::ios::binary);
-    out << text;
-    out.close();
-    EXPECT_TRUE(out) << name;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(at(name), std::ios::binary);
-    EXPECT_TRUE(in) << name;
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   std::string bytes(std::size_t size) const {
     std::string out(size, '\0');
     fill_random(std::as_writable_bytes(std::span(out)));
     return out;
   }
-  /// Everything that is known here is forgotten, and asked of OSS again.
-  void remount() {
-    const Outcome gone = user_->umount();
-    ASSERT_EQ(gone.code, 0) << gone.said;
-    const Outcome back = user_->mount();
-    ASSERT_EQ(back.code, 0) << back.said;
-  }
-
-  static std::unique_ptr<Cloud> cloud_;
-  std::string name_;
-  std::unique_ptr<MountedUser> user_;
 };
-std::unique_ptr<Cloud> Files::cloud_;
 
 // "When close(2) or fsync(2) returns 0, the whole file is in OSS and its CRC-64 agrees."
 TEST_F(Files, OfEverySizeComeBackAsTheyWent) {

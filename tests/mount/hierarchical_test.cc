@@ -8,12 +8,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <thread>
 
-#include "mount/cloud.h"
-#include "stsfs/base/random.h"
+#include "mount/mount_fixture.h"
 
 #include <gtest/gtest.h>
 
@@ -22,53 +20,24 @@ namespace {
 
 namespace file = std::filesystem;
 
-class HierarchicalMount : public ::testing::Test {
+class HierarchicalMount : public MountTest {
  protected:
   static void SetUpTestSuite() {
     cloud_ = std::make_unique<Cloud>(3600, "hierarchical_namespace = true\n", "examplebucket,hns");
   }
-  static void TearDownTestSuite() { cloud_.reset(); }
-  void SetUp() override {
-    user_ = std::make_unique<MountedUser>(*cloud_, std::string("h") + random_hex(4));
-    ASSERT_TRUE(user_->is_mounted());
-  }
   void TearDown() override {
     faults("DELETE");
-    const Outcome gone = user_->umount();
-    EXPECT_EQ(gone.code, 0) << gone.said;
+    MountTest::TearDown();
   }
 
   static void faults(const char* method, const char* json = "{}") {
     run({"curl", "-sf", "-X", method, "-d", json, cloud_->admin_endpoint() + "/faults"});
   }
-  std::string at(const std::string& name) const { return *user_ / name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream out(at(name), std::ios::binary);
-    out << text;
-    out.close();
-    EXPECT_TRUE(out) << name;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(at(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void fill(const std::string& directory, int files) const {
-    ASSERT_EQ(::mkdir(at(directory).c_str(), 0750), 0);
-    for (int i = 0; i < files; ++i) write(directory + "/f" + std::to_string(i), std::to_string(i));
-  }
   /// Of that operation since the mount.
   int started(const std::string& operation) const {
     return std::atoi(user_->status("/operations/" + operation + "/started").c_str());
   }
-  void remount() const {
-    const Outcome back = user_->mount();
-    ASSERT_EQ(back.code, 0) << back.said;
-  }
-
-  static std::unique_ptr<Cloud> cloud_;
-  std::unique_ptr<MountedUser> user_;
 };
-std::unique_ptr<Cloud> HierarchicalMount::cloud_;
 
 // "… and in buckets with a hierarchical namespace link(2) fails with EPERM", upon which a program
 // renames or copies; symbolic links are all in the form of s3fs there.
@@ -78,7 +47,6 @@ TEST_F(HierarchicalMount, FilesHaveOneNameAndLinksNeedNoSymlinkObjects) {
   EXPECT_EQ(errno, EPERM);
   file::create_symlink("a", at("l"));
   EXPECT_EQ(started("PutSymlink"), 0);
-  ASSERT_EQ(user_->umount().code, 0);
   remount();
   EXPECT_FALSE(file::exists(at("b")));
   EXPECT_EQ(file::read_symlink(at("l")), "a");
@@ -96,8 +64,7 @@ TEST_F(HierarchicalMount, ADirectoryIsRenamedByTheServer) {
   EXPECT_EQ(started("Rename"), 1);
   EXPECT_EQ(started("CopyObject"), copies);
   EXPECT_EQ(user_->status("/pending/files"), "0");
-  user_->kill_daemon();
-  remount();
+  kill_and_remount();
   EXPECT_FALSE(file::exists(at("d")));
   EXPECT_EQ(read("n/f42"), "42");
   struct stat status {};
@@ -116,13 +83,12 @@ TEST_F(HierarchicalMount, ARenameThatTheServerDidNotHearIsDoneByTheNextMount) {
   user_->kill_daemon();
   renamed.wait();
   faults("DELETE");
-  remount();
+  mount_again();
   EXPECT_FALSE(file::exists(at("d")));
   EXPECT_EQ(read("n/f3"), "3");
   EXPECT_EQ(user_->stsfs({"drain", user_->path()}).code, 0);
   EXPECT_EQ(started("CopyObject"), 0);
-  user_->kill_daemon();
-  remount();
+  kill_and_remount();
   EXPECT_FALSE(file::exists(at("d")));
   EXPECT_EQ(read("n/f4"), "4");
 }
@@ -145,7 +111,6 @@ TEST_F(HierarchicalMount, FilesAreRenamedByTheServerOrCopied) {
 // with a hierarchical namespace, the call fails with EOPNOTSUPP."
 TEST_F(HierarchicalMount, AttributesThatOssDoesNotTakeAreNotSupported) {
   ASSERT_EQ(::mkdir(at("d").c_str(), 0700), 0);
-  ASSERT_EQ(user_->umount().code, 0);
   remount();  // a change is not held back for others now
   faults("POST",
          R"({"operation":"PutObject","key":"*/d/","status":409,"code":"FileAlreadyExists"})");
@@ -176,7 +141,6 @@ TEST_F(HierarchicalMount, ATreeIsMadeChangedAndRemoved) {
     test $(find . | wc -l) = 27)sh";  // . a a/b a/b/c and 20 files, a/link, copy, copy/link
   const Outcome done = run({"sh", "-c", "cd " + user_->path() + " && { " + script + "\n}"});
   EXPECT_EQ(done.code, 0) << done.said;
-  ASSERT_EQ(user_->umount().code, 0);
   remount();
   EXPECT_EQ(read("a/b/c/7"), "7\n");
   EXPECT_EQ(run({"stat", "-c", "%a", at("a/b/c/3")}).said, "600\n");

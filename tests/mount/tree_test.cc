@@ -11,14 +11,12 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
 #include <thread>
 
-#include "mount/cloud.h"
-#include "stsfs/base/random.h"
+#include "mount/mount_fixture.h"
 
 #include <nlohmann/json.hpp>
 
@@ -29,36 +27,8 @@ namespace {
 
 namespace file = std::filesystem;
 
-class TreeOnAMount : public ::testing::Test {
+class TreeOnAMount : public MountTest {
  protected:
-  static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
-  static void TearDownTestSuite() { cloud_.reset(); }
-  void SetUp() override {
-    name_ = std::string("t") + random_hex(4);
-    user_ = std::make_unique<MountedUser>(*cloud_, name_);
-    ASSERT_TRUE(user_->is_mounted());
-  }
-  void TearDown() override {
-    if (!user_->is_mounted()) return;
-    const Outcome gone = user_->umount();
-    EXPECT_EQ(gone.code, 0) << gone.said;
-  }
-
-  std::string at(const std::string& name) const { return *user_ / name; }
-  void write(const std::string& name, const std::string& text) const {
-    std::ofstream out(at(name), std::ios::binary);
-    out << text;
-    out.close();
-    EXPECT_TRUE(out) << name;
-  }
-  std::string read(const std::string& name) const {
-    std::ifstream in(at(name), std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  void fill(const std::string& directory, int files) const {
-    ASSERT_EQ(::mkdir(at(directory).c_str(), 0755), 0);
-    for (int i = 0; i < files; ++i) write(directory + "/f" + std::to_string(i), std::to_string(i));
-  }
   /// To OSS since the mount.
   std::uint64_t requests() const {
     const auto counts = nlohmann::json::parse(user_->status("/operations"));
@@ -84,17 +54,7 @@ class TreeOnAMount : public ::testing::Test {
         out.insert(key.substr(prefix.size()));
     return out;
   }
-  void kill_and_remount() const {
-    user_->kill_daemon();
-    const Outcome back = user_->mount();
-    ASSERT_EQ(back.code, 0) << back.said;
-  }
-
-  static std::unique_ptr<Cloud> cloud_;
-  std::string name_;
-  std::unique_ptr<MountedUser> user_;
 };
-std::unique_ptr<Cloud> TreeOnAMount::cloud_;
 
 // "A name that was removed is gone from the return of unlink(2) or rmdir(2) on … the objects are
 // deleted behind it, up to 1,000 with one request."

@@ -144,8 +144,6 @@ std::vector<PendingFile> Folder::pending() const {
   return out;
 }
 
-Result<void> Folder::recover() { return recovery_.recover(); }
-
 void Folder::resume() {
   std::size_t count = 0;
   std::vector<std::shared_ptr<FileContent>> contents;
@@ -289,12 +287,6 @@ bool Folder::is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) cons
   return confirmed != SteadyTime{} && clock_.steady() - confirmed < time;
 }
 
-std::chrono::milliseconds Folder::freshness_left(SteadyTime confirmed) const {
-  const auto left =
-      std::chrono::floor<std::chrono::milliseconds>(confirmed + options_.fresh - clock_.steady());
-  return std::clamp(left, std::chrono::milliseconds(0), options_.fresh);
-}
-
 Entry Folder::entry_of(const InodePointer& inode) {
   MutexLock lock(tree_.mutex);
   Entry out;
@@ -306,8 +298,10 @@ Entry Folder::entry_of(const InodePointer& inode) {
     if (is_regular(inode->attributes.mode)) out.attributes.size_bytes = inode->content->size();
     ours = ours || inode->content->dirty();
   }
-  const auto left = ours ? options_.open_fresh : freshness_left(inode->confirmed);
-  out.entry_timeout = out.attribute_timeout = left;
+  const auto left = std::chrono::floor<std::chrono::milliseconds>(inode->confirmed +
+                                                                  options_.fresh - clock_.steady());
+  out.entry_timeout = out.attribute_timeout =
+      ours ? options_.open_fresh : std::clamp(left, std::chrono::milliseconds(0), options_.fresh);
   return out;
 }
 

@@ -7,13 +7,17 @@
 #include <vector>
 
 #include "aside_files.h"
+#include "attribute_draft.h"
 #include "contents.h"
 #include "directory_times.h"
 #include "directory_view.h"
 #include "exchanges.h"
 #include "file_content.h"
+#include "file_rename.h"
 #include "fresh_links.h"
+#include "holds.h"
 #include "idle_trim.h"
+#include "kept_inodes.h"
 #include "key_space.h"
 #include "link_area.h"
 #include "listings.h"
@@ -36,15 +40,6 @@
 
 namespace stsfs::fs {
 
-/// A change of attributes before it is made.
-struct AttributeDraft {
-  Attributes attributes;
-  oss::UserMetadata user;  ///< What else is in the object's metadata.
-  std::string storage_class;
-  bool times_given = false;
-};
-using AttributeEdit = std::function<Result<void>(AttributeDraft&)>;
-
 /// The FileSystem over an ObjectStore. The operations are in folder_*.cc by what they are about:
 /// lookup, names, attributes, files, directories.
 class Folder final : public MountedFolder, public CommitOwner {
@@ -53,6 +48,9 @@ class Folder final : public MountedFolder, public CommitOwner {
          std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal,
          std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool);
   ~Folder() override { stop(); }
+
+  /// Before anybody is served.
+  Result<void> recover() { return recovery_.recover(); }
 
   // --- MountedFolder (folder.cc) ---
   Result<void> probe(Deadline deadline, Interrupt* interrupt) override;
@@ -136,42 +134,11 @@ class Folder final : public MountedFolder, public CommitOwner {
   void releasedir(HandleNumber handle) override;
 
  private:
-  /// Contents that are held while their names change, and where they lie when they are let go. That
-  /// is when the tree has the new names: a commit asks it where to go.
-  class Holds {
-   public:
-    Holds() = default;
-    Holds(const Holds&) = delete;
-    ~Holds();
-    void add(std::shared_ptr<FileContent> content, std::string key, std::string etag) {
-      held_.push_back({std::move(content), std::move(key), std::move(etag)});
-    }
-    /// One that was added lies there now.
-    void moved(const FileContent& content, std::string key, std::string etag);
-
-   private:
-    struct Held {
-      std::shared_ptr<FileContent> content;
-      std::string key, etag;
-    };
-    std::vector<Held> held_;
-  };
-  /// A file that goes to another name, as it is while its content is held.
-  struct FileRename {
-    InodePointer inode;
-    InodePointer target;  ///< Null: the new name is free.
-    RenameMode mode = RenameMode::kReplace;
-    std::string old_key, new_key, new_path;
-    bool is_symlink_object = false;
-    std::string link_target;  ///< Of a symbolic link.
-    std::shared_ptr<FileContent> content;
-    std::shared_ptr<FileContent> replaced;  ///< Of the target, where that goes with its name.
-    std::string content_key;                ///< Of a file with several names.
-    bool in_store = false;
-    std::string etag, target_etag;
-    std::uint64_t size = 0;
-    oss::CopyOptions copy;
-    std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
+  struct NameChange {
+    InodePointer parent;
+    std::string_view name;
+    InodePointer new_parent;
+    std::string_view new_name;
   };
 
   // --- shared by the operations (folder.cc) ---
@@ -186,7 +153,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   }
   Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
   Entry counted_entry(const InodePointer& inode);
-  std::chrono::milliseconds freshness_left(SteadyTime confirmed) const;
   bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
   Attributes new_attributes(const Context& context, mode_t mode) const;
   oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
@@ -194,9 +160,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
   WallTime now() const { return clock_.wall(); }
-
-  friend class stsfs::fs::MountedFolder;
-  Result<void> recover();  // before anybody is served
 
   // --- bringing the tree up to date with OSS (folder_lookup.cc) ---
   void remember_written(const std::string& key, const Inode& inode, const oss::Written& written,
@@ -280,37 +243,18 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_second_name(const InodePointer& inode, const std::optional<FreshName>& fresh);
   Result<void> link_beside(const Context& context, const InodePointer& inode,
                            const std::string& key);
-  Result<bool> have_equal_bytes(const Context& context, const std::string& one,
-                                const std::string& other);
-  /// Keeps inodes in the tree that the kernel may not know, or forget.
-  class Kept {
-   public:
-    explicit Kept(Folder& folder) : folder_(folder) {}
-    ~Kept();
-    Kept(const Kept&) = delete;
-    Kept& operator=(const Kept&) = delete;
-    /// False when it is in the tree no more.
-    bool add(const InodePointer& inode);
-
-   private:
-    Folder& folder_;
-    std::vector<InodePointer> inodes_;
-  };
-  Result<InodePointer> find_left(const Context& context, const std::string& key, Kept& kept);
-  Result<InodePointer> find_kept(const Context& context, const std::string& whole, Kept& kept);
+  Result<InodePointer> find_left(const Context& context, const std::string& key, KeptInodes& kept);
+  Result<InodePointer> find_kept(const Context& context, const std::string& whole,
+                                 KeptInodes& kept);
   bool is_gone(const InodePointer& inode);
   void drop_fresh_name(const InodePointer& inode);
 
   // --- two names that change places (folder_exchange.cc) ---
-  struct ExchangedName {
-    InodePointer parent;
-    std::string_view name;
-  };
   Result<void> exchange(const Context& context, InodeNumber parent, std::string_view name,
                         InodeNumber new_parent, std::string_view new_name);
   Result<void> make_ready_to_exchange(const Context& context, const InodePointer& inode);
-  Result<Exchanges::Running> begin_exchange(const Context& context, const ExchangedName& one,
-                                            const ExchangedName& other, std::string_view third);
+  Result<Exchanges::Running> begin_exchange(const Context& context, const NameChange& names,
+                                            std::string_view third);
   Result<void> settle_exchanges_left(const Context& context, const Exchanges::Wanted& wanted);
   /// A path, and what is there.
   struct Spot {
@@ -318,7 +262,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     InodePointer parent;  ///< Null: not even that is there.
     InodePointer inode;   ///< Null: nothing is.
   };
-  Result<Spot> spot_at(const Context& context, const std::string& whole, Kept& kept);
+  Result<Spot> spot_at(const Context& context, const std::string& whole, KeptInodes& kept);
   Result<void> finish_exchange(Exchanges::Entry& entry, Interrupt* interrupt);
   Result<void> finish_move(const Context& context, const std::string& from_path,
                            const std::string& to_path);
@@ -361,7 +305,6 @@ class Folder final : public MountedFolder, public CommitOwner {
                                    std::string_view name, std::string_view value);
   Result<std::string> object_key(const InodePointer& inode) const;
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
-  Result<std::string> tags(const Context& context, const std::string& key);
   void store_directory_time(const InodePointer& directory);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
@@ -369,12 +312,6 @@ class Folder final : public MountedFolder, public CommitOwner {
                              const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
-  struct NameChange {
-    InodePointer parent;
-    std::string_view name;
-    InodePointer new_parent;
-    std::string_view new_name;
-  };
   Result<void> rename_found(const Context& context, const NameChange& change,
                             const InodePointer& source, InodePointer target, RenameMode mode);
   Result<void> unlink_found(const Context& context, const InodePointer& parent,

@@ -203,7 +203,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     if (is_link(draft.attributes.mode) && inode->etag.empty()) return {};
   }
   if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
-    auto present = tags(context, key);
+    auto present = objects_.tags(context, key);
     if (!present) return fail(std::move(present.error()));
     put.tagging = std::move(*present);
   }

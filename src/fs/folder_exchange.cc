@@ -44,7 +44,7 @@ Result<void> Folder::exchange(const Context& context, InodeNumber parent_number,
   for (const InodePointer& inode : {*one, *other})
     if (auto ready = make_ready_to_exchange(context, inode); !ready) return ready;
   const std::string third = std::string(kThirdName) + random_hex(8);
-  auto running = begin_exchange(context, {*parent, name}, {*new_parent, new_name}, third);
+  auto running = begin_exchange(context, {*parent, name, *new_parent, new_name}, third);
   if (!running) return fail(std::move(running.error()));
   const auto move = [&](InodeNumber from, std::string_view from_name, InodeNumber to,
                         std::string_view to_name) {
@@ -79,24 +79,23 @@ Result<void> Folder::make_ready_to_exchange(const Context& context, const InodeP
 }
 
 /// Inside the gate: a directory above must not get another name between the paths and their note.
-Result<Exchanges::Running> Folder::begin_exchange(const Context& context, const ExchangedName& one,
-                                                  const ExchangedName& other,
+Result<Exchanges::Running> Folder::begin_exchange(const Context& context, const NameChange& names,
                                                   std::string_view third) {
+  const auto& [parent, name, other_parent, other_name] = names;
   const NameGate::Pass pass = name_gate_.enter();
   bool may_vanish = false;
   {
     MutexLock lock(tree_.mutex);
-    may_vanish = other.parent != one.parent && !other.parent->in_store;
+    may_vanish = other_parent != parent && !other_parent->in_store;
   }
-  const std::string other_path = path_below(other.parent, other.name);
+  const std::string other_path = path_below(other_parent, other_name);
   if (may_vanish) {
     const auto key = keys_.file_key(other_path);
-    auto kept = removals_.keep_directory(keys_.directory_key(path(other.parent)).value_or(""),
+    auto kept = removals_.keep_directory(keys_.directory_key(path(other_parent)).value_or(""),
                                          key.value_or(""), context.interrupt);
     if (!kept) return fail(std::move(kept.error()));
   }
-  return exchanges_.begin(path_below(one.parent, one.name), other_path,
-                          path_below(one.parent, third));
+  return exchanges_.begin(path_below(parent, name), other_path, path_below(parent, third));
 }
 
 // --- what was left half-way ---
@@ -116,7 +115,8 @@ Result<void> Folder::settle_exchanges_left(const Context& context,
 }
 
 /// As OSS has it now: what an earlier request did whose answer was lost the caches do not know.
-Result<Folder::Spot> Folder::spot_at(const Context& context, const std::string& whole, Kept& kept) {
+Result<Folder::Spot> Folder::spot_at(const Context& context, const std::string& whole,
+                                     KeptInodes& kept) {
   const auto slash = whole.rfind('/');
   Spot out{.path = whole, .name = whole.substr(slash == std::string::npos ? 0 : slash + 1)};
   const std::string above = slash == std::string::npos ? "" : whole.substr(0, slash);
@@ -152,7 +152,7 @@ Result<void> Folder::finish_exchange(Exchanges::Entry& entry, Interrupt* interru
   for (const std::string* path : {&entry.one, &entry.other, &entry.third})
     if (const auto key = keys_.file_key(*path))
       if (auto made = settle_links_left_at(context, *key); !made) return made;
-  Kept kept(*this);
+  KeptInodes kept(*this, tree_);
   auto third = spot_at(context, entry.third, kept);
   if (!third) return fail(std::move(third.error()));
   if (!third->inode) return {};  // it has not begun, or is whole
@@ -177,7 +177,7 @@ Result<void> Folder::finish_exchange(Exchanges::Entry& entry, Interrupt* interru
 /// would go there keeps its own under such a name.
 Result<void> Folder::finish_move(const Context& context, const std::string& from_path,
                                  const std::string& to_path) {
-  Kept kept(*this);
+  KeptInodes kept(*this, tree_);
   auto from = spot_at(context, from_path, kept);
   if (!from) return fail(std::move(from.error()));
   auto to = spot_at(context, to_path, kept);
@@ -230,7 +230,7 @@ Result<bool> Folder::is_copy_of(const Context& context, const Spot& one, const S
   const auto key = keys_.file_key(one.path);
   const auto other_key = keys_.file_key(other.path);
   if (!key || !other_key) return false;
-  auto equal = have_equal_bytes(context, *key, *other_key);
+  auto equal = objects_.have_equal_bytes(context, *key, *other_key);
   if (!equal && equal.error().code == Errc::kNotFound) return false;  // not in OSS yet
   return equal;
 }

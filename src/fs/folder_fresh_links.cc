@@ -192,7 +192,7 @@ Result<void> Folder::make_link(const FreshLinks::Link& link, Interrupt* interrup
   const Context context{.interrupt = interrupt,
                         .deadline = Deadline::in(clock_, options_.metadata_timeout)};
   const std::string& key = link.entry.to;
-  Kept kept(*this);
+  KeptInodes kept(*this, tree_);
   InodePointer inode;
   if (link.inode) {
     MutexLock lock(tree_.mutex);
@@ -239,20 +239,8 @@ void Folder::drop_fresh_name(const InodePointer& inode) {
   contents_.sweep();
 }
 
-Folder::Kept::~Kept() {
-  for (auto inode = inodes_.rbegin(); inode != inodes_.rend(); ++inode)
-    folder_.forget((*inode)->number, 1);
-}
-
-bool Folder::Kept::add(const InodePointer& inode) {
-  MutexLock lock(folder_.tree_.mutex);
-  if (folder_.tree_.find(inode->number) != inode) return false;
-  ++inode->lookups;
-  inodes_.push_back(inode);
-  return true;
-}
-
-Result<InodePointer> Folder::find_left(const Context& context, const std::string& key, Kept& kept) {
+Result<InodePointer> Folder::find_left(const Context& context, const std::string& key,
+                                       KeptInodes& kept) {
   const auto whole = keys_.path_of(key);
   if (!whole) return fail(Errc::kNotFound, "no name of this folder");
   return find_kept(context, *whole, kept);
@@ -261,7 +249,7 @@ Result<InodePointer> Folder::find_left(const Context& context, const std::string
 /// Walks to what an earlier daemon wrote down. What is on the way the kernel need not know: it is
 /// kept while we use it. Waits for nothing else that it left: who does that comes here.
 Result<InodePointer> Folder::find_kept(const Context& context, const std::string& whole,
-                                       Kept& kept) {
+                                       KeptInodes& kept) {
   InodePointer at;
   {
     MutexLock lock(tree_.mutex);
@@ -300,7 +288,7 @@ Result<void> Folder::make_second_name(const Context& context, const InodePointer
       note_second_name(inode, fresh);
       return {};
     }
-    auto is_copy = have_equal_bytes(context, key, content_key);
+    auto is_copy = objects_.have_equal_bytes(context, key, content_key);
     if (!is_copy) return fail(std::move(is_copy.error()));
     if (!*is_copy) return link_beside(context, inode, key);
     named = add_name(context, inode, key, false);
@@ -318,18 +306,6 @@ void Folder::note_second_name(const InodePointer& inode, const std::optional<Fre
     tree_.release(inode);  // the kernel may have forgotten it meanwhile
   }
   contents_.sweep();
-}
-
-Result<bool> Folder::have_equal_bytes(const Context& context, const std::string& one,
-                                      const std::string& other) {
-  auto first = objects_.head(context, one);
-  if (!first && first.error().code == Errc::kNotFound) return false;
-  if (!first) return fail(std::move(first.error()));
-  auto second = objects_.head(context, other);
-  if (!second) return fail(std::move(second.error()));
-  if (first->type == oss::ObjectType::kSymlink || first->size_bytes != second->size_bytes)
-    return false;
-  return first->etag == second->etag || (first->crc64 && first->crc64 == second->crc64);
 }
 
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,

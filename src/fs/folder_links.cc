@@ -151,7 +151,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
   const std::string key = copy.source_key;
   const std::string etag = copy.source_etag;
   if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
-    auto present = tags(context, key);
+    auto present = objects_.tags(context, key);
     if (!present) return fail(std::move(present.error()));
     copy.put.tagging = std::move(*present);
   }

@@ -15,19 +15,6 @@
 
 namespace stsfs::fs {
 
-Folder::Holds::~Holds() {
-  for (const Held& one : held_) one.content->release_hold(one.key, one.etag);
-}
-
-void Folder::Holds::moved(const FileContent& content, std::string key, std::string etag) {
-  for (Held& one : held_) {
-    if (one.content.get() != &content) continue;
-    one.key = std::move(key);
-    one.etag = std::move(etag);
-    return;
-  }
-}
-
 Result<void> Folder::check_replaceable(const Context& context, const InodePointer& source,
                                        const InodePointer& target, RenameMode mode) {
   if (mode == RenameMode::kNoReplace) return fail(Errc::kExists, "the new name is taken");
@@ -258,8 +245,8 @@ Result<void> Folder::hold_content(const InodePointer& inode, Holds& holds) {
   return {};
 }
 
-Folder::FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& target,
-                                       std::string old_key, std::string new_key) {
+FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& target,
+                               std::string old_key, std::string new_key) {
   FileRename out{.inode = inode, .target = target};
   MutexLock lock(tree_.mutex);
   out.content = inode->content;

@@ -304,6 +304,24 @@ Result<oss::ObjectMeta> Objects::ask_with_neighbours(const Context& context,
   return std::move(ask_all(context, all).front());
 }
 
+Result<std::string> Objects::tags(const Context& context, const std::string& key) {
+  return await<std::string>(context.interrupt, [&](Callback<std::string> done) {
+    return store_.start_get_tagging(key, context.deadline, std::move(done));
+  });
+}
+
+Result<bool> Objects::have_equal_bytes(const Context& context, const std::string& one,
+                                       const std::string& other) {
+  auto first = head(context, one);
+  if (!first && first.error().code == Errc::kNotFound) return false;
+  if (!first) return fail(std::move(first.error()));
+  auto second = head(context, other);
+  if (!second) return fail(std::move(second.error()));
+  if (first->type == oss::ObjectType::kSymlink || first->size_bytes != second->size_bytes)
+    return false;
+  return first->etag == second->etag || (first->crc64 && first->crc64 == second->crc64);
+}
+
 mode_t Objects::listed_type(const Context& context, const std::string& key,
                             const cache::KnownEntry& entry) {
   if (entry.is_directory) return S_IFDIR;

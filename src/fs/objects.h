@@ -65,6 +65,12 @@ class Objects {
                             const NameAnswer& name);
 
   Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
+  /// As PutOptions have them.
+  Result<std::string> tags(const Context& context, const std::string& key);
+  /// Whether two objects are there that have the same bytes, as far as HEAD tells. Errors:
+  /// kNotFound when it is `other` that is not there.
+  Result<bool> have_equal_bytes(const Context& context, const std::string& one,
+                                const std::string& other);
   /// What is remembered of an entry of a listing.
   std::optional<oss::ObjectMeta> known_meta(const Context& context, const std::string& key,
                                             const cache::KnownEntry& entry);

@@ -133,10 +133,4 @@ Result<std::string> Folder::foreign_acl(const Context& context, const InodePoint
   return acl;
 }
 
-Result<std::string> Folder::tags(const Context& context, const std::string& key) {
-  return await<std::string>(context.interrupt, [&](Callback<std::string> done) {
-    return store_.start_get_tagging(key, context.deadline, std::move(done));
-  });
-}
-
 }  // namespace stsfs::fs

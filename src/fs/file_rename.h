@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "file_content.h"
+#include "stsfs/oss/object_store.h"
+#include "tree.h"
+
+namespace stsfs::fs {
+
+/// A file that goes to another name, as it is while its content is held.
+struct FileRename {
+  InodePointer inode;
+  InodePointer target;  ///< Null: the new name is free.
+  RenameMode mode = RenameMode::kReplace;
+  std::string old_key, new_key, new_path;
+  bool is_symlink_object = false;
+  std::string link_target;  ///< Of a symbolic link.
+  std::shared_ptr<FileContent> content;
+  std::shared_ptr<FileContent> replaced;  ///< Of the target, where that goes with its name.
+  std::string content_key;                ///< Of a file with several names.
+  bool in_store = false;
+  std::string etag, target_etag;
+  std::uint64_t size = 0;
+  oss::CopyOptions copy;
+  std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
+};
+
+}  // namespace stsfs::fs

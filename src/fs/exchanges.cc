@@ -10,10 +10,9 @@ namespace stsfs::fs {
 
 Exchanges::Exchanges(Scheduler& scheduler, staging::NameJournal& journal, GoOn go_on,
                      ExchangeOptions options)
-    : scheduler_(scheduler),
+    : BehindJournal(scheduler, options.retry_backoff, options.retry_backoff_max),
       journal_(journal),
-      go_on_(std::move(go_on)),
-      backoff_(options.retry_backoff, options.retry_backoff_max) {
+      go_on_(std::move(go_on)) {
   MutexLock lock(mutex_);
   for (const Entry& entry : journal.exchanges())
     pending_[entry.id] = {.entry = entry, .left = true, .last_error = {}};
@@ -66,7 +65,7 @@ Result<void> Exchanges::erase(std::uint64_t id) {
 void Exchanges::leave(const Entry& entry) {
   MutexLock lock(mutex_);
   pending_[entry.id] = {.entry = entry, .left = true, .last_error = {}};
-  start_thread();
+  wake();
 }
 
 bool Exchanges::is_at(const Entry& entry, std::string_view path) {
@@ -107,11 +106,7 @@ void Exchanges::settle_all(const std::function<bool(const Pending&)>& wanted, Ca
     std::set<std::uint64_t> ids;
     for (const auto& [id, one] : pending_)
       if (wanted(one)) ids.insert(id);
-    if (!ids.empty() && !stopped_) {
-      settling_.add(std::move(ids), std::move(done));
-      start_thread();
-      return;
-    }
+    if (wait_for(std::move(ids), done)) return;
   }
   done({});
 }
@@ -129,59 +124,13 @@ std::vector<PendingFile> Exchanges::pending() const {
 
 void Exchanges::resume() {
   MutexLock lock(mutex_);
-  if (!pending_.empty()) start_thread();
-}
-
-void Exchanges::stop() {
-  std::thread thread;
-  Settling::Waiters told;
-  {
-    MutexLock lock(mutex_);
-    stopped_ = true;
-    thread.swap(thread_);
-    told = settling_.take_all();
-    changed_.notify_all();
-  }
-  ending_.raise();
-  if (thread.joinable()) thread.join();
-  for (auto& waiter : told) waiter.give_up();
+  if (!pending_.empty()) wake();
 }
 
 // --- the thread ---
 
-void Exchanges::start_thread() {
-  if (stopped_) return;
-  due_ = true;
-  changed_.notify_all();
-  if (!thread_.joinable()) thread_ = std::thread([this] { work(); });
-}
-
-void Exchanges::work() {
-  Transfer timer;
-  for (;;) {
-    {
-      MutexLock lock(mutex_);
-      while (!due_ && !stopped_) changed_.wait(mutex_);
-      if (stopped_) return;
-      due_ = false;
-    }
-    try_left();
-    std::optional<std::chrono::milliseconds> again;
-    {
-      MutexLock lock(mutex_);
-      if (backoff_.is_failing()) again = backoff_.pause();
-    }
-    if (again)
-      timer = scheduler_.after(*again, [this] {
-        MutexLock lock(mutex_);
-        due_ = true;
-        changed_.notify_all();
-      });
-  }
-}
-
 /// Each once, as far as it goes.
-void Exchanges::try_left() {
+BehindJournal::Pause Exchanges::work(bool) {
   std::vector<Entry> left;
   {
     MutexLock lock(mutex_);
@@ -202,15 +151,10 @@ void Exchanges::try_left() {
     }
     tried(entry, done);
   }
-  MutexLock lock(mutex_);
-  if (failed)
-    backoff_.failed();
-  else
-    backoff_.succeeded();
+  return pause_after(failed);
 }
 
 void Exchanges::tried(const Entry& entry, const Result<void>& result) {
-  Settling::Waiters told;
   {
     MutexLock lock(mutex_);
     if (result) {
@@ -220,9 +164,8 @@ void Exchanges::tried(const Entry& entry, const Result<void>& result) {
       pending_[entry.id] = {.entry = entry, .left = true, .last_error = result.error().message};
       settling_.failed(entry.id, result.error());
     }
-    told = settling_.take_settled();
   }
-  for (auto& waiter : told) waiter.tell();
+  tell_settled();
 }
 
 }  // namespace stsfs::fs

@@ -5,12 +5,10 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "backoff.h"
-#include "settling.h"
+#include "behind_journal.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -30,7 +28,7 @@ struct ExchangeOptions {
 ///
 /// Threads:  every call on any thread; `go_on` and callbacks on the thread of this or at once.
 /// Lifetime: scheduler and journal outlive it. `stop` before what `go_on` uses goes.
-class Exchanges {
+class Exchanges : private BehindJournal {
  public:
   using Entry = staging::ExchangeEntry;
   /// Does what is left of one. On an error the step that it reached counts next time.
@@ -38,7 +36,7 @@ class Exchanges {
 
   Exchanges(Scheduler& scheduler, staging::NameJournal& journal, GoOn go_on,
             ExchangeOptions options = {});
-  ~Exchanges() { stop(); }
+  ~Exchanges() override { stop(); }
 
   /// One that its beginner sees to. Dropped before its end, it is left to the thread.
   class Running {
@@ -81,7 +79,7 @@ class Exchanges {
   std::vector<PendingFile> pending() const STSFS_EXCLUDES(mutex_);
   /// Begins with what an earlier daemon left.
   void resume() STSFS_EXCLUDES(mutex_);
-  void stop() STSFS_EXCLUDES(mutex_);
+  using BehindJournal::stop;
 
  private:
   struct Pending {
@@ -93,24 +91,13 @@ class Exchanges {
       STSFS_EXCLUDES(mutex_);
   void leave(const Entry& entry) STSFS_EXCLUDES(mutex_);
   Result<void> erase(std::uint64_t id);
-  void work();
-  void try_left();
+  Pause work(bool is_over) override;
   void tried(const Entry& entry, const Result<void>& result) STSFS_EXCLUDES(mutex_);
-  void start_thread() STSFS_REQUIRES(mutex_);
 
-  Scheduler& scheduler_;
   staging::NameJournal& journal_;
   const GoOn go_on_;
-  Interrupt ending_;
 
-  mutable Mutex mutex_;  // a leaf
-  Condition changed_;
   std::map<std::uint64_t, Pending> pending_ STSFS_GUARDED_BY(mutex_);  // by the note's number
-  Settling settling_ STSFS_GUARDED_BY(mutex_);
-  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
-  bool due_ STSFS_GUARDED_BY(mutex_) = false;
-  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::fs

@@ -25,12 +25,11 @@ std::uint64_t raw(InodeNumber number) { return static_cast<std::uint64_t>(number
 
 FreshLinks::FreshLinks(Scheduler& scheduler, const Clock& clock, staging::NameJournal& journal,
                        FreshLinkOptions options, Make make)
-    : scheduler_(scheduler),
+    : BehindJournal(scheduler, options.retry_backoff, options.retry_backoff_max),
       clock_(clock),
       journal_(journal),
       options_(std::move(options)),
-      make_(std::move(make)),
-      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
+      make_(std::move(make)) {
   MutexLock lock(mutex_);
   for (const staging::LinkEntry& entry : journal.links())
     pending_[entry.id] = {.link = {.entry = entry, .inode = {}}, .last_error = {}};
@@ -56,7 +55,6 @@ Result<FreshLinks::Claim> FreshLinks::add(InodeNumber inode, std::string from, s
                         .claimed = true,
                         .last_error = {}};
   by_inode_[raw(inode)] = entry.id;
-  start_thread();
   return Claim(this, entry.id);
 }
 
@@ -86,7 +84,7 @@ std::optional<FreshLinks::Claim> FreshLinks::try_claim(InodeNumber inode) {
 void FreshLinks::give_back(std::uint64_t id) {
   MutexLock lock(mutex_);
   if (const auto found = pending_.find(id); found != pending_.end()) found->second.claimed = false;
-  changed_.notify_all();
+  wake();
 }
 
 /// The note goes before the names are free for others: it would be made again by the next daemon.
@@ -95,13 +93,11 @@ Result<void> FreshLinks::Claim::finish() && {
   auto erased = links.erase(id_);
   if (!erased) return erased;
   links_ = nullptr;
-  Settling::Waiters settled;
   {
     MutexLock lock(links.mutex_);
     links.settling_.ended(id_);
-    settled = links.settling_.take_settled();
   }
-  for (auto& waiter : settled) waiter.tell();
+  links.tell_settled();
   return {};
 }
 
@@ -176,13 +172,9 @@ void FreshLinks::settle_all(std::set<std::uint64_t> ids, Callback<void> done) {
     MutexLock lock(mutex_);
     for (auto id = ids.begin(); id != ids.end();)
       id = pending_.contains(*id) ? ++id : ids.erase(id);
-    if (!ids.empty() && !stopped_) {
-      settling_.add(std::move(ids), std::move(done));
-      start_thread();
-      changed_.notify_all();
-      return;
-    }
-    if (!ids.empty()) result = fail(Errc::kInterrupted, "the mount is ending");
+    const bool is_pending = !ids.empty();
+    if (wait_for(std::move(ids), done)) return;
+    if (is_pending) result = fail(Errc::kInterrupted, "the mount is ending");
   }
   done(std::move(result));
 }
@@ -201,38 +193,12 @@ std::vector<PendingFile> FreshLinks::pending() const {
 
 void FreshLinks::resume() {
   MutexLock lock(mutex_);
-  if (pending_.empty() || stopped_) return;
+  if (pending_.empty()) return;
   for (const auto& [id, one] : pending_) settling_.hurry(id);
-  start_thread();
-  changed_.notify_all();
-}
-
-void FreshLinks::stop() {
-  std::thread thread;
-  Settling::Waiters told;
-  {
-    MutexLock lock(mutex_);
-    stopped_ = true;
-    thread.swap(thread_);
-    told = settling_.take_all();
-    changed_.notify_all();
-  }
-  ending_.raise();
-  if (thread.joinable()) thread.join();
-  for (auto& waiter : told) waiter.give_up();
+  wake();
 }
 
 // --- the threads ---
-
-void FreshLinks::start_thread() {
-  if (!thread_.joinable() && !stopped_) thread_ = std::thread([this] { work(); });
-}
-
-void FreshLinks::wake() {
-  MutexLock lock(mutex_);
-  armed_for_.reset();
-  changed_.notify_all();
-}
 
 std::optional<SteadyTime> FreshLinks::next_due() const {
   std::optional<SteadyTime> out;
@@ -244,25 +210,23 @@ std::optional<SteadyTime> FreshLinks::next_due() const {
   return out;
 }
 
-void FreshLinks::work() {
-  Transfer timer;
+BehindJournal::Pause FreshLinks::work(bool is_over) {
+  {
+    MutexLock lock(mutex_);
+    if (is_over) armed_for_.reset();
+  }
   for (;;) {
-    std::chrono::milliseconds left{0};
     {
       MutexLock lock(mutex_);
-      std::optional<SteadyTime> due = next_due();
-      while (!stopped_ && (!due || (armed_for_ && *armed_for_ <= *due))) {
-        changed_.wait(mutex_);
-        due = next_due();
+      const std::optional<SteadyTime> due = next_due();
+      if (stopped_ || !due || (armed_for_ && *armed_for_ <= *due)) return std::nullopt;
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*due - clock_.steady());
+      if (left.count() > 0) {
+        armed_for_ = *due;
+        return left;
       }
-      if (stopped_) return;
-      left = std::chrono::ceil<std::chrono::milliseconds>(*due - clock_.steady());
-      if (left.count() > 0) armed_for_ = *due;
     }
-    if (left.count() > 0)
-      timer = scheduler_.after(left, [this] { wake(); });
-    else
-      make_due();
+    make_due();
   }
 }
 
@@ -312,7 +276,6 @@ Result<void> FreshLinks::make_one(const Link& link) {
 }
 
 void FreshLinks::ended(const Link& link, const Result<void>& result) {
-  Settling::Waiters settled;
   {
     MutexLock lock(mutex_);
     if (result) {
@@ -330,10 +293,9 @@ void FreshLinks::ended(const Link& link, const Result<void>& result) {
     } else {
       settling_.ended(link.entry.id, result ? std::nullopt : std::optional<Error>(result.error()));
     }
-    settled = settling_.take_settled();
     changed_.notify_all();
   }
-  for (auto& waiter : settled) waiter.tell();
+  tell_settled();
 }
 
 }  // namespace stsfs::fs

@@ -8,12 +8,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "backoff.h"
-#include "settling.h"
+#include "behind_journal.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
@@ -44,7 +42,7 @@ struct FreshLinkOptions {
 /// Threads:  every call on any thread; those that return a Result or a Claim wait. `make` runs on
 ///           threads of this, several at once, each with a claim.
 /// Lifetime: scheduler and journal outlive it. `stop` before either goes.
-class FreshLinks {
+class FreshLinks : private BehindJournal {
  public:
   struct Link {
     staging::LinkEntry entry;
@@ -56,7 +54,7 @@ class FreshLinks {
 
   FreshLinks(Scheduler& scheduler, const Clock& clock, staging::NameJournal& journal,
              FreshLinkOptions options, Make make);
-  ~FreshLinks() { stop(); }
+  ~FreshLinks() override { stop(); }
 
   /// The right to end a link. Dropped, it is given back.
   class Claim {
@@ -102,7 +100,7 @@ class FreshLinks {
   std::vector<PendingFile> pending() const STSFS_EXCLUDES(mutex_);
   /// Begins with what an earlier daemon left.
   void resume() STSFS_EXCLUDES(mutex_);
-  void stop() STSFS_EXCLUDES(mutex_);
+  using BehindJournal::stop;
 
   static bool concerns(const Link& link, std::string_view key);
 
@@ -113,7 +111,7 @@ class FreshLinks {
     bool claimed = false;
     std::string last_error;
   };
-  void work();
+  Pause work(bool is_over) override;
   void make_due();
   std::size_t count_due() const STSFS_EXCLUDES(mutex_);
   std::optional<Link> take_due() STSFS_EXCLUDES(mutex_);
@@ -123,29 +121,19 @@ class FreshLinks {
   Result<void> erase(std::uint64_t id);
   void give_back(std::uint64_t id) STSFS_EXCLUDES(mutex_);
   void settle_all(std::set<std::uint64_t> ids, Callback<void> done) STSFS_EXCLUDES(mutex_);
-  void wake() STSFS_EXCLUDES(mutex_);
-  void start_thread() STSFS_REQUIRES(mutex_);
   /// When the next may be made; at once when somebody waits for one. None: there is none.
   std::optional<SteadyTime> next_due() const STSFS_REQUIRES(mutex_);
 
-  Scheduler& scheduler_;
   const Clock& clock_;
   staging::NameJournal& journal_;
   const FreshLinkOptions options_;
   const Make make_;
-  Interrupt ending_;
 
-  mutable Mutex mutex_;  // a leaf
-  Condition changed_;
   std::map<std::uint64_t, Pending> pending_ STSFS_GUARDED_BY(mutex_);  // by the note's number
   std::map<std::uint64_t, std::uint64_t> by_inode_ STSFS_GUARDED_BY(mutex_);
-  Settling settling_ STSFS_GUARDED_BY(mutex_);
-  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   std::optional<SteadyTime> armed_for_ STSFS_GUARDED_BY(mutex_);
-  bool denied_ STSFS_GUARDED_BY(mutex_) = false;  // OSS lets nobody make names here
-  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
+  bool denied_ STSFS_GUARDED_BY(mutex_) = false;   // OSS lets nobody make names here
   std::size_t left_ STSFS_GUARDED_BY(mutex_) = 0;  // by an earlier daemon
-  std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::fs

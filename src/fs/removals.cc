@@ -32,12 +32,11 @@ bool is_final(Errc code) {
 
 Removals::Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
                    staging::NameJournal& journal, RemovalOptions options)
-    : store_(store),
-      scheduler_(scheduler),
+    : BehindJournal(scheduler, options.retry_backoff, options.retry_backoff_max),
+      store_(store),
       clock_(clock),
       journal_(journal),
-      options_(std::move(options)),
-      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
+      options_(std::move(options)) {
   MutexLock lock(mutex_);
   for (const staging::RemovalEntry& entry : journal.removals())
     pending_[entry.key] = Pending{.entry = entry, .look_first = true};
@@ -73,8 +72,7 @@ Result<void> Removals::add(const std::vector<Removal>& removals) {
     wait = denied_;
     for (const staging::RemovalEntry& entry : entries)
       pending_[entry.key] = Pending{.entry = entry, .since = since};
-    start_thread();
-    changed_.notify_all();
+    wake();
   }
   if (!wait) return {};
   for (const staging::RemovalEntry& entry : entries) {
@@ -97,7 +95,7 @@ void Removals::release(const std::string& key) {
   const auto found = held_.find(key);
   if (found == held_.end()) return;
   if (--found->second == 0) held_.erase(found);
-  changed_.notify_all();
+  if (!pending_.empty()) wake();
 }
 
 bool Removals::hides(std::string_view key, std::string_view etag) const {
@@ -136,8 +134,7 @@ void Removals::before_write(const std::string& key, Callback<void> done) {
         if (!gone && is_final(gone.error().code)) gone = {};
         done(std::move(gone));
       });
-      start_thread();
-      changed_.notify_all();
+      wake();
       return;
     }
   }
@@ -151,12 +148,7 @@ void Removals::settle(std::string prefix, Callback<void> done) {
     for (auto at = pending_.lower_bound(prefix);
          at != pending_.end() && at->first.starts_with(prefix); ++at)
       ids.insert(at->second.entry.id);
-    if (!ids.empty() && !stopped_) {
-      settling_.add(std::move(ids), std::move(done));
-      start_thread();
-      changed_.notify_all();
-      return;
-    }
+    if (wait_for(std::move(ids), done)) return;
   }
   done({});
 }
@@ -173,56 +165,28 @@ std::vector<PendingFile> Removals::pending() const {
 
 void Removals::resume() {
   MutexLock lock(mutex_);
-  if (pending_.empty() || stopped_) return;
-  start_thread();
-  changed_.notify_all();
-}
-
-void Removals::stop() {
-  std::thread thread;
-  Settling::Waiters told;
-  {
-    MutexLock lock(mutex_);
-    stopped_ = true;
-    thread.swap(thread_);
-    told = settling_.take_all();
-    changed_.notify_all();
-  }
-  ending_.raise();
-  if (thread.joinable()) thread.join();
-  for (auto& waiter : told) waiter.give_up();
+  if (!pending_.empty()) wake();
 }
 
 // --- the thread ---
 
-void Removals::start_thread() {
-  if (!thread_.joinable() && !stopped_) thread_ = std::thread([this] { work(); });
-}
-
-void Removals::wake() {
-  MutexLock lock(mutex_);
-  due_ = true;
-  armed_ = false;
-  changed_.notify_all();
-}
-
-void Removals::work() {
-  Transfer timer;
+BehindJournal::Pause Removals::work(bool is_over) {
+  {
+    MutexLock lock(mutex_);
+    if (is_over) {
+      due_ = true;
+      armed_ = false;
+    }
+  }
   for (;;) {
-    std::optional<std::chrono::milliseconds> arm;
     {
       MutexLock lock(mutex_);
-      while (!stopped_ && !due_ && !settling_.any_hurried() && (armed_ || !any_unheld()))
-        changed_.wait(mutex_);
-      if (stopped_) return;
-      if (!due_ && !settling_.any_hurried() && !is_full()) {
-        arm = backoff_.is_failing() ? backoff_.pause() : options_.linger;
+      const bool now = due_ || settling_.any_hurried();
+      if (stopped_ || (!now && (armed_ || !any_unheld()))) return std::nullopt;
+      if (!now && !is_full()) {
         armed_ = true;
+        return backoff_.is_failing() ? backoff_.pause() : options_.linger;
       }
-    }
-    if (arm) {
-      timer = scheduler_.after(*arm, [this] { wake(); });
-      continue;
     }
     Batch batch = take_batch();
     if (!batch.empty()) send(std::move(batch));
@@ -409,7 +373,6 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
     });
     if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
   }
-  Settling::Waiters told;
   {
     MutexLock lock(mutex_);
     bool failed = false;
@@ -441,9 +404,8 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
                                          [](const auto& error) { return error.has_value(); });
       if (all_well) denied_ = false;
     }
-    told = settling_.take_settled();
   }
-  for (auto& waiter : told) waiter.tell();
+  tell_settled();
 }
 
 }  // namespace stsfs::fs

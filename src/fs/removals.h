@@ -9,12 +9,10 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "backoff.h"
+#include "behind_journal.h"
 #include "ended_removals.h"
-#include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -54,11 +52,11 @@ struct Removal {
 ///
 /// Threads:  every call on any thread; `done` callbacks on the thread that deletes or at once.
 /// Lifetime: store, scheduler, clock and journal outlive it. `stop` before any of them goes.
-class Removals {
+class Removals : private BehindJournal {
  public:
   Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
            staging::NameJournal& journal, RemovalOptions options);
-  ~Removals() { stop(); }
+  ~Removals() override { stop(); }
 
   /// Returns when the name is gone for good, whatever happens to this machine's daemon. `etag` may
   /// be empty. Errors: of the journal; kDenied when OSS lets nobody delete here.
@@ -99,7 +97,7 @@ class Removals {
   std::vector<PendingFile> pending() const STSFS_EXCLUDES(mutex_);
   /// Begins with what an earlier daemon left.
   void resume() STSFS_EXCLUDES(mutex_);
-  void stop() STSFS_EXCLUDES(mutex_);
+  using BehindJournal::stop;
 
  private:
   struct Pending {
@@ -109,7 +107,7 @@ class Removals {
     std::string last_error;
   };
   using Batch = std::vector<Pending>;
-  void work();
+  Pause work(bool is_over) override;
   Batch take_batch() STSFS_EXCLUDES(mutex_);
   std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
@@ -118,30 +116,20 @@ class Removals {
   std::vector<std::optional<Error>> remove(const Batch& batch);
   void ended(const Batch& batch, const std::vector<std::optional<Error>>& errors)
       STSFS_EXCLUDES(mutex_);
-  void wake() STSFS_EXCLUDES(mutex_);
-  void start_thread() STSFS_REQUIRES(mutex_);
   bool any_unheld() const STSFS_REQUIRES(mutex_);
   bool is_full() const STSFS_REQUIRES(mutex_);
 
   oss::ObjectStore& store_;
-  Scheduler& scheduler_;
   const Clock& clock_;
   staging::NameJournal& journal_;
   const RemovalOptions options_;
   const std::shared_ptr<EndedRemovals> ended_ = std::make_shared<EndedRemovals>();
-  Interrupt ending_;
 
-  mutable Mutex mutex_;  // a leaf
-  Condition changed_;
   std::map<std::string, Pending, std::less<>> pending_ STSFS_GUARDED_BY(mutex_);
   std::map<std::string, int> held_ STSFS_GUARDED_BY(mutex_);
-  Settling settling_ STSFS_GUARDED_BY(mutex_);
-  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   bool due_ STSFS_GUARDED_BY(mutex_) = false;
   bool armed_ STSFS_GUARDED_BY(mutex_) = false;
   bool denied_ STSFS_GUARDED_BY(mutex_) = false;
-  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 
 class Removals::View {

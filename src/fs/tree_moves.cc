@@ -17,15 +17,14 @@ bool overlap(const std::string& a, const std::string& b) {
 TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
                      staging::NameJournal& journal, Removals& removals, TreeMoveOptions options,
                      Moved moved)
-    : store_(store),
-      scheduler_(scheduler),
+    : BehindJournal(scheduler, options.retry_backoff, options.retry_backoff_max),
+      store_(store),
       clock_(clock),
       journal_(journal),
       removals_(removals),
       options_(std::move(options)),
       moved_(std::move(moved)),
-      by_server_(store, clock, options_.at_one_stroke, options_.request_timeout),
-      backoff_(options_.retry_backoff, options_.retry_backoff_max) {
+      by_server_(store, clock, options_.at_one_stroke, options_.request_timeout) {
   MutexLock lock(mutex_);
   for (const staging::MoveEntry& entry : journal.moves()) {
     moves_.push_back(std::make_shared<Move>());
@@ -141,8 +140,7 @@ void TreeMoves::go_on_behind(const MovePointer& move) {
   MutexLock lock(mutex_);
   move->confirmed = true;
   due_ = true;
-  start_thread();
-  changed_.notify_all();
+  wake();
 }
 
 Result<void> TreeMoves::refused(const MovePointer& move, Error error, const std::string& old_path,
@@ -219,8 +217,7 @@ void TreeMoves::bring(const std::string& new_key, Bring how, Callback<void> done
     MutexLock lock(mutex_);
     if (!stopped_) {
       urgent_.push_back({new_key, how, std::move(done)});
-      start_thread();
-      changed_.notify_all();
+      wake();
       return;
     }
   }
@@ -233,8 +230,7 @@ void TreeMoves::when_ended(std::uint64_t id, Callback<void> done) {
     if (const MovePointer move = find(id); move && !stopped_) {
       move->waiters.push_back(std::move(done));
       due_ = true;
-      start_thread();
-      changed_.notify_all();
+      wake();
       return;
     }
   }
@@ -244,15 +240,10 @@ void TreeMoves::when_ended(std::uint64_t id, Callback<void> done) {
 void TreeMoves::settle(Callback<void> done) {
   {
     MutexLock lock(mutex_);
-    if (!moves_.empty() && !stopped_) {
-      std::set<std::uint64_t> ids;
-      for (const MovePointer& move : moves_) ids.insert(move->entry.id);
-      settling_.add(std::move(ids), std::move(done));
-      due_ = true;
-      start_thread();
-      changed_.notify_all();
-      return;
-    }
+    std::set<std::uint64_t> ids;
+    for (const MovePointer& move : moves_) ids.insert(move->entry.id);
+    due_ = true;
+    if (wait_for(std::move(ids), done)) return;
   }
   done({});
 }
@@ -276,70 +267,38 @@ std::vector<PendingFile> TreeMoves::pending() const {
 
 void TreeMoves::resume() {
   MutexLock lock(mutex_);
-  if (moves_.empty() || stopped_) return;
+  if (moves_.empty()) return;
   due_ = true;
-  start_thread();
-  changed_.notify_all();
+  wake();
 }
 
 void TreeMoves::stop() {
-  std::thread thread;
+  BehindJournal::stop();
   std::vector<Callback<void>> told;
-  Settling::Waiters settling;
   {
     MutexLock lock(mutex_);
-    stopped_ = true;
-    thread.swap(thread_);
-    changed_.notify_all();
-  }
-  ending_.raise();
-  if (thread.joinable()) thread.join();
-  {
-    MutexLock lock(mutex_);
-    settling = settling_.take_all();
     for (Urgent& urgent : urgent_) told.push_back(std::move(urgent.done));
     urgent_.clear();
     for (const MovePointer& move : moves_)
       for (auto& waiter : std::exchange(move->waiters, {})) told.push_back(std::move(waiter));
   }
   for (auto& done : told) done(fail(Errc::kInterrupted, "the mount is ending"));
-  for (auto& waiter : settling) waiter.give_up();
 }
 
 // --- the thread ---
 
-void TreeMoves::start_thread() {
-  if (!thread_.joinable() && !stopped_) thread_ = std::thread([this] { work(); });
-}
-
-void TreeMoves::work() {
-  Transfer timer;
-  for (;;) {
-    bool roll_now = false;
-    {
-      MutexLock lock(mutex_);
-      while (!stopped_ && !due_ && urgent_.empty()) changed_.wait(mutex_);
-      if (stopped_) return;
-      roll_now = std::exchange(due_, false);
-    }
-    serve_urgent();
-    if (roll_now) roll();
-    std::optional<std::chrono::milliseconds> again;
-    {
-      MutexLock lock(mutex_);
-      if (roll_now && backoff_.is_failing() && !stopped_) again = backoff_.pause();
-    }
-    if (again)
-      timer = scheduler_.after(*again, [this] {
-        MutexLock lock(mutex_);
-        due_ = true;
-        changed_.notify_all();
-      });
+BehindJournal::Pause TreeMoves::work(bool is_over) {
+  bool roll_now = false;
+  {
+    MutexLock lock(mutex_);
+    roll_now = std::exchange(due_, false) || is_over;
   }
+  serve_urgent();
+  return roll_now ? pause_after(roll()) : std::nullopt;
 }
 
-/// Every move once, as far as it goes.
-void TreeMoves::roll() {
+/// Every move once, as far as it goes. Returns whether one failed.
+bool TreeMoves::roll() {
   std::vector<MovePointer> moves;
   {
     MutexLock lock(mutex_);
@@ -357,35 +316,27 @@ void TreeMoves::roll() {
     failed = true;
     log_warning("fs", "{} is not all renamed to {} yet: {}", printable(move->entry.from),
                 printable(move->entry.to), rolled.error().message);
-    Settling::Waiters told;
     {
       MutexLock lock(mutex_);
       move->last_error = rolled.error().message;
       settling_.failed(move->entry.id, rolled.error());
-      told = settling_.take_settled();
     }
-    for (auto& waiter : told) waiter.tell();
+    tell_settled();
   }
-  MutexLock lock(mutex_);
-  if (failed)
-    backoff_.failed();
-  else
-    backoff_.succeeded();
+  return failed;
 }
 
 void TreeMoves::ended(const MovePointer& move) {
   std::vector<Callback<void>> told;
-  Settling::Waiters settled;
   {
     MutexLock lock(mutex_);
     std::erase(moves_, move);
     told.swap(move->waiters);
     settling_.ended(move->entry.id);
-    settled = settling_.take_settled();
     changed_.notify_all();
   }
   for (auto& done : told) done({});
-  for (auto& waiter : settled) waiter.tell();
+  tell_settled();
 }
 
 // --- what cannot wait for its turn ---

@@ -9,14 +9,12 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "backoff.h"
+#include "behind_journal.h"
 #include "removals.h"
 #include "server_renames.h"
-#include "settling.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/mutex.h"
@@ -60,7 +58,7 @@ struct TreeMoveOptions {
 /// Threads:  every call on any thread; callbacks on the HTTP loop, the moving thread or at once.
 /// Lifetime: store, scheduler, clock, journal and removals outlive it. `stop` before any of them
 /// goes.
-class TreeMoves {
+class TreeMoves : private BehindJournal {
  public:
   /// Told, with no lock held, of an object whose ETag is another at its new key.
   using Moved = std::function<void(const std::string& new_key, const std::string& old_etag,
@@ -69,7 +67,7 @@ class TreeMoves {
   TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
             staging::NameJournal& journal, Removals& removals, TreeMoveOptions options,
             Moved moved);
-  ~TreeMoves() { stop(); }
+  ~TreeMoves() override { stop(); }
 
   struct Plan {
     std::string from, to;  ///< Keys of directories.
@@ -161,8 +159,8 @@ class TreeMoves {
                        const std::string& new_path);
   Result<void> finish(const MovePointer& move);
   void go_on_behind(const MovePointer& move) STSFS_EXCLUDES(mutex_);
-  void work();
-  void roll();
+  Pause work(bool is_over) override;
+  bool roll();
   Result<void> roll_forward(const MovePointer& move);
   Result<Page> list(const std::string& prefix, const std::string& after);
   Result<void> move_page(const MovePointer& move, const Page& page, const std::string& after);
@@ -186,29 +184,20 @@ class TreeMoves {
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);
-  void start_thread() STSFS_REQUIRES(mutex_);
   MovePointer find(std::uint64_t id) const STSFS_REQUIRES(mutex_);
   Deadline deadline() const { return Deadline::in(clock_, options_.request_timeout); }
 
   oss::ObjectStore& store_;
-  Scheduler& scheduler_;
   const Clock& clock_;
   staging::NameJournal& journal_;
   Removals& removals_;
   const TreeMoveOptions options_;
   const Moved moved_;
-  Interrupt ending_;
   ServerRenames by_server_;
 
-  mutable Mutex mutex_;  // a leaf
-  Condition changed_;
   std::vector<MovePointer> moves_ STSFS_GUARDED_BY(mutex_);
-  Settling settling_ STSFS_GUARDED_BY(mutex_);
-  Backoff backoff_ STSFS_GUARDED_BY(mutex_);
   std::vector<Urgent> urgent_ STSFS_GUARDED_BY(mutex_);
   bool due_ STSFS_GUARDED_BY(mutex_) = false;
-  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
-  std::thread thread_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::fs

@@ -38,10 +38,6 @@ class ExchangesTest : public FolderTest {
     EXPECT_TRUE(entry) << name;
     return entry ? entry->attributes.inode : InodeNumber{};
   }
-  void begin_anew() {
-    ASSERT_TRUE(drain());
-    kill_and_begin();
-  }
   void empty_the_bucket() {
     const std::vector<std::string> keys = store_.keys();
     std::for_each(keys.rbegin(), keys.rend(), [&](const auto& key) { store_.erase(key); });

@@ -49,6 +49,12 @@ class FolderTest : public ::testing::Test {
   /// All that is pending goes to OSS now.
   Result<void> drain() { return folder_->drain(Deadline::in(clock_, std::chrono::hours(1))); }
 
+  /// As if it had been ended and started again.
+  void begin_anew() {
+    ASSERT_TRUE(drain());
+    kill_and_begin();
+  }
+
   Context context() {
     return {.caller = {.uid = 7, .gid = 8, .pid = 9},
             .deadline = Deadline::in(clock_, std::chrono::seconds(30))};

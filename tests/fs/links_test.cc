@@ -45,10 +45,6 @@ class LinksTest : public FolderTest {
       out += key.starts_with("users/alice/.stsfs-links/");
     return out;
   }
-  void begin_anew() {
-    ASSERT_TRUE(drain());
-    kill_and_begin();
-  }
 };
 
 TEST_F(LinksTest, AreNamesOfOneInode) {

@@ -1,0 +1,75 @@
+// A large file goes up while it is still being written.
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using oss::Operation;
+
+class Streams : public FolderTest {
+ protected:
+  const std::string key_ = "users/alice/f";
+};
+
+TEST_F(Streams, ALargeFileGoesUpWhileItIsWritten) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 64; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  EXPECT_GE(faulty_.started(Operation::kUploadPart), 6U);
+  EXPECT_FALSE(store_.content(key_));
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("changed"), 5));
+  ASSERT_TRUE(flush(made->second.handle));
+  std::string expected(std::size_t{64} << 20, 'p');
+  expected.replace(5, 7, "changed");
+  EXPECT_TRUE(store_.content(key_) == expected);
+  EXPECT_EQ(faulty_.started(Operation::kUploadPart), 9U);  // the first one twice
+  EXPECT_EQ(store_.open_uploads(), 0U);
+}
+
+TEST_F(Streams, TimesThatWereSetAreThereAfterAStream) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 40; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  const WallTime when(std::chrono::seconds(1'600'000'000));
+  ASSERT_TRUE(folder_->setattr(context(), made->first.attributes.inode, made->second.handle,
+                               {.mtime = when}));
+  ASSERT_TRUE(flush(made->second.handle));
+  EXPECT_EQ(store_.meta(key_)->headers.user.at("mtime"), "1600000000");
+  EXPECT_EQ(store_.meta(key_)->size_bytes, std::uint64_t{40} << 20);
+}
+
+TEST_F(Streams, AStreamOfAFileThatIsRemovedIsAborted) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  for (std::uint64_t at = 0; at < 40; ++at)
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  ASSERT_EQ(store_.open_uploads(), 1U);
+  ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(store_.open_uploads(), 0U);
+  EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(Streams, AnAppendSendsOnlyWhatIsNew) {
+  const std::string base(std::size_t{100} << 20, 'b');
+  store_.put(key_, base);
+  const auto entry = lookup("f");
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_WRONLY | O_APPEND);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(std::string(1 << 20, 'n')), 0));
+  ASSERT_TRUE(flush(opened->handle));
+  EXPECT_EQ(faulty_.started(Operation::kGet), 0U);
+  EXPECT_EQ(faulty_.started(Operation::kCopyPart), 1U);
+  EXPECT_EQ(faulty_.started(Operation::kUploadPart), 1U);
+  EXPECT_TRUE(store_.content(key_) == base + std::string(1 << 20, 'n'));
+  // What comes from the base is read on from the new version.
+  folder_->release(opened->handle);
+  const auto again = folder_->open(context(), entry->attributes.inode, O_RDONLY);
+  EXPECT_EQ(read_handle(again->handle, {0, 4}), "bbbb");
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 
-#include "extended_attributes.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
-#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 
@@ -323,20 +321,6 @@ Attributes Folder::new_attributes(const Context& context, mode_t mode) const {
     out.link_count = 2;
     out.size_bytes = 4096;
   }
-  return out;
-}
-
-oss::PutOptions Folder::put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
-                                    const std::string& storage_class) const {
-  oss::PutOptions out;
-  out.headers = carried;
-  // What described the old bytes: rclone's checksum, our own write's number.
-  out.headers.user.erase("md5chksum");
-  out.headers.user.erase(oss::kWriteIdName);
-  store_attributes(attributes, out.headers.user);
-  out.storage_class = storage_class;
-  if (const auto acl = out.headers.user.find(kAclName); acl != out.headers.user.end())
-    out.acl = acl->second;
   return out;
 }
 

@@ -155,8 +155,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Entry counted_entry(const InodePointer& inode);
   bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
   Attributes new_attributes(const Context& context, mode_t mode) const;
-  oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
-                              const std::string& storage_class) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
   WallTime now() const { return clock_.wall(); }
@@ -218,6 +216,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> confirm_linked(const Context& context, const InodePointer& inode);
   bool is_linked(const InodePointer& inode);
   void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
+  void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
+                 SteadyTime asked);
 
   // --- names that OSS does not have yet (folder_fresh_links.cc) ---
   bool may_link_later(const Inode& inode, const std::string& key) const STSFS_REQUIRES(tree_.mutex);
@@ -246,7 +246,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<InodePointer> find_left(const Context& context, const std::string& key, KeptInodes& kept);
   Result<InodePointer> find_kept(const Context& context, const std::string& whole,
                                  KeptInodes& kept);
-  bool is_gone(const InodePointer& inode);
   void drop_fresh_name(const InodePointer& inode);
 
   // --- two names that change places (folder_exchange.cc) ---
@@ -271,10 +270,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> remove_copy(const Context& context, const Spot& copy);
   Result<bool> is_copy_of(const Context& context, const Spot& one, const Spot& other);
 
-  // --- files with several names, further (folder_links.cc) ---
-  void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
-                 SteadyTime asked);
-
   // --- files that are about to be opened (folder_ahead.cc) ---
   Result<bool> open_from_ahead(const Context& context, const InodePointer& inode);
   void read_on(const Context& context, const InodePointer& inode);
@@ -291,7 +286,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                                         const oss::PutOptions& put);
   Result<oss::Written> move_symlink(const Context& context, const FileRename& file);
 
-  // --- changing OSS ---
+  // --- changes of attributes (folder_attributes.cc, store_attributes.cc) ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
   Result<void> change_attributes(const Context& context, const InodePointer& inode,
@@ -308,14 +303,18 @@ class Folder final : public MountedFolder, public CommitOwner {
   void store_directory_time(const InodePointer& directory);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
+
+  // --- names that go (folder_names.cc) ---
+  Result<void> unlink_found(const Context& context, const InodePointer& parent,
+                            std::string_view name, const InodePointer& found);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
+
+  // --- names that change (folder_rename.cc) ---
   Result<void> rename_found(const Context& context, const NameChange& change,
                             const InodePointer& source, InodePointer target, RenameMode mode);
-  Result<void> unlink_found(const Context& context, const InodePointer& parent,
-                            std::string_view name, const InodePointer& found);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<std::optional<oss::ObjectMeta>> rename_file(
@@ -346,6 +345,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                     const std::string& new_etag);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
+
+  // --- open directories (folder_directories.cc) ---
   Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,
                                                  std::uint64_t cookie) STSFS_EXCLUDES(handle.mutex);
   DirectoryView::Entries not_in_oss(const InodePointer& directory);
@@ -356,6 +357,7 @@ class Folder final : public MountedFolder, public CommitOwner {
             const std::string& directory_key, const Context& context,
             const std::function<bool(const DirectoryEntry&, const Entry&)>& sink);
 
+  // --- open files (folder_files.cc) ---
   Result<FileHandlePointer> writable(HandleNumber handle) const;
   void wrote(FileHandle& handle);
   std::optional<std::uint64_t> copy_at_hand(const Context& context, FileContent& source,

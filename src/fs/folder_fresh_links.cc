@@ -204,11 +204,12 @@ Result<void> Folder::make_link(const FreshLinks::Link& link, Interrupt* interrup
     // Else the file has left its first name: it was on its way to the second one.
     if (!inode) return {};
   }
-  Result<void> made;
-  if (!inode || is_gone(inode))
-    made = fail(Errc::kNotFound, "another client removed the file");
-  else
-    made = make_second_name(context, inode, key);
+  const bool is_there = [&] {
+    MutexLock lock(tree_.mutex);
+    return inode && !inode->removed;
+  }();
+  Result<void> made = fail(Errc::kNotFound, "another client removed the file");
+  if (is_there) made = make_second_name(context, inode, key);
   if (!made && made.error().code == Errc::kChanged) {
     // Another client wrote the file: what it has now gets the name.
     made = confirm(context, inode, {});
@@ -220,11 +221,6 @@ Result<void> Folder::make_link(const FreshLinks::Link& link, Interrupt* interrup
   if (made.error().code == Errc::kNotFound || made.error().code == Errc::kDenied)
     drop_fresh_name(inode);
   return made;
-}
-
-bool Folder::is_gone(const InodePointer& inode) {
-  MutexLock lock(tree_.mutex);
-  return inode->removed;
 }
 
 void Folder::drop_fresh_name(const InodePointer& inode) {

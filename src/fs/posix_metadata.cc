@@ -8,7 +8,9 @@
 
 #include <algorithm>
 
+#include "extended_attributes.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 namespace {
@@ -90,6 +92,20 @@ std::optional<mode_t> parse_metadata_mode(const std::string& text) {
   const auto octal = parse_u64(text, 8);
   if (octal && *octal <= 0xFFFF && has_type(*octal)) return static_cast<mode_t>(*octal);
   return std::nullopt;
+}
+
+oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
+                            const std::string& storage_class) {
+  oss::PutOptions out;
+  out.headers = carried;
+  // What described the old bytes: rclone's checksum, our own write's number.
+  out.headers.user.erase("md5chksum");
+  out.headers.user.erase(oss::kWriteIdName);
+  store_attributes(attributes, out.headers.user);
+  out.storage_class = storage_class;
+  if (const auto acl = out.headers.user.find(kAclName); acl != out.headers.user.end())
+    out.acl = acl->second;
+  return out;
 }
 
 std::optional<WallTime> parse_metadata_time(const std::string& text) {

@@ -36,6 +36,11 @@ Attributes attributes_of(const oss::ObjectMeta& meta, bool is_directory,
 /// Puts mode, owner and times of `attributes` into `user`, where other metadata stays.
 void store_attributes(const Attributes& attributes, oss::UserMetadata& user);
 
+/// How an object with these attributes is put: with its own ACL, and with what else was stored with
+/// it (`carried`), less what described the old bytes.
+oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
+                            const std::string& storage_class);
+
 /// `1700000000` or `1700000000.123456789`; also fewer digits behind the dot, as a fraction.
 std::optional<WallTime> parse_metadata_time(const std::string& text);
 std::string format_metadata_time(WallTime time);

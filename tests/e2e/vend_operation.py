@@ -151,9 +151,9 @@ def keys(work):
         bad = {"AccessKeyId": "LTAI5tgone", "AccessKeySecret": "x" * 30}
 
         def replace(text):
+            count = log_of(servers).count("is used from now on")
             (work / "key.new").write_text(json.dumps(text))
             os.rename(work / "key.new", work / "key.json")
-            count = log_of(servers).count("is used from now on")
             wait_for(lambda: log_of(servers).count("is used from now on") > count, "the new key to be seen")
 
         def credentials(name):

@@ -160,7 +160,7 @@ Result<FileHandlePointer> Folder::writable(HandleNumber number) const {
 
 void Folder::wrote(FileHandle& handle) {
   MutexLock lock(tree_.mutex);
-  handle.wrote = true;
+  handle.wrote = handle.filled = true;
   handle.inode->attributes.mtime = handle.inode->attributes.ctime = now();
   handle.inode->times_given = false;
 }
@@ -282,14 +282,19 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
                    Callback<void> done) {
   const FileHandlePointer handle = handles_.file(number);
   bool owed = false;
+  bool may_be_duplicated = false;
   if (handle) {
     MutexLock lock(tree_.mutex);
     owed = handle->wrote && !handle->inode->removed;
+    may_be_duplicated = !handle->filled || handle->closed;
+    handle->closed = true;
   }
   // A shell closes what it has just opened and duplicated, and each program that ends in it closes
-  // what it inherited: to commit there would send a log once for every line.
-  if (owed && options_.commit == CommitMode::kClose && handle->content->dirty() &&
-      is_still_held(context, *handle, holds))
+  // what it inherited: to commit there would send a log once for every line. Looking costs more
+  // than all else here, so that it is left where a first close comes after a write, as of nearly
+  // all programs.
+  if (owed && may_be_duplicated && options_.commit == CommitMode::kClose &&
+      handle->content->dirty() && is_still_held(context, *handle, holds))
     owed = false;
   if (owed)
     contents_.settle(handle->content, std::move(done));

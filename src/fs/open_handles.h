@@ -21,7 +21,9 @@ struct FileHandle {
   int flags = 0;
   pid_t opener = 0;
   bool wrote = false;
-  bool paged = false;  // reads through the kernel's pages
+  bool paged = false;   // reads through the kernel's pages
+  bool filled = false;  // by a write, not only made or emptied
+  bool closed = false;  // one of its descriptors was
 };
 using FileHandlePointer = std::shared_ptr<FileHandle>;
 

@@ -267,6 +267,20 @@ TEST_F(FolderTest, AClosedDuplicateCommitsNothingWhileAnotherIsHeld) {
   folder_->release(handle);
 }
 
+TEST_F(FolderTest, WhoHoldsAFileIsNotLookedForAtAFirstCloseAfterAWrite) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  const HandleNumber handle = made->second.handle;
+  ASSERT_TRUE(folder_->write(context(), handle, as_bytes("one"), 0));
+  holders_ = {context().caller.pid};
+  ASSERT_TRUE(flush(handle));
+  EXPECT_EQ(store_.content("users/alice/f"), "one");
+  ASSERT_TRUE(folder_->write(context(), handle, as_bytes("two"), 0));
+  ASSERT_TRUE(flush(handle));
+  EXPECT_EQ(store_.content("users/alice/f"), "one");
+  folder_->release(handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "two");
+}
+
 TEST_F(FolderTest, AHeldDescriptorOfAnotherHandleIsNoReasonNotToCommit) {
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   auto other = folder_->open(context(), made->first.attributes.inode, O_RDWR);

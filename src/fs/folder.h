@@ -20,6 +20,7 @@
 #include "kept_inodes.h"
 #include "key_space.h"
 #include "link_area.h"
+#include "link_gate.h"
 #include "listings.h"
 #include "mount_state.h"
 #include "name_gate.h"
@@ -223,12 +224,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   bool may_link_later(const Inode& inode, const std::string& key) const STSFS_REQUIRES(tree_.mutex);
   Result<void> link_later(const InodePointer& inode, const InodePointer& parent,
                           std::string_view name, const std::string& key);
-  Result<void> settle_links_of(const Context& context, const InodePointer& inode);
-  Result<NameGate::Pass> enter_with_all_names(const Context& context,
-                                              const std::vector<InodePointer>& files);
-  Result<void> settle_links_left_at(const Context& context, const std::string& key);
-  Result<NameGate::Pass> enter_without_fresh_links(const Context& context, const std::string& one,
-                                                   const std::string& other);
   std::optional<Result<void>> unlink_if_fresh(const Context& context, const InodePointer& inode,
                                               const InodePointer& parent, std::string_view name);
   Result<void> unlink_early(const Context& context, const InodePointer& inode,
@@ -243,7 +238,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   void note_second_name(const InodePointer& inode, const std::optional<FreshName>& fresh);
   Result<void> link_beside(const Context& context, const InodePointer& inode,
                            const std::string& key);
-  Result<InodePointer> find_left(const Context& context, const std::string& key, KeptInodes& kept);
   Result<InodePointer> find_kept(const Context& context, const std::string& whole,
                                  KeptInodes& kept);
   void drop_fresh_name(const InodePointer& inode);
@@ -279,11 +273,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- symbolic links (folder_symlinks.cc) ---
   std::optional<std::string> symlink_key(const Context& context, const std::string& directory_path,
                                          std::string_view target);
-  Result<oss::Written> put_symlink(const Context& context, const std::string& key,
-                                   const std::optional<std::string>& target_key,
-                                   std::string_view target, const oss::PutOptions& put);
-  Result<oss::Written> put_symlink_anew(const Context& context, const std::string& key,
-                                        const oss::PutOptions& put);
   Result<oss::Written> move_symlink(const Context& context, const FileRename& file);
 
   // --- changes of attributes (folder_attributes.cc, store_attributes.cc) ---
@@ -386,6 +375,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   NameGate name_gate_;
   LinkArea links_;
   FreshLinks fresh_links_;
+  LinkGate link_gate_{fresh_links_, name_gate_, state_};
   const std::shared_ptr<cache::BlockPool> pool_;
   IdleTrim trim_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request

@@ -16,6 +16,7 @@
 #include "folder.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/text.h"
+#include "symlinks.h"
 
 namespace stsfs::fs {
 namespace {
@@ -220,7 +221,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
       written = fail(Errc::kNotSupported, "OSS takes no attributes of a directory that is there: " +
                                               written.error().message);
   } else if (symlink_object) {
-    written = put_symlink_anew(context, key, put);
+    written = put_symlink_anew(store_, context, key, put);
   } else {
     oss::CopyOptions copy{
         .source_key = key, .source_etag = etag, .replace_metadata = true, .put = put};

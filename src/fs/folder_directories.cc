@@ -73,7 +73,7 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
   if (!key) return fail(std::move(key.error()));
   if (!directories_.find(*key))
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  if (auto settled = settle_links_left_at(context, *key); !settled)
+  if (auto settled = link_gate_.settle_links_left_at(context, *key); !settled)
     return fail(std::move(settled.error()));
   auto settled =
       settle_exchanges_left(context, [whole = path(handle.inode)](const Exchanges::Entry& entry) {

@@ -151,7 +151,7 @@ Result<void> Folder::finish_exchange(Exchanges::Entry& entry, Interrupt* interru
   };
   for (const std::string* path : {&entry.one, &entry.other, &entry.third})
     if (const auto key = keys_.file_key(*path))
-      if (auto made = settle_links_left_at(context, *key); !made) return made;
+      if (auto made = link_gate_.settle_links_left_at(context, *key); !made) return made;
   KeptInodes kept(*this, tree_);
   auto third = spot_at(context, entry.third, kept);
   if (!third) return fail(std::move(third.error()));

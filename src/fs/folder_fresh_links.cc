@@ -37,65 +37,6 @@ Result<void> Folder::link_later(const InodePointer& inode, const InodePointer& p
   return {};
 }
 
-/// Of a file whose second name OSS does not have: whoever wants more than to take one of the two
-/// away has it made first. Never with a pass of the NameGate: no other may wait for it meanwhile.
-Result<void> Folder::settle_links_of(const Context& context, const InodePointer& inode) {
-  return await<void>(context.interrupt, [&](Callback<void> done) {
-    fresh_links_.settle(inode->number, std::move(done));
-    return Transfer();
-  });
-}
-
-/// In the gate when OSS has all names of these files.
-Result<NameGate::Pass> Folder::enter_with_all_names(const Context& context,
-                                                    const std::vector<InodePointer>& files) {
-  for (;;) {
-    for (const InodePointer& file : files)
-      if (auto made = settle_links_of(context, file); !made) return fail(std::move(made.error()));
-    NameGate::Pass pass = name_gate_.enter();
-    if (std::none_of(files.begin(), files.end(),
-                     [&](const auto& file) { return fresh_links_.has(file->number); }))
-      return pass;
-  }
-}
-
-/// One that an earlier daemon left is not in the tree: it is made before anybody is told of its
-/// names. While that fails the new name cannot be used; everything else can.
-Result<void> Folder::settle_links_left_at(const Context& context, const std::string& key) {
-  if (!fresh_links_.left_at(key)) return {};
-  if (auto may = may_wait(context); !may) return may;
-  auto made = await<void>(context.interrupt, [&](Callback<void> done) {
-    fresh_links_.settle(
-        [&](const FreshLinks::Link& link) {
-          return !link.inode && FreshLinks::concerns(link, key);
-        },
-        std::move(done));
-    return Transfer();
-  });
-  if (made || made.error().code == Errc::kInterrupted) return made;
-  const bool is_new_name = fresh_links_.any(
-      [&](const FreshLinks::Link& link) { return !link.inode && link.entry.to == key; });
-  return is_new_name ? made : Result<void>();
-}
-
-/// Alone in the gate when OSS has all names of files that are below one of two directories.
-Result<NameGate::Pass> Folder::enter_without_fresh_links(const Context& context,
-                                                         const std::string& one,
-                                                         const std::string& other) {
-  const auto lies_below = [&](const FreshLinks::Link& link) {
-    return FreshLinks::concerns(link, one) || FreshLinks::concerns(link, other);
-  };
-  for (;;) {
-    auto made = await<void>(context.interrupt, [&](Callback<void> done) {
-      fresh_links_.settle(lies_below, std::move(done));
-      return Transfer();
-    });
-    if (!made) return fail(std::move(made.error()));
-    NameGate::Pass alone = name_gate_.enter_alone();
-    if (!fresh_links_.any(lies_below)) return alone;
-  }
-}
-
 /// Nothing when all names that the file has are in OSS.
 std::optional<Result<void>> Folder::unlink_if_fresh(const Context& context,
                                                     const InodePointer& inode,
@@ -112,7 +53,7 @@ std::optional<Result<void>> Folder::unlink_if_fresh(const Context& context,
     if (!claim) return std::nullopt;
   }
   // Another client has given it further names meanwhile.
-  if (auto made = settle_links_of(context, inode); !made) return made;
+  if (auto made = link_gate_.settle_links_of(context, inode); !made) return made;
   return std::nullopt;
 }
 
@@ -198,7 +139,9 @@ Result<void> Folder::make_link(const FreshLinks::Link& link, Interrupt* interrup
     MutexLock lock(tree_.mutex);
     inode = tree_.find(*link.inode);
   } else {
-    auto found = find_left(context, link.entry.from, kept);
+    const auto whole = keys_.path_of(link.entry.from);
+    Result<InodePointer> found = fail(Errc::kNotFound, "no name of this folder");
+    if (whole) found = find_kept(context, *whole, kept);
     if (!found && found.error().code != Errc::kNotFound) return fail(std::move(found.error()));
     if (found) inode = *found;
     // Else the file has left its first name: it was on its way to the second one.
@@ -233,13 +176,6 @@ void Folder::drop_fresh_name(const InodePointer& inode) {
   }
   if (fresh && notifier_ != nullptr) notifier_->entry_changed(fresh->parent, fresh->name);
   contents_.sweep();
-}
-
-Result<InodePointer> Folder::find_left(const Context& context, const std::string& key,
-                                       KeptInodes& kept) {
-  const auto whole = keys_.path_of(key);
-  if (!whole) return fail(Errc::kNotFound, "no name of this folder");
-  return find_kept(context, *whole, kept);
 }
 
 /// Walks to what an earlier daemon wrote down. What is on the way the kernel need not know: it is

@@ -27,7 +27,8 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   auto found = inode(number);
   if (!parent || !found) return fail(parent ? found.error() : parent.error());
   if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
-  if (auto made = settle_links_of(context, *found); !made) return fail(std::move(made.error()));
+  if (auto made = link_gate_.settle_links_of(context, *found); !made)
+    return fail(std::move(made.error()));
   const NameGate::Pass pass = name_gate_.enter();
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));

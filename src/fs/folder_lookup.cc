@@ -91,7 +91,7 @@ Result<InodePointer> Folder::resolve(const Context& context, const InodePointer&
   auto settled = settle_exchanges_left(
       context, [&](const Exchanges::Entry& entry) { return Exchanges::is_at(entry, whole); });
   if (const auto key = keys_.file_key(whole); settled && key)
-    settled = settle_links_left_at(context, *key);
+    settled = link_gate_.settle_links_left_at(context, *key);
   if (!settled) return fail(std::move(settled.error()));
   return resolve_known(context, parent, name);
 }

@@ -7,6 +7,7 @@
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
+#include "symlinks.h"
 
 namespace stsfs::fs {
 
@@ -89,7 +90,7 @@ Result<InodePointer> Folder::make_object(const Context& context, const InodePoin
                                          const std::optional<std::string>& symlink_key) {
   put.forbid_overwrite = true;
   put.headers.user[oss::kWriteIdName] = random_hex(8);  // knows its own after a lost answer
-  auto written = put_symlink(context, key, symlink_key, body, put);
+  auto written = put_symlink(store_, context, key, symlink_key, body, put);
   if (!written) {
     // Somebody else's shows now, or ours that got there after all; whatever was known.
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));

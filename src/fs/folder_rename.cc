@@ -114,7 +114,7 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
   } else {
     std::vector<InodePointer> files{source};
     if (target) files.push_back(target);
-    const auto pass = enter_with_all_names(context, files);
+    const auto pass = link_gate_.enter_with_all_names(context, files);
     if (!pass) return fail(pass.error());
     if (auto sent = commit_changes(context, source, target); !sent) return sent;
     if (is_linked(target)) {  // what is known of it only until it is replaced
@@ -453,7 +453,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   if (auto spared = contents_.spare_copies_of(*from); !spared) return spared;
   auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
   if (!plan) return fail(std::move(plan.error()));
-  const auto alone = enter_without_fresh_links(context, *from, *to);
+  const auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
   if (!alone) return fail(alone.error());
   const bool is_exchanged = exchanges_.any(
       [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });

@@ -6,6 +6,7 @@
 
 #include "folder.h"
 #include "stsfs/base/text.h"
+#include "symlinks.h"
 
 namespace stsfs::fs {
 namespace {
@@ -85,18 +86,6 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   return counted_entry(*made);
 }
 
-/// Without a `target_key` a plain object whose body is the target.
-Result<oss::Written> Folder::put_symlink(const Context& context, const std::string& key,
-                                         const std::optional<std::string>& target_key,
-                                         std::string_view target, const oss::PutOptions& put) {
-  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    if (target_key)
-      return store_.start_put_symlink(key, *target_key, put, context.deadline, std::move(done));
-    return store_.start_put(key, http::memory_body(std::string(target)), put, context.deadline,
-                            std::move(done));
-  });
-}
-
 Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
@@ -134,7 +123,7 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
   auto written =
       put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
         put.forbid_overwrite = forbid_overwrite;
-        return put_symlink(context, file.new_key, target_key, target, put);
+        return put_symlink(store_, context, file.new_key, target_key, target, put);
       });
   if (!written) return written;
   if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
@@ -142,18 +131,6 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
   file.inode->symlink_key = target_key.value_or("");
   file.inode->headers = put.headers;
   return written;
-}
-
-/// For new metadata. Whether a copy onto itself leaves it one is not documented.
-Result<oss::Written> Folder::put_symlink_anew(const Context& context, const std::string& key,
-                                              const oss::PutOptions& put) {
-  auto link = await<oss::Symlink>(context.interrupt, [&](Callback<oss::Symlink> done) {
-    return store_.start_get_symlink(key, context.deadline, std::move(done));
-  });
-  if (!link) return fail(std::move(link.error()));
-  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put_symlink(key, link->target, put, context.deadline, std::move(done));
-  });
 }
 
 }  // namespace stsfs::fs

@@ -135,7 +135,7 @@ KnownEntry DirectoryPage::entry(std::size_t at) const {
 
 std::size_t DirectoryPage::memory_bytes() const {
   std::size_t out = sizeof(*this) + rows_.capacity() * sizeof(Row) + names_.capacity();
-  for (const std::string& text : texts_) out += sizeof(text) + text.capacity();
+  for (const std::string& text : texts_) out += sizeof(std::string) + text.capacity();
   return out;
 }
 

@@ -77,7 +77,7 @@ void BaseReader::read(ByteRange range, Done done) {
   call_off(unwanted);
   if (ended) return done(fail(std::move(*ended)));
   if (done) {
-    here.done = std::move(done);
+    here.done = std::move(done);  // NOLINT(clang-analyzer-cplusplus.Move): not if it is empty
     answer(std::move(here));
   } else {
     here.pins.clear();
@@ -97,7 +97,8 @@ void BaseReader::start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) {
     for (const FetchPointer& fetch : to_begin) fetch->deadline = deadline;
     if (!to_begin.empty()) to_begin.front()->confirmed = std::move(confirmed);
   }
-  if (to_begin.empty()) return confirmed(fail(Errc::kInterrupted, "it has begun before"));
+  if (to_begin.empty())  // and so it has not moved: NOLINTNEXTLINE(clang-analyzer-cplusplus.Move)
+    return confirmed(fail(Errc::kInterrupted, "it has begun before"));
   for (const FetchPointer& fetch : to_begin) begin(fetch);
 }
 

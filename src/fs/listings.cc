@@ -28,7 +28,7 @@ constexpr std::chrono::seconds kWalkFreshMin{2};
 Listings::Listings(oss::ObjectStore& store, const Clock& clock, Options options)
     : store_(store),
       clock_(clock),
-      options_(std::move(options)),
+      options_(options),
       cache_({.fresh = options_.fresh, .bytes_max = options_.cache_bytes_max}, clock) {}
 
 DirectoryListingPointer Listings::under_way(const std::string& directory_key) {
@@ -58,7 +58,7 @@ std::vector<std::pair<std::string, cache::KnownEntry>> Listings::after(
 
 DirectoryListingPointer Listings::open(const std::string& directory_key) {
   if (!cache_.find(directory_key)) {
-    const DirectoryListingPointer shared = under_way(directory_key);
+    DirectoryListingPointer shared = under_way(directory_key);
     if (shared && !shared->failed() && !shared->changes().forgotten() &&
         clock_.steady() - shared->asked() < options_.fresh)
       return shared;

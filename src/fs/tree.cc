@@ -228,7 +228,7 @@ std::string Tree::path_of(const Inode& inode) const {
   std::string path;
   const Inode* at = &inode;
   while (at->number != InodeNumber::kRoot) {
-    path = path.empty() ? at->name : at->name + "/" + path;
+    path.insert(0, path.empty() ? at->name : at->name + "/");
     const auto above = inodes_.find(raw(at->parent));
     if (above == inodes_.end()) break;
     at = above->second.get();

@@ -28,8 +28,6 @@ class OssStore::Courier {
                 Callback<http::Response> done);
 
   /// Sends, and gives `done` what `read(response)`, a Result<T>, makes of the answer.
-  // NOLINTBEGIN(performance-unnecessary-value-param): both are moved on; tidy misses it in a
-  // template
   template <class T, class Read>
   Transfer run(RequestSpec spec, Deadline deadline, Callback<T> done, Read read,
                std::shared_ptr<http::Sink> sink = nullptr) {
@@ -43,7 +41,6 @@ class OssStore::Courier {
                   done(std::move(result));
                 });
   }
-  // NOLINTEND(performance-unnecessary-value-param)
 
   /// For what is refused before anything is sent: `done` is still called on the loop.
   template <class T>

@@ -33,7 +33,7 @@ class Source {
   /// `changed` is called on a thread of the source's. Most sources cannot know, and never call. An
   /// empty function ends it: when that has returned, nothing is called any more. The source does
   /// not outlive what it calls.
-  // By value: those that can tell keep it. NOLINTNEXTLINE(performance-unnecessary-value-param)
+  // By value: those that can tell keep it.
   virtual void watch(std::function<void()> /*changed*/) {}
 };
 

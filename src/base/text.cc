@@ -43,11 +43,11 @@ int hex_digit(char c) {
 }
 
 std::string hex(std::span<const std::byte> bytes, const char* digits) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  auto at = out.begin();
   for (const std::byte b : bytes) {
-    out += digits[std::to_integer<unsigned>(b) >> 4];
-    out += digits[std::to_integer<unsigned>(b) & 15];
+    *at++ = digits[std::to_integer<unsigned>(b) >> 4];
+    *at++ = digits[std::to_integer<unsigned>(b) & 15];
   }
   return out;
 }

@@ -122,7 +122,7 @@ class OssResponder final : public Responder {
   std::optional<FaultRule> fault_;
   std::optional<AwsPayload> payload_;
   std::string text_;
-  ContentWriter content_{services_.cloud.storage()};
+  std::optional<ContentWriter> content_;  // when the body is an object's, or a part's
   std::uint64_t received_ = 0;
   RequestRecord record_;
 };
@@ -153,7 +153,9 @@ void OssResponder::begin() {
     return;
   }
   choose_operation();
-  content_.expect(expected_size());
+  if (operation_ == nullptr || operation_->body != BodyUse::kContent) return;
+  content_.emplace(services_.cloud.storage());
+  content_->expect(expected_size());
 }
 
 /// What the client says will come, as far as it may; 0 when it does not say.
@@ -203,19 +205,19 @@ std::optional<Refusal> OssResponder::injected() const {
 }
 
 void OssResponder::keep_body(std::string_view bytes) {
-  if (operation_ == nullptr || operation_->body != BodyUse::kContent) {
+  if (!content_) {
     if (text_.size() + bytes.size() > kTextBodyMax)
       refuse_with({400, "MalformedXML", "The body is longer than 4 MB.", ""});
     else
       text_.append(bytes);
     return;
   }
-  if (content_.size() + bytes.size() > kContentMax) {
+  if (content_->size() + bytes.size() > kContentMax) {
     refuse_with({400, "EntityTooLarge",
                  "Your proposed upload exceeds the maximum allowed object size.", ""});
     return;
   }
-  if (auto written = content_.write(bytes); !written)
+  if (auto written = content_->write(bytes); !written)
     refuse_with(storage_failed(written.error().message).value());
 }
 
@@ -246,15 +248,14 @@ Verdict<Answer> OssResponder::run() {
             {},
             services_.cloud.switches(),
             std::chrono::floor<std::chrono::seconds>(services_.cloud.now())};
-  if (operation_->body == BodyUse::kContent) {
+  if (operation_->body == BodyUse::kText) call.content_md5 = base64_encode(sign::md5(call.text));
+  if (content_) {
     if (request_.method == "PUT" && !request_.has_header("content-length") &&
         !request_.has_header("transfer-encoding"))
       return refuse(411, "MissingContentLength",
                     "You must provide the Content-Length HTTP header.");
-    call.content_md5 = base64_encode(content_.md5());
-    call.content = content_.finish();
-  } else {
-    call.content_md5 = base64_encode(sign::md5(call.text));
+    call.content_md5 = base64_encode(content_->md5());
+    call.content = content_->finish();
   }
   return operation_->run(call);
 }

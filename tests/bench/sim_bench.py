@@ -4,7 +4,9 @@
 usage: sim_bench.py [--bin build/release/bin] [--seconds 8]
 
 Needs wrk and nginx. Every small request has a signature of its own, made before the clock runs. The
-client shares the machine with the server, so the figures are of both; nginx is measured the same way.
+client shares the machine with the server, so the rates are of both; nginx is measured the same way.
+What a small request costs the server alone is its processor time, which is shown, too: two cores have
+2,000,000 us a second. http_ceiling answers 200 to the same requests without looking at them.
 """
 import argparse
 import datetime
@@ -98,19 +100,38 @@ def put(endpoint, signer, key, body):
     urllib.request.urlopen(request).close()
 
 
-def small_requests(endpoint, signer, seconds, folder):
+def processor_time(pid):
+    """In seconds, of all its threads."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def small_gets(what, endpoint, pid, signer, seconds, path):
     host = urllib.parse.urlparse(endpoint).netloc
-    for i in range(1000):
-        put(endpoint, signer, f"small/{i}", b"x" * 512)
-    path = folder / "requests"
     with open(path, "w") as file:
         for i in range(DISTINCT):
             key = f"small/{i % 1000}"
             headers = signer.headers("GET", key, {"x-oss-bench": str(i)})
             lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
             file.write(f"GET /{BUCKET}/{key} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n\1")
+    before = processor_time(pid)
     rate, _ = run_wrk(endpoint, seconds, LUA_SMALL, [str(path)])
-    print(f"GET of 512 bytes, each signed by itself: {rate:,.0f} requests/s")
+    each = (processor_time(pid) - before) / (rate * seconds)
+    print(f"GET of 512 bytes, each signed by itself: {what} {rate:,.0f} requests/s, "
+          f"{each * 1e6:.0f} us of processor time each: {2 / each:,.0f}/s on two cores of its own")
+
+
+def small_requests(endpoint, pid, signer, args, folder):
+    for i in range(1000):
+        put(endpoint, signer, f"small/{i}", b"x" * 512)
+    small_gets("sim", endpoint, pid, signer, args.seconds, folder / "requests")
+    ceiling = subprocess.Popen([f"{args.bin}/http_ceiling"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        port = ceiling.stdout.readline().strip().removeprefix("PORT=")
+        small_gets("libmicrohttpd alone", f"http://127.0.0.1:{port}", ceiling.pid, signer, args.seconds, folder / "requests")
+    finally:
+        ceiling.stdin.close()
+        ceiling.wait()
 
 
 def nginx(folder, port):
@@ -164,7 +185,7 @@ def main():
                 ready[name] = value
             signer = Signer(folder / "admin.json")
             if args.only != "ranges":
-                small_requests(ready["OSS_ENDPOINT"], signer, args.seconds, folder)
+                small_requests(ready["OSS_ENDPOINT"], sim.pid, signer, args, folder)
             if args.only != "small":
                 ranged_gets(ready["OSS_ENDPOINT"], signer, args.seconds, folder)
         finally:

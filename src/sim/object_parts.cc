@@ -50,7 +50,7 @@ std::optional<Refusal> take_tags(const Call& call, Object& object) {
   const std::string_view tagging = call.header("x-oss-tagging");
   if (tagging.empty()) return std::nullopt;
   auto tags = read_tags(tagging);
-  if (!tags) return refuse(400, "InvalidTag", "The tag is not valid.").value();
+  if (!tags) return refuse(400, "InvalidTag", "The tag is not valid.", "0010-00000219").value();
   object.tags = std::move(*tags);
   if (object.tags.size() > kTagsMax)
     return refuse(400, "BadRequest", "Object tags cannot be greater than 10").value();
@@ -74,14 +74,18 @@ std::optional<Tags> read_tags(std::string_view tagging) {
 }
 
 std::optional<Refusal> check_key(const std::string& key) {
-  const bool good = !key.empty() && key.size() <= kKeyMax && key[0] != '/' && key[0] != '\\' &&
-                    key.find('\0') == std::string::npos && is_valid_utf8(key);
-  if (good) return std::nullopt;
-  return refuse(400, "InvalidObjectName",
-                key.size() > kKeyMax ? "The Length of Object name must be less than 1024."
-                                     : "The specified object is not valid.",
-                "", {{"ObjectName", key.substr(0, 64)}})
-      .value();
+  constexpr const char* kInvalid = "The specified object is not valid.";
+  const auto bad = [&](const char* message, const char* ec) {
+    return refuse(400, "InvalidObjectName", message, ec, {{"ObjectName", key.substr(0, 64)}})
+        .value();
+  };
+  if (key.empty()) return bad(kInvalid, "0016-00000001");
+  if (key.size() > kKeyMax)
+    return bad("The Length of Object name must be less than 1024.", "0016-00000003");
+  if (!is_valid_utf8(key)) return bad(kInvalid, "0016-00000004");
+  if (key[0] == '/' || key[0] == '\\') return bad(kInvalid, "0016-00000005");
+  if (key.find('\0') != std::string::npos) return bad(kInvalid, "");
+  return std::nullopt;
 }
 
 bool wants_forbid_overwrite(const Call& call) {
@@ -162,7 +166,8 @@ Verdict<Resolved> resolve(const Call& call, const std::string& key) {
       return tl::unexpected(std::move(*refusal));
   const ObjectPointer target = target_key ? call.bucket->find(*target_key) : nullptr;
   if (!target)
-    return refuse(404, "SymlinkTargetNotExist", "The symlink target object does not exist.");
+    return refuse(404, "SymlinkTargetNotExist", "The symlink target object does not exist.",
+                  "0026-00000012");
   if (target->kind == ObjectKind::kSymlink)
     return refuse(400, "InvalidTargetType", "The symlink's target object type is not valid.");
   return Resolved{target, *object};
@@ -173,7 +178,8 @@ std::optional<Refusal> check_readable(const Call& call, const Object& object) {
   const bool restored = object.restore.ready_at && *object.restore.ready_at <= call.now &&
                         (!object.restore.expires || call.now < *object.restore.expires);
   if (restored) return std::nullopt;
-  return refuse(403, "InvalidObjectState", "The operation is not valid for the object's state")
+  return refuse(403, "InvalidObjectState", "The operation is not valid for the object's state",
+                "0016-00000404")
       .value();
 }
 
@@ -187,18 +193,14 @@ std::optional<Refusal> check_conditions(const Call& call, const Object& object,
     }
     return false;
   };
-  const auto failed = [&] {
-    return refuse(412, "PreconditionFailed",
-                  "At least one of the pre-conditions you specified did not hold.")
-        .value();
-  };
   const auto unchanged = [] { return refuse(304, "NotModified", "Not Modified").value(); };
   const std::string match(call.header(prefix + "if-match"));
   const std::string none_match(call.header(prefix + "if-none-match"));
-  if (!match.empty() && !same(match)) return failed();
+  if (!match.empty() && !same(match)) return precondition_failed().value();
   if (!none_match.empty() && same(none_match)) return unchanged();
   const auto unmodified = parse_http_date(call.header(prefix + "if-unmodified-since"));
-  if (unmodified && match.empty() && object.last_modified > *unmodified) return failed();
+  if (unmodified && match.empty() && object.last_modified > *unmodified)
+    return precondition_failed().value();
   const auto modified = parse_http_date(call.header(prefix + "if-modified-since"));
   if (modified && none_match.empty() && object.last_modified <= *modified) return unchanged();
   return std::nullopt;
@@ -252,10 +254,12 @@ std::optional<Refusal> check_md5(const Call& call, const std::string& md5_base64
   const std::string_view wanted = call.header("content-md5");
   if (wanted.empty() || wanted == md5_base64) return std::nullopt;
   const auto bytes = base64_decode(wanted);
-  const char* message = bytes && bytes->size() == 16
-                            ? "The Content-MD5 you specified did not match what we received."
-                            : "The Content-MD5 you specified is not valid.";
-  return refuse(400, "InvalidDigest", message, "", {{"Content-MD5", std::string(wanted)}}).value();
+  const bool is_digest = bytes && bytes->size() == 16;
+  const char* message = is_digest ? "The Content-MD5 you specified did not match what we received."
+                                  : "The Content-MD5 you specified is not valid.";
+  return refuse(400, "InvalidDigest", message, is_digest ? "0017-00000503" : "0017-00000502",
+                {{"Content-MD5", std::string(wanted)}})
+      .value();
 }
 
 }  // namespace stsfs::sim

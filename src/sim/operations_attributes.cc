@@ -32,11 +32,13 @@ Verdict<Answer> amend(Call& call, const std::function<void(Object&)>& change, in
 Verdict<Answer> put_symlink(Call& call) {
   if (call.bucket->options().hierarchical)
     return refuse(400, "OperationNotSupported",
-                  "Symbolic links are not supported with a hierarchical namespace.");
+                  "Symbolic links are not supported with a hierarchical namespace.",
+                  "0016-00000702");
   const std::string sent(call.header("x-oss-symlink-target"));
   const auto target = percent_decode(sent);
   if (!target || target->empty() || target->size() > 1023)
-    return invalid_argument("x-oss-symlink-target", sent, "The symlink target is not valid.");
+    return invalid_argument("x-oss-symlink-target", sent, "The symlink target is not valid.",
+                            sent.empty() ? "0043-00000001" : "");
   auto object = attributes_of(call);
   if (!object) return tl::unexpected(std::move(object.error()));
   object->kind = ObjectKind::kSymlink;
@@ -94,17 +96,20 @@ Verdict<Answer> get_object_acl(Call& call) {
 
 Verdict<Answer> put_object_tagging(Call& call) {
   XmlDocument body;
-  if (!body.parse(call.text, "Tagging"))
-    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+  if (!body.parse(call.text, "Tagging")) return malformed_xml();
   std::vector<std::pair<std::string, std::string>> tags;
   for (const XmlElement& set : body.root().children("TagSet"))
     for (const XmlElement& tag : set.children("Tag"))
       tags.emplace_back(tag.text("Key"), tag.text("Value"));
+  const bool long_name =
+      std::any_of(tags.begin(), tags.end(), [](const auto& tag) { return tag.first.size() > 128; });
   const bool good =
       tags.size() <= kObjectTagsMax && std::all_of(tags.begin(), tags.end(), [](const auto& tag) {
-        return !tag.first.empty() && tag.first.size() <= 128 && tag.second.size() <= 256;
+        return !tag.first.empty() && tag.second.size() <= 256;
       });
-  if (!good) return refuse(400, "InvalidTag", "The tag is not valid.");
+  if (long_name || !good)
+    return refuse(400, "InvalidTag", "The tag is not valid.",
+                  long_name ? "0010-00000209" : "0010-00000217");
   return amend(call, [&](Object& object) { object.tags = tags; });
 }
 
@@ -136,12 +141,12 @@ Verdict<Answer> restore_object(Call& call) {
     return refuse(400, "OperationNotSupported", "The operation is not supported for this resource",
                   "0016-00000702");
   if (object.restore.ready_at && *object.restore.ready_at > call.now)
-    return refuse(409, "RestoreAlreadyInProgress", "The restore operation is in progress.");
+    return refuse(409, "RestoreAlreadyInProgress", "The restore operation is in progress.",
+                  "0016-00000701");
   std::uint64_t days = 1;
   XmlDocument body;
   if (!call.text.empty()) {
-    if (!body.parse(call.text, "RestoreRequest"))
-      return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+    if (!body.parse(call.text, "RestoreRequest")) return malformed_xml();
     if (const std::string text = body.root().text("Days"); !text.empty())
       days = parse_u64(text).value_or(0);
     if (days < 1 || days > 365)

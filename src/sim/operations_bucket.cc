@@ -67,7 +67,8 @@ Verdict<ListOptions> list_options(const Call& call) {
   const auto number = max.empty() ? kKeysDefault : parse_u64(max).value_or(0);
   if (number < 1 || number > kKeysMax)
     return invalid_argument("max-keys", max,
-                            "Argument max-keys must be an integer between 1 and 1000.");
+                            "Argument max-keys must be an integer between 1 and 1000.",
+                            call.has_query("versions") ? "0012-00000102" : "0015-00000402");
   options.keys_max = number;
   for (const char* name : {"prefix", "marker", "start-after", "delimiter"})
     if (call.query(name).size() > 1023)

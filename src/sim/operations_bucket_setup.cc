@@ -6,12 +6,6 @@
 namespace stsfs::sim {
 namespace {
 
-tl::unexpected<Refusal> malformed_xml() {
-  return refuse(400, "MalformedXML",
-                "The XML you provided was not well-formed or did not validate against our "
-                "published schema.");
-}
-
 /// `x-oss-acl`; what stands there now when it is absent.
 Verdict<std::string> acl_of(const Call& call, const std::string& otherwise) {
   const std::string acl(call.header("x-oss-acl"));

@@ -149,8 +149,7 @@ Verdict<Answer> copy_object(Call& call) {
 Verdict<Answer> upload_part_copy(Call& call) {
   const auto number = parse_u64(call.query("partNumber"));
   if (!number || *number < 1 || *number > 10'000)
-    return invalid_argument("partNumber", call.query("partNumber"),
-                            "Part number must be an integer between 1 and 10000.");
+    return invalid_part_number(call.query("partNumber"));
   const std::string id = call.query("uploadId");
   if (!call.bucket->has_upload(call.key, id)) return no_such_upload(id);
   auto source = source_of(call);

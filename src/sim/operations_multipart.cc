@@ -33,16 +33,14 @@ Verdict<std::vector<UploadedPart>> chosen_parts(const Call& call, const Upload& 
     return out;
   }
   XmlDocument body;
-  if (!body.parse(call.text, "CompleteMultipartUpload"))
-    return refuse(400, "MalformedXML",
-                  "The XML you provided was not well-formed or did not validate against our "
-                  "published schema.");
+  if (!body.parse(call.text, "CompleteMultipartUpload")) return malformed_xml("0042-00000205");
   std::uint64_t last = 0;
   for (const XmlElement& element : body.root().children("Part")) {
     const auto number = parse_u64(element.text("PartNumber"));
-    if (!number) return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
+    if (!number) return malformed_xml("0042-00000205");
     if (*number <= last)
-      return refuse(400, "InvalidPartOrder", "The list of parts was not in ascending order.");
+      return refuse(400, "InvalidPartOrder", "The list of parts was not in ascending order.",
+                    "0042-00000209");
     last = *number;
     const auto part = upload.parts.find(static_cast<int>(*number));
     if (part == upload.parts.end() || unquoted(part->second.etag) != unquoted(element.text("ETag")))
@@ -65,11 +63,11 @@ std::string etag_of_parts(const Call& call, std::size_t count) {
 Verdict<Object> completed(const Call& call, const Upload& upload) {
   auto parts = chosen_parts(call, upload);
   if (!parts) return tl::unexpected(std::move(parts.error()));
-  if (parts->empty()) return refuse(400, "MalformedXML", "No part was named.");
+  if (parts->empty()) return malformed_xml("0042-00000205");
   for (std::size_t i = 0; i + 1 < parts->size(); ++i)
     if ((*parts)[i].content.size() < kPartMin)
       return refuse(400, "EntityTooSmall",
-                    "Your proposed upload smaller than the minimum allowed size.", "0042-00000205");
+                    "Your proposed upload smaller than the minimum allowed size.", "0042-00000213");
   Object object = upload.attributes;
   object.kind = ObjectKind::kMultipart;
   object.last_modified = call.now;
@@ -108,8 +106,7 @@ Verdict<Answer> initiate_multipart_upload(Call& call) {
 Verdict<Answer> upload_part(Call& call) {
   const auto number = parse_u64(call.query("partNumber"));
   if (!number || *number < 1 || *number > kPartsMax)
-    return invalid_argument("partNumber", call.query("partNumber"),
-                            "Part number must be an integer between 1 and 10000.");
+    return invalid_part_number(call.query("partNumber"));
   if (call.content.size() > kPartMax)
     return refuse(400, "EntityTooLarge",
                   "Your proposed upload exceeds the maximum allowed object size.");

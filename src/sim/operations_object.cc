@@ -87,13 +87,17 @@ std::optional<Refusal> check_put_conditions(const Call& call, const ObjectPointe
   const bool differs =
       none_match.empty() || !present || (none_match != "*" && none_match != present->etag);
   if (matches && differs) return std::nullopt;
-  return refuse(412, "PreconditionFailed",
-                "At least one of the pre-conditions you specified did not hold.")
-      .value();
+  return precondition_failed().value();
 }
 
 std::optional<Refusal> not_appendable() {
-  return refuse(409, "ObjectNotAppendable", "The object is not appendable").value();
+  return refuse(409, "ObjectNotAppendable", "The object is not appendable", "0026-00000017")
+      .value();
+}
+
+tl::unexpected<Refusal> invalid_position(const Call& call) {
+  return refuse(400, "MissingArgument", "Missing Some Required Arguments.", "0016-00000502",
+                {{"ArgumentName", "position"}, {"ArgumentValue", call.query("position")}});
 }
 
 std::optional<Refusal> wrong_position(std::uint64_t size) {
@@ -115,6 +119,25 @@ std::optional<Refusal> check_append(const ObjectPointer& present, std::uint64_t 
                   "Your proposed upload exceeds the maximum allowed object size.")
         .value();
   return std::nullopt;
+}
+
+struct DoomedKey {
+  std::string key;
+  std::string version;
+};
+
+/// What the body of DeleteMultipleObjects names.
+Verdict<std::vector<DoomedKey>> doomed_keys(const Call& call, XmlDocument& body) {
+  if (call.text.size() > kDeleteBodyMax) return malformed_xml("0016-00000607");
+  if (!body.parse(call.text, "Delete"))
+    return malformed_xml(body.root().is_null() ? "0016-00000607" : "0016-00000608");
+  std::vector<DoomedKey> out;
+  for (const XmlElement& object : body.root().children("Object"))
+    out.push_back({object.text("Key"), object.text("VersionId")});
+  if (out.empty() || out.size() > kDeleteManyMax) return malformed_xml("0016-00000615");
+  for (const DoomedKey& object : out)
+    if (object.key.empty()) return malformed_xml("0016-00000611");
+  return out;
 }
 
 Verdict<Object> object_to_put(Call& call) {
@@ -221,8 +244,7 @@ Verdict<Answer> get_object_meta(Call& call) {
 
 Verdict<Answer> append_object(Call& call) {
   const auto position = parse_u64(call.query("position"));
-  if (!position)
-    return invalid_argument("position", call.query("position"), "The position is not valid.");
+  if (!position) return invalid_position(call);
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
   if (call.bucket->options().hierarchical)
     return refuse(400, "OperationNotSupported",
@@ -250,8 +272,7 @@ Verdict<Answer> append_object(Call& call) {
 
 Verdict<Answer> seal_append_object(Call& call) {
   const auto position = parse_u64(call.query("position"));
-  if (!position)
-    return invalid_argument("position", call.query("position"), "The position is not valid.");
+  if (!position) return invalid_position(call);
   auto found = find(call, call.key);
   if (!found) return tl::unexpected(std::move(found.error()));
   std::optional<Refusal> refusal;
@@ -280,31 +301,22 @@ Verdict<Answer> delete_object(Call& call) {
 
 Verdict<Answer> delete_multiple_objects(Call& call) {
   if (!call.request.has_header("content-md5"))
-    return refuse(400, "MissingArgument", "Missing Some Required Arguments.", "",
+    return refuse(400, "MissingArgument", "Missing Some Required Arguments.", "0016-00000606",
                   {{"ArgumentName", "Content-MD5"}});
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
   XmlDocument body;
-  if (call.text.size() > kDeleteBodyMax || !body.parse(call.text, "Delete"))
-    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
-  struct Wanted {
-    std::string key;
-    std::string version;
-  };
-  std::vector<Wanted> wanted;
-  for (const XmlElement& object : body.root().children("Object"))
-    wanted.push_back({object.text("Key"), object.text("VersionId")});
-  if (wanted.empty() || wanted.size() > kDeleteManyMax)
-    return refuse(400, "MalformedXML", "The XML you provided was not well-formed.");
-  for (const Wanted& object : wanted)
+  auto wanted = doomed_keys(call, body);
+  if (!wanted) return tl::unexpected(std::move(wanted.error()));
+  for (const DoomedKey& object : *wanted)
     if (auto refusal = authorize(call, "oss:DeleteObject", object.key))
       return tl::unexpected(*refusal);
-  if (call.switches.delete_many_partial) wanted.resize((wanted.size() + 1) / 2);
+  if (call.switches.delete_many_partial) wanted->resize((wanted->size() + 1) / 2);
   const bool quiet = body.root().text("Quiet") == "true";
   const bool encoded =
       call.query("encoding-type") == "url" || body.root().text("EncodingType") == "url";
   XmlDocument out("DeleteResult");
   if (encoded) out.root().add("EncodingType", "url");
-  for (const Wanted& object : wanted) {
+  for (const DoomedKey& object : *wanted) {
     const auto removed = call.bucket->remove(object.key, object.version, call.now);
     if (!removed) continue;  // not listed as deleted, as under load
     const ObjectPointer& gone = *removed;

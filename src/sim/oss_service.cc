@@ -252,8 +252,8 @@ Verdict<Answer> OssResponder::run() {
   if (content_) {
     if (request_.method == "PUT" && !request_.has_header("content-length") &&
         !request_.has_header("transfer-encoding"))
-      return refuse(411, "MissingContentLength",
-                    "You must provide the Content-Length HTTP header.");
+      return refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.",
+                    "0017-00000101");
     call.content_md5 = base64_encode(content_->md5());
     call.content = content_->finish();
   }

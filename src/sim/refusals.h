@@ -5,7 +5,8 @@
 
 #include "access.h"
 
-/// The refusals that several files give.
+/// The refusals that several files give. Code and status are those of OSS's error pages, the EC of
+/// help.aliyun.com, "EC error codes", a page each; where none is known it is empty.
 namespace stsfs::sim {
 
 inline tl::unexpected<Refusal> refuse(int status, std::string code, std::string message,
@@ -38,9 +39,27 @@ inline tl::unexpected<Refusal> no_such_upload(const std::string& id) {
 }
 
 inline tl::unexpected<Refusal> invalid_argument(const std::string& name, const std::string& value,
-                                                const std::string& message) {
-  return refuse(400, "InvalidArgument", message, "",
+                                                const std::string& message, std::string ec = "") {
+  return refuse(400, "InvalidArgument", message, std::move(ec),
                 {{"ArgumentName", name}, {"ArgumentValue", value}});
+}
+
+inline tl::unexpected<Refusal> invalid_part_number(const std::string& value) {
+  return invalid_argument("PartNumber", value,
+                          "Part number must be an integer between 1 and 10000, inclusive.",
+                          "0017-00000220");
+}
+
+inline tl::unexpected<Refusal> precondition_failed() {
+  return refuse(412, "PreconditionFailed",
+                "At least one of the pre-conditions you specified did not hold.", "0017-00001001");
+}
+
+inline tl::unexpected<Refusal> malformed_xml(std::string ec = "") {
+  return refuse(400, "MalformedXML",
+                "The XML you provided was not well-formed or did not validate against our "
+                "published schema.",
+                std::move(ec));
 }
 
 /// Ours, not the service's: the machine could not do it.

@@ -26,7 +26,8 @@ Verdict<Verified> SignatureVerifier::verify(const WireRequest& request,
     case CredentialForm::kUnknownHeader:
       return tl::unexpected(malformed("Authorization", request.header("authorization").substr(0, 8),
                                       "The authorization mechanism is not supported; sign with "
-                                      "OSS4-HMAC-SHA256, OSS or AWS4-HMAC-SHA256."));
+                                      "OSS4-HMAC-SHA256, OSS or AWS4-HMAC-SHA256.",
+                                      "0002-00000061"));
     case CredentialForm::kSeveral:
       return tl::unexpected(malformed("Authorization", "",
                                       "Only one of the Authorization header and the signature in "

@@ -77,7 +77,8 @@ Verdict<Verified> SignatureVerifier::oss_v1_url(const WireRequest& request,
   const auto end = parse_u64(*expires);
   constexpr std::uint64_t kUnixTimeMax = 9'000'000'000;  // the year 2255: WallTime ends in 2262
   if (!end || *end > kUnixTimeMax)
-    return tl::unexpected(malformed("Expires", *expires, "Expires must be a Unix time."));
+    return tl::unexpected(
+        malformed("Expires", *expires, "Expires must be a Unix time.", "0002-00000070"));
   const WallTime end_time{std::chrono::seconds(*end)};
   if (request.now > end_time)
     return tl::unexpected(url_expired(format_iso8601_millis(end_time), request.now));

@@ -23,7 +23,8 @@ struct ErrorCodes {
   std::string_view region;
   std::string_view terminator;
 };
-constexpr ErrorCodes kHeaderCodes{"Authorization", "0002-00000212", "", "0002-00000213"};
+constexpr ErrorCodes kHeaderCodes{"Authorization", "0002-00000212", "0002-00000228",
+                                  "0002-00000213"};
 constexpr ErrorCodes kUrlCodes{"x-oss-credential", "0002-00000223", "0002-00000226",
                                "0002-00000224"};
 
@@ -161,7 +162,8 @@ Verdict<Verified> SignatureVerifier::oss_v4_url(const WireRequest& request,
   const std::string version = text_of(request.parameter("x-oss-signature-version"));
   if (version != sign::v4::kAlgorithm)
     return tl::unexpected(malformed("x-oss-signature-version", version,
-                                    "x-oss-signature-version must be OSS4-HMAC-SHA256."));
+                                    "x-oss-signature-version must be OSS4-HMAC-SHA256.",
+                                    "0002-00000066"));
   const std::string raw_credential = text_of(request.parameter("x-oss-credential"));
   const auto credential = parse_credential(raw_credential);
   if (!credential)

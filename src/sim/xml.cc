@@ -23,7 +23,10 @@ std::vector<XmlElement> XmlElement::children(const char* name) const {
 
 bool XmlDocument::parse(const std::string& text, const char* root) {
   constexpr unsigned kOptions = pugi::parse_default | pugi::parse_ws_pcdata_single;
-  if (!document_.load_buffer(text.data(), text.size(), kOptions)) return false;
+  if (!document_.load_buffer(text.data(), text.size(), kOptions)) {
+    document_.reset();  // of what was read until then
+    return false;
+  }
   return std::string_view(document_.document_element().name()) == root;
 }
 

@@ -12,6 +12,8 @@ namespace stsfs::sim {
 class XmlElement {
  public:
   explicit XmlElement(pugi::xml_node node) : node_(node) {}
+  /// There is no such element.
+  bool is_null() const { return node_.empty(); }
 
   XmlElement add(const char* name) { return XmlElement(node_.append_child(name)); }
   void add(const char* name, std::string_view text) {
@@ -31,7 +33,7 @@ class XmlDocument {
   XmlDocument() = default;
   explicit XmlDocument(const char* root) { document_.append_child(root); }
 
-  /// False when `text` is no XML, or its root has another name.
+  /// False when `text` is no XML, and then there is no root, or when its root has another name.
   bool parse(const std::string& text, const char* root);
   XmlElement root() const { return XmlElement(document_.document_element()); }
   std::string to_string() const;

@@ -142,7 +142,7 @@ TEST(VerifyV4, AnswersEachBrokenHeaderWithItsCode) {
                     "OSS4-HMAC-SHA256 Credential=ak/20231216/oss-cn-hangzhou/oss/"
                     "aliyun_v4_request,Signature=e2");
        },
-       "InvalidArgument "},
+       "InvalidArgument 0002-00000228"},
       {"another product",
        [](WireRequest& r) {
          set_header(r, "Authorization",
@@ -178,7 +178,8 @@ TEST(VerifyV4, AnswersEachBrokenHeaderWithItsCode) {
        [](WireRequest& r) { set_header(r, "Authorization", "OSS4-HMAC-SHA256 nothing"); },
        "InvalidArgument "},
       {"a mechanism of another kind",
-       [](WireRequest& r) { set_header(r, "Authorization", "Basic YTpi"); }, "InvalidArgument "},
+       [](WireRequest& r) { set_header(r, "Authorization", "Basic YTpi"); },
+       "InvalidArgument 0002-00000061"},
       {"no payload header", [](WireRequest& r) { drop_header(r, "x-oss-content-sha256"); },
        "InvalidArgument "},
       {"two signatures", [](WireRequest& r) { r.query.emplace_back("OSSAccessKeyId", "ak"); },

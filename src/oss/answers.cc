@@ -263,6 +263,9 @@ std::optional<ContentRange> parse_content_range(std::string_view text) {
 
 Result<PartialContent> read_partial(const http::ResponseHead& head, ByteRange range,
                                     std::string_view etag, WallTime now) {
+  // A range of an empty object may be 416, or all that there is: OSS's documentation does not say.
+  if (head.status == 200 && header_or_empty(head.headers, "Content-Length") == "0")
+    return fail(Errc::kRange, "the object is empty");
   if (head.status != 206)
     return fail(Errc::kProtocol, "a range was asked for, the answer is " +
                                      std::to_string(head.status) + " instead of 206");

@@ -191,6 +191,13 @@ TEST(ReadPartial, RefusesTheWholeInsteadOfARange) {
   EXPECT_EQ(whole.error().code, Errc::kProtocol);
 }
 
+TEST(ReadPartial, TakesAllOfAnEmptyObjectForARangeThatIsNotThere) {
+  const http::ResponseHead head{200, {{"Content-Length", "0"}}};
+  const auto empty = read_partial(head, {0, 100}, "", kNow);
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, Errc::kRange);
+}
+
 TEST(ReadPartial, TellsAnotherVersion) {
   const auto other = read_partial(partial(206, "bytes 0-99/344606"), {0, 100}, "\"E\"", kNow);
   ASSERT_FALSE(other);

@@ -167,7 +167,7 @@ Judgement Access::State::judge(const Principal& who, const AccessQuestion& quest
     session_silent = session == Decision::kImplicitDeny;
     if (session == Decision::kExplicitDeny)
       return {denied_by_session(), "the session policy denies it"};
-    if (session_silent && !current_options()->session_deny_falls_through_to_acl)
+    if (session_silent && !current_options()->switches.session_deny_falls_through_to_acl)
       return {denied_by_session(), "the session policy does not allow it"};
   }
   // An account's policies grant what is its own; what is another's is the other's to grant.

@@ -14,6 +14,7 @@
 
 #include "stsfs/base/clock.h"
 #include "stsfs/sign/request.h"
+#include "switches.h"
 
 /// Who sent a request, and whether they may do what it asks. `Access` joins the two halves: the
 /// signature verifier and the RAM policies; `StsService` (sts_service.h) hands out the sessions
@@ -123,11 +124,7 @@ struct Denial {
 
 struct AccessOptions {
   std::string region = "cn-hangzhou";  ///< What V4 scopes must name.
-  /// An expired session's key is answered with InvalidAccessKeyId instead of SecurityTokenExpired
-  /// (the service does either).
-  bool expired_answers_invalid_access_key_id = false;
-  /// A session policy's implicit deny falls through to ACLs (unconfirmed; off: it denies).
-  bool session_deny_falls_through_to_acl = false;
+  Switches switches = {};
 };
 
 /// Threads:  every call may be made at once on any thread.

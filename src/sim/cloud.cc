@@ -91,7 +91,7 @@ void Cloud::set_switches(const Switches& switches) {
     switches_ = switches;
   }
   AccessOptions options = access_.options();
-  options.expired_answers_invalid_access_key_id = switches.expired_answers_invalid_access_key_id;
+  options.switches = switches;
   access_.set_options(std::move(options));
 }
 

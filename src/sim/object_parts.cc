@@ -105,6 +105,9 @@ Verdict<Object> attributes_of(const Call& call) {
   if (const std::string acl(call.header("x-oss-object-acl")); !acl.empty()) {
     if (std::find(kAcls.begin(), kAcls.end(), acl) == kAcls.end())
       return invalid_argument("x-oss-object-acl", acl, "no such object access control exists");
+    if (call.switches.object_acl_needs_its_right)
+      if (auto refusal = authorize(call, "oss:PutObjectAcl", call.key))
+        return tl::unexpected(std::move(*refusal));
     object.acl = acl;
   }
   if (const std::string wanted(call.header("x-oss-storage-class")); !wanted.empty()) {
@@ -140,6 +143,8 @@ Verdict<ObjectPointer> find(const Call& call, const std::string& key) {
   if (!object && !version.empty())
     return refuse(404, "NoSuchVersion", "The specified version does not exist.", "",
                   {{"Key", key}, {"VersionId", version}});
+  if (!object && call.switches.missing_key_needs_list_right)
+    if (auto refusal = authorize_listing(call, key)) return tl::unexpected(std::move(*refusal));
   if (!object && call.bucket->is_deleted(key)) {
     auto refusal = no_such_key(key);
     refusal.value().headers.emplace_back("x-oss-delete-marker", "true");

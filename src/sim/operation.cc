@@ -120,4 +120,14 @@ std::optional<Refusal> authorize(const Call& call, std::string_view action, cons
   return call.cloud.access().authorize(call.principal, call.request, question);
 }
 
+std::optional<Refusal> authorize_listing(const Call& call, const std::string& prefix) {
+  const BucketOptions options = call.bucket->options();
+  return call.cloud.access().authorize(
+      call.principal, call.request,
+      {.action = "oss:ListObjects",
+       .bucket = options.name,
+       .conditions = {{"oss:Prefix", prefix}, {"oss:Delimiter", ""}},
+       .bucket_acl = canned(options.acl)});
+}
+
 }  // namespace stsfs::sim

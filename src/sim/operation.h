@@ -60,6 +60,8 @@ const Operation* find_operation(const WireRequest& request, const Target& target
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const std::string& key);
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
                                  const std::string& key);
+/// The same of listing what begins with `prefix`.
+std::optional<Refusal> authorize_listing(const Call& call, const std::string& prefix);
 
 // --- the operations, by file ---
 

@@ -101,7 +101,8 @@ Object copied(const Call& call, const Object& from, const Object& asked, bool on
   }
   if (equals_ignoring_case(call.header("x-oss-tagging-directive"), "Replace"))
     out.tags = asked.tags;
-  if (onto_itself && call.switches.self_copy_changes_etag) out.etag = new_opaque_etag();
+  if (onto_itself ? call.switches.self_copy_changes_etag : call.switches.copies_get_new_etag)
+    out.etag = new_opaque_etag();
   return out;
 }
 

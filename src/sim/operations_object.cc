@@ -17,23 +17,28 @@ enum class RangeOutcome { kWhole, kPart, kUnsatisfiable };
 /// `bytes=a-b`, `bytes=a-`, `bytes=-n` on `size` bytes. OSS's own default gives the whole object
 /// for whatever does not fit; with `x-oss-range-behavior: standard` it behaves as RFC 9110 says.
 RangeOutcome parse_range(std::string_view text, std::uint64_t size, bool standard,
-                         bool long_suffix_is_whole, ByteRange& out) {
-  if (!text.starts_with("bytes=")) return RangeOutcome::kWhole;
+                         const Switches& switches, ByteRange& out) {
+  if (text.empty()) return RangeOutcome::kWhole;
+  const auto malformed = standard && switches.malformed_range_is_refused
+                             ? RangeOutcome::kUnsatisfiable
+                             : RangeOutcome::kWhole;
+  if (!text.starts_with("bytes=")) return malformed;
   text = trim(split(text.substr(6), ',')[0]);  // of a list only the first is served
   const auto dash = text.find('-');
-  if (dash == std::string_view::npos) return RangeOutcome::kWhole;
+  if (dash == std::string_view::npos) return malformed;
   const auto first = parse_u64(text.substr(0, dash));
   const auto last = parse_u64(text.substr(dash + 1));
   const bool open_end = dash + 1 == text.size();
   const auto misfit = standard ? RangeOutcome::kUnsatisfiable : RangeOutcome::kWhole;
+  if (dash == 0 ? !last : !first || (!last && !open_end) || (last && *last < *first))
+    return malformed;
+  if (size == 0 && switches.empty_object_range_is_whole) return RangeOutcome::kWhole;
   if (dash == 0) {
-    if (!last) return RangeOutcome::kWhole;
-    if (*last > size && (!standard || !long_suffix_is_whole)) return misfit;
+    if (*last > size && (!standard || !switches.long_suffix_range_is_whole)) return misfit;
     if (*last == 0 || size == 0) return misfit;
     out = {size - std::min(*last, size), std::min(*last, size)};
     return RangeOutcome::kPart;
   }
-  if (!first || (!last && !open_end) || (last && *last < *first)) return RangeOutcome::kWhole;
   if (*first >= size) return misfit;
   if (last && *last >= size && !standard) return RangeOutcome::kWhole;
   const std::uint64_t end = last ? std::min(*last, size - 1) + 1 : size;
@@ -147,6 +152,7 @@ Verdict<Object> object_to_put(Call& call) {
   object->content_md5 = call.content_md5;
   object->etag = etag_of_md5(call.content_md5);
   object->directory = call.bucket->options().hierarchical && call.key.ends_with('/');
+  if (object->directory && call.switches.directories_without_metadata) object->user.clear();
   return object;
 }
 
@@ -165,6 +171,8 @@ Verdict<Answer> put_object(Call& call) {
   auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
     if (auto refusal = check_overwrite(bucket, present, forbid))
       return tl::unexpected(std::move(*refusal));
+    if (present && present->directory && call.switches.directory_put_refused)
+      return already_exists();
     if (auto refusal = check_put_conditions(call, present))
       return tl::unexpected(std::move(*refusal));
     return *object;
@@ -193,8 +201,7 @@ Verdict<Answer> get_object(Call& call) {
   answer.headers = headers_of(call, object, shown);
   answer.headers.emplace_back("Accept-Ranges", "bytes");
   override_headers(call, answer.headers);
-  switch (parse_range(call.header("range"), size, standard,
-                      call.switches.long_suffix_range_is_whole, range)) {
+  switch (parse_range(call.header("range"), size, standard, call.switches, range)) {
     case RangeOutcome::kUnsatisfiable:
       return refuse(416, "InvalidRange", "The requested range cannot be satisfied.", "",
                     {{"ActualObjectSize", std::to_string(size)},
@@ -307,9 +314,13 @@ Verdict<Answer> delete_multiple_objects(Call& call) {
   XmlDocument body;
   auto wanted = doomed_keys(call, body);
   if (!wanted) return tl::unexpected(std::move(wanted.error()));
-  for (const DoomedKey& object : *wanted)
-    if (auto refusal = authorize(call, "oss:DeleteObject", object.key))
-      return tl::unexpected(*refusal);
+  std::optional<Refusal> denied;
+  std::erase_if(*wanted, [&](const DoomedKey& object) {
+    auto refusal = authorize(call, "oss:DeleteObject", object.key);
+    if (refusal && !denied) denied = refusal;
+    return refusal.has_value();
+  });
+  if (denied && !call.switches.delete_many_leaves_out_denied) return tl::unexpected(*denied);
   if (call.switches.delete_many_partial) wanted->resize((wanted->size() + 1) / 2);
   const bool quiet = body.root().text("Quiet") == "true";
   const bool encoded =

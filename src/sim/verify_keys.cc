@@ -37,7 +37,7 @@ Verdict<KnownKey> find_session(const SessionTable& sessions, std::string_view id
     return tl::unexpected(Refusal{403, "InvalidSecurityToken",
                                   "The security token you provided is invalid.", "0002-00000006"});
   if (now >= session->expires) {
-    if (options.expired_answers_invalid_access_key_id)
+    if (options.switches.expired_answers_invalid_access_key_id)
       return tl::unexpected(unknown_key(id, "0002-00000002"));
     return tl::unexpected(expired_token(token));
   }

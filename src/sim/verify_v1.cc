@@ -48,12 +48,13 @@ Verdict<Verified> SignatureVerifier::oss_v1_header(const WireRequest& request,
   if (!parsed)
     return tl::unexpected(
         malformed("Authorization", header.substr(0, 64), "Authorization header is invalid."));
+  const auto date = signing_date(request);
+  const std::optional<Refusal> untimely = date ? check_skew(date->time, request.now) : date.error();
+  if (untimely && options.switches.time_checked_before_token) return tl::unexpected(*untimely);
   auto key = find_key(directory_, sessions_, parsed->access_key_id,
                       request.header("x-oss-security-token"), request.now, options);
   if (!key) return tl::unexpected(std::move(key.error()));
-  const auto date = signing_date(request);
-  if (!date) return tl::unexpected(date.error());
-  if (auto skewed = check_skew(date->time, request.now)) return tl::unexpected(std::move(*skewed));
+  if (untimely) return tl::unexpected(*untimely);
   return match(request, candidates, request.query, date->text, parsed->signature, std::move(*key),
                false);
 }

@@ -94,6 +94,7 @@ struct SignatureVerifier::V4Claim {
   std::string_view signature;
   const sign::Pairs& query;  ///< Without the signature.
   bool presigned;
+  const Switches& switches;
 };
 
 Verdict<Verified> SignatureVerifier::match_v4(const WireRequest& request,
@@ -107,7 +108,8 @@ Verdict<Verified> SignatureVerifier::match_v4(const WireRequest& request,
                    [&] { return sign::v4::signing_key(key.secret, scope); });
   constexpr std::array kForms{EmptyValue::kBareName, EmptyValue::kWithEquals,
                               EmptyValue::kSubresourceBare};
-  const std::size_t forms = has_empty_value(claim.query) ? kForms.size() : 1;
+  const bool other_forms = has_empty_value(claim.query) && !claim.switches.empty_values_signed_bare;
+  const std::size_t forms = other_forms ? kForms.size() : 1;
   std::string first_canonical;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const sign::CanonicalInput input{request.method, candidates[i].bucket, candidates[i].key,
@@ -121,9 +123,10 @@ Verdict<Verified> SignatureVerifier::match_v4(const WireRequest& request,
       if (first_canonical.empty()) first_canonical = std::move(canonical);
     }
   }
-  return tl::unexpected(signature_mismatch(
-      key.principal.access_key_id, claim.signature,
-      sign::v4::string_to_sign(claim.date, scope, first_canonical), first_canonical));
+  return tl::unexpected(
+      signature_mismatch(key.principal.access_key_id, claim.signature,
+                         sign::v4::string_to_sign(claim.date, scope, first_canonical),
+                         claim.switches.mismatch_without_canonical_request ? "" : first_canonical));
 }
 
 Verdict<Verified> SignatureVerifier::oss_v4_header(const WireRequest& request,
@@ -141,18 +144,20 @@ Verdict<Verified> SignatureVerifier::oss_v4_header(const WireRequest& request,
   if (request.header("x-oss-content-sha256") != sign::v4::kUnsignedPayload)
     return tl::unexpected(malformed("x-oss-content-sha256", request.header("x-oss-content-sha256"),
                                     "x-oss-content-sha256 must be UNSIGNED-PAYLOAD."));
+  const auto date = signing_date(request);
+  const std::optional<Refusal> untimely =
+      date ? check_skew(*parse_compact(*date), request.now) : date.error();
+  if (untimely && options.switches.time_checked_before_token) return tl::unexpected(*untimely);
   auto key = find_key(directory_, sessions_, parsed->credential.access_key_id,
                       request.header("x-oss-security-token"), request.now, options);
   if (!key) return tl::unexpected(std::move(key.error()));
-  const auto date = signing_date(request);
-  if (!date) return tl::unexpected(date.error());
-  if (auto skewed = check_skew(*parse_compact(*date), request.now))
-    return tl::unexpected(std::move(*skewed));
+  if (untimely) return tl::unexpected(*untimely);
   if (auto wrong = check_scope(parsed->credential, *date, kHeaderCodes, options))
     return tl::unexpected(std::move(*wrong));
   const V4Claim claim{
       parsed->credential, *date,         names_of(parsed->additional_headers.value_or("")),
-      parsed->signature,  request.query, false};
+      parsed->signature,  request.query, false,
+      options.switches};
   return match_v4(request, candidates, claim, std::move(*key));
 }
 
@@ -190,8 +195,9 @@ Verdict<Verified> SignatureVerifier::oss_v4_url(const WireRequest& request,
   std::erase_if(query, [](const auto& pair) { return pair.first == "x-oss-signature"; });
   const std::string signature = text_of(request.parameter("x-oss-signature"));
   const V4Claim claim{
-      *credential, date,  names_of(text_of(request.parameter("x-oss-additional-headers"))),
-      signature,   query, true};
+      *credential,     date,  names_of(text_of(request.parameter("x-oss-additional-headers"))),
+      signature,       query, true,
+      options.switches};
   return match_v4(request, candidates, claim, std::move(*key));
 }
 

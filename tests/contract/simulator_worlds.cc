@@ -26,8 +26,34 @@ struct Terms {
 
 /// What is `unconfirmed` and a client could notice, each the other way from what it is by itself.
 const std::vector<std::string> kTheOtherWay = {
-    "copy_without_crc=on",        "copied_objects_without_crc=on", "self_copy_changes_etag=on",
-    "brief_with_object_type=off", "symlink_target_encoded=on",     "list_space_as_plus=on",
+    "copy_without_crc=on",
+    "copied_objects_without_crc=on",
+    "self_copy_changes_etag=on",
+    "copies_get_new_etag=on",
+    "plain_multipart_etag=on",
+    "brief_with_object_type=off",
+    "put_honours_if_match=on",
+    "symlink_target_encoded=on",
+    "delete_many_leaves_out_denied=on",
+    "expired_answers_invalid_access_key_id=on",
+    "time_checked_before_token=on",
+    "empty_values_signed_bare=on",
+    "mismatch_without_canonical_request=on",
+    "session_deny_falls_through_to_acl=on",
+    "missing_key_needs_list_right=on",
+    "object_acl_needs_its_right=on",
+    "long_suffix_range_is_whole=off",
+    "malformed_range_is_refused=on",
+    "empty_object_range_is_whole=on",
+    "list_space_as_plus=on",
+};
+
+/// The same of what only a hierarchical namespace has, and what is said of its directories.
+const std::vector<std::string> kDirectoriesTheOtherWay = {
+    "directory_put_refused=on",
+    "directories_without_metadata=on",
+    "copies_get_new_etag=on",
+    "missing_key_needs_list_right=on",
 };
 
 // Lost answers only where no foreign write could look the same: a put that forbids to overwrite
@@ -143,6 +169,8 @@ INSTANTIATE_TEST_SUITE_P(
     Simulator, HierarchicalContract,
     ::testing::Values(kind("V4", {.hierarchical = true}),
                       kind("V1", {.signature = oss::SignatureVersion::kV1, .hierarchical = true}),
+                      kind("TheOtherWay",
+                           {.switches = kDirectoriesTheOtherWay, .hierarchical = true}),
                       kind("RetriedOverFaults", {.faults = kFaults, .hierarchical = true})),
     name_of_simulator);
 

@@ -166,7 +166,7 @@ TEST(Access, ASessionPolicysSilenceFallsThroughOnlyWhenSwitchedOn) {
   AccessQuestion question{"oss:GetObject", "b", "k"};
   question.bucket_acl = CannedAcl::kPublicRead;
   EXPECT_EQ(ask(cloud, who, question), kBySession);
-  cloud.access.set_options({.session_deny_falls_through_to_acl = true});
+  cloud.access.set_options({.switches = {.session_deny_falls_through_to_acl = true}});
   EXPECT_EQ(ask(cloud, who, question), "");
   question.bucket_acl = CannedAcl::kPrivate;  // the role alone would allow it: it must not
   EXPECT_EQ(ask(cloud, who, question), kByAcl);

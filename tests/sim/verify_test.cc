@@ -276,8 +276,8 @@ TEST(VerifyV4, TheReadingThatVerifiesWins) {
   EXPECT_EQ(verdict->candidate, 1U);
 }
 
-TEST(VerifyV4, TakesEmptyValuesBareWithEqualsAndMixed) {
-  const Doors cloud;
+TEST(VerifyV4, TakesEmptyValuesBareWithEqualsAndMixedOrBareAlone) {
+  Doors cloud;
   const Target bucket{"b", ""};
   WireRequest request = wire("GET", "/");
   request.query = {{"uploads", ""}, {"prefix", ""}};
@@ -296,8 +296,36 @@ TEST(VerifyV4, TakesEmptyValuesBareWithEqualsAndMixed) {
             sign::v4::signature(
                 sign::v4::signing_key("sk", scope),
                 sign::v4::string_to_sign(format_compact(request.now), scope, canonical)));
+    cloud.access.set_options({});
     EXPECT_TRUE(verify(cloud, signed_request, {bucket}));
+    cloud.access.set_options({.switches = {.empty_values_signed_bare = true}});
+    EXPECT_EQ(verify(cloud, signed_request, {bucket}).has_value(), form == EmptyValue::kBareName);
   }
+}
+
+TEST(VerifyV4, LooksAtKeyAndTokenBeforeTheTimeOrAfterIt) {
+  Doors cloud;
+  const Target target{"b", "k"};
+  WireRequest request = wire("GET", "/k");
+  sign_v4(request, target, "unknown", "sk");
+  request.now += std::chrono::hours(1);
+  EXPECT_EQ(code_of(cloud.access.verify(request, std::vector{target})), "InvalidAccessKeyId");
+  cloud.access.set_options({.switches = {.time_checked_before_token = true}});
+  EXPECT_EQ(code_of(cloud.access.verify(request, std::vector{target})), "RequestTimeTooSkewed");
+  request.now -= std::chrono::hours(1);
+  EXPECT_EQ(code_of(cloud.access.verify(request, std::vector{target})), "InvalidAccessKeyId");
+}
+
+TEST(VerifyV1, LooksAtKeyAndTokenBeforeTheTimeOrAfterIt) {
+  Doors cloud;
+  const Target target{"b", "k"};
+  WireRequest request = wire("GET", "/k");
+  request.headers = {{"Date", format_http_date(request.now)},
+                     {"Authorization", "OSS unknown:26NBxoKdsyly4EDv6inkoDft/yA="}};
+  request.now += std::chrono::hours(1);
+  EXPECT_EQ(code_of(cloud.access.verify(request, std::vector{target})), "InvalidAccessKeyId");
+  cloud.access.set_options({.switches = {.time_checked_before_token = true}});
+  EXPECT_EQ(code_of(cloud.access.verify(request, std::vector{target})), "RequestTimeTooSkewed");
 }
 
 TEST(VerifyV1, AcceptsTheHeaderVectors) {
@@ -395,7 +423,7 @@ TEST(VerifySession, KeyAndTokenHoldTogetherUntilTheyExpire) {
   EXPECT_TRUE(with(one.token.reveal(), std::chrono::seconds(899)));
   EXPECT_EQ(ec_of(with(one.token.reveal(), std::chrono::seconds(900))),
             "SecurityTokenExpired 0002-00000007");
-  cloud.access.set_options({.expired_answers_invalid_access_key_id = true});
+  cloud.access.set_options({.switches = {.expired_answers_invalid_access_key_id = true}});
   EXPECT_EQ(code_of(with(one.token.reveal(), std::chrono::seconds(900))), "InvalidAccessKeyId");
   EXPECT_TRUE(cloud.access.revoke(one.session->access_key_id));
   EXPECT_EQ(code_of(with(one.token.reveal())), "InvalidAccessKeyId");

@@ -1,9 +1,9 @@
 // How cancelling keeps its promise. Off the loop: the job goes into `cancels_`, the loop takes it
 // out between two calls of curl, settles it, and wakes the one who waits. A timer that has not
 // fired waits for nobody: its callback goes at once, and its place among the due times when the
-// loop comes to it. On the loop, inside any
-// callback: curl may not be called from its own callbacks, so the exchange is abandoned at once
-// (its sink and source are not touched again) and taken out before the loop next sleeps.
+// loop comes to it. On the loop, inside any callback: curl may not be called from its own
+// callbacks, so the exchange is abandoned at once (its sink and source are not touched again) and
+// taken out before the loop next sleeps.
 
 #include "loop.h"
 

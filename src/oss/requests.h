@@ -11,7 +11,7 @@
 #include "stsfs/sign/request.h"
 
 /// What each operation says on the wire, before it is signed: the one place where requests are
-/// formed. Pure. Source: oss-protocol reference, "Operations"; OSS API.
+/// formed. Pure. Source: OSS API reference, a page for each operation.
 namespace stsfs::oss {
 
 struct RequestSpec {

@@ -19,7 +19,7 @@ struct Row {
   Errc errc;
 };
 
-// Source: oss-protocol reference, "Codes, retry, errno"; OSS documentation, "HTTP nnn status code".
+// Source: OSS documentation, "HTTP nnn status code", and the pages of the operations.
 constexpr auto kCodes = std::to_array<Row>({
     {"NoSuchKey", Errc::kNotFound},
     {"NoSuchVersion", Errc::kNotFound},

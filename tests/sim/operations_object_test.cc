@@ -126,7 +126,7 @@ TEST_F(ObjectOperations, ClassAndAclAreChecked) {
   EXPECT_EQ(head("k").header("x-oss-storage-class"), "IA");
 }
 
-// --- ranges: the table of the reference, on 1000 bytes ---
+// --- ranges, on 1000 bytes. Source: OSS API, GetObject, `Range` and x-oss-range-behavior ---
 
 struct RangeRow {
   const char* range;

@@ -67,7 +67,7 @@ def by_a_person(folder, own, user):
     login = f"{stage}/stsfs login {folder.VEND_URL} --user alice --password-stdin"
     password = (pathlib.Path(folder.STATE_DIR) / "password").read_text()
     words = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "bash", "-c", login]
-    subprocess.run(words, input=password, text=True, check=True, timeout=60, stdout=subprocess.DEVNULL,
+    subprocess.run(words, input=password, text=True, check=True, timeout=300, stdout=subprocess.DEVNULL,
                    env={"HOME": user.pw_dir, "PATH": os.environ["PATH"]})
     sh(f"mount {own} && echo mine > {own}/mine && cat {own}/mine && {stage}/stsfs status {own} && umount {own}", user)
     sh(f"{stage}/stsfs mount {folder.VEND_URL} {own} && grep -q mine {own}/mine", user)

@@ -105,7 +105,7 @@ def step(random_, expected, root, kind):
 def mount(folder, options, orders):
     environment = dict(folder.env, **orders)
     return subprocess.run([folder.STSFS, "mount", folder.VEND_URL, str(folder.path), "-o", options], env=environment,
-                          text=True, timeout=60, capture_output=True)
+                          text=True, timeout=300, capture_output=True)
 
 
 def mount_whole(folder, options):

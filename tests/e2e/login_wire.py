@@ -84,7 +84,7 @@ def person(polls, **more):
 
         def stsfs(*arguments, wanted=0):
             # No terminal, no input: as over ssh without one.
-            done = subprocess.run([STSFS, *arguments], env=env, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            done = subprocess.run([STSFS, *arguments], env=env, text=True, timeout=300, stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
             check(done.returncode == wanted, f"stsfs {arguments}: exit {done.returncode}: {done.stdout}")
             check("secret-device-code" not in done.stdout and TOKEN not in done.stdout, "a secret was shown")

@@ -141,7 +141,7 @@ class Rounds:
 
     def alive(self):
         return subprocess.run([self.folder.STSFS, "status", str(self.folder.path)], env=self.folder.env,
-                              capture_output=True, timeout=60).returncode == 0
+                              capture_output=True, timeout=300).returncode == 0
 
     def one(self, number, seed):
         self.said = f"seed {seed}, round {number}"

@@ -27,7 +27,7 @@ class Rclone:
                         **{name: value for name, value in folder.env.items() if name.startswith("XDG_")})
 
     def __call__(self, *words, **options):
-        return subprocess.run(["rclone", *words], env=self.env, text=True, capture_output=True, timeout=60, **options)
+        return subprocess.run(["rclone", *words], env=self.env, text=True, capture_output=True, timeout=300, **options)
 
 
 def works(folder, rclone, name):

@@ -68,7 +68,7 @@ pause_seconds = 1
     def command(self, *arguments):
         """What `stsfs-vend` says, and its exit code."""
         done = subprocess.run([BIN / "stsfs-vend", *arguments, "--config", self.work / "vend.toml"], text=True,
-                              capture_output=True, timeout=60)
+                              capture_output=True, timeout=300)
         return done.returncode, done.stdout + done.stderr
 
     def start(self, name, command, ready):

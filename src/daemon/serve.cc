@@ -12,6 +12,7 @@
 #include "exit_codes.h"
 #include "service_manager.h"
 #include "signals.h"
+#include "status_text.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/control/server.h"
@@ -158,8 +159,7 @@ bool Daemon::drain() {
       return false;
     }
     if (report.passed(clock)) {
-      log_info("daemon", "waiting for {}, {}", count_of(pending.files, "file"),
-               human_bytes(pending.bytes));
+      log_info("daemon", "waiting for {}", amount_text(pending.files, pending.bytes));
       report = Deadline::in(clock, kDrainReport);
     }
     pollfd signals{signals_.fd(), POLLIN, 0};
@@ -170,8 +170,8 @@ bool Daemon::drain() {
 }
 
 void Daemon::report_left(const control::Pending& pending) const {
-  log_error("daemon", "ended with {}, {}, not in OSS; all of it is kept for the next mount",
-            count_of(pending.files, "file"), human_bytes(pending.bytes));
+  log_error("daemon", "ended with {} not in OSS; all of it is kept for the next mount",
+            amount_text(pending.files, pending.bytes));
   for (const auto& file : pending.some)
     log_error("daemon", "not in OSS: {} ({}): {}", printable(file.path, 1'000),
               human_bytes(file.size_bytes), file.last_error);

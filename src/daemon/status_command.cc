@@ -148,8 +148,7 @@ int drain_command(const std::string& mount_point) {
     return control::ask_drain(
         socket, system_clock(), in(std::chrono::duration_cast<std::chrono::seconds>(kDrainTimeout)),
         [](const control::Progress& progress) {
-          std::fprintf(stderr, "%s, %s to go\n", count_of(progress.files, "file").c_str(),
-                       human_bytes(progress.bytes).c_str());
+          std::fprintf(stderr, "%s to go\n", amount_text(progress.files, progress.bytes).c_str());
         });
   }));
 }

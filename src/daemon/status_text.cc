@@ -81,8 +81,7 @@ std::string pending_text(const control::Pending& pending) {
     return out + line("pending", what);
   }
   failed = false;
-  out += line("PENDING", fmt::format("{}, {}, not in OSS yet", count_of(pending.files, "file"),
-                                     human_bytes(pending.bytes)));
+  out += line("PENDING", amount_text(pending.files, pending.bytes) + ", not in OSS yet");
   out += pending_files(pending, false, failed);
   if (failed)
     out +=
@@ -120,6 +119,12 @@ std::string traffic_text(const control::Status& status) {
 }
 
 }  // namespace
+
+std::string amount_text(std::uint64_t changes, std::uint64_t bytes) {
+  std::string out = count_of(changes, "change");
+  if (bytes > 0) out += ", " + human_bytes(bytes);
+  return out;
+}
 
 std::string status_text(const control::Status& status, WallTime now) {
   std::string out = printable(status.mount_point, 4'096) + "\n";

@@ -8,6 +8,7 @@
 #include "exit_codes.h"
 #include "mount_point.h"
 #include "paths.h"
+#include "status_text.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/control/client.h"
@@ -58,9 +59,9 @@ class ProgressLine {
       const auto bytes = static_cast<double>(status.bytes_written - written_);
       rate = ", " + human_bytes(static_cast<std::uint64_t>(bytes / passed.count())) + "/s";
     }
-    std::fprintf(stderr, "%swaiting for %s, %s, that are not in OSS yet%s%s",
-                 terminal_ ? "\r\033[K" : "", count_of(pending.files, "file").c_str(),
-                 human_bytes(pending.bytes).c_str(), rate.c_str(), terminal_ ? "" : "\n");
+    std::fprintf(stderr, "%swaiting for %s%s, not in OSS yet%s", terminal_ ? "\r\033[K" : "",
+                 amount_text(pending.files, pending.bytes).c_str(), rate.c_str(),
+                 terminal_ ? "" : "\n");
     files_ = pending.files;
     written_ = status.bytes_written;
     last_ = now;
@@ -100,9 +101,8 @@ Result<int> say_what_is_left(const Daemon& daemon) {
 void say_what_is_pending(const Daemon& daemon) {
   const auto status = control::ask_status(daemon.socket, system_clock(), soon());
   if (!status || status->pending.files == 0) return;
-  std::fprintf(stderr, "%s, %s, not in OSS yet: the daemon goes on with it\n",
-               count_of(status->pending.files, "file").c_str(),
-               human_bytes(status->pending.bytes).c_str());
+  std::fprintf(stderr, "%s, not in OSS yet: the daemon goes on with it\n",
+               amount_text(status->pending.files, status->pending.bytes).c_str());
 }
 
 Result<int> umount(const UmountArguments& arguments) {

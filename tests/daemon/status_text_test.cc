@@ -58,10 +58,17 @@ TEST(StatusText, PendingFilesAreShownWithTheirReasons) {
   control::Status status = healthy();
   status.pending = {
       .files = 1, .bytes = 2048, .some = {{"a\nfile", 2048, "no space in the quota"}}};
-  EXPECT_TRUE(mentions(status, "PENDING     1 file, 2.0 KiB"));
+  EXPECT_TRUE(mentions(status, "PENDING     1 change, 2.0 KiB, not in OSS yet"));
   EXPECT_TRUE(mentions(status, "a\\x0Afile (2.0 KiB)"));
   EXPECT_TRUE(mentions(status, "no space in the quota"));
   EXPECT_TRUE(mentions(status, "stsfs drain"));
+}
+
+TEST(StatusText, ARemovalHasNoBytes) {
+  control::Status status = healthy();
+  status.pending = {.files = 1, .some = {{"file", 0, "", "to be deleted"}}};
+  EXPECT_TRUE(mentions(status, "PENDING     1 change, not in OSS yet"));
+  EXPECT_TRUE(mentions(status, "file (to be deleted)"));
 }
 
 TEST(StatusText, WhatCannotGoToOssIsNoneOfWhatIsWaitedFor) {

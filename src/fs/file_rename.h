@@ -4,8 +4,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "file_content.h"
+#include "removals.h"
 #include "stsfs/oss/object_store.h"
 #include "tree.h"
 
@@ -27,6 +29,12 @@ struct FileRename {
   std::uint64_t size = 0;
   oss::CopyOptions copy;
   std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
+};
+
+/// And once it is there.
+struct Renamed {
+  std::optional<oss::ObjectMeta> known;  ///< Of the object that it is now.
+  std::vector<Removal> left;             ///< What is still under its old name.
 };
 
 }  // namespace stsfs::fs

@@ -306,9 +306,12 @@ class Folder final : public MountedFolder, public CommitOwner {
                             const InodePointer& source, InodePointer target, RenameMode mode);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
-  Result<std::optional<oss::ObjectMeta>> rename_file(
-      const Context& context, const InodePointer& inode, const InodePointer& target,
-      const std::string& old_path, const std::string& new_path, RenameMode mode, Holds& holds);
+  Result<Renamed> rename_file(const Context& context, const InodePointer& inode,
+                              const InodePointer& target, const std::string& old_path,
+                              const std::string& new_path, RenameMode mode, Holds& holds);
+  Result<void> leave_old_name(const Context& context, const InodePointer& parent,
+                              std::string_view name, std::vector<Removal> left,
+                              bool stays_in_directory);
   std::optional<oss::ObjectMeta> known_of_copy(const FileRename& file, const oss::Written& written);
   Result<void> hold_content(const InodePointer& inode, Holds& holds);
   FileRename file_rename(const InodePointer& inode, const InodePointer& target, std::string old_key,
@@ -316,8 +319,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   bool renamed_by_server(const Context& context, const FileRename& file);
   Result<oss::Written> move_object(const Context& context, const FileRename& file);
   std::optional<oss::Written> copy_of_ours(const Context& context, const FileRename& file);
-  Result<oss::Written> move_name(const Context& context, const FileRename& file);
-  Result<void> delete_old_name(const Context& context, const FileRename& file);
+  Result<oss::Written> move_name(const Context& context, const FileRename& file,
+                                 std::vector<Removal>& left);
   void note_renamed(const FileRename& file, const oss::Written& written, Holds& holds);
   using Overwrite = std::function<Result<oss::Written>(bool forbid_overwrite)>;
   Result<oss::Written> put_over(const Context& context, const std::string& key,

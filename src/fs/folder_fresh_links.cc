@@ -93,22 +93,11 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
                                         const std::string& new_path) {
   const std::string directory_path = path(parent);
   const std::string old_path = join_path(directory_path, name);
-  bool may_vanish = false;
-  {
-    MutexLock lock(tree_.mutex);
-    may_vanish = !parent->in_store && inode->in_store;
-  }
-  if (may_vanish) {
-    auto kept = removals_.keep_directory(keys_.directory_key(directory_path).value_or(""),
-                                         keys_.file_key(old_path).value_or(""), context.interrupt);
-    if (!kept) return kept;
-  }
   std::optional<Holds> holds(std::in_place);
   if (auto sent = commit_changes(context, inode, nullptr); !sent) return sent;
   auto moved =
       rename_file(context, inode, nullptr, old_path, new_path, RenameMode::kReplace, *holds);
   if (!moved) return fail(std::move(moved.error()));
-  note_gone(directory_path, name);
   InodePointer new_parent;
   std::shared_ptr<FileContent> content;
   {
@@ -118,14 +107,17 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
     inode->attributes.ctime = now();
     new_parent = tree_.find(fresh.parent);
     if (new_parent) note_entry(tree_.path_of(*new_parent), fresh.name, *inode);
-    if (*moved) metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(**moved));
+    if (moved->known)
+      metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*moved->known));
     content = inode->content;
   }
   holds.reset();
   if (new_parent && new_parent != parent) directory_times_.entries_changed(new_parent);
   contents_.sweep();
   contents_.await_journal();
-  return contents_.save_if_noted(content);
+  const auto saved = contents_.save_if_noted(content);
+  auto gone = leave_old_name(context, parent, name, std::move(moved->left), new_parent == parent);
+  return gone ? saved : gone;
 }
 
 /// On a thread of FreshLinks.

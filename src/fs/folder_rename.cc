@@ -1,8 +1,9 @@
-// OSS has no rename. A file is copied on the server, then the old key deleted: killed between the
-// two, both names are there, never none. A directory's rename stands in the journal, and TreeMoves
-// rolls it forward. Only a bucket with a hierarchical namespace has one, which replaces nothing: a
-// directory's is that, and a file's to a name that is free.
+// OSS has no rename. A file is copied on the server; its old key goes as after an unlink, when the
+// journal has it: killed before, both names are there, never none. A directory's rename stands in
+// the journal, and TreeMoves rolls it forward. Only a bucket with a hierarchical namespace has one,
+// which replaces nothing: a directory's is that, and a file's to a name that is free.
 
+#include <algorithm>
 #include <set>
 
 #include "conflict_name.h"
@@ -105,31 +106,30 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     MutexLock lock(tree_.mutex);
     is_dir = is_directory(source->attributes.mode);
   }
+  std::optional<NameGate::Pass> pass;  // until the old name is noted as gone
   std::optional<Holds> holds(std::in_place);
-  Result<void> moved;
-  std::optional<oss::ObjectMeta> now_there;
+  Renamed renamed;
   std::optional<LinkArea::Name> target_name;
   if (is_dir) {
-    moved = rename_directory(context, source, target, new_parent, new_name, *holds);
+    auto moved = rename_directory(context, source, target, new_parent, new_name, *holds);
+    if (!moved) return moved;
+    note_gone(path(parent), name);
   } else {
     std::vector<InodePointer> files{source};
     if (target) files.push_back(target);
-    const auto pass = link_gate_.enter_with_all_names(context, files);
-    if (!pass) return fail(pass.error());
+    auto entered = link_gate_.enter_with_all_names(context, files);
+    if (!entered) return fail(std::move(entered.error()));
+    pass.emplace(std::move(*entered));
     if (auto sent = commit_changes(context, source, target); !sent) return sent;
     if (is_linked(target)) {  // what is known of it only until it is replaced
       auto known = links_.name_at(*keys_.file_key(new_path), context.interrupt, context.deadline);
       if (!known) return fail(std::move(known.error()));
       target_name = std::move(*known);
     }
-    auto renamed = rename_file(context, source, target, old_path, new_path, mode, *holds);
-    if (renamed)
-      now_there = std::move(*renamed);
-    else
-      moved = fail(std::move(renamed.error()));
+    auto moved = rename_file(context, source, target, old_path, new_path, mode, *holds);
+    if (!moved) return fail(std::move(moved.error()));
+    renamed = std::move(*moved);
   }
-  if (!moved) return moved;
-  note_gone(path(parent), name);
   std::vector<std::shared_ptr<FileContent>> moved_contents;
   {
     MutexLock lock(tree_.mutex);
@@ -137,8 +137,8 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     if (!is_dir) tree_.move_name(source, parent->number, name, new_parent->number, new_name);
     source->attributes.ctime = now();
     note_entry(tree_.path_of(*new_parent), new_name, *source);
-    if (now_there)
-      metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*now_there));
+    if (renamed.known)
+      metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*renamed.known));
     for (const InodePointer& one : tree_.all())
       if (one->content && !one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);
@@ -146,15 +146,50 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
   holds.reset();
   directory_times_.entries_changed(parent);
   directory_times_.entries_changed(new_parent);
-  if (target_name)
-    if (auto dropped = drop_name(context, target, new_parent->number, new_name, *target_name,
-                                 {{target_name->token_key(), ""}});
-        !dropped)
-      return dropped;
   contents_.sweep();
   contents_.await_journal();
+  Result<void> saved;
   for (const auto& content : moved_contents)
-    if (auto saved = contents_.save_if_noted(content); !saved) return saved;
+    if (auto one = contents_.save_if_noted(content); !one) saved = one;
+  if (!is_dir) {
+    auto gone =
+        leave_old_name(context, parent, name, std::move(renamed.left), parent == new_parent);
+    if (!gone) return gone;
+  }
+  if (target_name) {
+    auto dropped = drop_name(context, target, new_parent->number, new_name, *target_name,
+                             {{target_name->token_key(), ""}});
+    if (!dropped) return dropped;
+    contents_.await_journal();
+  }
+  return saved;
+}
+
+/// What the old name still has in OSS is deleted behind the journal. It is noted after the file's
+/// own note has its new name: one whose base is noted as removed is done with. And until it is
+/// noted a listing tells of the old name, which therefore counts as gone only then.
+Result<void> Folder::leave_old_name(const Context& context, const InodePointer& parent,
+                                    std::string_view name, std::vector<Removal> left,
+                                    bool stays_in_directory) {
+  bool has_marker = stays_in_directory;
+  {
+    MutexLock lock(tree_.mutex);
+    has_marker = has_marker || parent->in_store;
+  }
+  for (Removal& one : left) one.directory_has_marker = one.directory_has_marker || has_marker;
+  // In a tree that is being renamed the object may have another key still.
+  const auto moving = std::stable_partition(left.begin(), left.end(), [&](const Removal& one) {
+    return moves_.place_of(one.key).where != TreeMoves::Where::kNew;
+  });
+  std::vector<Removal> at_once(moving, left.end());
+  left.erase(moving, left.end());
+  if (!left.empty() && !removals_.add(left))
+    at_once.insert(at_once.end(), left.begin(), left.end());  // the journal may be full
+  for (const Removal& one : at_once)
+    if (auto gone = remove_now(context, one.key, one.directory_has_marker); !gone)
+      return fail(std::move(gone.error()),
+                  "the copy is there, but the old name could not be deleted");
+  note_gone(path(parent), name);
   return {};
 }
 
@@ -187,10 +222,10 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   return {};
 }
 
-/// Returns what is known of the object that it is now, for `metas_`.
-Result<std::optional<oss::ObjectMeta>> Folder::rename_file(
-    const Context& context, const InodePointer& inode, const InodePointer& target,
-    const std::string& old_path, const std::string& new_path, RenameMode mode, Holds& holds) {
+/// `leave_old_name` is to follow.
+Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& inode,
+                                    const InodePointer& target, const std::string& old_path,
+                                    const std::string& new_path, RenameMode mode, Holds& holds) {
   auto old_key = keys_.file_key(old_path);
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
@@ -202,18 +237,19 @@ Result<std::optional<oss::ObjectMeta>> Folder::rename_file(
   FileRename file = file_rename(inode, target, *old_key, *new_key);
   file.new_path = new_path;
   file.mode = mode;
+  Renamed out;
   Result<oss::Written> written;  // of what was never in OSS nothing has to be moved there
-  if (!file.content_key.empty())
-    written = move_name(context, file);
-  else if (file.in_store && file.is_symlink_object)
-    written = move_symlink(context, file);
-  else if (file.in_store && !renamed_by_server(context, file))
-    written = move_object(context, file);
+  if (!file.content_key.empty()) {
+    written = move_name(context, file, out.left);
+  } else if (file.in_store && (file.is_symlink_object || !renamed_by_server(context, file))) {
+    written = file.is_symlink_object ? move_symlink(context, file) : move_object(context, file);
+    out.left = {{file.old_key, file.etag, false}};
+  }
   if (!written) return fail(std::move(written.error()));
   note_renamed(file, *written, holds);
-  auto known = known_of_copy(file, *written);
+  out.known = known_of_copy(file, *written);
   metas_->forget(file.old_key);
-  return known;
+  return out;
 }
 
 /// A copy has the metadata of what was copied, or what it was given.
@@ -285,21 +321,17 @@ bool Folder::renamed_by_server(const Context& context, const FileRename& file) {
 
 /// The one object that the file is.
 Result<oss::Written> Folder::move_object(const Context& context, const FileRename& file) {
-  auto written =
-      put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-        oss::CopyOptions copy = file.copy;
-        copy.put.forbid_overwrite = forbid_overwrite;
-        auto copied = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-          return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
-                                     contents_.upload(), std::move(done));
-        });
-        if (!copied && copied.error().code == Errc::kExists)
-          if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
-        return copied;
-      });
-  if (!written) return written;
-  if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
-  return written;
+  return put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
+    oss::CopyOptions copy = file.copy;
+    copy.put.forbid_overwrite = forbid_overwrite;
+    auto copied = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+      return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
+                                 contents_.upload(), std::move(done));
+    });
+    if (!copied && copied.error().code == Errc::kExists)
+      if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
+    return copied;
+  });
 }
 
 /// What stands in the way may be the copy itself, made by a request whose answer was lost: libcurl
@@ -322,7 +354,8 @@ std::optional<oss::Written> Folder::copy_of_ours(const Context& context, const F
 
 /// One of several names of a file whose content stays where it is. It is put anew, not copied:
 /// killed before the old one is deleted both are there, and each counts.
-Result<oss::Written> Folder::move_name(const Context& context, const FileRename& file) {
+Result<oss::Written> Folder::move_name(const Context& context, const FileRename& file,
+                                       std::vector<Removal>& left) {
   auto known = links_.name_at(file.old_key, context.interrupt, context.deadline);
   if (!known) return fail(std::move(known.error()));
   if (!*known || (*known)->content_key != file.content_key)
@@ -334,20 +367,8 @@ Result<oss::Written> Folder::move_name(const Context& context, const FileRename&
         return links_.put_name(*name, file.new_key, forbid_overwrite, context.interrupt,
                                context.deadline);
       });
-  if (!written) return written;
-  if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
-  links_.take_back(**known);
+  if (written) left = {{(*known)->token_key(), "", true}, {file.old_key, (*known)->etag, false}};
   return written;
-}
-
-Result<void> Folder::delete_old_name(const Context& context, const FileRename& file) {
-  auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
-    return store_.start_delete(file.old_key, context.deadline, std::move(done));
-  });
-  if (!gone)
-    return fail(std::move(gone.error()),
-                "the copy is there, but the old name could not be deleted");
-  return {};
 }
 
 /// What is known of the file, and where its content goes on.

@@ -126,7 +126,6 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
         return put_symlink(store_, context, file.new_key, target_key, target, put);
       });
   if (!written) return written;
-  if (auto gone = delete_old_name(context, file); !gone) return fail(std::move(gone.error()));
   MutexLock lock(tree_.mutex);
   file.inode->symlink_key = target_key.value_or("");
   file.inode->headers = put.headers;

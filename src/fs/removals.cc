@@ -1,6 +1,6 @@
 // One thread deletes, in batches that read like straight-line code; it starts with the first
-// removal. A batch goes when its first removal has waited for `linger`, when it is full, or when
-// somebody waits for it.
+// removal. A batch goes when no further one has come for `linger`, when its first has waited for
+// `linger_max`, when it is full, or when somebody waits for it.
 
 #include "removals.h"
 
@@ -72,6 +72,7 @@ Result<void> Removals::add(const std::vector<Removal>& removals) {
     wait = denied_;
     for (const staging::RemovalEntry& entry : entries)
       pending_[entry.key] = Pending{.entry = entry, .since = since};
+    last_added_ = since;
     wake();
   }
   if (!wait) return {};
@@ -170,11 +171,19 @@ void Removals::resume() {
 
 // --- the thread ---
 
+bool Removals::are_still_coming() const {
+  const SteadyTime now = clock_.steady();
+  if (backoff_.is_failing() || now - last_added_ >= options_.linger) return false;
+  for (const auto& [key, one] : pending_)
+    if (now - one.since >= options_.linger_max && !held_.contains(key)) return false;
+  return true;
+}
+
 BehindJournal::Pause Removals::work(bool is_over) {
   {
     MutexLock lock(mutex_);
     if (is_over) {
-      due_ = true;
+      due_ = due_ || !are_still_coming();
       armed_ = false;
     }
   }

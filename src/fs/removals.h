@@ -23,8 +23,9 @@ namespace stsfs::fs {
 
 struct RemovalOptions {
   std::string prefix;  ///< Of the folder: directories above it are nobody's to keep.
-  /// How long a removal waits for others to go along.
+  /// How long a removal waits for another one to go along, and how long while they keep coming.
   std::chrono::milliseconds linger{100};
+  std::chrono::milliseconds linger_max{1'000};
   /// Until then nobody looks again before a delete: no longer than an unlink itself may take.
   std::chrono::seconds unchecked_for{5};
   std::chrono::milliseconds retry_backoff{1'000};
@@ -116,6 +117,7 @@ class Removals : private BehindJournal {
   std::vector<std::optional<Error>> remove(const Batch& batch);
   void ended(const Batch& batch, const std::vector<std::optional<Error>>& errors)
       STSFS_EXCLUDES(mutex_);
+  bool are_still_coming() const STSFS_REQUIRES(mutex_);
   bool any_unheld() const STSFS_REQUIRES(mutex_);
   bool is_full() const STSFS_REQUIRES(mutex_);
 
@@ -127,6 +129,7 @@ class Removals : private BehindJournal {
 
   std::map<std::string, Pending, std::less<>> pending_ STSFS_GUARDED_BY(mutex_);
   std::map<std::string, int> held_ STSFS_GUARDED_BY(mutex_);
+  SteadyTime last_added_ STSFS_GUARDED_BY(mutex_){};
   bool due_ STSFS_GUARDED_BY(mutex_) = false;
   bool armed_ STSFS_GUARDED_BY(mutex_) = false;
   bool denied_ STSFS_GUARDED_BY(mutex_) = false;

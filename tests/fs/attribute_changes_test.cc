@@ -98,6 +98,7 @@ TEST_F(AttributeChanges, GoAlongWithARename) {
   EXPECT_EQ(stored(key_, "mtime"), "1700000000.000000005");
   while (scheduler_.run_next()) {
   }
+  ASSERT_TRUE(drain());
   EXPECT_EQ(writes(), 3U);  // the file, the copy and the delete of the rename
   EXPECT_TRUE(folder_->pending().empty());
 }

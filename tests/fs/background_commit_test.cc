@@ -59,6 +59,7 @@ TEST_F(BackgroundCommit, WhatItWasRenamedOverStaysNowhereWhenItIsRenamedAgain) {
   ASSERT_TRUE(folder_->rename(context(), kRoot, "g", kRoot, "h", RenameMode::kReplace));
   kill_and_begin();
   resume();
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/h"});
   EXPECT_EQ(store_.content("users/alice/h"), "new");
 }

@@ -111,6 +111,7 @@ TEST_F(FolderTest, RenamesFilesAndReplacesThem) {
   EXPECT_EQ(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kNoReplace).error().code,
             Errc::kExists);
   ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/b"});
   EXPECT_EQ(read_file("b"), "new");
   EXPECT_EQ(lookup("a").error().code, Errc::kNotFound);
@@ -161,6 +162,7 @@ TEST_F(FolderTest, KeepsWhatAnotherClientWroteWhereSomethingIsRenamedTo) {
   faulty_.before({.operation = oss::Operation::kCopy}, comes_between);
   ASSERT_TRUE(folder_->rename(context(), kRoot, "b", kRoot, "c", RenameMode::kReplace));
   EXPECT_EQ(store_.content("users/alice/c"), "ours");
+  ASSERT_TRUE(drain());
   const auto keys = store_.keys();
   ASSERT_EQ(keys.size(), 3U);
   EXPECT_TRUE(keys[0].starts_with("users/alice/b.conflict-"));
@@ -179,6 +181,7 @@ TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
     copied_before();
     const auto renamed = folder_->rename(context(), kRoot, "a", kRoot, "b", mode);
     ASSERT_TRUE(renamed) << renamed.error().message;
+    ASSERT_TRUE(drain());
     EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/b"});
     ASSERT_TRUE(folder_->rename(context(), kRoot, "b", kRoot, "a", mode));
   }
@@ -194,6 +197,7 @@ TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
   store_.erase("users/alice/b");
   copied_before();
   ASSERT_TRUE(folder_->rename(context(), kRoot, "foreign", kRoot, "c", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/c"});
 }
 

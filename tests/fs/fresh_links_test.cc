@@ -43,8 +43,7 @@ TEST_F(FreshLinksTest, ThatReplaceATemporaryNameCostARenameAndLeaveAPlainObject)
   ASSERT_TRUE(link("tmp", "new"));
   EXPECT_EQ(faulty_.started(), before);
   ASSERT_TRUE(unlink("tmp"));
-  EXPECT_EQ(faulty_.started(), before + 2);  // the copy and the delete
-  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/new"});
+  EXPECT_EQ(faulty_.started(), before + 1);  // the copy; the delete may go with others
   EXPECT_NE(type_of("new"), oss::ObjectType::kSymlink);
   EXPECT_EQ(inode_of("new"), file);
   EXPECT_EQ(count_of("new"), 1U);

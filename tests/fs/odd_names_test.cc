@@ -116,6 +116,7 @@ TEST_F(OddNames, AreRenamedWrittenAndRemoved) {
   ASSERT_TRUE(
       folder_->rename(context(), kRoot, "stsfs%file:foo", kRoot, "bar", RenameMode::kReplace));
   EXPECT_EQ(store_.content(key("bar")), "file");
+  ASSERT_TRUE(drain());
   EXPECT_FALSE(store_.content(key("foo")));
   ASSERT_TRUE(folder_->rename(context(), d, "stsfs%dir:%2E%2E", kRoot, "up", RenameMode::kReplace));
   ASSERT_TRUE(drain());

@@ -262,8 +262,9 @@ TEST_F(Recovery, ACommitThatIsWantedDuringARenameGoesToTheNewName) {
   });
   ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace));
   EXPECT_TRUE(synced) << synced.error().message;
-  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/g"});
   EXPECT_EQ(store_.content("users/alice/g"), "SECOND");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/g"});
 }
 
 }  // namespace

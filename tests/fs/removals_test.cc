@@ -1,6 +1,8 @@
 // Names that are gone here and deleted behind: what shows meanwhile, in what order it happens, what
 // survives a kill.
 
+#include <thread>
+
 #include "folder_fixture.h"
 
 namespace stsfs::fs {
@@ -86,6 +88,31 @@ TEST_F(RemovalsTest, GoManyInOneRequestAfterAMoment) {
   EXPECT_EQ(faulty_.started(Operation::kDeleteMany), 1U);
   EXPECT_EQ(faulty_.started(Operation::kBrief), 0U);
   EXPECT_TRUE(store_.keys().empty());
+}
+
+TEST_F(RemovalsTest, WaitForThoseThatFollowButNotForLong) {
+  for (int i = 0; i < 20; ++i) store_.put("users/alice/f" + std::to_string(i), "x");
+  names(kRoot);
+  const auto deletes = [&] {
+    return faulty_.started(Operation::kDelete) + faulty_.started(Operation::kDeleteMany);
+  };
+  const auto go_on = [&] {  // once the deleting thread has set its timer again
+    while (scheduler_.pending() == 0 && deletes() == 0) std::this_thread::yield();
+    scheduler_.advance(std::chrono::milliseconds(90));
+  };
+  ASSERT_TRUE(unlink("f0"));
+  for (int i = 1; i <= 10; ++i) {
+    go_on();
+    EXPECT_EQ(deletes(), 0U) << i;
+    ASSERT_TRUE(unlink("f" + std::to_string(i)));
+  }
+  for (int i = 11; i < 20; ++i) {
+    go_on();
+    ASSERT_TRUE(unlink("f" + std::to_string(i)));
+  }
+  while (deletes() == 0) std::this_thread::yield();
+  ASSERT_TRUE(drain());
+  EXPECT_LE(deletes(), 3U);
 }
 
 TEST_F(RemovalsTest, AreGoneForTheNextDaemonToo) {

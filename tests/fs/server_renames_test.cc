@@ -195,6 +195,7 @@ TEST_F(ServerRenamesTest, AFileOverAnotherIsCopied) {
   ASSERT_TRUE(rename("a", "b"));
   EXPECT_EQ(faulty_.started(Operation::kRename), 0U);
   EXPECT_EQ(store_.content("users/alice/b"), "a");
+  ASSERT_TRUE(drain());
   EXPECT_EQ(store_.content("users/alice/a"), std::nullopt);
 }
 

@@ -86,6 +86,25 @@ TEST_F(TreeOnAMount, RemovedNamesStayGoneAfterAKill) {
   EXPECT_FALSE(file::exists(at("d")));
 }
 
+// "OSS has the file under its new name when rename(2) returns. The old name is gone from then on
+// here, also when the daemon is killed … What is written under the old name comes after that
+// delete."
+TEST_F(TreeOnAMount, RenamedFilesHaveTheirNewNameOnlyAfterAKill) {
+  for (int i = 0; i < 10; ++i) write("t" + std::to_string(i), std::to_string(i));
+  drain();
+  for (int i = 0; i < 10; ++i)
+    file::rename(at("t" + std::to_string(i)), at("f" + std::to_string(i)));
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(keys().contains("f" + std::to_string(i)));
+  EXPECT_FALSE(file::exists(at("t3")));
+  kill_and_remount();
+  EXPECT_FALSE(file::exists(at("t4")));
+  write("t5", "anew");
+  drain();
+  EXPECT_EQ(keys().size(), 11U);
+  EXPECT_EQ(read("t5"), "anew");
+  EXPECT_EQ(read("f5"), "5");
+}
+
 // "Renaming a directory stands in the journal when rename(2) returns; from then on the tree is seen
 // under its new name."
 TEST_F(TreeOnAMount, RenamesADirectoryWithOneCopyAnObject) {

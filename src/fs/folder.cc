@@ -296,10 +296,15 @@ Entry Folder::entry_of(const InodePointer& inode) {
     if (is_regular(inode->attributes.mode)) out.attributes.size_bytes = inode->content->size();
     ours = ours || inode->content->dirty();
   }
-  const auto left = std::chrono::floor<std::chrono::milliseconds>(inode->confirmed +
-                                                                  options_.fresh - clock_.steady());
-  out.entry_timeout = out.attribute_timeout =
-      ours ? options_.open_fresh : std::clamp(left, std::chrono::milliseconds(0), options_.fresh);
+  const auto left_of = [&](SteadyTime confirmed) {
+    const auto left =
+        std::chrono::floor<std::chrono::milliseconds>(confirmed + options_.fresh - clock_.steady());
+    return std::clamp(left, std::chrono::milliseconds(0), options_.fresh);
+  };
+  const auto left = ours ? options_.open_fresh : left_of(inode->confirmed);
+  out.entry_timeout = out.attribute_timeout = left;
+  if (!inode->content_key.empty())
+    out.entry_timeout = std::min(left, left_of(inode->names_confirmed));
   return out;
 }
 

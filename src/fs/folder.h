@@ -167,6 +167,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   void forget_idle_inodes();
   InodePointer adopt(const InodePointer& parent, std::string_view name,
                      const Objects::Found& found);
+  void take_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
+                 SteadyTime asked) STSFS_REQUIRES(tree_.mutex);
   Result<InodePointer> resolve(const Context& context, const InodePointer& parent,
                                std::string_view name);
   Result<InodePointer> resolve_known(const Context& context, const InodePointer& parent,

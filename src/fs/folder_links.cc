@@ -8,8 +8,7 @@
 namespace stsfs::fs {
 namespace {
 
-/// Names of one file that are asked for when it is confirmed; what further ones lead to is known
-/// for as long as it is fresh.
+/// Names of one file that are asked for when it is confirmed; further ones are forgotten.
 constexpr std::size_t kNamesConfirmedMax = 16;
 
 }  // namespace
@@ -131,7 +130,7 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     MutexLock lock(tree_.mutex);
     if (inode->pages_etag == inode->etag) inode->pages_etag = copied;
     inode->etag = copied;
-    inode->confirmed = inode->touched = clock_.steady();
+    inode->confirmed = inode->touched = inode->names_confirmed = clock_.steady();
     inode->attributes.link_count = 1;
     tree_.set_content_key(inode, name.content_key);
     const std::string whole = tree_.path_of(*inode);
@@ -268,7 +267,8 @@ Result<void> Folder::confirm_linked(const Context& context, const InodePointer& 
     content_key = inode->content_key;
     names = tree_.names_of(*inode);
     if (const auto& fresh = inode->fresh) std::erase(names, std::pair(fresh->parent, fresh->name));
-    if (names.size() > kNamesConfirmedMax) names.resize(kNamesConfirmedMax);
+    for (; names.size() > kNamesConfirmedMax; names.pop_back())  // whoever asks for it finds it
+      tree_.remove_name(inode, names.back().first, names.back().second);
     for (const auto& [parent, name] : names) {
       keys.push_back(keys_.file_key(tree_.path_of(parent, name)).value_or(""));
     }
@@ -295,6 +295,10 @@ Result<void> Folder::confirm_linked(const Context& context, const InodePointer& 
     for (const auto& [parent, name] : names) forget_name(inode, parent, name);
   if (gone) return fail(Errc::kStale, "another client removed the file");
   if (!meta) return fail(std::move(meta.error()));
+  {
+    MutexLock lock(tree_.mutex);
+    inode->names_confirmed = asked;
+  }
   take_meta(inode, *meta, static_cast<std::uint32_t>(census->tokens.size()), asked);
   return {};
 }

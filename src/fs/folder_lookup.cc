@@ -57,6 +57,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     inode->tagged = found.meta.tagging_count > 0;
     inode->symlink_key = found.meta.symlink_target;
     if (inode->content_key != found.content_key) tree_.set_content_key(inode, found.content_key);
+    if (!found.content_key.empty()) take_name(inode, parent->number, name, found.asked);
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;
     if (pages_changed) inode->pages_etag.clear();
@@ -68,6 +69,18 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
   if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);
   forget_idle_inodes();
   return inode;
+}
+
+/// Of a file with several names this one leads to it. The others are to be asked for again once
+/// they are as old as a name may be.
+void Folder::take_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
+                       SteadyTime asked) {
+  if (is_fresh(inode->names_confirmed, options_.fresh)) return;
+  inode->names_confirmed = asked;
+  for (const auto& [above, other] : tree_.names_of(*inode))
+    if (std::pair(above, std::string_view(other)) != std::pair(parent, name) &&
+        !tree_.is_fresh(*inode, above, other))
+      tree_.remove_name(inode, above, other);
 }
 
 /// The kernel keeps what it has memory for, and we would have to keep as much: a name that it is
@@ -105,7 +118,10 @@ Result<InodePointer> Folder::resolve_known(const Context& context, const InodePo
     known = tree_.child(parent->number, name);
     directory_path = tree_.path_of(*parent);
     const bool ours = known && tree_.is_only_here(*known, parent->number, name);
-    if (known && (ours || is_fresh(known->confirmed, options_.fresh))) return known;
+    const bool may_be_other =
+        known && !known->content_key.empty() && !is_fresh(known->names_confirmed, options_.fresh);
+    if (known && (ours || (!may_be_other && is_fresh(known->confirmed, options_.fresh))))
+      return known;
   }
   auto answer = objects_.find_entry(context, directory_path, name);
   if (!answer) return fail(std::move(answer.error()));

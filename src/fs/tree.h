@@ -57,6 +57,9 @@ struct Inode {
   std::string content_key;
   /// Those of the several names that are known here, but for the first: `parent` and `name`.
   std::vector<std::pair<InodeNumber, std::string>> other_names;
+  /// When OSS last said so of all names that are known of such a file: one may have gone to another
+  /// file while we heard of others.
+  SteadyTime names_confirmed{};
   std::optional<FreshName> fresh;  ///< Also one of them.
   std::string held_key;            ///< Of the object that is not deleted before the last close.
   std::shared_ptr<FileContent> content;

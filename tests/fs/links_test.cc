@@ -158,6 +158,22 @@ TEST_F(LinksTest, OfAnotherClientAreRespected) {
   EXPECT_EQ(store_.content(content), "text");
 }
 
+TEST_F(LinksTest, ThatAnotherClientGaveToAnotherFileAreNotKeptByTheOthers) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link_in_oss("a", "b"));
+  ASSERT_TRUE(drain());
+  const InodeNumber file = lookup("b")->attributes.inode;
+  store_.put("users/alice/b", "theirs");
+  for (int i = 0; i < 4; ++i) {  // the file is known to be there all the time, under its other name
+    clock_.advance(std::chrono::seconds(20));
+    EXPECT_EQ(lookup("a")->attributes.inode, file);
+  }
+  EXPECT_NE(lookup("b")->attributes.inode, file);
+  EXPECT_EQ(read_file("b"), "theirs");
+  EXPECT_EQ(lookup("a")->attributes.inode, file);
+  EXPECT_EQ(read_file("a"), "text");
+}
+
 TEST_F(LinksTest, AreOnlyForFiles) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
   EXPECT_EQ(link("d", "e").error().code, Errc::kNotPermitted);

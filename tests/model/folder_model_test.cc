@@ -1,4 +1,5 @@
-// Random operations on a mounted folder against a plain map of files. The store completes on a
+// Random operations on a mounted folder against a plain map of names: of files, some of which have
+// several, of symbolic links and of directories. The store completes on a
 // thread of its own, in a shaken order; in half of the runs requests fail, and in half of them two
 // mounts take turns: the one that stops has brought everything to OSS, and what the other knew of
 // the folder is older than names and attributes are good for. STSFS_MODEL_SEED repeats a run.
@@ -6,10 +7,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <future>
 #include <map>
+#include <memory>
 #include <random>
 #include <set>
 #include <thread>
@@ -33,6 +36,20 @@ constexpr int kSteps = 400;
 constexpr std::chrono::seconds kFresh{30};    // that names and attributes are good for
 constexpr std::chrono::minutes kRetryMax{2};  // the longest pause before something is tried again
 
+/// No two looks at it tell the same moment: what was asked before something was done is older.
+class TickingClock final : public Clock {
+ public:
+  explicit TickingClock(fakes::FakeClock& clock) : clock_(clock) {}
+  WallTime wall() const override { return clock_.wall(); }
+  SteadyTime steady() const override {
+    clock_.advance(std::chrono::nanoseconds(1));
+    return clock_.steady();
+  }
+
+ private:
+  fakes::FakeClock& clock_;
+};
+
 class Model {
  public:
   Model(std::uint64_t seed, bool faults, std::size_t mounts)
@@ -46,7 +63,7 @@ class Model {
       FolderOptions options;
       options.prefix = kPrefix;
       options.staging_directory = directory_.path() + "/staging-" + std::to_string(i);
-      mounts_.push_back(MountedFolder::make(faulty_, scheduler_, clock_, options).value());
+      mounts_.push_back(MountedFolder::make(faulty_, scheduler_, ticking_, options).value());
     }
     folder_ = mounts_.front().get();
     timers_ = std::jthread([this](const std::stop_token& stop) { run_timers(stop); });
@@ -59,18 +76,34 @@ class Model {
   void run() {
     for (int i = 0; i < kSteps && !::testing::Test::HasFatalFailure(); ++i) {
       if (mounts_.size() > 1 && below(15) == 0) take_turns();
-      if (below(20) == 0) clock_.advance(std::chrono::seconds(below(40)));
+      if (below(20) == 0) {
+        const auto by = std::chrono::seconds(below(40));
+        note("after " + std::to_string(by.count()) + " s");
+        clock_.advance(by);
+      }
       if (faults_ && below(10) == 0) break_something();
       step();
       ++steps_;
       faulty_.heal();
     }
-    settle();
-    compare_store();
-    compare_tree();
+    if (!::testing::Test::HasFatalFailure()) settle();
+    if (!::testing::Test::HasFatalFailure()) compare_store();
+    if (!::testing::Test::HasFatalFailure()) compare_tree();
+    if (::testing::Test::HasFatalFailure()) tell();
   }
 
  private:
+  /// What led there, oldest first.
+  void note(std::string what) { operations_.push_back(std::move(what)); }
+  void tell() const {
+    constexpr std::size_t kTold = 60;
+    std::string out;
+    for (std::size_t i = operations_.size() - std::min(kTold, operations_.size());
+         i < operations_.size(); ++i)
+      out += operations_[i] + "\n";
+    ADD_FAILURE() << "after these operations:\n" << out;
+  }
+
   std::uint64_t below(std::uint64_t n) {
     return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
   }
@@ -96,13 +129,17 @@ class Model {
                                          oss::Operation::kList,   oss::Operation::kGet};
     const fakes::Calls call{.operation = kKinds[below(std::size(kKinds))]};
     const Error error{Errc::kUnavailable, "injected", {}};
-    if (below(2) == 0)
-      faulty_.fail(call, error);
-    else
+    const bool is_lost = below(2) == 0;
+    note(std::string(is_lost ? "an answer is lost: " : "a request fails: ") +
+         oss::name_of(call.operation));
+    if (is_lost)
       faulty_.lose_answer(call, error);
+    else
+      faulty_.fail(call, error);
   }
 
   void take_turns() {
+    note("the other mount");
     settle();
     clock_.advance(kFresh + std::chrono::seconds(1));
     folder_ = folder_ == mounts_.front().get() ? mounts_.back().get() : mounts_.front().get();
@@ -152,17 +189,23 @@ class Model {
   }
 
   bool is_file(const std::string& path) const { return files_.contains(path); }
+  bool is_symlink(const std::string& path) const { return symlinks_.contains(path); }
+  bool is_taken(const std::string& path) const {
+    return is_file(path) || is_symlink(path) || is_directory(path);
+  }
   bool is_directory(const std::string& path) const { return directories_.contains(path); }
   bool has_children(const std::string& path) const {
     const std::string below_it = path + "/";
     const auto file = files_.lower_bound(below_it);
+    const auto symlink = symlinks_.lower_bound(below_it);
     const auto directory = directories_.lower_bound(below_it);
     return (file != files_.end() && file->first.starts_with(below_it)) ||
+           (symlink != symlinks_.end() && symlink->first.starts_with(below_it)) ||
            (directory != directories_.end() && directory->starts_with(below_it));
   }
 
   void step() {
-    switch (below(9)) {
+    switch (below(12)) {
       case 0:
       case 1:
         write();
@@ -185,6 +228,13 @@ class Model {
       case 7:
         truncate();
         break;
+      case 8:
+      case 9:
+        link();
+        break;
+      case 10:
+        make_symlink();
+        break;
       default:
         list();
     }
@@ -205,6 +255,7 @@ class Model {
     if (!entry) {
       ASSERT_EQ(entry.error().code, Errc::kNotFound) << path << ": " << entry.error().message;
       files_.erase(path);
+      symlinks_.erase(path);
       directories_.erase(path);
     } else if (S_ISDIR(entry->attributes.mode)) {
       directories_.insert(path);
@@ -218,6 +269,7 @@ class Model {
 
   void write() {
     const std::string path = any_path();
+    if (is_symlink(path)) return;  // which the kernel follows by itself
     const auto parent = walk(parent_of(path));
     if (!parent) {
       ASSERT_TRUE(faults_) << parent_of(path);
@@ -234,7 +286,9 @@ class Model {
       return;
     }
     ASSERT_TRUE(made) << path << ": " << made.error().message;
-    std::string& content = files_[path];
+    if (!is_file(path)) files_[path] = std::make_shared<std::string>();
+    std::string& content = *files_[path];
+    note("write " + path + (append ? " at its end" : " at " + std::to_string(offset)));
     if ((flags & O_TRUNC) != 0) content.clear();
     const auto written = folder_->write(context(), made->second.handle, as_bytes(text), offset);
     ASSERT_TRUE(written) << written.error().message;
@@ -268,9 +322,17 @@ class Model {
     }
     const auto entry = folder_->lookup(context(), *parent, name_of(path));
     if (!entry && failed_by_fault(entry.error())) return;
-    ASSERT_EQ(entry.has_value(), is_file(path) || is_directory(path)) << path;
+    ASSERT_EQ(entry.has_value(), is_taken(path)) << path;
+    if (is_symlink(path)) {
+      const auto target = folder_->readlink(context(), entry->attributes.inode);
+      if (!target && failed_by_fault(target.error())) return;
+      ASSERT_TRUE(target) << path << ": " << target.error().message;
+      ASSERT_EQ(*target, symlinks_[path]) << path;
+    }
     if (!is_file(path)) return;
-    ASSERT_EQ(entry->attributes.size_bytes, files_[path].size()) << path;
+    ASSERT_EQ(entry->attributes.size_bytes, files_[path]->size()) << path;
+    check_count(path, *entry);
+    note("read " + path);
     const auto opened = folder_->open(context(), entry->attributes.inode, O_RDONLY);
     if (!opened && failed_by_fault(opened.error())) return;
     ASSERT_TRUE(opened) << opened.error().message;
@@ -278,7 +340,13 @@ class Model {
     folder_->release(opened->handle);
     if (!text && failed_by_fault(text.error())) return;
     ASSERT_TRUE(text) << text.error().message;
-    ASSERT_EQ(*text, files_[path]) << path;
+    ASSERT_EQ(*text, *files_[path]) << path;
+  }
+
+  void check_count(const std::string& path, const Entry& entry) {
+    const auto names = std::count_if(files_.begin(), files_.end(),
+                                     [&](const auto& file) { return file.second == files_[path]; });
+    ASSERT_EQ(entry.attributes.link_count, names) << path;
   }
 
   void truncate() {
@@ -286,33 +354,88 @@ class Model {
     const auto inode = walk(path);
     if (!inode || !is_file(path)) return;
     const std::uint64_t size = below(60);
+    note("truncate " + path);
     const auto cut = folder_->setattr(context(), *inode, std::nullopt, {.size_bytes = size});
     if (!cut) {
       ASSERT_TRUE(failed_by_fault(cut.error())) << cut.error().message;
     }
     // The size is ours from the first moment; only its way to OSS may have failed, and is tried
     // again.
-    files_[path].resize(size, '\0');
+    files_[path]->resize(size, '\0');
   }
 
   void remove() {
     const std::string path = any_path();
     const auto parent = walk(parent_of(path));
     if (!parent) return;
+    note("unlink " + path);
     const auto gone = folder_->unlink(context(), *parent, name_of(path));
     if (!gone && failed_by_fault(gone.error())) return find_out(path);
-    ASSERT_EQ(gone.has_value(), is_file(path)) << path << (gone ? "" : gone.error().message);
+    ASSERT_EQ(gone.has_value(), is_file(path) || is_symlink(path))
+        << path << (gone ? "" : gone.error().message);
     files_.erase(path);
+    symlinks_.erase(path);
+  }
+
+  /// Not where answers are lost: what is there then may be taken for another client's, and a file
+  /// keeps its second name beside it.
+  void link() {
+    if (faults_) return;
+    const std::string from = any_path();
+    const std::string to = any_path();
+    const auto file = walk(from);
+    const auto parent = walk(parent_of(to));
+    if (!file || !parent || !is_taken(from)) return;
+    const bool good = is_file(from) && !is_taken(to);
+    note("link " + from + " " + to);
+    const auto made = folder_->link(context(), *file, *parent, name_of(to));
+    ASSERT_EQ(made.has_value(), good)
+        << from << " -> " << to << (made ? "" : ": " + made.error().message);
+    if (!good) return;
+    ASSERT_EQ(made->attributes.inode, *file) << from << " -> " << to;
+    files_[to] = files_[from];
+    check_count(to, *made);
+  }
+  void make_symlink() {
+    const std::string path = any_path();
+    const std::string target = any_target();
+    const auto parent = walk(parent_of(path));
+    if (!parent) return;
+    note("symlink " + target + " " + path);
+    const auto made = folder_->symlink(context(), *parent, name_of(path), target);
+    if (!made && failed_by_fault(made.error())) {
+      const bool was_taken = is_taken(path);
+      find_out(path);
+      if (!was_taken && walk(path)) symlinks_[path] = target;
+      return;
+    }
+    ASSERT_EQ(made.has_value(), !is_taken(path)) << path << (made ? "" : made.error().message);
+    if (made) symlinks_[path] = target;
+  }
+  /// Of the three kinds: to a name beside the link or elsewhere in the folder, to what need not be
+  /// there; out of it; in a form of its own.
+  std::string any_target() {
+    const std::string name(1, static_cast<char>('a' + below(6)));
+    switch (below(4)) {
+      case 0:
+        return name;
+      case 1:
+        return "../" + any_path();
+      case 2:
+        return "/elsewhere/" + name;
+      default:
+        return "./" + name + "/";
+    }
   }
 
   void make_directory() {
     const std::string path = any_path();
     const auto parent = walk(parent_of(path));
     if (!parent) return;
+    note("mkdir " + path);
     const auto made = folder_->mkdir(context(), *parent, name_of(path), 0755);
     if (!made && failed_by_fault(made.error())) return find_out(path);
-    ASSERT_EQ(made.has_value(), !is_file(path) && !is_directory(path))
-        << path << (made ? "" : made.error().message);
+    ASSERT_EQ(made.has_value(), !is_taken(path)) << path << (made ? "" : made.error().message);
     if (made) directories_.insert(path);
   }
 
@@ -320,6 +443,7 @@ class Model {
     const std::string path = any_path();
     const auto parent = walk(parent_of(path));
     if (!parent) return;
+    note("rmdir " + path);
     const auto gone = folder_->rmdir(context(), *parent, name_of(path));
     if (!gone && failed_by_fault(gone.error())) return find_out(path);
     ASSERT_EQ(gone.has_value(), is_directory(path) && !has_children(path))
@@ -332,31 +456,36 @@ class Model {
     const std::string to = any_path();
     const auto from_parent = walk(parent_of(from));
     const auto to_parent = walk(parent_of(to));
-    if (!from_parent || !to_parent || (!is_file(from) && !is_directory(from))) return;
+    if (!from_parent || !to_parent || !is_taken(from)) return;
     const bool into_itself = is_directory(from) && (to + "/").starts_with(from + "/") && from != to;
-    const bool good =
-        !into_itself &&
-        (from == to || (is_file(from) ? !is_directory(to) : !is_file(to) && !has_children(to)));
+    const bool good = !into_itself &&
+                      (from == to || (!is_directory(from)
+                                          ? !is_directory(to)
+                                          : !is_file(to) && !is_symlink(to) && !has_children(to)));
     if (faults_)
       faulty_.heal();  // a rename that failed half-way leaves both names: not what is compared here
+    note("rename " + from + " " + to);
     const auto moved = folder_->rename(context(), *from_parent, name_of(from), *to_parent,
                                        name_of(to), RenameMode::kReplace);
     ASSERT_EQ(moved.has_value(), good)
         << from << " -> " << to << (moved ? "" : ": " + moved.error().message);
     if (!good || from == to) return;
-    if (is_file(from)) {
-      files_[to] = files_[from];
-      files_.erase(from);
-      return;
+    if (is_file(from) && is_file(to) && files_[from] == files_[to]) return;  // both stay
+    if (!is_directory(from)) {
+      symlinks_.erase(to);
+      files_.erase(to);
     }
-    std::map<std::string, std::string> files;
+    std::map<std::string, std::shared_ptr<std::string>> files;
+    std::map<std::string, std::string> symlinks;
     std::set<std::string> directories;
     const auto moved_path = [&](const std::string& path) {
       return path == from || path.starts_with(from + "/") ? to + path.substr(from.size()) : path;
     };
     for (const auto& [path, content] : files_) files[moved_path(path)] = content;
+    for (const auto& [path, target] : symlinks_) symlinks[moved_path(path)] = target;
     for (const std::string& path : directories_) directories.insert(moved_path(path));
     files_ = std::move(files);
+    symlinks_ = std::move(symlinks);
     directories_ = std::move(directories);
   }
 
@@ -367,6 +496,7 @@ class Model {
       ASSERT_TRUE(faults_) << path;
       return;
     }
+    note("list " + path);
     auto handle = folder_->opendir(context(), *inode);
     ASSERT_TRUE(handle);
     std::set<std::string> got;
@@ -381,6 +511,8 @@ class Model {
     std::set<std::string> wanted;
     for (const auto& [file, content] : files_)
       if (parent_of(file) == path) wanted.insert(name_of(file));
+    for (const auto& [symlink, target] : symlinks_)
+      if (parent_of(symlink) == path) wanted.insert(name_of(symlink));
     for (const std::string& directory : directories_)
       if (!directory.empty() && parent_of(directory) == path) wanted.insert(name_of(directory));
     ASSERT_EQ(got, wanted) << path;
@@ -392,20 +524,51 @@ class Model {
     ASSERT_TRUE(folder_->pending().empty());
   }
 
+  /// A file with one name is an object of its own, or lies where those with several do.
   void compare_store() {
+    constexpr std::string_view kLinkArea = "users/alice/.stsfs-links/";
     std::map<std::string, std::string> stored;
-    for (const std::string& key : store_.keys())
-      if (!key.ends_with('/') && !is_copy_beside(key))
-        stored[key.substr(kPrefix.size())] = *store_.content(key);
-    ASSERT_EQ(stored, files_);
+    for (const std::string& key : store_.keys()) {
+      if (key.ends_with('/') || is_copy_beside(key)) continue;
+      if (key.starts_with(kLinkArea)) continue;
+      const std::string path = key.substr(kPrefix.size());
+      if (is_symlink(path)) continue;  // which is read by its name
+      const auto meta = store_.meta(key);
+      const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
+      const std::string content_key = is_name ? *store_.content(key) : key;
+      stored[path] = store_.content(content_key).value_or("nothing");
+    }
+    std::map<std::string, std::string> wanted;
+    for (const auto& [path, content] : files_) wanted[path] = *content;
+    ASSERT_EQ(stored, wanted);
   }
 
+  /// As a machine sees it that has never seen it before.
   void compare_tree() {
     clock_.advance(std::chrono::minutes(5));
-    for (const auto& [path, content] : files_) {
-      const auto inode = walk(path);
-      ASSERT_TRUE(inode) << path;
-      ASSERT_EQ(folder_->getattr(context(), *inode)->attributes.size_bytes, content.size());
+    FolderOptions options;
+    options.prefix = kPrefix;
+    options.staging_directory = directory_.path() + "/staging-of-another";
+    mounts_.push_back(MountedFolder::make(faulty_, scheduler_, ticking_, options).value());
+    for (MountedFolder* folder : {folder_, mounts_.back().get()}) {
+      folder_ = folder;
+      std::map<std::shared_ptr<std::string>, InodeNumber> inodes;
+      for (const auto& [path, content] : files_) {
+        const auto inode = walk(path);
+        ASSERT_TRUE(inode) << path;
+        const auto entry = folder_->getattr(context(), *inode);
+        ASSERT_TRUE(entry) << path;
+        ASSERT_EQ(entry->attributes.size_bytes, content->size()) << path;
+        check_count(path, *entry);
+        ASSERT_EQ(inodes.emplace(content, *inode).first->second, *inode) << path;
+      }
+      for (const auto& [path, target] : symlinks_) {
+        const auto inode = walk(path);
+        ASSERT_TRUE(inode) << path;
+        const auto read = folder_->readlink(context(), *inode);
+        ASSERT_TRUE(read) << path << ": " << read.error().message;
+        ASSERT_EQ(*read, target) << path;
+      }
     }
   }
 
@@ -413,6 +576,7 @@ class Model {
   const bool faults_;
   stsfs::testing::TemporaryDirectory directory_;
   fakes::FakeClock clock_;
+  TickingClock ticking_{clock_};
   fakes::LoopExecutor executor_;
   fakes::FakeObjectStore store_;
   fakes::FaultyStore faulty_;
@@ -423,7 +587,9 @@ class Model {
   std::atomic<int> steps_ = 0;
   std::jthread timers_;
 
-  std::map<std::string, std::string> files_;
+  std::vector<std::string> operations_;
+  std::map<std::string, std::shared_ptr<std::string>> files_;  // names of one file share it
+  std::map<std::string, std::string> symlinks_;                // and their targets
   std::set<std::string> directories_{""};
 };
 

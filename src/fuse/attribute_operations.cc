@@ -1,5 +1,4 @@
 // Attributes of inodes and of the whole mount, extended ones included.
-#include <array>
 #include <string>
 #include <string_view>
 
@@ -54,15 +53,14 @@ void statfs(fuse_req_t request, fuse_ino_t inode) noexcept {
 
 // --- extended attributes ---
 
-// The kernel and every `ls -l` ask for these, the first before writes. No object ever has them:
-// they are neither looked up nor stored.
-constexpr std::array<std::string_view, 3> kNeverStored{
-    "security.capability", "system.posix_acl_access", "system.posix_acl_default"};
+// The kernel and every `ls -l` ask for security.… and system.… attributes, the kernel before
+// writes. No object ever has them: they are neither looked up nor stored.
+bool is_never_stored(std::string_view name) { return !name.starts_with("user."); }
 
-bool is_never_stored(std::string_view name) {
-  for (const std::string_view other : kNeverStored)
-    if (name == other) return true;
-  return false;
+/// Told that there is none of an access list or a label, `ls -l` asks for those of the next file;
+/// told that there are none on this mount, no more. Capabilities the kernel is to take for absent.
+int why_absent(std::string_view name) {
+  return name == "security.capability" ? ENODATA : EOPNOTSUPP;
 }
 
 /// How the kernel takes a value: its size when it asks with none, else the value if it fits.
@@ -74,7 +72,7 @@ void answer_value(Call& call, const std::string& value, std::size_t room) {
 
 void getxattr(fuse_req_t request, fuse_ino_t inode, const char* name, std::size_t size) noexcept {
   if (is_never_stored(name)) {
-    fuse_reply_err(request, ENODATA);
+    fuse_reply_err(request, why_absent(name));
     return;
   }
   Driver& driver = driver_of(request);

@@ -185,7 +185,10 @@ TEST_F(Mounted, ExtendedAttributesPassAndTheKernelsOwnAreNotAskedFor) {
   const auto asked = files_.xattr_questions();
   EXPECT_EQ(getxattr(path.c_str(), "security.capability", value.data(), value.size()), -1);
   EXPECT_EQ(errno, ENODATA);
-  EXPECT_EQ(getxattr(path.c_str(), "system.posix_acl_access", value.data(), value.size()), -1);
+  for (const char* name : {"system.posix_acl_access", "security.selinux", "trusted.any"}) {
+    EXPECT_EQ(getxattr(path.c_str(), name, value.data(), value.size()), -1) << name;
+    EXPECT_EQ(errno, EOPNOTSUPP) << name;
+  }
   EXPECT_EQ(files_.xattr_questions(), asked);
 }
 

@@ -237,6 +237,8 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   FileRename file = file_rename(inode, target, *old_key, *new_key);
   file.new_path = new_path;
   file.mode = mode;
+  // What lies in a tree on its way may have another ETag once it has come.
+  const bool is_on_its_way = moves_.place_of(*old_key).where == TreeMoves::Where::kNew;
   Renamed out;
   Result<oss::Written> written;  // of what was never in OSS nothing has to be moved there
   if (!file.content_key.empty()) {
@@ -246,6 +248,8 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
     out.left = {{file.old_key, file.etag, false}};
   }
   if (!written) return fail(std::move(written.error()));
+  if (is_on_its_way)
+    for (Removal& one : out.left) one.etag.clear();
   note_renamed(file, *written, holds);
   out.known = known_of_copy(file, *written);
   metas_->forget(file.old_key);

@@ -150,6 +150,26 @@ TEST_F(OldNamesTest, GoBeforeTheirDirectoryGetsAnotherName) {
   EXPECT_EQ(read_file(d, "c"), "x");
 }
 
+TEST_F(OldNamesTest, GoWhateverTheirTreeHasMadeOfThemOnItsWay) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  const InodeNumber d = lookup("d")->attributes.inode;
+  ASSERT_TRUE(write_file(d, "f", "x"));
+  ASSERT_TRUE(folder_->symlink(context(), d, "l", "f"));
+  // The link is put anew where the tree goes to, with another ETag, while it gets its own new name.
+  bool has_come = false;
+  faulty_.before({.operation = Operation::kPut, .key = "users/alice/m"},
+                 [&] { has_come = drain().has_value(); });
+  faulty_.before({.operation = Operation::kPutSymlink, .key = "users/alice/m"},
+                 [&] { has_come = drain().has_value(); });
+  ASSERT_TRUE(rename("d", "n"));
+  ASSERT_TRUE(rename("l", "m", d, kRoot));
+  EXPECT_TRUE(has_come);
+  folder_->refresh();
+  EXPECT_EQ(names(d), (Names{".", "..", "f"}));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (Names{"users/alice/m", "users/alice/n/", "users/alice/n/f"}));
+}
+
 TEST_F(OldNamesTest, OfLinksGoWithWhatCountsThem) {
   ASSERT_TRUE(write_file(kRoot, "a", "x"));
   const InodeNumber inode = lookup("a")->attributes.inode;

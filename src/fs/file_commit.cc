@@ -254,7 +254,18 @@ void FileContent::look_at_target() {
   });
 }
 
+/// A directory above it was renamed since the commit began, and the copy of our base there has an
+/// ETag of its own.
+bool FileContent::base_was_moved() const {
+  MutexLock lock(mutex_);
+  return etag_ != expected_etag_;
+}
+
 void FileContent::found_at_target(const oss::ObjectMeta& meta) {
+  if (meta.etag != expected_etag_ && base_was_moved()) {
+    prepare();  // from the base that there is now
+    return;
+  }
   const Maker maker = maker_of(meta, commit_writes_, commit_size_);
   const bool is_base = !expected_etag_.empty() && meta.etag == expected_etag_;
   if (is_base && maker != Maker::kNoted) {
@@ -402,7 +413,7 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
   const bool changed =
       !written && !expected_etag_.empty() &&
       (written.error().code == Errc::kChanged || written.error().code == Errc::kNotFound);
-  if (changed && !looked_) {
+  if (changed && (!looked_ || base_was_moved())) {
     look_at_target();
     return;
   }

@@ -283,6 +283,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void look_at_target();
   staging::MultipartUpload::Check last_look(const std::string& expected);
   void found_at_target(const oss::ObjectMeta& meta);
+  bool base_was_moved() const STSFS_EXCLUDES(mutex_);
   void move_base(const oss::ObjectMeta& meta);
   void upload(bool to_conflict_key);
   bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);

@@ -142,7 +142,7 @@ void FileContent::attributes_copied(Result<oss::Written> written) {
   }
   switch (written.error().code) {
     case Errc::kChanged:  // it may have been us, and the answer was lost
-      if (std::exchange(looked_, true))
+      if (std::exchange(looked_, true) && !base_was_moved())
         refuse_attributes(written.error());
       else
         look_at_target();

@@ -292,6 +292,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::string> object_key(const InodePointer& inode) const;
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
   void store_directory_time(const InodePointer& directory);
+  Result<oss::Written> copy_onto_itself(const Context& context, const InodePointer& inode,
+                                        const std::string& key, const oss::PutOptions& put,
+                                        std::uint64_t size);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
 

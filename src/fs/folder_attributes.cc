@@ -171,11 +171,31 @@ Result<void> Folder::hold_back(const Context& context, const InodePointer& inode
   return {};
 }
 
+/// Of the version that we know; again where a directory above it was renamed meanwhile, and the
+/// copy there has an ETag of its own.
+Result<oss::Written> Folder::copy_onto_itself(const Context& context, const InodePointer& inode,
+                                              const std::string& key, const oss::PutOptions& put,
+                                              std::uint64_t size) {
+  oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
+  const auto takes_etag = [&](bool again) {
+    MutexLock lock(tree_.mutex);
+    return std::exchange(copy.source_etag, inode->etag) != inode->etag || !again;
+  };
+  Result<oss::Written> written;
+  for (bool again = false; takes_etag(again); again = true) {
+    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+      return staging::start_copy(store_, clock_, key, copy, size, contents_.upload(),
+                                 std::move(done));
+    });
+    if (written || written.error().code != Errc::kChanged) break;
+  }
+  return written;
+}
+
 /// A change of metadata is a copy of the object onto itself that carries everything else along.
 Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
                                     const AttributeDraft& draft) {
   std::string key;
-  std::string etag;
   oss::PutOptions put;
   std::uint64_t size = 0;
   bool marker_only = false;
@@ -189,7 +209,6 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     const std::string whole = tree_.path_of(*inode);
     const bool directory = is_directory(draft.attributes.mode);
     key = key_of(*inode);
-    etag = inode->etag;
     size = directory ? 0 : inode->attributes.size_bytes;
     oss::ObjectHeaders headers = inode->headers;
     headers.user = draft.user;
@@ -223,17 +242,15 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   } else if (symlink_object) {
     written = put_symlink_anew(store_, context, key, put);
   } else {
-    oss::CopyOptions copy{
-        .source_key = key, .source_etag = etag, .replace_metadata = true, .put = put};
-    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, key, copy, size, contents_.upload(),
-                                 std::move(done));
-    });
+    written = copy_onto_itself(context, inode, key, put, size);
   }
-  std::string new_etag = etag;
+  std::string new_etag;
+  {
+    MutexLock lock(tree_.mutex);
+    new_etag = !written || written->etag.empty() ? inode->etag : written->etag;
+  }
   if (written) {
     MutexLock lock(tree_.mutex);
-    new_etag = written->etag.empty() ? etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
     inode->etag = new_etag;
     inode->in_store = true;

@@ -11,6 +11,7 @@ using oss::Operation;
 
 class TreeMovesTest : public FolderTest {
  protected:
+  explicit TreeMovesTest(const fakes::FakeStoreOptions& store = {}) : FolderTest(store) {}
   Result<void> rename(std::string_view from, std::string_view to) {
     return folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kReplace);
   }
@@ -338,6 +339,62 @@ TEST_F(TreeMovesTest, ReplaceAnEmptyDirectoryAndTakeTheirOwnMode) {
   ASSERT_TRUE(drain());
   clock_.advance(std::chrono::minutes(5));
   EXPECT_EQ(lookup("n")->attributes.mode & 07777U, 0700U);
+}
+
+/// Where a copy has an ETag of its own.
+class TreeMovesToOtherVersions : public TreeMovesTest {
+ protected:
+  TreeMovesToOtherVersions() : TreeMovesTest({.copy_keeps_etag = false}) {}
+  /// Renamed, with the objects still where they were.
+  void rename_only() {
+    store_.put("users/alice/d/f", content_);
+    store_.put("users/alice/d/", "");
+    names(inode_of("d"));
+    inode_of("f", inode_of("d"));
+    clock_.advance(seconds(5));
+    stop_copies();
+    ASSERT_TRUE(rename("d", "n"));
+    faulty_.heal();
+  }
+  Result<void> chmod_file() {
+    AttributeChange change;
+    change.mode = 0600;
+    auto done = folder_->setattr(context(), inode_of("f", inode_of("n")), std::nullopt, change);
+    if (!done) return fail(done.error());
+    return {};
+  }
+  std::string content_ = "text";
+  std::string mode() { return store_.meta("users/alice/n/f")->headers.user["mode"]; }
+};
+
+TEST_F(TreeMovesToOtherVersions, KeepAttributesThatChangeOnTheWay) {
+  rename_only();
+  ASSERT_TRUE(chmod_file());
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(mode(), std::to_string(S_IFREG | 0600));
+}
+
+TEST_F(TreeMovesToOtherVersions, KeepAttributesThatChangeInTheBackground) {
+  options_.commit = CommitMode::kBackground;
+  kill_and_begin();
+  rename_only();
+  ASSERT_TRUE(chmod_file());
+  scheduler_.advance(milliseconds(500));  // before the rename is tried again
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(mode(), std::to_string(S_IFREG | 0600));
+}
+
+TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
+  content_ = std::string(20 * kMiB, 'b');
+  rename_only();
+  const auto opened = folder_->open(context(), inode_of("f", inode_of("n")), O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 10 * kMiB));
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  content_.replace(10 * kMiB, 7, "CHANGED");
+  EXPECT_TRUE(store_.content("users/alice/n/f") == content_);
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/f"}));
 }
 
 }  // namespace

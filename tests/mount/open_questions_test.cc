@@ -18,11 +18,10 @@ namespace {
 
 namespace file = std::filesystem;
 
-/// As POST /switches takes them. Without copies_get_new_etag: a chmod just before its directory is
-/// renamed is lost then, once in ten times.
+/// As POST /switches takes them.
 constexpr const char* kTheOtherWay =
     R"({"copy_without_crc": true, "copied_objects_without_crc": true, "self_copy_changes_etag": true,
-        "plain_multipart_etag": true, "brief_with_object_type": false,
+        "copies_get_new_etag": true, "plain_multipart_etag": true, "brief_with_object_type": false,
         "put_honours_if_match": true, "symlink_target_encoded": true, "delete_many_partial": true,
         "delete_many_leaves_out_denied": true, "expired_answers_invalid_access_key_id": true,
         "time_checked_before_token": true, "empty_values_signed_bare": true,

@@ -191,7 +191,7 @@ BehindJournal::Pause Removals::work(bool is_over) {
     {
       MutexLock lock(mutex_);
       const bool now = due_ || settling_.any_hurried();
-      if (stopped_ || (!now && (armed_ || !any_unheld()))) return std::nullopt;
+      if (stopped_ || (!now && (armed_ || !any_may_go()))) return std::nullopt;
       if (!now && !is_full()) {
         armed_ = true;
         return backoff_.is_failing() ? backoff_.pause() : options_.linger;
@@ -202,14 +202,36 @@ BehindJournal::Pause Removals::work(bool is_over) {
   }
 }
 
-/// Those somebody waits for alone when nothing is due yet: the others may still have company.
+/// What somebody waits for; and what is below a directory of them, unless it has just failed.
+std::unordered_set<std::uint64_t> Removals::hurried() const {
+  std::unordered_set<std::uint64_t> out;
+  std::string_view above;
+  for (const auto& [key, one] : pending_) {
+    const bool is_below = !above.empty() && key.starts_with(above) && !backoff_.is_failing();
+    if (!is_below && !settling_.is_hurried(one.entry.id)) continue;
+    out.insert(one.entry.id);
+    if (!is_below && key.ends_with('/')) above = key;
+  }
+  return out;
+}
+
+/// Those somebody waits for alone when nothing is due yet: the others may still have company. From
+/// the last key on, so that a directory does not go before what is below it: with its own object
+/// gone it would show for what is still to go.
 Removals::Batch Removals::take_batch() {
   Batch out;
   MutexLock lock(mutex_);
   const bool all = due_ || is_full();
-  for (auto& [key, one] : pending_) {
-    const bool hurried = settling_.is_hurried(one.entry.id);
-    if (!hurried && (!all || held_.contains(key))) continue;
+  std::unordered_set<std::uint64_t> waited_for;  // by the note's number
+  if (settling_.any_hurried()) waited_for = hurried();
+  std::string_view left;  // the last one that was
+  for (auto next = pending_.rbegin(); next != pending_.rend(); ++next) {
+    auto& [key, one] = *next;
+    const bool is_waited_for = waited_for.contains(one.entry.id);
+    if (!is_waited_for && (!all || !may_go(key, left))) {
+      left = key;
+      continue;
+    }
     if (out.size() == oss::kDeleteManyMax) return out;  // the rest is due, too
     if (clock_.steady() - one.since > options_.unchecked_for) one.look_first = true;
     settling_.taken(one.entry.id);
@@ -219,9 +241,17 @@ Removals::Batch Removals::take_batch() {
   return out;
 }
 
-bool Removals::any_unheld() const {
-  for (const auto& [key, one] : pending_)
-    if (!held_.contains(key)) return true;
+/// `left`: the first key behind it that stays.
+bool Removals::may_go(const std::string& key, std::string_view left) const {
+  return !held_.contains(key) && !left.starts_with(key);
+}
+
+bool Removals::any_may_go() const {
+  std::string_view left;
+  for (auto next = pending_.rbegin(); next != pending_.rend(); ++next) {
+    if (may_go(next->first, left)) return true;
+    left = next->first;
+  }
   return false;
 }
 
@@ -404,10 +434,12 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
                   printable(batch[i].entry.key), errors[i]->message);
       }
     }
-    if (failed)
+    if (failed) {
       backoff_.failed();
-    else
+      due_ = false;  // also the rest, before the pause is over
+    } else {
       backoff_.succeeded();
+    }
     if (!failed && !batch.empty() && done_ids.size() == batch.size()) {
       const bool all_well = std::none_of(errors.begin(), errors.end(),
                                          [](const auto& error) { return error.has_value(); });

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "behind_journal.h"
@@ -109,6 +110,7 @@ class Removals : private BehindJournal {
   };
   using Batch = std::vector<Pending>;
   Pause work(bool is_over) override;
+  std::unordered_set<std::uint64_t> hurried() const STSFS_REQUIRES(mutex_);
   Batch take_batch() STSFS_EXCLUDES(mutex_);
   std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
@@ -118,7 +120,8 @@ class Removals : private BehindJournal {
   void ended(const Batch& batch, const std::vector<std::optional<Error>>& errors)
       STSFS_EXCLUDES(mutex_);
   bool are_still_coming() const STSFS_REQUIRES(mutex_);
-  bool any_unheld() const STSFS_REQUIRES(mutex_);
+  bool may_go(const std::string& key, std::string_view left) const STSFS_REQUIRES(mutex_);
+  bool any_may_go() const STSFS_REQUIRES(mutex_);
   bool is_full() const STSFS_REQUIRES(mutex_);
 
   oss::ObjectStore& store_;

@@ -50,7 +50,9 @@ class Promises(killed.Expected):
 
     def end(self, name, digest):
         super().end(name, digest)
-        if self.kind in self.at_once:
+        # The old name of a renamed file goes as a removed one does.
+        kind = "remove" if self.kind == "rename" and digest is None else self.kind
+        if kind in self.at_once:
             self.since[name] = {digest}
             self.contents.pop(name, None)
 

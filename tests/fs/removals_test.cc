@@ -90,6 +90,53 @@ TEST_F(RemovalsTest, GoManyInOneRequestAfterAMoment) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+/// Else it would show for those of them that are still to go.
+TEST_F(RemovalsTest, ADirectoryGoesAfterAllThatWasBelowIt) {
+  constexpr int kFiles = 1'200;  // more than one request takes
+  const auto name = [](int i) { return "f" + std::to_string(i); };
+  store_.put("users/alice/d/", "");
+  store_.put("users/alice/d/e/", "");
+  for (int i = 0; i < kFiles; ++i) store_.put("users/alice/d/e/" + name(i), "x");
+  const InodeNumber d = directory_of("d");
+  const InodeNumber e = lookup(d, "e")->attributes.inode;
+  names(e);
+  const Error stopped{Errc::kUnavailable, "stopped", {}};
+  faulty_.fail({.operation = Operation::kDeleteMany, .count = Calls::kAll}, stopped);
+  for (int i = 0; i < kFiles; ++i) ASSERT_TRUE(unlink(name(i), e));
+  ASSERT_TRUE(folder_->rmdir(context(), d, "e"));
+  EXPECT_FALSE(drain());
+  faulty_.heal();
+  faulty_.fail({.operation = Operation::kDeleteMany, .from = 2, .count = Calls::kAll}, stopped);
+  EXPECT_FALSE(drain());
+  EXPECT_EQ(folder_->pending().size(), 201U);
+  folder_->refresh();
+  EXPECT_EQ(names(d), (std::vector<std::string>{".", ".."}));
+  faulty_.heal();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/d/"});
+}
+
+TEST_F(RemovalsTest, ADirectoryStaysGoneWhileALargeFileThatWasInItIsOpen) {
+  store_.put("users/alice/d/", "");
+  store_.put("users/alice/d/e/", "");
+  store_.put("users/alice/d/e/large", std::string(65 * kMiB, 'x'));
+  store_.put("users/alice/other", "x");
+  const InodeNumber d = directory_of("d");
+  const InodeNumber e = lookup(d, "e")->attributes.inode;
+  const auto opened = folder_->open(context(), lookup(e, "large")->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(unlink("large", e));
+  ASSERT_TRUE(folder_->rmdir(context(), d, "e"));
+  ASSERT_TRUE(unlink("other"));
+  while (store_.meta("users/alice/other")) scheduler_.advance(std::chrono::milliseconds(100));
+  folder_->refresh();
+  EXPECT_EQ(names(d), (std::vector<std::string>{".", ".."}));
+  EXPECT_TRUE(store_.meta("users/alice/d/e/large"));
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/d/"});
+}
+
 TEST_F(RemovalsTest, WaitForThoseThatFollowButNotForLong) {
   for (int i = 0; i < 20; ++i) store_.put("users/alice/f" + std::to_string(i), "x");
   names(kRoot);

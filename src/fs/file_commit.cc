@@ -363,6 +363,10 @@ void FileContent::lost_bytes(Error error) {
     finish(fail(std::move(error)));
     return;
   }
+  if (base_was_moved()) {
+    prepare();
+    return;
+  }
   {
     MutexLock lock(mutex_);
     commit_writes_ = writes_;
@@ -376,6 +380,10 @@ void FileContent::look_for_base(const Error& error) {
     return around_.store.start_head(
         base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
         [self = shared_from_this(), error](Result<oss::ObjectMeta> meta) {
+          if (self->base_was_moved()) {
+            self->prepare();
+            return;
+          }
           const bool is_new = meta && meta->etag != self->expected_etag_;
           const Maker maker =
               is_new ? maker_of(*meta, self->commit_writes_, self->commit_size_) : Maker::kAnother;

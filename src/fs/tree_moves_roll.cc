@@ -164,12 +164,11 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
     if (code == Errc::kNotFound || code == Errc::kChanged) return {};
     return fail(std::move(written.error()));
   }
-  {
-    MutexLock lock(mutex_);
-    move->copied[object.key] = object.etag;
-  }
+  // Before it is asked for under its new key only: who does so with the old ETag is told nothing.
   if (written && !written->etag.empty() && written->etag != object.etag)
     moved_(new_key, object.etag, written->etag);
+  MutexLock lock(mutex_);
+  move->copied[object.key] = object.etag;
   return {};
 }
 

@@ -347,7 +347,7 @@ class TreeMovesToOtherVersions : public TreeMovesTest {
   TreeMovesToOtherVersions() : TreeMovesTest({.copy_keeps_etag = false}) {}
   /// Renamed, with the objects still where they were.
   void rename_only() {
-    store_.put("users/alice/d/f", content_);
+    store_.put("users/alice/d/f", "text");
     store_.put("users/alice/d/", "");
     names(inode_of("d"));
     inode_of("f", inode_of("d"));
@@ -363,7 +363,6 @@ class TreeMovesToOtherVersions : public TreeMovesTest {
     if (!done) return fail(done.error());
     return {};
   }
-  std::string content_ = "text";
   std::string mode() { return store_.meta("users/alice/n/f")->headers.user["mode"]; }
 };
 
@@ -382,19 +381,6 @@ TEST_F(TreeMovesToOtherVersions, KeepAttributesThatChangeInTheBackground) {
   scheduler_.advance(milliseconds(500));  // before the rename is tried again
   ASSERT_TRUE(drain());
   EXPECT_EQ(mode(), std::to_string(S_IFREG | 0600));
-}
-
-TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
-  content_ = std::string(20 * kMiB, 'b');
-  rename_only();
-  const auto opened = folder_->open(context(), inode_of("f", inode_of("n")), O_RDWR);
-  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 10 * kMiB));
-  ASSERT_TRUE(flush(opened->handle));
-  folder_->release(opened->handle);
-  ASSERT_TRUE(drain());
-  content_.replace(10 * kMiB, 7, "CHANGED");
-  EXPECT_TRUE(store_.content("users/alice/n/f") == content_);
-  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/f"}));
 }
 
 }  // namespace

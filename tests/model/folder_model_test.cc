@@ -396,7 +396,9 @@ class Model {
     files_[to] = files_[from];
     check_count(to, *made);
   }
+  /// Not where answers are lost, either: a name of a link that is used again may lead to another.
   void make_symlink() {
+    if (faults_) return;
     const std::string path = any_path();
     const std::string target = any_target();
     const auto parent = walk(parent_of(path));

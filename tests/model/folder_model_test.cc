@@ -1,8 +1,8 @@
 // Random operations on a mounted folder against a plain map of names: of files, some of which have
-// several, of symbolic links and of directories. The store completes on a
-// thread of its own, in a shaken order; in half of the runs requests fail, and in half of them two
-// mounts take turns: the one that stops has brought everything to OSS, and what the other knew of
-// the folder is older than names and attributes are good for. STSFS_MODEL_SEED repeats a run.
+// several, of symbolic links and of directories. The store completes on a thread of its own, in a
+// shaken order; in half of the runs requests fail, and in half of them two mounts take turns: the
+// one that stops has brought everything to OSS, and what the other knew of the folder is older than
+// names and attributes are good for. STSFS_MODEL_SEED repeats a run.
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -160,7 +160,7 @@ std::vector<PendingFile> Removals::pending() const {
   for (const auto& [key, one] : pending_)
     out.push_back({.path = key.substr(std::min(options_.prefix.size(), key.size())),
                    .last_error = one.last_error,
-                   .doing = "to be deleted"});
+                   .doing = "no longer here, to be deleted in OSS"});
   return out;
 }
 

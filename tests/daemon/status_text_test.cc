@@ -66,9 +66,9 @@ TEST(StatusText, PendingFilesAreShownWithTheirReasons) {
 
 TEST(StatusText, ARemovalHasNoBytes) {
   control::Status status = healthy();
-  status.pending = {.files = 1, .some = {{"file", 0, "", "to be deleted"}}};
+  status.pending = {.files = 1, .some = {{"file", 0, "", "no longer here, to be deleted in OSS"}}};
   EXPECT_TRUE(mentions(status, "PENDING     1 change, not in OSS yet"));
-  EXPECT_TRUE(mentions(status, "file (to be deleted)"));
+  EXPECT_TRUE(mentions(status, "file (no longer here, to be deleted in OSS)"));
 }
 
 TEST(StatusText, WhatCannotGoToOssIsNoneOfWhatIsWaitedFor) {

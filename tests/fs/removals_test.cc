@@ -30,7 +30,7 @@ TEST_F(RemovalsTest, AreAcknowledgedBeforeAnythingIsDeleted) {
   EXPECT_EQ(store_.content("users/alice/f"), "x");
   ASSERT_EQ(folder_->pending().size(), 1U);
   EXPECT_EQ(folder_->pending()[0].path, "f");
-  EXPECT_EQ(folder_->pending()[0].doing, "to be deleted");
+  EXPECT_EQ(folder_->pending()[0].doing, "no longer here, to be deleted in OSS");
   forget_what_is_known();
   EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
   EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));

@@ -195,7 +195,10 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
         asked(std::move(next));
       };
   std::optional<Result<CredentialSnapshot>> at_once;
+  std::optional<Transfer> waits;
   {
+    // All of it under one lock: who found the credential refused that is replaced just now must not
+    // wait for one after that.
     MutexLock lock(mutex_);
     auto present = usable();
     if (present && (*present)->access_key_id != access_key_id) {
@@ -203,21 +206,18 @@ Transfer ThreadedRenewer::replace(const std::string& access_key_id, Deadline dea
     } else {
       if (present) note_refused(access_key_id);
       schedule_.needed();  // a pause that began when nobody waited may be a long one
-      changed_.notify_all();
-      if (const auto until = patience_for(deadline))
-        deadline = *until;
-      else
+      const auto until = patience_for(deadline);
+      if (until) waits = desk_.add(access_key_id, *until, done);
+      if (!until)
         at_once = no_credential(*last_error_);
+      else if (!waits)
+        at_once = fail(Errc::kThrottled, "too many requests wait for a credential");
+      changed_.notify_all();
     }
   }
-  if (at_once) {
-    done(std::move(*at_once));
-    return {};
-  }
-  Transfer transfer = desk_.add(access_key_id, deadline, std::move(done));
-  MutexLock lock(mutex_);
-  changed_.notify_all();
-  return transfer;
+  if (waits) return std::move(*waits);
+  done(std::move(*at_once));
+  return {};
 }
 
 std::chrono::milliseconds ThreadedRenewer::clock_offset() const {

@@ -124,24 +124,16 @@ WaitingDesk::~WaitingDesk() {
   state_->changed.notify_all();
 }
 
-Transfer WaitingDesk::add(std::string rejected, Deadline deadline,
-                          Callback<CredentialSnapshot> done) {
-  std::uint64_t number = 0;
-  {
-    MutexLock lock(state_->mutex);
-    if (state_->waiters.size() < kWaitersMax && !state_->stopping) {
-      number = ++state_->last_number;
-      state_->deadlines.emplace(deadline.when(), number);
-      state_->rejected.insert(rejected);
-      state_->waiters.emplace(
-          number, State::Waiter{std::move(rejected), deadline, std::move(done), std::nullopt});
-      state_->changed.notify_all();
-    }
-  }
-  if (number == 0) {
-    done(fail(Errc::kThrottled, "too many requests wait for a credential"));
-    return {};
-  }
+std::optional<Transfer> WaitingDesk::add(std::string rejected, Deadline deadline,
+                                         Callback<CredentialSnapshot>& done) {
+  MutexLock lock(state_->mutex);
+  if (state_->waiters.size() >= kWaitersMax || state_->stopping) return std::nullopt;
+  const std::uint64_t number = ++state_->last_number;
+  state_->deadlines.emplace(deadline.when(), number);
+  state_->rejected.insert(rejected);
+  state_->waiters.emplace(
+      number, State::Waiter{std::move(rejected), deadline, std::move(done), std::nullopt});
+  state_->changed.notify_all();
   return Transfer([state = state_, number] { state->cancel(number); });
 }
 

@@ -23,7 +23,7 @@ namespace stsfs::credentials {
 /// Answers are given on the desk's own thread, so that a slow one holds up no renewal, and a slow
 /// renewal no deadline.
 ///
-/// Threads: every call on any thread; `settle` and the rest never call back by themselves.
+/// Threads: every call on any thread; none calls back by itself.
 class WaitingDesk {
  public:
   using Answer = Result<CredentialSnapshot>;
@@ -33,8 +33,9 @@ class WaitingDesk {
   /// Answers whoever still waits with kInterrupted, then ends.
   ~WaitingDesk();
 
-  /// kThrottled through `done` when the desk is full.
-  Transfer add(std::string rejected, Deadline deadline, Callback<CredentialSnapshot> done);
+  /// Takes `done`; nothing, and `done` stays the caller's, when the desk is full.
+  std::optional<Transfer> add(std::string rejected, Deadline deadline,
+                              Callback<CredentialSnapshot>& done);
 
   /// Gives every waiter to `decide`, which answers it or leaves it waiting. Under the desk's lock.
   void settle(const std::function<std::optional<Answer>(const std::string& rejected)>& decide);

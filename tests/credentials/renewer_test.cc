@@ -448,6 +448,26 @@ TEST_F(Renewers, CountWhatWentOnWithASuccessor) {
   EXPECT_EQ(renewer->status().replacements, 1u);
 }
 
+// Also who comes just when the successor arrives: a good credential is there, and each fetch is one
+// call of AssumeRole.
+TEST_F(Renewers, LetNobodyWaitForTheSuccessorOfTheSuccessor) {
+  auto renewer = start([&](int fetch, auto&) { return grant("k" + std::to_string(fetch)); });
+  for (int round = 1; round <= 300; ++round) {
+    const std::string refused = "k" + std::to_string(round);
+    const std::string next = "k" + std::to_string(round + 1);
+    clock_.advance(1min);
+    std::vector<std::promise<std::string>> promises(4);
+    std::vector<Transfer> transfers(promises.size());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < promises.size(); ++i)
+      threads.emplace_back(
+          [&, i] { transfers[i] = renewer->replace(refused, soon(), into(promises[i])); });
+    for (auto& promise : promises) ASSERT_EQ(promise.get_future().get(), next);
+    threads.clear();
+  }
+  EXPECT_EQ(log_->all().size(), 301U);
+}
+
 TEST_F(Renewers, ShowWhoseTheCredentialIs) {
   auto renewer = start([&](int fetch, auto&) {
     Grant out = grant("k" + std::to_string(fetch));

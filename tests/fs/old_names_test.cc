@@ -35,7 +35,7 @@ TEST_F(OldNamesTest, AreGoneAtOnceAndDeletedManyAtATime) {
   EXPECT_EQ(faulty_.started(Operation::kCopy), 50U);
   EXPECT_EQ(deletes(), 0U);
   EXPECT_EQ(folder_->pending().size(), 50U);
-  EXPECT_EQ(folder_->pending().at(0).doing, "to be deleted");
+  EXPECT_EQ(folder_->pending().at(0).doing, "no longer here, to be deleted in OSS");
   ASSERT_TRUE(drain());
   EXPECT_EQ(deletes(), 1U);
   EXPECT_LE(faulty_.started() - puts, 52U);  // and a listing

@@ -79,24 +79,43 @@ std::shared_ptr<FileContent> Contents::make(InodeNumber inode, std::string key, 
                                             std::uint64_t size_bytes) {
   auto out = std::make_shared<FileContent>(surroundings_, inode, std::move(key), std::move(etag),
                                            size_bytes);
-  keep_track_of(out);
+  keep_track_of(inode, out);
   return out;
 }
 
 std::shared_ptr<FileContent> Contents::make(InodeNumber inode, const staging::JournalEntry& note,
                                             std::shared_ptr<staging::StagedFile> staged) {
   auto out = std::make_shared<FileContent>(surroundings_, inode, note, std::move(staged));
-  keep_track_of(out);
+  keep_track_of(inode, out);
   return out;
 }
 
-void Contents::keep_track_of(const std::shared_ptr<FileContent>& content) {
+void Contents::keep_track_of(InodeNumber inode, const std::shared_ptr<FileContent>& content) {
   MutexLock lock(mutex_);
   if (known_.size() >= sweep_at_) {
-    std::erase_if(known_, [](const auto& known) { return known.expired(); });
+    std::erase_if(known_, [](const Known& known) { return known.content.expired(); });
     sweep_at_ = std::max<std::size_t>(64, 2 * known_.size());
   }
-  known_.push_back(content);
+  known_.push_back({inode, content});
+}
+
+/// The contents themselves are not touched: whoever drops one may have to call a timer off, which
+/// the tree's mutex forbids.
+std::vector<InodePointer> Contents::inodes() const {
+  std::vector<InodeNumber> numbers;
+  {
+    MutexLock lock(mutex_);
+    for (const Known& known : known_)
+      if (!known.content.expired()) numbers.push_back(known.inode);
+  }
+  std::ranges::sort(numbers);
+  const auto doubled = std::ranges::unique(numbers);
+  numbers.erase(doubled.begin(), doubled.end());
+  std::vector<InodePointer> out;
+  for (const InodeNumber number : numbers)
+    if (InodePointer inode = tree_.find(number); inode && inode->content)
+      out.push_back(std::move(inode));
+  return out;
 }
 
 /// A content that nobody has open and OSS has: the next open asks again, and blocks need not stay.
@@ -192,7 +211,7 @@ void Contents::stop() {
   {
     MutexLock lock(mutex_);
     for (const auto& known : known_)
-      if (auto content = known.lock()) contents.push_back(std::move(content));
+      if (auto content = known.content.lock()) contents.push_back(std::move(content));
   }
   for (const auto& content : contents) content->stop();
 }

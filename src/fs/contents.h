@@ -68,6 +68,8 @@ class Contents {
   std::shared_ptr<FileContent> make(InodeNumber inode, const staging::JournalEntry& note,
                                     std::shared_ptr<staging::StagedFile> staged)
       STSFS_EXCLUDES(mutex_);
+  /// Those that have a content: open, or not in OSS yet. Few of all that are known.
+  std::vector<InodePointer> inodes() const STSFS_REQUIRES(tree_.mutex) STSFS_EXCLUDES(mutex_);
   /// A commit has ended: the content may have nobody any more.
   void commit_ended(InodeNumber inode);
   /// Destroys the contents of inodes that were erased.
@@ -100,7 +102,8 @@ class Contents {
  private:
   std::shared_ptr<FileContent> of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   void read_from_memory(const InodePointer& inode, FileContent& content);
-  void keep_track_of(const std::shared_ptr<FileContent>& content) STSFS_EXCLUDES(mutex_);
+  void keep_track_of(InodeNumber inode, const std::shared_ptr<FileContent>& content)
+      STSFS_EXCLUDES(mutex_);
   void drop_if_unused(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
 
   Tree& tree_;
@@ -113,9 +116,13 @@ class Contents {
   ContentSurroundings surroundings_;
   JustWritten just_written_;
 
-  Mutex mutex_;  // a leaf
+  struct Known {
+    InodeNumber inode = InodeNumber::kRoot;
+    std::weak_ptr<FileContent> content;
+  };
+  mutable Mutex mutex_;  // a leaf
   // Also those that no inode has any more and something under way keeps alive; for `stop`.
-  std::vector<std::weak_ptr<FileContent>> known_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Known> known_ STSFS_GUARDED_BY(mutex_);
   std::size_t sweep_at_ STSFS_GUARDED_BY(mutex_) = 64;
 };
 

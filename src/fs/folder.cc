@@ -130,8 +130,8 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 std::vector<PendingFile> Folder::pending() const {
   std::vector<PendingFile> out = aside_.pending();
   MutexLock lock(tree_.mutex);
-  for (const InodePointer& inode : tree_.all()) {
-    if (!inode->content || inode->removed || !inode->content->dirty()) continue;
+  for (const InodePointer& inode : contents_.inodes()) {
+    if (inode->removed || !inode->content->dirty()) continue;
     out.push_back(
         {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
   }
@@ -147,8 +147,8 @@ void Folder::resume() {
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : tree_.all())
-      if (inode->content && inode->content->dirty()) contents.push_back(inode->content);
+    for (const InodePointer& inode : contents_.inodes())
+      if (inode->content->dirty()) contents.push_back(inode->content);
   }
   count = contents.size();
   if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
@@ -174,9 +174,8 @@ Result<void> Folder::drain(Deadline deadline) {
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : tree_.all())
-      if (inode->content && !inode->removed && inode->content->dirty())
-        contents.push_back(inode->content);
+    for (const InodePointer& inode : contents_.inodes())
+      if (!inode->removed && inode->content->dirty()) contents.push_back(inode->content);
   }
   Interrupt at_deadline;
   const Transfer timer = scheduler_.after(deadline.left(clock_), [&] { at_deadline.raise(); });

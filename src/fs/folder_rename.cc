@@ -139,8 +139,8 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     note_entry(tree_.path_of(*new_parent), new_name, *source);
     if (renamed.known)
       metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*renamed.known));
-    for (const InodePointer& one : tree_.all())
-      if (one->content && !one->removed && tree_.is_below(*one, source->number))
+    for (const InodePointer& one : contents_.inodes())
+      if (!one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);
   }
   holds.reset();
@@ -203,8 +203,8 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   std::vector<std::shared_ptr<FileContent>> changed;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& one : tree_.all())
-      if (one->content && !one->removed && one->content->dirty() &&
+    for (const InodePointer& one : contents_.inodes())
+      if (!one->removed && one->content->dirty() &&
           (one == target || (one == source && target && !target->content_key.empty()) ||
            ((one->in_store || one->content->may_be_in_store()) &&
             tree_.is_below(*one, source->number))) &&
@@ -451,9 +451,8 @@ std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_
     const std::size_t before = held.size();
     {
       MutexLock lock(tree_.mutex);
-      for (const InodePointer& one : tree_.all())
-        if (one->content && !one->removed &&
-            (one == target || tree_.is_below(*one, inode->number)) &&
+      for (const InodePointer& one : contents_.inodes())
+        if (!one->removed && (one == target || tree_.is_below(*one, inode->number)) &&
             known.insert(one->content.get()).second)
           held.emplace_back(one, one->content);
       if (held.size() == before) {
@@ -529,17 +528,18 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
 void Folder::object_moved(const std::string& new_key, const std::string& old_etag,
                           const std::string& new_etag) {
   metas_->forget(new_key);
-  std::vector<std::shared_ptr<FileContent>> contents;
+  const auto whole = keys_.path_of(new_key);
+  if (!whole) return;
+  std::shared_ptr<FileContent> content;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& one : tree_.all()) {
-      if (one->etag != old_etag || key_of(*one) != new_key) continue;
-      if (one->pages_etag == old_etag) one->pages_etag = new_etag;
-      one->etag = new_etag;
-      if (one->content) contents.push_back(one->content);
-    }
+    const InodePointer one = known_inode(*whole);
+    if (!one || one->etag != old_etag || key_of(*one) != new_key) return;
+    if (one->pages_etag == old_etag) one->pages_etag = new_etag;
+    one->etag = new_etag;
+    content = one->content;
   }
-  for (const auto& content : contents) content->rebase(old_etag, new_etag);
+  if (content) content->rebase(old_etag, new_etag);
 }
 
 }  // namespace stsfs::fs

@@ -198,7 +198,7 @@ Result<void> Contents::spare_copies_of(const std::string& key) {
   });
 }
 
-void Contents::await_journal() {
+void Contents::await_journal() const {
   static_cast<void>(await<void>(nullptr, [&](Callback<void> done) {
     surroundings_.journal.settle(std::move(done));
     return Transfer();

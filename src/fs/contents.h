@@ -87,8 +87,9 @@ class Contents {
   Result<void> hold(const std::shared_ptr<FileContent>& content);
   /// Before an object is changed or deleted: what others are still to copy from it they fetch.
   Result<void> spare_copies_of(const std::string& key);
-  /// A name that is gone must not come back with a note that was still to be erased.
-  void await_journal();
+  /// Returns when no note is left that was still to be erased: with one, a name that is gone would
+  /// come back.
+  void await_journal() const;
 
   JustWritten& just_written() { return just_written_; }
   const ReadSurroundings& reads() const { return surroundings_.reads; }

@@ -129,16 +129,19 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 
 std::vector<PendingFile> Folder::pending() const {
   std::vector<PendingFile> out = aside_.pending();
-  MutexLock lock(tree_.mutex);
-  for (const InodePointer& inode : contents_.inodes()) {
-    if (inode->removed || !inode->content->dirty()) continue;
-    out.push_back(
-        {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
+  {
+    MutexLock lock(tree_.mutex);
+    for (const InodePointer& inode : contents_.inodes()) {
+      if (inode->removed || !inode->content->dirty()) continue;
+      out.push_back(
+          {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
+    }
   }
   for (PendingFile& link : fresh_links_.pending()) out.push_back(std::move(link));
   for (PendingFile& exchange : exchanges_.pending()) out.push_back(std::move(exchange));
   for (PendingFile& move : moves_.pending()) out.push_back(std::move(move));
   for (PendingFile& removal : removals_.pending()) out.push_back(std::move(removal));
+  contents_.await_journal();  // who asks may read it next, as `stsfs rescue` does
   return out;
 }
 
@@ -207,6 +210,7 @@ Result<void> Folder::drain(Deadline deadline) {
     return Transfer();
   });
   if (!moved && result) result = fail(std::move(moved.error()));
+  contents_.await_journal();  // as in `pending`
   return result;
 }
 

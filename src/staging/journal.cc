@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 
@@ -42,6 +43,7 @@ constexpr const char* kSchema = R"(
 )";
 /// When the log of the database is folded into it, in pages of 4 KiB.
 constexpr int kCheckpointPages = 4'000;
+constexpr std::size_t kTogetherMax = 64;  // notes that wait for another one to go with
 
 tl::unexpected<Error> failure_of(const SQLite::Exception& error) {
   const int code = error.getErrorCode();
@@ -113,6 +115,7 @@ struct Journal::State {
   struct Note {
     Work work;
     Callback<void> done;
+    bool is_mark = false;  // of JournalSync, which brings it to the disk itself
   };
 
   State(const JournalOptions& given)
@@ -123,7 +126,9 @@ struct Journal::State {
   class Transaction;
 
   Result<void> prepare();
-  void add(Work work, Callback<void> done) STSFS_EXCLUDES(mutex);
+  void add(Note note) STSFS_EXCLUDES(mutex);
+  void add_with_next(Note note) STSFS_EXCLUDES(mutex);
+  void write_waiting() STSFS_EXCLUDES(mutex);
   Result<void> write_all(std::vector<Note>& batch);
   SQLite::Statement& statement(const char* text);
 
@@ -237,13 +242,38 @@ Result<void> Journal::State::write_all(std::vector<Note>& batch) {
 }
 
 /// Whoever finds nobody writing writes, until nothing is left; the others' notes go along.
-void Journal::State::add(Work work, Callback<void> done) {
+void Journal::State::add(Note note) {
   {
     MutexLock lock(mutex);
-    waiting.push_back({std::move(work), std::move(done)});
+    waiting.push_back(std::move(note));
     if (writing) return;
     writing = true;
   }
+  write_waiting();
+}
+
+/// What nobody waits for, and whose loss costs the next daemon a question: it goes with the next
+/// note, before it, or with what JournalSync does soon.
+void Journal::State::add_with_next(Note note) {
+  if (!sync) {
+    add(std::move(note));
+    return;
+  }
+  bool now = false;
+  {
+    MutexLock lock(mutex);
+    waiting.push_back(std::move(note));
+    now = !writing && waiting.size() >= kTogetherMax;
+    if (now) writing = true;
+  }
+  if (now)
+    write_waiting();
+  else
+    sync->log_grew();
+}
+
+/// With `writing` set by the caller.
+void Journal::State::write_waiting() {
   for (;;) {
     std::vector<Note> batch;
     {
@@ -255,7 +285,8 @@ void Journal::State::add(Work work, Callback<void> done) {
       }
     }
     Result<void> together = write_all(batch);
-    if (sync) sync->log_grew();
+    const auto is_mark = [](const Note& note) { return note.is_mark; };
+    if (sync && !std::ranges::all_of(batch, is_mark)) sync->log_grew();
     for (Note& note : batch) {
       // What fails together may succeed alone: one bad note must not take the others along.
       Result<void> result = together;
@@ -397,13 +428,13 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
     put.bind(14, entry.aside);
     put.exec();
   };
-  state_->add(std::move(work),
-              [state = state_.get(), id, note, staged = std::move(staged),
-               before = std::move(before), done = std::move(done)](Result<void> result) mutable {
-                if (result && state->sync && (staged || before))
-                  state->sync->noted({id, note}, std::move(staged), std::move(before));
-                done(std::move(result));
-              });
+  auto noted = [state = state_.get(), id, note, staged = std::move(staged),
+                before = std::move(before), done = std::move(done)](Result<void> result) mutable {
+    if (result && state->sync && (staged || before))
+      state->sync->noted({id, note}, std::move(staged), std::move(before));
+    done(std::move(result));
+  };
+  state_->add({std::move(work), std::move(noted)});
 }
 
 void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const StagedFile> staged,
@@ -414,63 +445,67 @@ void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const St
 
 void Journal::erase(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss,
                     Callback<void> done) {
-  state_->add(
-      [state = state_.get(), id](SQLite::Database&) {
-        for (const char* text :
-             {"DELETE FROM files WHERE id=?", "DELETE FROM fallbacks WHERE id=?"}) {
-          SQLite::Statement& erase = state->statement(text);
-          erase.bind(1, static_cast<std::int64_t>(id));
-          erase.exec();
-        }
-      },
-      [state = state_.get(), id, staged = std::move(staged), in_oss,
-       done = std::move(done)](Result<void> result) mutable {
-        if (result && state->sync) state->sync->erased(id, std::move(staged), in_oss);
-        done(std::move(result));
-      });
+  // Somebody may wait for the room of a large one.
+  const bool waits = in_oss && (!staged || staged->is_worth_releasing());
+  auto work = [state = state_.get(), id](SQLite::Database&) {
+    for (const char* text : {"DELETE FROM files WHERE id=?", "DELETE FROM fallbacks WHERE id=?"}) {
+      SQLite::Statement& erase = state->statement(text);
+      erase.bind(1, static_cast<std::int64_t>(id));
+      erase.exec();
+    }
+  };
+  auto erased = [state = state_.get(), id, staged = std::move(staged), in_oss,
+                 done = std::move(done)](Result<void> result) mutable {
+    if (result && state->sync) state->sync->erased(id, std::move(staged), in_oss);
+    done(std::move(result));
+  };
+  if (waits)
+    state_->add_with_next({std::move(work), std::move(erased)});
+  else
+    state_->add({std::move(work), std::move(erased)});
 }
 
 void Journal::settle(Callback<void> done) {
   bool idle = false;
   {
     MutexLock lock(state_->mutex);
-    idle = !state_->writing;
+    idle = !state_->writing && state_->waiting.empty();
   }
   if (idle)
     done({});
   else
-    state_->add([](SQLite::Database&) {}, std::move(done));
+    state_->add({[](SQLite::Database&) {}, std::move(done)});
 }
 
 void Journal::upload_began(const BegunUpload& upload) {
-  state_->add(
-      [state = state_.get(), upload](SQLite::Database&) {
-        SQLite::Statement& put =
-            state->statement("INSERT OR REPLACE INTO uploads(upload_id,key) VALUES(?,?)");
-        put.bind(1, upload.upload_id);
-        put.bind(2, upload.key);
-        put.exec();
-      },
-      [](Result<void> noted) {
-        if (!noted) log_warning("staging", "an upload is not noted: {}", noted.error().message);
-      });
+  auto work = [state = state_.get(), upload](SQLite::Database&) {
+    SQLite::Statement& put =
+        state->statement("INSERT OR REPLACE INTO uploads(upload_id,key) VALUES(?,?)");
+    put.bind(1, upload.upload_id);
+    put.bind(2, upload.key);
+    put.exec();
+  };
+  state_->add({std::move(work), [](Result<void> noted) {
+                 if (!noted)
+                   log_warning("staging", "an upload is not noted: {}", noted.error().message);
+               }});
 }
 
 void Journal::upload_ended(const std::string& upload_id) {
-  state_->add(
-      [state = state_.get(), upload_id](SQLite::Database&) {
-        SQLite::Statement& erase = state->statement("DELETE FROM uploads WHERE upload_id=?");
-        erase.bind(1, upload_id);
-        erase.exec();
-      },
-      [](Result<void> noted) {
-        if (!noted)
-          log_warning("staging", "the end of an upload is not noted: {}", noted.error().message);
-      });
+  auto work = [state = state_.get(), upload_id](SQLite::Database&) {
+    SQLite::Statement& erase = state->statement("DELETE FROM uploads WHERE upload_id=?");
+    erase.bind(1, upload_id);
+    erase.exec();
+  };
+  state_->add_with_next({std::move(work), [](Result<void> noted) {
+                           if (!noted)
+                             log_warning("staging", "the end of an upload is not noted: {}",
+                                         noted.error().message);
+                         }});
 }
 
 void Journal::write(std::function<void(SQLite::Database&)> work, Callback<void> done) {
-  state_->add(std::move(work), std::move(done));
+  state_->add({std::move(work), std::move(done)});
 }
 
 Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
@@ -483,26 +518,26 @@ Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
 void Journal::State::mark_synced(std::vector<JournalSync::Note> those,
                                  Callback<std::vector<std::uint64_t>> done) {
   auto latest = std::make_shared<std::vector<std::uint64_t>>();
-  add(
-      [this, those = std::move(those), latest](SQLite::Database&) {
-        latest->clear();
-        for (const JournalSync::Note& note : those) {
-          SQLite::Statement& mark = statement("UPDATE files SET synced=1 WHERE id=? AND note=?");
-          mark.bind(1, static_cast<std::int64_t>(note.id));
-          mark.bind(2, static_cast<std::int64_t>(note.number));
-          if (mark.exec() == 0) continue;  // noted again, or erased, meanwhile
-          SQLite::Statement& drop = statement("DELETE FROM fallbacks WHERE id=?");
-          drop.bind(1, static_cast<std::int64_t>(note.id));
-          drop.exec();
-          latest->push_back(note.id);
-        }
-      },
-      [latest, done = std::move(done)](Result<void> marked) mutable {
-        if (marked)
-          done(std::move(*latest));
-        else
-          done(fail(std::move(marked.error())));
-      });
+  auto work = [this, those = std::move(those), latest](SQLite::Database&) {
+    latest->clear();
+    for (const JournalSync::Note& note : those) {
+      SQLite::Statement& mark = statement("UPDATE files SET synced=1 WHERE id=? AND note=?");
+      mark.bind(1, static_cast<std::int64_t>(note.id));
+      mark.bind(2, static_cast<std::int64_t>(note.number));
+      if (mark.exec() == 0) continue;  // noted again, or erased, meanwhile
+      SQLite::Statement& drop = statement("DELETE FROM fallbacks WHERE id=?");
+      drop.bind(1, static_cast<std::int64_t>(note.id));
+      drop.exec();
+      latest->push_back(note.id);
+    }
+  };
+  auto told = [latest, done = std::move(done)](Result<void> marked) mutable {
+    if (marked)
+      done(std::move(*latest));
+    else
+      done(fail(std::move(marked.error())));
+  };
+  add({std::move(work), std::move(told), true});
 }
 
 }  // namespace stsfs::staging

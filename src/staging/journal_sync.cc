@@ -67,7 +67,6 @@ void JournalSync::erased(std::uint64_t id, std::shared_ptr<StagedFile> staged, b
 
 void JournalSync::run() {
   for (bool ending = false; !ending;) {
-    Batch batch;
     {
       MutexLock lock(mutex_);
       while (!grew_ && !ending_) wanted_.wait(mutex_);
@@ -76,14 +75,19 @@ void JournalSync::run() {
       while (!ending_ && wanted_.wait_until(mutex_, until) != std::cv_status::timeout) {
       }
       ending = ending_;
-      if (!grew_) continue;
-      batch.swap(unsynced_);
+      if (!std::exchange(grew_, false)) continue;  // what comes from now on is for the next time
     }
-    sync(batch);
+    sync();
   }
 }
 
-void JournalSync::sync(const Batch& batch) {
+void JournalSync::sync() {
+  mark({});  // first the ends of files: those need not be brought to the disk any more
+  Batch batch;
+  {
+    MutexLock lock(mutex_);
+    batch.swap(unsynced_);
+  }
   std::vector<Note> there;
   for (const auto& [id, one] : batch) {
     if (one.staged)
@@ -98,7 +102,6 @@ void JournalSync::sync(const Batch& batch) {
   std::vector<std::shared_ptr<StagedFile>> erased;  // goes when the log is on the disk
   {
     MutexLock lock(mutex_);
-    grew_ = false;  // what comes now may miss what follows
     erased.swap(erased_);
   }
   // In WAL mode the log is what must be on the disk; SQLite syncs the database at a checkpoint.
@@ -111,8 +114,8 @@ void JournalSync::sync(const Batch& batch) {
     if (file.use_count() == 1) file->release();  // nobody is left who could note it again
 }
 
-/// Returns when the marks are in the log, so that syncing it brings them too; with what only the
-/// notes before these needed.
+/// Returns when the marks are in the log, and whatever was waiting to be, so that syncing it brings
+/// them too; with what only the notes before these needed.
 JournalSync::StagedFiles JournalSync::mark(std::vector<Note> notes) {
   auto needless = await<StagedFiles>(nullptr, [&](Callback<StagedFiles> done) {
     mark_(std::move(notes), [this, done = std::move(done)](auto latest) mutable {

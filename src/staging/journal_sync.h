@@ -29,8 +29,8 @@ class JournalSync {
     std::uint64_t number = 0;  ///< Tells one note of a file from the next.
   };
   using StagedFiles = std::vector<std::shared_ptr<const StagedFile>>;
-  /// Marks these as being on the disk; `done` with the files whose last note they still are. May
-  /// call it on any thread.
+  /// Marks these, if any, as being on the disk, and writes what else waits for the log; `done` with
+  /// the files whose last note they still are. May call it on any thread.
   using Mark =
       std::function<void(std::vector<Note> notes, Callback<std::vector<std::uint64_t>> done)>;
 
@@ -39,7 +39,7 @@ class JournalSync {
   /// Brings what is left to the disk.
   ~JournalSync();
 
-  /// Something was confirmed that the log has, and perhaps not the disk.
+  /// Something was confirmed that the log has, and perhaps not the disk; or waits for the log.
   void log_grew() STSFS_EXCLUDES(mutex_);
   /// A note of `staged` was; `before` is what the note before it lay in, if that is another file.
   void noted(Note note, std::shared_ptr<const StagedFile> staged,
@@ -57,7 +57,7 @@ class JournalSync {
   using Batch = std::map<std::uint64_t, Unsynced>;  // by the file's id
 
   void run() STSFS_EXCLUDES(mutex_);
-  void sync(const Batch& batch) STSFS_EXCLUDES(mutex_);
+  void sync() STSFS_EXCLUDES(mutex_);
   StagedFiles mark(std::vector<Note> notes) STSFS_EXCLUDES(mutex_);
   StagedFiles before(const std::vector<std::uint64_t>& ids) STSFS_EXCLUDES(mutex_);
 

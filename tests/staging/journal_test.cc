@@ -1,5 +1,4 @@
 #include "stsfs/staging/journal.h"
-#include "stsfs/base/fd.h"
 
 #include <sys/stat.h>
 
@@ -126,6 +125,42 @@ TEST_F(JournalTest, ReplacesAndErases) {
   const auto entries = open()->entries().value();
   ASSERT_EQ(entries.size(), 1U);
   EXPECT_EQ(entries[0].path, "other");
+}
+
+// One transaction less for each file; another daemon would find that OSS has it.
+TEST_F(JournalTest, ThatAFileIsInOssGoesWithTheNextNote) {
+  const auto journal =
+      Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  put(*journal, entry(1));
+  int erased = 0;
+  journal->erase(1, [&](Result<void> result) { erased += !!result; });
+  EXPECT_EQ(Journal::read(file_)->size(), 1U);
+  EXPECT_EQ(erased, 0);
+  put(*journal, entry(2));
+  EXPECT_EQ(erased, 1);
+  ASSERT_EQ(Journal::read(file_)->size(), 1U);
+  EXPECT_EQ(Journal::read(file_)->at(0).id, 2U);
+}
+
+TEST_F(JournalTest, NotesThatWaitForOthersDoNotPileUp) {
+  const auto journal =
+      Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  for (std::uint64_t id = 1; id <= 100; ++id) put(*journal, entry(id));
+  for (std::uint64_t id = 1; id <= 100; ++id) journal->erase(id, [](Result<void>) {});
+  EXPECT_LT(Journal::read(file_)->size(), 50U);
+  journal->settle([](Result<void> settled) { EXPECT_TRUE(settled); });
+  EXPECT_TRUE(Journal::read(file_)->empty());
+}
+
+TEST_F(JournalTest, WhatGivesRoomBackDoesNotWait) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  const std::shared_ptr<StagedFile> file = area->create().value();
+  ASSERT_TRUE(file->write(std::vector<std::byte>(std::size_t{1} << 20), 0));
+  const auto journal =
+      Journal::open({.file = file_, .sync_interval = std::chrono::hours(1)}).value();
+  journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
+  journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
+  EXPECT_TRUE(Journal::read(file_)->empty());
 }
 
 TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {

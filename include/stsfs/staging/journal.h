@@ -82,7 +82,9 @@ struct JournalOptions {
 /// Until then a loss of power brings back the note of the same file that was on the disk before.
 ///
 /// Notes that come while others are being written share one transaction. Whoever finds nobody
-/// writing writes for all: `done` runs on that thread, or at once on the caller's.
+/// writing writes for all: `done` runs on that thread, or at once on the caller's. That a file is
+/// in OSS waits for the next note, `sync_interval` at most: until then another daemon would find
+/// the note, and that the file is in OSS already.
 ///
 /// Threads:  every call at once on any thread; none may be made from inside `done`'s own lock.
 /// Errors:   kNoSpace, kIo from `done`; then nothing of that note counts.

@@ -40,11 +40,13 @@ void StagedFile::charge(int fd) {
   area_.used_ += blocks - before;  // wraps and comes out right when it shrank
 }
 
-/// So that a full disk shows before a byte is accepted. A growing file gets steps ahead of it, a
-/// small one, and one on a disk that is nearly full, only what it needs.
+/// So that a full disk shows before a byte is accepted. Where a write does not reserve by itself, a
+/// growing file gets steps ahead of it, a small one, and one on a disk that is nearly full, only
+/// what it needs.
 Result<void> StagedFile::reserve(int fd, ByteRange range) {
   if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
   area_.look_at_disk();
+  if (area_.writes_reserve()) return area_.has_room(range.length);
   if (range.offset >= kReserveStep && area_.has_room(kReserveStep))
     range.length = std::max(range.length, kReserveStep);
   return reserve_blocks(fd, range);
@@ -68,8 +70,24 @@ Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t o
   const auto file = area_.descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
-  if (auto ready = reserve(fd, {offset, bytes.size()}); !ready) return ready;
-  return pwrite_full(fd, bytes, offset);
+  const ByteRange range{offset, bytes.size()};
+  if (auto ready = reserve(fd, range); !ready) return ready;
+  auto written = pwrite_full(fd, bytes, offset);
+  if (!written)
+    charge(fd);  // some of it may be there
+  else if (area_.writes_reserve())
+    has_blocks(fd, range);
+  return written;
+}
+
+void StagedFile::has_blocks(int fd, ByteRange range) {
+  if (range.offset < reserved_from_ || range.offset > reserved_end_) {
+    reserved_from_ = range.offset;
+    reserved_end_ = range.offset;
+  }
+  if (range.end() <= reserved_end_) return;
+  reserved_end_ = range.end();
+  charge(fd);
 }
 
 Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset) const {
@@ -110,6 +128,7 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
   if (fstat(fd, &status) != 0) return fail_errno("staged file");
   if (static_cast<std::uint64_t>(status.st_size) <= size) return {};
   if (ftruncate(fd, static_cast<off_t>(size)) != 0) return fail_errno("truncate a staged file");
+  reserved_from_ = reserved_end_ = 0;
   charge(fd);
   return {};
 }

@@ -2,7 +2,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -27,11 +29,21 @@ std::size_t open_max() {
   return std::clamp(limit.rlim_cur / 4, kLeast, kMost);
 }
 
+/// Of ext4, XFS and tmpfs it is known. Allocating blocks and giving them back costs a small file
+/// more than all else here, and one that is gone before its bytes are written back needs none.
+bool reserves_on_write(const std::string& directory) {
+  struct statfs disk {};
+  if (statfs(directory.c_str(), &disk) != 0) return false;
+  return disk.f_type == EXT4_SUPER_MAGIC || disk.f_type == XFS_SUPER_MAGIC ||
+         disk.f_type == TMPFS_MAGIC;
+}
+
 }  // namespace
 
 StagingArea::StagingArea(StagingOptions options)
     : options_(std::move(options)),
-      open_(std::make_unique<OpenDescriptors>(options_.directory, open_max())) {}
+      open_(std::make_unique<OpenDescriptors>(options_.directory, open_max())),
+      writes_reserve_(reserves_on_write(options_.directory)) {}
 
 StagingArea::~StagingArea() {
   while (const auto spare = take_spare()) remove(spare->name);

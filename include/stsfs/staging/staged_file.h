@@ -59,10 +59,12 @@ class StagedFile {
   std::atomic<int> keepers_{0};
   std::atomic<bool> released_{false};
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
-  std::atomic<std::uint64_t> reserved_from_{0}, reserved_end_{0};  // the last run that was reserved
+  std::atomic<std::uint64_t> reserved_from_{0},
+      reserved_end_{0};  // the last run known to have blocks
 
   Result<void> reserve(int fd, ByteRange range);
   Result<void> reserve_blocks(int fd, ByteRange range);
+  void has_blocks(int fd, ByteRange range);
   void charge(int fd);
 };
 

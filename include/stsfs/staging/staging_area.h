@@ -61,6 +61,8 @@ class StagingArea {
   bool reuse(StagedFile& file) STSFS_EXCLUDES(mutex_);
   std::optional<Spare> take_spare() STSFS_EXCLUDES(mutex_);
   Result<void> has_room(std::uint64_t bytes) const;
+  /// A write that returns has its blocks, or as good as: the disk cannot turn out to be full later.
+  bool writes_reserve() const { return writes_reserve_; }
   bool has_much_room() const { return used_ <= limit_ / 2; }
   void look_at_disk();
   Result<void> sync_name(std::uint64_t number);
@@ -68,6 +70,7 @@ class StagingArea {
 
   const StagingOptions options_;
   const std::unique_ptr<OpenDescriptors> open_;
+  const bool writes_reserve_;
   std::atomic<std::uint64_t> made_{0};   // files
   std::atomic<std::uint64_t> named_{0};  // of them, up to this number: whose names are on the disk
   std::atomic<std::uint64_t> used_{0};

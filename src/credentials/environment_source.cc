@@ -9,17 +9,17 @@ namespace {
 struct Names {
   const char* id;
   const char* secret;
-  std::array<const char*, 2> tokens;  ///< The first that is set counts.
+  std::array<const char*, 2> tokens;  ///< The first that is set counts; "" is none.
 };
 constexpr std::array<Names, 2> kNames{{
     {"OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", {"OSS_SESSION_TOKEN", "OSSSESSIONTOKEN"}},
     {"ALIBABA_CLOUD_ACCESS_KEY_ID",
      "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-     {"ALIBABA_CLOUD_SECURITY_TOKEN", nullptr}},
+     {"ALIBABA_CLOUD_SECURITY_TOKEN", ""}},
 }};
 
 std::string_view value_of(const Environment& environment, const char* name) {
-  const char* value = name == nullptr ? nullptr : environment(name);
+  const char* value = environment(name);
   return value == nullptr ? std::string_view() : std::string_view(value);
 }
 

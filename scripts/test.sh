@@ -68,8 +68,8 @@ with_matrix() {
   done
 }
 status=0
-# Two more than there are processors: some of the longest do little but wait (for a credential to end, for a deadline).
-ctest --test-dir "$suite" -j "$((jobs + 2))" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log" || status=$?
+# One more than there are processors: some of the longest do little but wait (for a credential to end, for a deadline).
+ctest --test-dir "$suite" -j "$((jobs + 1))" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log" || status=$?
 if grep -qE '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log"; then
   echo "tests were skipped, which counts as failed:" >&2
   grep -E '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log" >&2

@@ -88,8 +88,9 @@ TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedWhenItsTimeWasToBeStored)
   ASSERT_TRUE(rename("d", "n"));
   EXPECT_FALSE(drain());
   ASSERT_TRUE(folder_->unlink(context(), inode_of("n"), "f"));
-  scheduler_.advance(seconds(20));
-  faulty_.before({.operation = Operation::kDelete}, [this] { scheduler_.advance(seconds(11)); });
+  scheduler_.advance(std::chrono::seconds(20));
+  faulty_.before({.operation = Operation::kDelete},
+                 [this] { scheduler_.advance(std::chrono::seconds(11)); });
   ASSERT_TRUE(folder_->rmdir(context(), kRoot, "n"));
   folder_->refresh();
   EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
@@ -351,7 +352,7 @@ class TreeMovesToOtherVersions : public TreeMovesTest {
     store_.put("users/alice/d/", "");
     names(inode_of("d"));
     inode_of("f", inode_of("d"));
-    clock_.advance(seconds(5));
+    clock_.advance(std::chrono::seconds(5));
     stop_copies();
     ASSERT_TRUE(rename("d", "n"));
     faulty_.heal();
@@ -378,7 +379,7 @@ TEST_F(TreeMovesToOtherVersions, KeepAttributesThatChangeInTheBackground) {
   kill_and_begin();
   rename_only();
   ASSERT_TRUE(chmod_file());
-  scheduler_.advance(milliseconds(500));  // before the rename is tried again
+  scheduler_.advance(std::chrono::milliseconds(500));  // before the rename is tried again
   ASSERT_TRUE(drain());
   EXPECT_EQ(mode(), std::to_string(S_IFREG | 0600));
 }

@@ -101,19 +101,18 @@ void Contents::keep_track_of(InodeNumber inode, const std::shared_ptr<FileConten
 
 /// The contents themselves are not touched: whoever drops one may have to call a timer off, which
 /// the tree's mutex forbids.
-std::vector<InodePointer> Contents::inodes() const {
+std::vector<InodePointer> Contents::inodes(const Tree& tree) const {
   std::vector<InodeNumber> numbers;
   {
     MutexLock lock(mutex_);
     for (const Known& known : known_)
       if (!known.content.expired()) numbers.push_back(known.inode);
   }
-  std::ranges::sort(numbers);
-  const auto doubled = std::ranges::unique(numbers);
-  numbers.erase(doubled.begin(), doubled.end());
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
   std::vector<InodePointer> out;
   for (const InodeNumber number : numbers)
-    if (InodePointer inode = tree_.find(number); inode && inode->content)
+    if (InodePointer inode = tree.find(number); inode && inode->content)
       out.push_back(std::move(inode));
   return out;
 }

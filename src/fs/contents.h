@@ -69,7 +69,9 @@ class Contents {
                                     std::shared_ptr<staging::StagedFile> staged)
       STSFS_EXCLUDES(mutex_);
   /// Those that have a content: open, or not in OSS yet. Few of all that are known.
-  std::vector<InodePointer> inodes() const STSFS_REQUIRES(tree_.mutex) STSFS_EXCLUDES(mutex_);
+  /// `tree`: the one that they are of.
+  std::vector<InodePointer> inodes(const Tree& tree) const STSFS_REQUIRES(tree.mutex)
+      STSFS_EXCLUDES(mutex_);
   /// A commit has ended: the content may have nobody any more.
   void commit_ended(InodeNumber inode);
   /// Destroys the contents of inodes that were erased.

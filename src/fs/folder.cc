@@ -131,7 +131,7 @@ std::vector<PendingFile> Folder::pending() const {
   std::vector<PendingFile> out = aside_.pending();
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : contents_.inodes()) {
+    for (const InodePointer& inode : contents_.inodes(tree_)) {
       if (inode->removed || !inode->content->dirty()) continue;
       out.push_back(
           {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
@@ -150,7 +150,7 @@ void Folder::resume() {
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : contents_.inodes())
+    for (const InodePointer& inode : contents_.inodes(tree_))
       if (inode->content->dirty()) contents.push_back(inode->content);
   }
   count = contents.size();
@@ -177,7 +177,7 @@ Result<void> Folder::drain(Deadline deadline) {
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& inode : contents_.inodes())
+    for (const InodePointer& inode : contents_.inodes(tree_))
       if (!inode->removed && inode->content->dirty()) contents.push_back(inode->content);
   }
   Interrupt at_deadline;

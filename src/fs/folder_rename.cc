@@ -139,7 +139,7 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     note_entry(tree_.path_of(*new_parent), new_name, *source);
     if (renamed.known)
       metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*renamed.known));
-    for (const InodePointer& one : contents_.inodes())
+    for (const InodePointer& one : contents_.inodes(tree_))
       if (!one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);
   }
@@ -203,7 +203,7 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   std::vector<std::shared_ptr<FileContent>> changed;
   {
     MutexLock lock(tree_.mutex);
-    for (const InodePointer& one : contents_.inodes())
+    for (const InodePointer& one : contents_.inodes(tree_))
       if (!one->removed && one->content->dirty() &&
           (one == target || (one == source && target && !target->content_key.empty()) ||
            ((one->in_store || one->content->may_be_in_store()) &&
@@ -451,7 +451,7 @@ std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_
     const std::size_t before = held.size();
     {
       MutexLock lock(tree_.mutex);
-      for (const InodePointer& one : contents_.inodes())
+      for (const InodePointer& one : contents_.inodes(tree_))
         if (!one->removed && (one == target || tree_.is_below(*one, inode->number)) &&
             known.insert(one->content.get()).second)
           held.emplace_back(one, one->content);

@@ -8,6 +8,7 @@
 namespace stsfs::fs {
 namespace {
 
+using fakes::Calls;
 using oss::Operation;
 
 class RemovalsTest : public FolderTest {

@@ -195,17 +195,20 @@ Result<void> Folder::leave_old_name(const Context& context, const InodePointer& 
 
 /// Changes to what lies in OSS go there under the old name first: between the copy and the
 /// journal's note of the new name they would belong to neither. What was never there has only its
-/// note. And so do those of a file that is replaced: as long as the rename is not done they are its
-/// content.
+/// note, unless it replaces what no commit may go over: a link, which a commit would follow, or a
+/// name of several. And so do those of a file that is replaced: as long as the rename is not done
+/// they are its content.
 Result<void> Folder::commit_changes(const Context& context, const InodePointer& source,
                                     const InodePointer& target) {
   std::vector<std::shared_ptr<Waiter<void>>> commits;
   std::vector<std::shared_ptr<FileContent>> changed;
   {
     MutexLock lock(tree_.mutex);
+    const bool goes_over_link =
+        target && (is_link(target->attributes.mode) || !target->content_key.empty());
     for (const InodePointer& one : contents_.inodes(tree_))
       if (!one->removed && one->content->dirty() &&
-          (one == target || (one == source && target && !target->content_key.empty()) ||
+          (one == target || (one == source && goes_over_link) ||
            ((one->in_store || one->content->may_be_in_store()) &&
             tree_.is_below(*one, source->number))) &&
           !(one == source && is_regular(one->attributes.mode) && one->content->attributes_owed()))

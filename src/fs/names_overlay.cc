@@ -155,11 +155,13 @@ Transfer NamesOverlay::look(std::string_view key, Callback<T> done, Ask<T> ask) 
 
 Transfer NamesOverlay::start_head(std::string_view key, Deadline deadline,
                                   Callback<oss::ObjectMeta> done) {
-  // Of a symbolic link it tells the target's version: not whether it is the link that was removed.
-  auto unless_removed = [this, name = std::string(key),
+  // Of a symbolic link it tells the target's version, or that nobody can follow it: not whether it
+  // is the link that was removed.
+  auto unless_removed = [view = removals_.view(), name = std::string(key),
                          done = std::move(done)](Result<oss::ObjectMeta> meta) mutable {
-    if (meta && meta->type == oss::ObjectType::kSymlink && removals_.hides(name, ""))
-      meta = removed(name);
+    const bool is_link =
+        meta ? meta->type == oss::ObjectType::kSymlink : meta.error().code == Errc::kLoop;
+    if (is_link && view->hides(name, "")) meta = removed(name);
     done(std::move(meta));
   };
   return look<oss::ObjectMeta>(key, std::move(unless_removed),

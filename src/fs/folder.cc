@@ -67,7 +67,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                    return finish_exchange(entry, interrupt);
                  }),
       names_overlay_(store, scheduler, clock_, removals_, moves_),
-      links_(store_, removals_, options_.prefix),
+      links_(store_, clock_, removals_, options_.prefix),
       fresh_links_(scheduler, clock_, *name_journal_,
                    {.prefix = options_.prefix, .links_max = options_.fresh_links_max},
                    [this](const FreshLinks::Link& link, Interrupt* interrupt) {
@@ -200,6 +200,8 @@ Result<void> Folder::drain(Deadline deadline) {
     return Transfer();
   });
   if (!linked && result) result = fail(std::move(linked.error()));
+  if (auto sure = links_.settle_unsure(&at_deadline, deadline); !sure && result)
+    result = fail(std::move(sure.error()));
   auto removed = await<void>(&at_deadline, [&](Callback<void> done) {
     removals_.settle("", std::move(done));
     return Transfer();

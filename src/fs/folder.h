@@ -219,8 +219,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> confirm_linked(const Context& context, const InodePointer& inode);
   bool is_linked(const InodePointer& inode);
   void forget_name(const InodePointer& inode, InodeNumber parent, const std::string& name);
-  void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta, std::uint32_t link_count,
-                 SteadyTime asked);
+  void take_meta(const InodePointer& inode, const oss::ObjectMeta& meta,
+                 const std::set<std::string>& tokens, SteadyTime asked);
 
   // --- names that OSS does not have yet (folder_fresh_links.cc) ---
   bool may_link_later(const Inode& inode, const std::string& key) const STSFS_REQUIRES(tree_.mutex);
@@ -234,6 +234,11 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> move_to_fresh_name(const Context& context, const InodePointer& inode,
                                   const InodePointer& parent, std::string_view name,
                                   const std::string& new_path);
+  void note_unsure_move(const FileRename& file, const Error& error);
+  Result<std::optional<oss::ObjectMeta>> moved_copy(const Context& context,
+                                                    const InodePointer& inode);
+  Result<void> remove_moved_copy(const Context& context, const InodePointer& inode,
+                                 const InodePointer& parent);
   Result<void> make_link(const FreshLinks::Link& link, Interrupt* interrupt);
   Result<void> make_second_name(const Context& context, const InodePointer& inode,
                                 const std::string& key);
@@ -323,6 +328,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                          std::string new_key);
   bool renamed_by_server(const Context& context, const FileRename& file);
   Result<oss::Written> move_object(const Context& context, const FileRename& file);
+  Result<oss::Written> copy_object(const Context& context, const FileRename& file,
+                                   bool forbid_overwrite);
   std::optional<oss::Written> copy_of_ours(const Context& context, const FileRename& file);
   Result<oss::Written> move_name(const Context& context, const FileRename& file,
                                  std::vector<Removal>& left);

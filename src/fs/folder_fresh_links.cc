@@ -6,6 +6,8 @@
 #include "folder.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
+#include "write_id.h"
 
 namespace stsfs::fs {
 
@@ -72,6 +74,7 @@ Result<void> Folder::unlink_early(const Context& context, const InodePointer& in
     new_path = tree_.path_of(fresh.parent, fresh.name);
   }
   if (fresh_goes) {
+    if (auto gone = remove_moved_copy(context, inode, parent); !gone) return gone;
     if (auto finished = std::move(claim).finish(); !finished) return finished;
     MutexLock lock(tree_.mutex);
     inode->fresh.reset();
@@ -118,6 +121,61 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
   const auto saved = contents_.save_if_noted(content);
   auto gone = leave_old_name(context, parent, name, std::move(moved->left), new_parent == parent);
   return gone ? saved : gone;
+}
+
+/// A copy to the fresh name that failed may be there, and not for long what the file is: what is
+/// found there later is to be known again.
+void Folder::note_unsure_move(const FileRename& file, const Error& error) {
+  if (error.code == Errc::kExists || error.code == Errc::kDenied) return;
+  MutexLock lock(tree_.mutex);
+  Inode& inode = *file.inode;
+  if (!inode.fresh || inode.fresh->key != file.new_key) return;
+  FreshName::Moved moved{file.etag, ""};
+  if (file.copy.replace_metadata)
+    moved.write_id = file.copy.put.headers.user.at(oss::kWriteIdName);
+  else if (inode.own_version && inode.own_version->etag == file.etag)
+    moved.write_id = write_id(inode.own_version->writes);
+  inode.fresh->moved.push_back(std::move(moved));
+}
+
+/// What lies under the file's fresh name, where it is a copy of this version or an earlier one that
+/// an unlink of the first name had made.
+Result<std::optional<oss::ObjectMeta>> Folder::moved_copy(const Context& context,
+                                                          const InodePointer& inode) {
+  std::optional<FreshName> fresh;
+  {
+    MutexLock lock(tree_.mutex);
+    fresh = inode->fresh;
+  }
+  if (!fresh || fresh->moved.empty()) return std::optional<oss::ObjectMeta>();
+  auto there = objects_.head(context, fresh->key);
+  if (!there && there.error().code == Errc::kNotFound) return std::optional<oss::ObjectMeta>();
+  if (!there) return fail(std::move(there.error()));
+  if (there->type == oss::ObjectType::kSymlink) return std::optional<oss::ObjectMeta>();
+  const auto id = there->headers.user.find(oss::kWriteIdName);
+  for (const FreshName::Moved& moved : fresh->moved) {
+    const bool same = moved.write_id.empty()
+                          ? there->etag == moved.etag
+                          : id != there->headers.user.end() && id->second == moved.write_id;
+    if (same) return std::optional(std::move(*there));
+  }
+  return std::optional<oss::ObjectMeta>();
+}
+
+/// With the name goes what a move to it that failed may have left there.
+Result<void> Folder::remove_moved_copy(const Context& context, const InodePointer& inode,
+                                       const InodePointer& parent) {
+  const auto there = moved_copy(context, inode);
+  if (!there) return fail(there.error());
+  if (!*there) return {};
+  std::string key;
+  bool has_marker = false;
+  {
+    MutexLock lock(tree_.mutex);
+    key = inode->fresh->key;
+    has_marker = parent->in_store;
+  }
+  return removals_.add(key, (*there)->etag, has_marker);
 }
 
 /// On a thread of FreshLinks.
@@ -214,7 +272,9 @@ Result<void> Folder::make_second_name(const Context& context, const InodePointer
     }
     auto is_copy = objects_.have_equal_bytes(context, key, content_key);
     if (!is_copy) return fail(std::move(is_copy.error()));
-    if (!*is_copy) return link_beside(context, inode, key);
+    auto is_earlier = moved_copy(context, inode);
+    if (!is_earlier) return fail(std::move(is_earlier.error()));
+    if (!*is_copy && !*is_earlier) return link_beside(context, inode, key);
     named = add_name(context, inode, key, false);
   }
   if (named) note_second_name(inode, fresh);

@@ -73,14 +73,20 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
     MutexLock lock(tree_.mutex);
     content_key = inode->content_key;
   }
-  auto name = links_.begin_name(content_key, context.interrupt, context.deadline);
-  if (!name) return fail(std::move(name.error()));
-  auto named = links_.put_name(*name, key, forbid_overwrite, context.interrupt, context.deadline);
+  static_cast<void>(links_.settle_unsure(context.interrupt, context.deadline));
+  const LinkArea::Name name = LinkArea::new_name(content_key);
+  {
+    MutexLock lock(tree_.mutex);
+    if (inode->fresh && inode->fresh->key == key) inode->fresh->token = name.token;
+  }
+  if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
+    return begun;
+  auto named = links_.put_name(name, key, forbid_overwrite, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
   auto census = links_.count(content_key, context.interrupt, context.deadline);
   if (!census) return fail(std::move(census.error()));
   if (!census->has_content) {
-    static_cast<void>(removals_.add({{key, named->etag}, {name->token_key(), ""}}));
+    static_cast<void>(removals_.add({{key, named->etag}, {name.token_key(), ""}}));
     MutexLock lock(tree_.mutex);
     inode->confirmed = {};
     return fail(Errc::kNotFound, "another client removed the file");
@@ -122,6 +128,9 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
   auto moved = copy_to_area(context, inode->number, std::move(copy), size, tagged);
   if (!moved) {
     holds.add(content, old_key, etag);
+    directories_.forget(old_key.substr(0, old_key.rfind('/') + 1));
+    MutexLock lock(tree_.mutex);
+    inode->confirmed = {};  // it may lead there all the same
     return fail(std::move(moved.error()));
   }
   const auto& [name, written] = *moved;
@@ -155,11 +164,11 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
     if (!present) return fail(std::move(present.error()));
     copy.put.tagging = std::move(*present);
   }
-  auto name =
-      links_.begin_name(links_.new_content_key(number), context.interrupt, context.deadline);
-  if (!name) return fail(std::move(name.error()));
+  LinkArea::Name name = LinkArea::new_name(links_.new_content_key(number));
+  if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
+    return fail(std::move(begun.error()));
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, name->content_key, std::move(copy), size,
+    return staging::start_copy(store_, clock_, name.content_key, std::move(copy), size,
                                contents_.upload(), std::move(done));
   });
   Result<void> unchanged;
@@ -170,12 +179,12 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
       unchanged = fail(Errc::kChanged, "another client wrote the file meanwhile");
   }
   if (!written || !unchanged) {
-    links_.take_back(*name);  // and with it what was copied
+    links_.take_back(name);  // and with it what was copied
     return fail(written ? std::move(unchanged.error()) : std::move(written.error()));
   }
-  auto named = links_.put_name(*name, key, false, context.interrupt, context.deadline);
+  auto named = links_.put_name(name, key, false, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
-  return std::pair(std::move(*name), std::move(*written));
+  return std::pair(std::move(name), std::move(*written));
 }
 
 /// One of several names goes; with the last one the file.
@@ -195,12 +204,17 @@ Result<void> Folder::unlink_name(const Context& context, const InodePointer& ino
     MutexLock lock(tree_.mutex);
     parent_has_marker = parent->in_store;
   }
-  std::vector<Removal> gone{{(*known)->token_key(), "", true}};
+  std::string etag = (*known)->etag;
   if (moves_.place_of(key).where == TreeMoves::Where::kNew) {
-    if (auto removed = remove_now(context, key, parent_has_marker); !removed) return removed;
-  } else {
-    gone.push_back({key, (*known)->etag, parent_has_marker});
+    auto brought = await<void>(context.interrupt, [&](Callback<void> done) {
+      moves_.bring(key, TreeMoves::Bring::kReplaced, std::move(done));
+      return Transfer();
+    });
+    if (!brought) return brought;
+    etag.clear();  // it has another there
   }
+  const std::vector<Removal> gone{{(*known)->token_key(), "", true},
+                                  {key, etag, parent_has_marker}};
   auto dropped = drop_name(context, inode, parent->number, name, **known, gone);
   if (!dropped) return dropped;
   note_gone(path(parent), name);
@@ -299,7 +313,7 @@ Result<void> Folder::confirm_linked(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     inode->names_confirmed = asked;
   }
-  take_meta(inode, *meta, static_cast<std::uint32_t>(census->tokens.size()), asked);
+  take_meta(inode, *meta, census->tokens, asked);
   return {};
 }
 
@@ -317,14 +331,14 @@ void Folder::forget_name(const InodePointer& inode, InodeNumber parent, const st
 
 /// A file with several names as its object is now.
 void Folder::take_meta(const InodePointer& inode, const oss::ObjectMeta& meta,
-                       std::uint32_t link_count, SteadyTime asked) {
+                       const std::set<std::string>& tokens, SteadyTime asked) {
   bool pages_changed = false;
   {
     MutexLock lock(tree_.mutex);
     if (inode->removed || (inode->content && inode->content->dirty())) return;
     inode->attributes = attributes_of(meta, false, defaults_);
     inode->attributes.inode = inode->number;
-    inode->attributes.link_count = std::max<std::uint32_t>(1, link_count);
+    inode->attributes.link_count = Tree::count_names(*inode, tokens);
     inode->headers = meta.headers;
     inode->storage_class = meta.storage_class;
     inode->tagged = meta.tagging_count > 0;

@@ -57,7 +57,10 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     inode->tagged = found.meta.tagging_count > 0;
     inode->symlink_key = found.meta.symlink_target;
     if (inode->content_key != found.content_key) tree_.set_content_key(inode, found.content_key);
-    if (!found.content_key.empty()) take_name(inode, parent->number, name, found.asked);
+    if (!found.content_key.empty()) {
+      inode->attributes.link_count = Tree::count_names(*inode, found.tokens);
+      take_name(inode, parent->number, name, found.asked);
+    }
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;
     if (pages_changed) inode->pages_etag.clear();

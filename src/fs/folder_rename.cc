@@ -181,14 +181,20 @@ Result<void> Folder::leave_old_name(const Context& context, const InodePointer& 
   const auto moving = std::stable_partition(left.begin(), left.end(), [&](const Removal& one) {
     return moves_.place_of(one.key).where != TreeMoves::Where::kNew;
   });
+  // These first: a name that stays is to keep what counts it.
   std::vector<Removal> at_once(moving, left.end());
   left.erase(moving, left.end());
-  if (!left.empty() && !removals_.add(left))
-    at_once.insert(at_once.end(), left.begin(), left.end());  // the journal may be full
-  for (const Removal& one : at_once)
-    if (auto gone = remove_now(context, one.key, one.directory_has_marker); !gone)
-      return fail(std::move(gone.error()),
-                  "the copy is there, but the old name could not be deleted");
+  const auto remove = [&](const std::vector<Removal>& removals) -> Result<void> {
+    for (const Removal& one : removals)
+      if (auto gone = remove_now(context, one.key, one.directory_has_marker); !gone)
+        return fail(std::move(gone.error()),
+                    "the copy is there, but the old name could not be deleted");
+    return {};
+  };
+  auto gone = remove(at_once);
+  if (gone && !left.empty() && !removals_.add(left))
+    gone = remove(left);  // the journal may be full
+  if (!gone) return gone;
   note_gone(path(parent), name);
   return {};
 }
@@ -250,7 +256,10 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
     written = file.is_symlink_object ? move_symlink(context, file) : move_object(context, file);
     out.left = {{file.old_key, file.etag, false}};
   }
-  if (!written) return fail(std::move(written.error()));
+  if (!written) {
+    note_unsure_move(file, written.error());
+    return fail(std::move(written.error()));
+  }
   if (is_on_its_way)
     for (Removal& one : out.left) one.etag.clear();
   note_renamed(file, *written, holds);
@@ -329,15 +338,21 @@ bool Folder::renamed_by_server(const Context& context, const FileRename& file) {
 /// The one object that the file is.
 Result<oss::Written> Folder::move_object(const Context& context, const FileRename& file) {
   return put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-    oss::CopyOptions copy = file.copy;
-    copy.put.forbid_overwrite = forbid_overwrite;
-    auto copied = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
-                                 contents_.upload(), std::move(done));
-    });
-    if (!copied && copied.error().code == Errc::kExists)
-      if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
-    return copied;
+    auto copied = copy_object(context, file, forbid_overwrite);
+    if (copied || copied.error().code != Errc::kExists) return copied;
+    if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
+    const auto earlier = moved_copy(context, file.inode);
+    return earlier && *earlier ? copy_object(context, file, false) : copied;
+  });
+}
+
+Result<oss::Written> Folder::copy_object(const Context& context, const FileRename& file,
+                                         bool forbid_overwrite) {
+  oss::CopyOptions copy = file.copy;
+  copy.put.forbid_overwrite = forbid_overwrite;
+  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
+                               contents_.upload(), std::move(done));
   });
 }
 
@@ -369,9 +384,10 @@ Result<oss::Written> Folder::move_name(const Context& context, const FileRename&
     return fail(Errc::kStale, printable(file.old_key) + " is no name of that file any more");
   auto written =
       put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-        auto name = links_.begin_name(file.content_key, context.interrupt, context.deadline);
-        if (!name) return Result<oss::Written>(fail(std::move(name.error())));
-        return links_.put_name(*name, file.new_key, forbid_overwrite, context.interrupt,
+        const LinkArea::Name name = LinkArea::new_name(file.content_key);
+        if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
+          return Result<oss::Written>(fail(std::move(begun.error())));
+        return links_.put_name(name, file.new_key, forbid_overwrite, context.interrupt,
                                context.deadline);
       });
   if (written) left = {{(*known)->token_key(), "", true}, {file.old_key, (*known)->etag, false}};
@@ -485,6 +501,8 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   const bool is_exchanged = exchanges_.any(
       [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });
   if (is_exchanged) return fail(Errc::kUnavailable, "a name below it is not whole yet");
+  static_cast<void>(links_.settle_unsure(context.interrupt, context.deadline));
+  links_.keep_unsure_below(*from);
   // What is still to be deleted below must not be copied, nor imply the old directory.
   for (const std::string* key : {&*from, &*to}) {
     auto settled = await<void>(context.interrupt, [&](Callback<void> done) {

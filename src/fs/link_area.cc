@@ -10,6 +10,11 @@ namespace {
 
 constexpr std::size_t kNumberSize = 16;
 
+/// For so long a name of which nobody knows whether it is there is looked for where it was put:
+/// after that another client may well have renamed its directory. Then its token stays, one too
+/// many or not.
+constexpr std::chrono::minutes kUnsureFor{2};
+
 std::string as_hex(InodeNumber number) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out(kNumberSize, '0');
@@ -68,14 +73,17 @@ Result<std::optional<LinkArea::Name>> LinkArea::name_at(const std::string& key,
   return fail(std::move(link.error()));
 }
 
-Result<LinkArea::Name> LinkArea::begin_name(const std::string& content_key, Interrupt* interrupt,
-                                            Deadline deadline) {
-  Name out{content_key, random_hex(8), ""};
+LinkArea::Name LinkArea::new_name(std::string content_key) {
+  return {std::move(content_key), random_hex(8), ""};
+}
+
+Result<void> LinkArea::begin_name(const Name& name, Interrupt* interrupt, Deadline deadline) {
   auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(out.token_key(), http::memory_body(""), {}, deadline, std::move(done));
+    return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
   });
-  if (!counted) return fail(std::move(counted.error()));
-  return out;
+  if (counted) return {};
+  if (!was_refused(counted.error().code)) take_back(name);
+  return fail(std::move(counted.error()));
 }
 
 Result<oss::Written> LinkArea::put_name(const Name& name, const std::string& key,
@@ -85,12 +93,59 @@ Result<oss::Written> LinkArea::put_name(const Name& name, const std::string& key
   put.headers.user[kTokenName] = name.token;
   put.headers.user[oss::kWriteIdName] = name.token;  // knows its own after a lost answer
   put.forbid_overwrite = forbid_overwrite;
+  const SteadyTime since = clock_.steady();
   auto written = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put_symlink(key, name.content_key, put, deadline, std::move(done));
   });
-  // Only unheard of it may be there, and needs its token.
-  if (!written && was_refused(written.error().code)) take_back(name);
+  if (written) return written;
+  if (was_refused(written.error().code)) {
+    take_back(name);
+    return written;
+  }
+  const auto there = find_name(name, key, interrupt, deadline);
+  if (there && *there) return oss::Written{.etag = (*there)->etag};
+  if (there) {
+    take_back(name);
+  } else {
+    MutexLock lock(mutex_);
+    unsure_.push_back({name, key, since});
+  }
   return written;
+}
+
+/// The same at the key, or nothing, or nothing of it.
+Result<std::optional<LinkArea::Name>> LinkArea::find_name(const Name& name, const std::string& key,
+                                                          Interrupt* interrupt, Deadline deadline) {
+  auto there = name_at(key, interrupt, deadline);
+  const bool same =
+      there && *there && (*there)->content_key == name.content_key && (*there)->token == name.token;
+  if (there && !same) there->reset();
+  return there;
+}
+
+Result<void> LinkArea::settle_unsure(Interrupt* interrupt, Deadline deadline) {
+  for (;;) {
+    Unsure one;
+    {
+      MutexLock lock(mutex_);
+      const SteadyTime now = clock_.steady();
+      std::erase_if(unsure_, [&](const Unsure& old) { return now - old.since >= kUnsureFor; });
+      if (unsure_.empty()) return {};
+      one = std::move(unsure_.back());
+      unsure_.pop_back();
+    }
+    const auto there = find_name(one.name, one.key, interrupt, deadline);
+    if (there && !*there) take_back(one.name);
+    if (there) continue;
+    MutexLock lock(mutex_);
+    unsure_.push_back(std::move(one));
+    return fail(there.error());
+  }
+}
+
+void LinkArea::keep_unsure_below(std::string_view directory_key) {
+  MutexLock lock(mutex_);
+  std::erase_if(unsure_, [&](const Unsure& one) { return one.key.starts_with(directory_key); });
 }
 
 void LinkArea::take_back(const Name& name) {

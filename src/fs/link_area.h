@@ -5,9 +5,12 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "removals.h"
 #include "stsfs/base/await.h"
+#include "stsfs/base/clock.h"
+#include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
 #include "stsfs/oss/object_store.h"
 
@@ -34,8 +37,9 @@ class LinkArea {
   /// A Symlink object that a listing shows with less is no name of a file.
   static constexpr std::uint64_t kTargetSizeMin = kDirectoryName.size() + 1 + kIdSize;
 
-  LinkArea(oss::ObjectStore& store, Removals& removals, const std::string& prefix)
-      : store_(store), removals_(removals), prefix_(prefix) {}
+  LinkArea(oss::ObjectStore& store, const Clock& clock, Removals& removals,
+           const std::string& prefix)
+      : store_(store), clock_(clock), removals_(removals), prefix_(prefix) {}
 
   /// A key for the content of this inode, whose number the next mount finds in it.
   std::string new_content_key(InodeNumber inode) const;
@@ -55,13 +59,21 @@ class LinkArea {
   Result<std::optional<Name>> name_at(const std::string& key, Interrupt* interrupt,
                                       Deadline deadline);
 
-  /// Makes a token for a further name.
-  Result<Name> begin_name(const std::string& content_key, Interrupt* interrupt, Deadline deadline);
-  /// Puts the name at `key`; `forbid_overwrite`: kExists when something is there.
+  /// A further name, with a token that nobody else has. Nothing is made yet.
+  static Name new_name(std::string content_key);
+  /// Makes its token, which is there afterwards, or goes.
+  Result<void> begin_name(const Name& name, Interrupt* interrupt, Deadline deadline);
+  /// Puts the name at `key`; `forbid_overwrite`: kExists when something is there. Where the answer
+  /// was lost it is looked for: on an error it is not there and its token goes, or OSS does not
+  /// say, and it is looked for once more later (`settle_unsure`).
   Result<oss::Written> put_name(const Name& name, const std::string& key, bool forbid_overwrite,
                                 Interrupt* interrupt, Deadline deadline);
   /// A name that is not there for sure: its token goes.
   void take_back(const Name& name);
+  /// Of names that may be there or not, those that are not lose their tokens.
+  Result<void> settle_unsure(Interrupt* interrupt, Deadline deadline) STSFS_EXCLUDES(mutex_);
+  /// Their directory gets another key, and they with it: they keep their tokens.
+  void keep_unsure_below(std::string_view directory_key) STSFS_EXCLUDES(mutex_);
   /// A name without a token does not count, and its content would go without it: it gets it again.
   void restore_token(const Name& name, const std::string& key, Interrupt* interrupt,
                      Deadline deadline);
@@ -77,9 +89,21 @@ class LinkArea {
   Transfer goes_along(const std::string& key, Deadline deadline, Callback<std::string> done);
 
  private:
+  struct Unsure {
+    Name name;
+    std::string key;
+    SteadyTime since{};
+  };
+  Result<std::optional<Name>> find_name(const Name& name, const std::string& key,
+                                        Interrupt* interrupt, Deadline deadline);
+
   oss::ObjectStore& store_;
+  const Clock& clock_;
   Removals& removals_;
   const std::string prefix_;
+
+  Mutex mutex_;  // a leaf
+  std::vector<Unsure> unsure_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::fs

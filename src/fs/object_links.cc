@@ -126,9 +126,8 @@ Result<void> Objects::find_linked(const Context& context, const std::string& key
     links_.restore_token(name, key, context.interrupt, context.deadline);
   out.meta = std::move(*meta);
   out.attributes = attributes_of(out.meta, false, options_.defaults);
-  out.attributes.link_count =
-      std::max<std::uint32_t>(1, static_cast<std::uint32_t>(census->tokens.size()));
   out.content_key = name.content_key;
+  out.tokens = std::move(census->tokens);
   return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,7 +57,8 @@ class Objects {
     cache::KnownEntry entry;
     oss::ObjectMeta meta;  ///< Of the file, or of the directory's marker.
     std::string link_target;
-    std::string content_key;  ///< Of a file with several names.
+    std::string content_key;       ///< Of a file with several names;
+    std::set<std::string> tokens;  ///< and what counts them.
     Attributes attributes;
     SteadyTime asked;  ///< OSS said so then.
   };

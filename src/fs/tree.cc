@@ -153,6 +153,12 @@ bool Tree::is_fresh(const Inode& inode, InodeNumber parent, std::string_view nam
   return inode.fresh && inode.fresh->parent == parent && inode.fresh->name == name;
 }
 
+std::uint32_t Tree::count_names(const Inode& inode, const std::set<std::string>& tokens) {
+  const bool counts_fresh = inode.fresh && tokens.contains(inode.fresh->token);
+  const std::size_t count = tokens.size() - (counts_fresh ? 1 : 0);
+  return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(count));
+}
+
 bool Tree::is_only_here(const Inode& inode, InodeNumber parent, std::string_view name) const {
   return (inode.content && inode.content->dirty()) || is_fresh(inode, parent, name);
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -25,6 +26,13 @@ struct FreshName {
   InodeNumber parent = InodeNumber::kRoot;
   std::string name;
   std::string key;
+  std::string token;  ///< That counts it in the LinkArea while it is being made.
+  /// Versions of the file that may have been copied to the key: an answer was lost.
+  struct Moved {
+    std::string etag;
+    std::string write_id;  ///< "" when it has none of ours.
+  };
+  std::vector<Moved> moved;
 };
 
 /// What is known of one file or directory. Guarded by the tree's mutex.
@@ -106,6 +114,9 @@ class Tree {
   /// Whether OSS does not have the name yet.
   bool is_fresh(const Inode& inode, InodeNumber parent, std::string_view name) const
       STSFS_REQUIRES(mutex);
+  /// How many names OSS has of a file with several, of which these are all tokens: one that is
+  /// being made may have its own already.
+  static std::uint32_t count_names(const Inode& inode, const std::set<std::string>& tokens);
   /// Whether only this mount knows what the name leads to: OSS would have nothing, or something
   /// older.
   bool is_only_here(const Inode& inode, InodeNumber parent, std::string_view name) const

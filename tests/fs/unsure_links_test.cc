@@ -16,9 +16,205 @@ class UnsureLinksTest : public FolderTest {
     options_.hard_links = true;
     kill_and_begin();
   }
+  InodeNumber inode_of(std::string_view name) {
+    const auto entry = lookup(name);
+    EXPECT_TRUE(entry) << name;
+    return entry ? entry->attributes.inode : InodeNumber{};
+  }
+  std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
+  Result<Entry> link(std::string_view from, std::string_view to) {
+    return folder_->link(context(), inode_of(from), kRoot, to);
+  }
   Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
+  /// What failed is tried again, and then all is in OSS.
+  void settle() {
+    static_cast<void>(drain());
+    faulty_.heal();
+    ASSERT_TRUE(drain());
+  }
+  /// Two names, and what two names need: nothing else is kept.
+  void expect_two_names(std::string_view text) {
+    EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "a", "b"}));
+    EXPECT_EQ(inode_of("a"), inode_of("b"));
+    EXPECT_EQ(count_of("a"), 2U);
+    EXPECT_EQ(read_file("a"), text);
+    EXPECT_EQ(read_file("b"), text);
+    EXPECT_EQ(kept(), 3U);
+  }
+  std::ptrdiff_t kept() const {
+    const auto keys = store_.keys();
+    return std::count_if(keys.begin(), keys.end(), [](const std::string& key) {
+      return key.starts_with("users/alice/.stsfs-links/");
+    });
+  }
+
   const Error gone_{Errc::kUnavailable, "gone", {}};
 };
+
+// --- names that are made ---
+
+TEST_F(UnsureLinksTest, AreLookedForWhenTheAnswerWasLost) {
+  for (std::uint64_t which : {1U, 2U}) {  // the file's own name, and the second one
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b"));
+    faulty_.lose_answer({.operation = Operation::kPutSymlink, .from = which}, gone_);
+    EXPECT_TRUE(drain());
+    faulty_.heal();
+    begin_anew();
+    expect_two_names("text");
+    ASSERT_TRUE(unlink("a"));
+    ASSERT_TRUE(unlink("b"));
+    begin_anew();
+    EXPECT_TRUE(store_.keys().empty());
+  }
+}
+
+TEST_F(UnsureLinksTest, ThatAreNotThereTakeTheirTokensAlong) {
+  for (std::uint64_t which : {1U, 2U}) {
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b"));
+    faulty_.fail({.operation = Operation::kPutSymlink, .from = which}, gone_);
+    settle();
+    begin_anew();
+    expect_two_names("text");
+    ASSERT_TRUE(unlink("a"));
+    ASSERT_TRUE(unlink("b"));
+    begin_anew();
+    EXPECT_TRUE(store_.keys().empty());
+  }
+}
+
+TEST_F(UnsureLinksTest, LoseATokenOfWhichTheAnswerWasLost) {
+  for (std::uint64_t which : {1U, 2U}) {
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b"));
+    faulty_.lose_answer({.operation = Operation::kPut, .from = which}, gone_);
+    settle();
+    begin_anew();
+    expect_two_names("text");
+    ASSERT_TRUE(unlink("a"));
+    ASSERT_TRUE(unlink("b"));
+    begin_anew();
+    EXPECT_TRUE(store_.keys().empty());
+  }
+}
+
+TEST_F(UnsureLinksTest, AreLookedForAgainWhenOssDoesNotSay) {
+  for (const bool is_there : {true, false}) {
+    for (std::uint64_t which : {1U, 2U}) {
+      ASSERT_TRUE(write_file(kRoot, "a", "text"));
+      ASSERT_TRUE(link("a", "b"));
+      const Calls put{.operation = Operation::kPutSymlink, .from = which};
+      if (is_there)
+        faulty_.lose_answer(put, gone_);
+      else
+        faulty_.fail(put, gone_);
+      faulty_.fail({.operation = Operation::kGetSymlink, .count = Calls::kAll}, gone_);
+      EXPECT_FALSE(drain());
+      faulty_.heal();
+      EXPECT_EQ(count_of("a"), 2U);
+      ASSERT_TRUE(drain());
+      begin_anew();
+      expect_two_names("text");
+      ASSERT_TRUE(unlink("a"));
+      ASSERT_TRUE(unlink("b"));
+      begin_anew();
+      EXPECT_TRUE(store_.keys().empty());
+    }
+  }
+}
+
+TEST_F(UnsureLinksTest, KeepTheirTokenWhereTheirDirectoryIsRenamedMeanwhile) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  ASSERT_TRUE(drain());  // a third name is made at once
+  faulty_.lose_answer({.operation = Operation::kPutSymlink}, gone_);
+  faulty_.fail({.operation = Operation::kGetSymlink, .count = Calls::kAll}, gone_);
+  EXPECT_FALSE(folder_->link(context(), inode_of("a"), inode_of("d"), "c"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  faulty_.heal();
+  begin_anew();
+  ASSERT_TRUE(unlink("a"));
+  ASSERT_TRUE(unlink("b"));
+  begin_anew();
+  EXPECT_EQ(read_file(inode_of("e"), "c"), "text");
+}
+
+TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayTakeTheirTokensAlong) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(folder_->link(context(), inode_of("a"), inode_of("d"), "b"));
+  begin_anew();
+  faulty_.fail({.operation = Operation::kPutSymlink, .count = Calls::kAll}, gone_);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  EXPECT_FALSE(drain());
+  faulty_.heal();
+  faulty_.lose_answer({.operation = Operation::kDelete, .from = 2}, gone_);
+  const InodeNumber e = inode_of("e");
+  static_cast<void>(folder_->unlink(context(), e, "b"));
+  faulty_.heal();
+  folder_->refresh();
+  static_cast<void>(folder_->unlink(context(), e, "b"));
+  begin_anew();
+  EXPECT_EQ(names(inode_of("e")), (std::vector<std::string>{".", ".."}));
+  EXPECT_EQ(count_of("a"), 1U);
+  ASSERT_TRUE(unlink("a"));
+  begin_anew();
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/e/"});
+}
+
+// --- a first name that goes early, and leaves a copy under the second one ---
+
+TEST_F(UnsureLinksTest, KnowAnEarlierVersionOfTheirFile) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
+  EXPECT_FALSE(unlink("a"));
+  ASSERT_TRUE(write_file(kRoot, "a", "another text"));
+  begin_anew();
+  expect_two_names("another text");
+}
+
+TEST_F(UnsureLinksTest, MoveOverAnEarlierVersionOfTheirFile) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
+  EXPECT_FALSE(unlink("a"));
+  ASSERT_TRUE(write_file(kRoot, "a", "another text"));
+  faulty_.lose_answer({.operation = Operation::kCopy, .from = 2}, gone_);
+  EXPECT_FALSE(unlink("a"));
+  ASSERT_TRUE(write_file(kRoot, "a", "a third text"));
+  ASSERT_TRUE(unlink("a"));
+  begin_anew();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
+  EXPECT_EQ(read_file("b"), "a third text");
+}
+
+TEST_F(UnsureLinksTest, TakeTheCopyAlongWhenTheyGo) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
+  EXPECT_FALSE(unlink("a"));
+  ASSERT_TRUE(unlink("b"));
+  EXPECT_EQ(lookup("b").error().code, Errc::kNotFound);
+  begin_anew();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "a"}));
+  EXPECT_EQ(read_file("a"), "text");
+}
+
+TEST_F(UnsureLinksTest, DoNotTakeWhatAnotherClientWroteForTheirCopy) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  faulty_.fail({.operation = Operation::kCopy}, gone_);
+  EXPECT_FALSE(unlink("a"));
+  store_.put("users/alice/b", "theirs");
+  ASSERT_TRUE(write_file(kRoot, "a", "another text"));
+  begin_anew();
+  EXPECT_EQ(read_file("b"), "theirs");
+  EXPECT_EQ(read_file("a"), "another text");
+  EXPECT_EQ(count_of("a"), 2U);  // under a name beside theirs
+}
 
 // --- what takes the name of a symbolic link ---
 

@@ -227,8 +227,10 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
     return self->around_.store.start_head(
         self->request_.key, Deadline::in(self->around_.clock, self->around_.options.read_timeout),
         [self, expected, done = std::move(done)](Result<oss::ObjectMeta> meta) mutable {
-          const bool gone = !meta && meta.error().code == Errc::kNotFound;
-          if (meta && meta->etag == expected)
+          const bool gone =
+              !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+          const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
+          if (meta && meta->etag == expected && !(is_name && self->may_have_names()))
             done({});
           else if (meta || gone)
             done(fail(Errc::kChanged, "another client changed " + printable(self->request_.path)));
@@ -241,17 +243,61 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
 void FileContent::look_at_target() {
   looked_ = true;
   chain_.step([&] {
-    return around_.store.start_head(request_.key,
-                                    Deadline::in(around_.clock, around_.options.read_timeout),
-                                    [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
-                                      if (meta)
-                                        self->found_at_target(*meta);
-                                      else if (meta.error().code == Errc::kNotFound)
-                                        self->upload(!self->expected_etag_.empty());
-                                      else
-                                        self->finish(fail(std::move(meta.error())));
-                                    });
+    return around_.store.start_head(
+        request_.key, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
+          if (meta && meta->type == oss::ObjectType::kSymlink && self->may_have_names())
+            self->follow_name(*meta);
+          else if (meta)
+            self->found_at_target(*meta);
+          else if (meta.error().code == Errc::kNotFound)
+            self->upload(!self->expected_etag_.empty());
+          else if (meta.error().code == Errc::kLoop)
+            self->upload(true);  // another client's link
+          else
+            self->finish(fail(std::move(meta.error())));
+        });
   });
+}
+
+/// An object that is to be replaced under the file's own name, and no symbolic link.
+bool FileContent::may_have_names() const {
+  return !expected_etag_.empty() && request_.key == request_.path_key &&
+         request_.symlink_key.empty() && !request_.is_unseen_link;
+}
+
+/// The file may have got a second name since: from another client, or from us, and the answer was
+/// lost. Then its content has moved, and is what is to be replaced.
+void FileContent::follow_name(const oss::ObjectMeta& meta) {
+  chain_.step([&] {
+    return around_.store.start_get_symlink(
+        request_.key, Deadline::in(around_.clock, around_.options.read_timeout),
+        [self = shared_from_this(), meta](Result<oss::Symlink> link) {
+          const bool is_none = !link && (link.error().code == Errc::kNotFound ||
+                                         link.error().code == Errc::kInvalid);
+          if (!link && !is_none) {
+            self->finish(fail(std::move(link.error())));
+            return;
+          }
+          auto content_key = link ? self->around_.owner.found_name(self->inode_, *link)
+                                  : std::optional<std::string>();
+          if (!content_key) {
+            self->found_at_target(meta);
+            return;
+          }
+          self->request_.key = std::move(*content_key);
+          if (auto stream = std::exchange(self->commit_stream_, nullptr)) stream->cancel();
+          self->look_at_target();
+        });
+  });
+}
+
+/// Where the content has moved to, a copy may have an ETag of its own.
+bool FileContent::is_copy_of_base(const oss::ObjectMeta& meta) const {
+  const auto& own = request_.own_version;
+  const auto id = meta.headers.user.find(oss::kWriteIdName);
+  return request_.key != request_.path_key && own && own->etag == expected_etag_ &&
+         id != meta.headers.user.end() && id->second == write_id(own->writes);
 }
 
 /// A directory above it was renamed since the commit began, and the copy of our base there has an
@@ -267,8 +313,10 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
     return;
   }
   const Maker maker = maker_of(meta, commit_writes_, commit_size_);
-  const bool is_base = !expected_etag_.empty() && meta.etag == expected_etag_;
+  const bool is_base =
+      !expected_etag_.empty() && (meta.etag == expected_etag_ || is_copy_of_base(meta));
   if (is_base && maker != Maker::kNoted) {
+    move_base(meta);  // it may have gone to another key
     upload(false);
     return;
   }

@@ -68,6 +68,9 @@ class CommitOwner {
  public:
   virtual ~CommitOwner() = default;
   virtual CommitRequest describe(InodeNumber inode) = 0;
+  /// The file's name is an OSS Symlink object by now. Where that makes it one of several names of
+  /// it, the key at which its content lies from now on.
+  virtual std::optional<std::string> found_name(InodeNumber inode, const oss::Symlink& link) = 0;
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
   /// None is under way any more: the content may not be needed.
   virtual void commit_ended(InodeNumber inode) = 0;
@@ -281,6 +284,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool needs_base() const;
   bool plan_without_base() STSFS_EXCLUDES(mutex_);
   void look_at_target();
+  bool may_have_names() const;
+  void follow_name(const oss::ObjectMeta& meta);
+  bool is_copy_of_base(const oss::ObjectMeta& meta) const;
   staging::MultipartUpload::Check last_look(const std::string& expected);
   void found_at_target(const oss::ObjectMeta& meta);
   bool base_was_moved() const STSFS_EXCLUDES(mutex_);

@@ -71,6 +71,7 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   // --- CommitOwner (folder_commits.cc) ---
   CommitRequest describe(InodeNumber inode) override;
+  std::optional<std::string> found_name(InodeNumber inode, const oss::Symlink& link) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
   void commit_ended(InodeNumber inode) override;
   void set_aside(InodeNumber inode, const FileContent& content,

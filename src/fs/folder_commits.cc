@@ -31,6 +31,21 @@ CommitRequest Folder::describe(InodeNumber number) {
   return out;
 }
 
+/// How many names it has whoever asks next finds out.
+std::optional<std::string> Folder::found_name(InodeNumber number, const oss::Symlink& link) {
+  const auto name = links_.name_in(link);
+  if (!name) return std::nullopt;
+  MutexLock lock(tree_.mutex);
+  const InodePointer inode = tree_.find(number);
+  const InodePointer known = tree_.by_content_key(name->content_key);
+  if (!inode || inode->removed || !is_regular(inode->attributes.mode)) return std::nullopt;
+  if (known && known != inode) return std::nullopt;
+  tree_.set_content_key(inode, name->content_key);
+  inode->attributes.link_count = std::max<std::uint32_t>(inode->attributes.link_count, 2);
+  inode->confirmed = {};
+  return name->content_key;
+}
+
 namespace {
 
 /// Of what was written the kernel keeps whole pages, and not the end of the file in the last one.

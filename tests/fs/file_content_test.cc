@@ -16,6 +16,7 @@ namespace {
 class WatchfulOwner final : public CommitOwner {
  public:
   CommitRequest describe(InodeNumber) override { return {.path = "file", .key = "file"}; }
+  std::optional<std::string> found_name(InodeNumber, const oss::Symlink&) override { return {}; }
   void committed(InodeNumber, const CommitOutcome&) override {
     ++told;
     dirty_while_told = content->dirty();

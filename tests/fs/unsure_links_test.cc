@@ -164,6 +164,46 @@ TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayTakeTheirTokensAlong) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/e/"});
 }
 
+// --- a second name while the file is being written ---
+
+TEST_F(UnsureLinksTest, AreFollowedByACommit) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  const auto opened = folder_->open(context(), inode_of("a"), O_WRONLY);
+  FolderOptions options = options_;
+  options.staging_directory = directory_.path() + "/other";
+  const auto other = MountedFolder::make(faulty_, scheduler_, clock_, options).value();
+  const auto known = other->lookup(context(), kRoot, "a");
+  ASSERT_TRUE(other->link(context(), known->attributes.inode, kRoot, "b"));
+  ASSERT_TRUE(other->drain(Deadline::in(clock_, std::chrono::hours(1))));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("TEXT"), 0));
+  EXPECT_TRUE(flush(opened->handle));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(" and more"), 4));
+  EXPECT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  other->stop();
+  clock_.advance(std::chrono::minutes(1));
+  expect_two_names("TEXT and more");
+  begin_anew();
+  expect_two_names("TEXT and more");
+}
+
+TEST_F(UnsureLinksTest, AreFollowedByAChangeOfAttributes) {
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  const auto opened = folder_->open(context(), inode_of("a"), O_WRONLY);
+  FolderOptions options = options_;
+  options.staging_directory = directory_.path() + "/other";
+  const auto other = MountedFolder::make(faulty_, scheduler_, clock_, options).value();
+  const auto known = other->lookup(context(), kRoot, "a");
+  ASSERT_TRUE(other->link(context(), known->attributes.inode, kRoot, "b"));
+  ASSERT_TRUE(other->drain(Deadline::in(clock_, std::chrono::hours(1))));
+  other->stop();
+  ASSERT_TRUE(folder_->setattr(context(), inode_of("a"), opened->handle, {.mode = 0600}));
+  folder_->release(opened->handle);
+  begin_anew();
+  expect_two_names("text");
+  EXPECT_EQ(lookup("b")->attributes.mode & 07777U, 0600U);
+}
+
 // --- a first name that goes early, and leaves a copy under the second one ---
 
 TEST_F(UnsureLinksTest, KnowAnEarlierVersionOfTheirFile) {

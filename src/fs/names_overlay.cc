@@ -241,8 +241,14 @@ Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T
       call->run(fail(Errc::kTimedOut, printable(key) + " waits for the end of a rename"));
     });
   auto freed = [call](Result<void> free) { call->run(std::move(free)); };
+  auto brought = [this, freed, key = std::string(key)](Result<void> free) mutable {
+    if (free)
+      removals_.before_write(key, std::move(freed));  // what was brought may have been removed
+    else
+      freed(std::move(free));
+  };
   if (place.where == TreeMoves::Where::kNew)
-    moves_.bring(std::string(key), TreeMoves::Bring::kReplaced, std::move(freed));
+    moves_.bring(std::string(key), TreeMoves::Bring::kReplaced, std::move(brought));
   else if (place.where == TreeMoves::Where::kOld)
     moves_.when_ended(place.move, std::move(freed));
   else

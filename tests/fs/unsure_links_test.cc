@@ -164,6 +164,23 @@ TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayTakeTheirTokensAlong) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/e/"});
 }
 
+TEST_F(UnsureLinksTest, ThatWentBelowADirectoryOnItsWayDoNotTakeAlongWhatIsWrittenThereNext) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(write_file(inode_of("d"), "z", "text"));
+  ASSERT_TRUE(folder_->link(context(), inode_of("a"), inode_of("d"), "b"));
+  begin_anew();
+  faulty_.fail({.operation = Operation::kCopy, .count = Calls::kAll}, gone_);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  EXPECT_FALSE(drain());
+  const InodeNumber e = inode_of("e");
+  ASSERT_TRUE(folder_->unlink(context(), e, "b"));
+  ASSERT_TRUE(write_file(e, "b", "another text"));
+  faulty_.heal();
+  begin_anew();
+  EXPECT_EQ(read_file(inode_of("e"), "b"), "another text");
+}
+
 // --- a second name while the file is being written ---
 
 TEST_F(UnsureLinksTest, AreFollowedByACommit) {

@@ -254,14 +254,16 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
     MutexLock lock(tree_.mutex);
     if (held && !last) inode->held_key.clear();
     if (!removed) return removed;
-    inode->attributes.link_count = left;
     inode->attributes.ctime = now();
     if (last) {
       content = inode->content;
       tree_.remove(inode);
     } else {
+      // Those left may not be known here, and what was written is theirs.
+      inode->attributes.link_count = left + 1;
       tree_.remove_name(inode, parent, name);
     }
+    inode->attributes.link_count = left;
   }
   if (content) content->forget_changes();
   contents_.sweep();

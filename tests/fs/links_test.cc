@@ -113,6 +113,36 @@ TEST_F(LinksTest, GoOneByOneAndWithTheLastTheFile) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+TEST_F(LinksTest, ThatAreNotKnownHereGetWhatWasWrittenThroughOneThatGoes) {
+  options_.commit = CommitMode::kBackground;
+  kill_and_begin();
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  begin_anew();
+  ASSERT_TRUE(write_file(kRoot, "a", "written and not in OSS yet"));
+  ASSERT_TRUE(unlink("a"));
+  scheduler_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(read_file("b"), "written and not in OSS yet");
+  begin_anew();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
+  EXPECT_EQ(read_file("b"), "written and not in OSS yet");
+}
+
+TEST_F(LinksTest, ThatAreNotKnownHereGetItOverAKill) {
+  options_.commit = CommitMode::kBackground;
+  kill_and_begin();
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b"));
+  begin_anew();
+  ASSERT_TRUE(write_file(kRoot, "a", "written and not in OSS yet"));
+  ASSERT_TRUE(unlink("a"));
+  kill_and_begin();
+  folder_->resume();
+  begin_anew();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
+  EXPECT_EQ(read_file("b"), "written and not in OSS yet");
+}
+
 TEST_F(LinksTest, AreRenamedAlsoWithTheirDirectory) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
   ASSERT_TRUE(write_file(inode_of("d"), "a", "text"));

@@ -41,7 +41,7 @@ std::optional<std::string> Folder::found_name(InodeNumber number, const oss::Sym
   if (!inode || inode->removed || !is_regular(inode->attributes.mode)) return std::nullopt;
   if (known && known != inode) return std::nullopt;
   tree_.set_content_key(inode, name->content_key);
-  inode->attributes.link_count = std::max<std::uint32_t>(inode->attributes.link_count, 2);
+  if (!inode->fresh) inode->attributes.link_count = std::max(inode->attributes.link_count, 2U);
   inode->confirmed = {};
   return name->content_key;
 }

@@ -244,6 +244,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   } else {
     written = copy_onto_itself(context, inode, key, put, size);
   }
+  links_.ahead().forget();
   std::string new_etag;
   {
     MutexLock lock(tree_.mutex);

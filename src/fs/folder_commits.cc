@@ -62,6 +62,7 @@ bool worth_keeping_pages(std::uint64_t size_bytes) {
 void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
   std::string directory_path;
   std::string name;
+  links_.ahead().forget();
   if (outcome.staged && outcome.written.crc64 && !outcome.conflict)
     contents_.just_written().keep(number, outcome.written.etag, *outcome.staged, outcome.size,
                                   *outcome.written.crc64);

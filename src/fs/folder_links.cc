@@ -240,6 +240,7 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
   }
   if (held) removals_.hold(token_key);
   auto removed = removals_.add(gone);
+  links_.ahead().forget();
   if (removed) {
     const auto census = links_.count(known.content_key, context.interrupt, context.deadline);
     if (census) left = static_cast<std::uint32_t>(census->tokens.size());

@@ -194,6 +194,7 @@ Result<void> Folder::leave_old_name(const Context& context, const InodePointer& 
   auto gone = remove(at_once);
   if (gone && !left.empty() && !removals_.add(left))
     gone = remove(left);  // the journal may be full
+  links_.ahead().forget();
   if (!gone) return gone;
   note_gone(path(parent), name);
   return {};

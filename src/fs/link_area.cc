@@ -81,6 +81,7 @@ Result<void> LinkArea::begin_name(const Name& name, Interrupt* interrupt, Deadli
   auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
   });
+  ahead_.forget();
   if (counted) return {};
   if (!was_refused(counted.error().code)) take_back(name);
   return fail(std::move(counted.error()));
@@ -152,6 +153,7 @@ void LinkArea::take_back(const Name& name) {
   if (auto gone = removals_.add(name.token_key(), "", true); !gone)
     log_warning("fs", "{} stays and counts as a name: {}", printable(name.token_key()),
                 gone.error().message);
+  ahead_.forget();
 }
 
 void LinkArea::restore_token(const Name& name, const std::string& key, Interrupt* interrupt,
@@ -161,6 +163,7 @@ void LinkArea::restore_token(const Name& name, const std::string& key, Interrupt
   const auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
   });
+  ahead_.forget();
   log_warning("fs", "{} had lost the object that counts it; {}", printable(key),
               counted ? "it has it again" : counted.error().message);
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "links_ahead.h"
 #include "removals.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
@@ -39,7 +40,7 @@ class LinkArea {
 
   LinkArea(oss::ObjectStore& store, const Clock& clock, Removals& removals,
            const std::string& prefix)
-      : store_(store), clock_(clock), removals_(removals), prefix_(prefix) {}
+      : store_(store), clock_(clock), removals_(removals), prefix_(prefix), ahead_(store, clock) {}
 
   /// A key for the content of this inode, whose number the next mount finds in it.
   std::string new_content_key(InodeNumber inode) const;
@@ -85,6 +86,10 @@ class LinkArea {
   /// What there is of a file, less what was removed here.
   Result<Census> count(const std::string& content_key, Interrupt* interrupt, Deadline deadline);
 
+  /// What is asked ahead of who asks for file after file. Changes of tokens by this it notices;
+  /// whoever changes a content, or removes a token, tells it.
+  LinksAhead& ahead() { return ahead_; }
+
   /// For Removals: with the last token goes the content, which is looked for at the last moment.
   Transfer goes_along(const std::string& key, Deadline deadline, Callback<std::string> done);
 
@@ -101,6 +106,7 @@ class LinkArea {
   const Clock& clock_;
   Removals& removals_;
   const std::string prefix_;
+  LinksAhead ahead_;
 
   Mutex mutex_;  // a leaf
   std::vector<Unsure> unsure_ STSFS_GUARDED_BY(mutex_);

@@ -10,6 +10,9 @@
 namespace stsfs::fs {
 namespace {
 
+/// Files with several names that are asked for at once.
+constexpr std::size_t kLinksAskedAtOnce = 64;
+
 /// A target kept in an object's body, as s3fs does it, is no longer than a path.
 constexpr std::uint64_t kLinkTargetMax = 4096;
 
@@ -69,6 +72,7 @@ Result<void> Objects::find_symlink(const Context& context, const std::string& li
   const oss::Symlink told_link = link_of(*known);
   const oss::Symlink* link = &told_link;
   if (const auto name = links_.name_in(*link)) {
+    if (find_linked_ahead(context, link_path, *name, out)) return {};
     auto linked = find_linked(context, key, *name, out);
     // Without its content the name is a symbolic link to nothing, which can be removed.
     if (linked || linked.error().code != Errc::kNotFound) return linked;
@@ -111,6 +115,40 @@ Transfer Objects::start_symlink(const std::string& key, Deadline deadline,
                                     else
                                       done(fail(std::move(link.error())));
                                   });
+}
+
+/// The same without asking, where names are asked for one after the other: for those behind it,
+/// too.
+bool Objects::find_linked_ahead(const Context& context, const std::string& link_path,
+                                const LinkArea::Name& name, Found& out) {
+  if (listings_.fresh().count() == 0) return false;
+  const auto slash = link_path.rfind('/');
+  const std::string above = slash == std::string::npos ? "" : link_path.substr(0, slash);
+  const std::string above_key = keys_.directory_key(above).value_or("");
+  const std::string own_name = link_path.substr(slash == std::string::npos ? 0 : slash + 1);
+  const bool goes_on = link_runs_.goes_on(above_key, own_name);
+  auto known = links_.ahead().find(name.content_key);
+  if (!known && goes_on && may_wait(context)) {
+    std::vector<std::string> content_keys{name.content_key};
+    for (const auto& [next, entry] : listings_.after(above_key, own_name, kLinksAskedAtOnce - 1)) {
+      const auto key = keys_.file_key(join_path(above, next));
+      const auto meta = key ? known_meta(context, *key, entry) : std::nullopt;
+      const auto link = meta ? links_.name_in(link_of(*meta)) : std::nullopt;
+      if (link) content_keys.push_back(link->content_key);
+    }
+    std::sort(content_keys.begin(), content_keys.end());
+    content_keys.erase(std::unique(content_keys.begin(), content_keys.end()), content_keys.end());
+    links_.ahead().ask(context, content_keys);
+    known = links_.ahead().find(name.content_key);
+  }
+  if (!known || !known->tokens.contains(name.token)) return false;
+  if (clock_.steady() - known->asked >= listings_.fresh()) return false;
+  out.meta = std::move(known->content);
+  out.attributes = attributes_of(out.meta, false, options_.defaults);
+  out.content_key = name.content_key;
+  out.tokens = std::move(known->tokens);
+  out.asked = std::min(out.asked, known->asked);
+  return true;
 }
 
 /// What a name in a listing leads to; kNotFound when its content is not there.

@@ -34,7 +34,8 @@ Objects::Objects(const Sources& sources, const Options& options)
       links_(sources.links),
       opens_ahead_(sources.opens_ahead),
       options_(options),
-      attribute_runs_(sources.listings) {}
+      attribute_runs_(sources.listings),
+      link_runs_(sources.listings) {}
 
 // --- names ---
 

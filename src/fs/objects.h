@@ -118,6 +118,8 @@ class Objects {
                             Found& out);
   Result<void> find_linked(const Context& context, const std::string& key,
                            const LinkArea::Name& name, Found& out);
+  bool find_linked_ahead(const Context& context, const std::string& link_path,
+                         const LinkArea::Name& name, Found& out);
   Result<void> read_link_target(const Context& context, const std::string& key, Found& out);
   Transfer start_symlink(const std::string& key, Deadline deadline, Callback<oss::ObjectMeta> done);
 
@@ -134,6 +136,7 @@ class Objects {
   OpensAhead& opens_ahead_;
   const Options options_;
   AttributeRuns attribute_runs_;
+  AttributeRuns link_runs_;
 };
 
 }  // namespace stsfs::fs

@@ -8,6 +8,8 @@ namespace {
 
 using fakes::Calls;
 using oss::Operation;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 class TreeMovesTest : public FolderTest {
  protected:

@@ -228,13 +228,19 @@ Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T
   const bool moves = place.where != TreeMoves::Where::kElsewhere;
   if (!moves && !removals_.any_below(key)) return go(std::move(done));
   auto chain = std::make_shared<Chain>();
-  auto call = std::make_shared<Call>(
-      [chain, done = std::move(done), go = std::move(go)](Result<void> free) mutable {
-        if (!free)
-          done(fail(std::move(free.error())));
-        else
-          chain->step([&] { return go(std::move(done)); });
-      });
+  // What frees a key runs on a thread of its own. A failure is told where all others are, on the
+  // loop: who is told may drop a request that ends there just now, and would wait for the loop
+  // while that waits here.
+  auto call = std::make_shared<Call>([this, chain, done = std::move(done),
+                                      go = std::move(go)](Result<void> free) mutable {
+    chain->step([&] {
+      if (free) return go(std::move(done));
+      return scheduler_.after(std::chrono::milliseconds(0),
+                              [done = std::move(done), error = std::move(free.error())]() mutable {
+                                done(fail(std::move(error)));
+                              });
+    });
+  });
   auto timer = std::make_shared<Transfer>();
   if (place.where == TreeMoves::Where::kOld)
     *timer = scheduler_.after(deadline.left(clock_), [call, key = std::string(key)] {

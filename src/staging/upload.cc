@@ -215,10 +215,12 @@ void MultipartUpload::finish_sending() {
 void MultipartUpload::complete_now() {
   std::vector<oss::Part> parts;
   std::string id;
+  Transfer checked;  // goes here, where it has just ended, and not where all of this may end next
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kChecking) return;
     phase_ = Phase::kCompleting;
+    checked = std::move(control_);
     parts = std::move(finished_);
     id = upload_id_;
   }

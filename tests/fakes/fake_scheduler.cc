@@ -31,6 +31,10 @@ FakeScheduler::FakeScheduler(FakeClock& clock)
     : clock_(clock), timers_(std::make_shared<Timers>()) {}
 
 Transfer FakeScheduler::after(std::chrono::milliseconds delay, UniqueFunction<void()> what) {
+  if (delay.count() <= 0) {
+    what();
+    return {};
+  }
   MutexLock lock(timers_->mutex);
   const Timers::Key key{clock_.steady() + delay, ++timers_->last_number};
   timers_->waiting.emplace(key, std::move(what));

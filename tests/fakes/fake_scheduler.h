@@ -19,6 +19,7 @@ class FakeScheduler final : public Scheduler {
  public:
   explicit FakeScheduler(FakeClock& clock);
 
+  /// Without a delay at once: nobody lets the clock go on for that.
   Transfer after(std::chrono::milliseconds delay, UniqueFunction<void()> what) override;
 
   /// Lets time pass; every timer runs at its own moment, in order, those they start included.

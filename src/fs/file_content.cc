@@ -12,10 +12,6 @@ using staging::Origin;
 
 constexpr std::uint64_t kFileSizeMax = oss::kPartsMax * oss::kPartSizeMax;
 
-tl::unexpected<Error> too_large() {
-  return fail(Errc::kTooLarge, "an object of OSS takes " + human_bytes(kFileSizeMax));
-}
-
 /// Below this a file is put at once when it is closed.
 std::uint64_t first_stream_size(const staging::PlanOptions& plan) {
   return plan.put_size_max + plan.part_size_min;
@@ -271,10 +267,15 @@ Result<void> FileContent::may_change() const {
   return {};
 }
 
+Result<void> FileContent::may_reach(std::uint64_t size) {
+  if (size <= kFileSizeMax) return {};
+  return fail(Errc::kTooLarge, "an object of OSS takes " + human_bytes(kFileSizeMax));
+}
+
 Result<void> FileContent::write_locked(std::span<const std::byte> bytes, std::uint64_t offset) {
   if (bytes.empty()) return {};
   if (auto may = may_change(); !may) return may;
-  if (offset > kFileSizeMax - bytes.size()) return too_large();
+  if (auto may = may_reach(offset + bytes.size()); !may) return may;
   if (auto ready = stage(); !ready) return ready;
   if (auto written = staged_->write(bytes, offset); !written) return written;
   map_.write({offset, bytes.size()});
@@ -310,7 +311,7 @@ Result<std::uint64_t> FileContent::append(std::span<const std::byte> bytes) {
 bool FileContent::staged_in_use() const { return committing_ || noted_file_ == staged_; }
 
 Result<void> FileContent::truncate(std::uint64_t size) {
-  if (size > kFileSizeMax) return too_large();
+  if (auto may = may_reach(size); !may) return may;
   std::shared_ptr<staging::MultipartUpload> abandoned;
   {
     MutexLock lock(mutex_);

@@ -237,6 +237,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::shared_ptr<BaseReader> base_reader() STSFS_REQUIRES(mutex_);
   Result<void> stage() STSFS_REQUIRES(mutex_);
   Result<void> may_change() const STSFS_REQUIRES(mutex_);
+  /// What no object can hold is refused when it is asked for: a commit plan of it has no end.
+  static Result<void> may_reach(std::uint64_t size);
   void changed() STSFS_REQUIRES(mutex_) {
     ++generation_;
     ++state_;

@@ -61,6 +61,8 @@ bool FileContent::is_at_hand(ByteRange range) {
 }
 
 Result<void> FileContent::take(const Lent& lent, std::uint64_t from, std::uint64_t to) {
+  if (lent.extents.empty()) return {};
+  if (auto may = may_reach(lent.extents.back().range.end() - from + to); !may) return may;
   for (const Extent& extent : lent.extents) {
     const std::uint64_t at = extent.range.offset - from + to;
     if (extent.origin == Origin::kStaged) {

@@ -9,6 +9,8 @@ namespace stsfs::fs {
 Result<void> FileContent::allocate(ByteRange range, Allocation kind) {
   MutexLock lock(mutex_);
   if (auto may = may_change(); !may) return may;
+  if (kind != Allocation::kPunch)
+    if (auto may = may_reach(range.end()); !may) return may;
   const std::uint64_t size = map_.size();
   switch (kind) {
     case Allocation::kReserve:

@@ -336,6 +336,22 @@ TEST_F(Space, HolesAndDataAreFound) {
   EXPECT_EQ(seek(whole, 3, SeekTo::kHole), 8U);
 }
 
+TEST_F(Space, NoFileGrowsBeyondWhatAnObjectHolds) {
+  constexpr std::uint64_t kFar = (std::uint64_t{1} << 63) - 65'536;
+  store_.put("users/alice/source", std::string(2 * kMiB, 's'));
+  const HandleNumber source = open("source", O_RDONLY);
+  const HandleNumber file = create("f");
+  for (const auto kind : {Allocation::kReserve, Allocation::kExtend, Allocation::kZero})
+    EXPECT_EQ(allocate(file, {kFar, 4096}, kind).error().code, Errc::kTooLarge);
+  for (const std::uint64_t length : {std::uint64_t{4096}, 2 * kMiB})
+    EXPECT_EQ(
+        folder_->copy_range(context(), source, {0, length}, file, kFar - 2 * kMiB).error().code,
+        Errc::kTooLarge);
+  ASSERT_TRUE(allocate(file, {0, kFar}, Allocation::kPunch));  // the size stays
+  ASSERT_TRUE(flush(file));
+  EXPECT_EQ(store_.content("users/alice/f"), "");
+}
+
 TEST_F(Space, AReservationBeyondTheBudgetIsRefused) {
   folder_->stop();
   options_.staging_budget_bytes = kMiB;

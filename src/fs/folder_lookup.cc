@@ -50,7 +50,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     if (found.entry.is_directory && !found.entry.has_marker.value_or(false) && !inode->in_store)
       inode->attributes.atime = inode->attributes.mtime = inode->attributes.ctime = shown;
     if (inode->entries_changed > inode->attributes.mtime)
-      inode->attributes.mtime = inode->attributes.ctime = inode->entries_changed;
+      inode->attributes.mtime = inode->attributes.ctime = *inode->entries_changed;
     inode->headers = found.meta.headers;
     inode->storage_class = found.meta.storage_class;
     inode->link_target = found.link_target;

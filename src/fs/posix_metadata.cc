@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <algorithm>
+#include <cstdint>
+#include <ratio>
 
 #include "extended_attributes.h"
 #include "stsfs/base/text.h"
@@ -109,14 +110,17 @@ oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeade
 }
 
 std::optional<WallTime> parse_metadata_time(const std::string& text) {
-  constexpr std::uint64_t kSecondsMax =
-      200'000'000'000;  // beyond it the nanoseconds do not fit 64 bits
-  const auto dot = text.find('.');
-  const auto seconds = parse_u64(std::string_view(text).substr(0, dot));
-  if (!seconds || *seconds > kSecondsMax / 22) return std::nullopt;
-  WallTime time{std::chrono::seconds(*seconds)};
+  // What 64 bits of nanoseconds hold, either way from 1970.
+  constexpr std::uint64_t kSecondsMax = INT64_MAX / std::nano::den - 1;
+  const bool before_1970 = text.starts_with('-');
+  const std::string_view number = std::string_view(text).substr(before_1970 ? 1 : 0);
+  const auto dot = number.find('.');
+  const auto seconds = parse_u64(number.substr(0, dot));
+  if (!seconds || *seconds > kSecondsMax) return std::nullopt;
+  const auto signed_seconds = static_cast<std::int64_t>(*seconds) * (before_1970 ? -1 : 1);
+  const WallTime time{std::chrono::seconds(signed_seconds)};
   if (dot == std::string::npos) return time;
-  std::string digits = text.substr(dot + 1);
+  std::string digits(number.substr(dot + 1));
   if (digits.empty() || digits.size() > 9) return std::nullopt;
   digits.resize(9, '0');
   const auto nanoseconds = parse_u64(digits);
@@ -127,7 +131,7 @@ std::optional<WallTime> parse_metadata_time(const std::string& text) {
 std::string format_metadata_time(WallTime time) {
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   const auto nanoseconds = (time - seconds).count();
-  std::string out = std::to_string(std::max<std::int64_t>(seconds.time_since_epoch().count(), 0));
+  std::string out = std::to_string(seconds.time_since_epoch().count());
   if (nanoseconds == 0) return out;
   std::string digits = std::to_string(nanoseconds);
   return out + "." + std::string(9 - digits.size(), '0') + digits;

@@ -41,7 +41,9 @@ void store_attributes(const Attributes& attributes, oss::UserMetadata& user);
 oss::PutOptions put_options(const Attributes& attributes, const oss::ObjectHeaders& carried,
                             const std::string& storage_class);
 
-/// `1700000000` or `1700000000.123456789`; also fewer digits behind the dot, as a fraction.
+/// `1700000000` or `1700000000.123456789`; also fewer digits behind the dot, as a fraction. Before
+/// 1970 the seconds are negative and the fraction is still added to them, as in a timespec and in
+/// s3fs: `-1.750000000` is a quarter of a second before 1970.
 std::optional<WallTime> parse_metadata_time(const std::string& text);
 std::string format_metadata_time(WallTime time);
 

@@ -51,7 +51,8 @@ struct Inode {
   bool tagged = false;         ///< The object has tags, which a rewrite has to carry along.
   std::string symlink_key;     ///< Of an OSS Symlink object: the key that it leads to.
   SteadyTime confirmed{};      ///< When OSS last said so.
-  WallTime entries_changed{};  ///< Of a directory: when we last did, which OSS may not know yet.
+  /// Of a directory: when we last changed its entries, which OSS may not know yet.
+  std::optional<WallTime> entries_changed;
   SteadyTime touched{};        ///< When we last changed it there: what follows closely is merged.
   std::string pages_etag;      ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;

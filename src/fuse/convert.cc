@@ -1,5 +1,10 @@
 #include "convert.h"
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <ratio>
+
 namespace stsfs::fuse {
 namespace {
 
@@ -16,8 +21,12 @@ timespec to_timespec(WallTime time) {
           .tv_nsec = static_cast<long>((time - seconds).count())};
 }
 
+// A WallTime holds the years 1677 to 2262. What is beyond becomes the nearest that it holds, as
+// disks do with what their inodes cannot hold.
 WallTime to_wall(const timespec& time) {
-  return WallTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  constexpr time_t kSecondsMax = INT64_MAX / std::nano::den - 1;
+  const auto seconds = std::clamp(time.tv_sec, -kSecondsMax, kSecondsMax);
+  return WallTime(std::chrono::seconds(seconds) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
 }  // namespace

@@ -5,6 +5,10 @@
 
 #include <sys/stat.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace stsfs::fs {
@@ -109,6 +113,20 @@ TEST(PosixMetadata, ReadsBackWhatItWrites) {
   EXPECT_EQ(got.uid, wanted.uid);
   EXPECT_EQ(got.mtime, wanted.mtime);
   EXPECT_EQ(got.atime, wanted.atime);
+}
+
+TEST(PosixMetadata, KeepsTimesBefore1970) {
+  const std::vector<std::pair<WallTime, std::string>> times{
+      {WallTime(seconds(-315593940)), "-315593940"},
+      {WallTime(nanoseconds(-250'000'000)), "-1.750000000"},
+      {WallTime(nanoseconds(-1)), "-1.999999999"},
+  };
+  for (const auto& [time, text] : times) {
+    EXPECT_EQ(format_metadata_time(time), text);
+    EXPECT_EQ(parse_metadata_time(text), time) << text;
+  }
+  for (const char* text : {"-", "--1", "-.5", "1.-5", "9223372037", "-9223372037"})
+    EXPECT_EQ(parse_metadata_time(text), std::nullopt) << text;
 }
 
 }  // namespace

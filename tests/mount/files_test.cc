@@ -157,6 +157,31 @@ TEST_F(Files, AttributesSurviveARemount) {
   EXPECT_EQ(read("file"), "text");
 }
 
+// The same, of times that a clock seldom shows.
+TEST_F(Files, TimesLongAgoAndFarAheadSurviveARemount) {
+  struct stat stat {};
+  const auto touch = [&](const char* name, const timespec& time) {
+    write(name, "text");
+    const std::array<timespec, 2> times{time, time};
+    ASSERT_EQ(utimensat(AT_FDCWD, at(name).c_str(), times.data(), 0), 0);
+  };
+  touch("in1960", {-315'593'940, 250'000'000});
+  touch("in2261", {9'200'000'000, 0});
+  touch("in2500", {16'725'225'600, 0});
+  ASSERT_EQ(::stat(at("in2500").c_str(), &stat), 0);
+  const time_t latest = stat.st_mtim.tv_sec;
+  EXPECT_GT(latest, 9'200'000'000);
+  remount();
+  ASSERT_EQ(::stat(at("in1960").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mtim.tv_sec, -315'593'940);
+  EXPECT_EQ(stat.st_mtim.tv_nsec, 250'000'000);
+  EXPECT_EQ(stat.st_atim.tv_sec, -315'593'940);
+  ASSERT_EQ(::stat(at("in2261").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mtim.tv_sec, 9'200'000'000);
+  ASSERT_EQ(::stat(at("in2500").c_str(), &stat), 0);
+  EXPECT_EQ(stat.st_mtim.tv_sec, latest);
+}
+
 // "Any offset may be written, files may be truncated and extended, holes read as zeros."
 TEST_F(Files, AreWrittenInTheMiddleTruncatedAndExtended) {
   std::string wanted = bytes(1'000'000);

@@ -321,11 +321,20 @@ Entry Folder::counted_entry(const InodePointer& inode) {
   return entry_of(inode);
 }
 
-Attributes Folder::new_attributes(const Context& context, mode_t mode) const {
+/// What is made in a directory with set-group-id is of its group, and so is what is made below it.
+Attributes Folder::new_attributes(const Context& context, const InodePointer& parent,
+                                  mode_t mode) const {
   Attributes out;
   out.mode = mode;
   out.uid = context.caller.uid;
   out.gid = context.caller.gid;
+  {
+    MutexLock lock(tree_.mutex);
+    if ((parent->attributes.mode & S_ISGID) != 0) {
+      out.gid = parent->attributes.gid;
+      if (is_directory(mode)) out.mode |= S_ISGID;
+    }
+  }
   out.atime = out.mtime = out.ctime = now();
   if (is_directory(mode)) {
     out.link_count = 2;

@@ -156,7 +156,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
   Entry counted_entry(const InodePointer& inode);
   bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
-  Attributes new_attributes(const Context& context, mode_t mode) const;
+  Attributes new_attributes(const Context& context, const InodePointer& parent, mode_t mode) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
   WallTime now() const { return clock_.wall(); }

@@ -108,10 +108,11 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     const Opened out = opened(context, *made, *content, flags);
     return std::pair(counted_entry(*made), out);
   }
+  const Attributes attributes = new_attributes(context, *parent, S_IFREG | (mode & 07777));
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
-    inode = tree_.add((*parent)->number, name, new_attributes(context, S_IFREG | (mode & 07777)));
+    inode = tree_.add((*parent)->number, name, attributes);
     inode->headers.content_type = "application/octet-stream";
     inode->storage_class = options_.storage_class;
     if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
@@ -130,7 +131,7 @@ Result<InodePointer> Folder::create_at_once(const Context& context, const InodeP
   const NameGate::Pass pass = name_gate_.enter();
   auto key = keys_.file_key(path_below(parent, name));
   if (!key) return fail(std::move(key.error()));
-  const Attributes attributes = new_attributes(context, S_IFREG | (mode & 07777));
+  const Attributes attributes = new_attributes(context, parent, S_IFREG | (mode & 07777));
   oss::ObjectHeaders headers;
   headers.content_type = "application/octet-stream";
   if (!options_.acl.empty()) headers.user[kAclName] = options_.acl;

@@ -63,7 +63,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
                             std::string_view name, mode_t mode) {
   const auto place = new_name(context, parent_number, name, true);
   if (!place) return fail(place.error());
-  const Attributes attributes = new_attributes(context, S_IFDIR | (mode & 07777));
+  const Attributes attributes = new_attributes(context, place->parent, S_IFDIR | (mode & 07777));
   oss::ObjectHeaders headers;
   headers.content_type = "application/x-directory";
   const cache::DirectoryCache::Changes from_here_on(directories_, place->key);
@@ -131,7 +131,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
   }
   const auto place = new_name(context, parent_number, name, false);
   if (!place) return fail(place.error());
-  Attributes attributes = new_attributes(context, mode);
+  Attributes attributes = new_attributes(context, place->parent, mode);
   attributes.rdev = rdev;
   oss::ObjectHeaders headers;
   headers.content_type = "application/octet-stream";

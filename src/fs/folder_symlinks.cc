@@ -74,7 +74,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
                               std::string_view name, std::string_view target) {
   const auto place = new_name(context, parent_number, name, false);
   if (!place) return fail(place.error());
-  Attributes attributes = new_attributes(context, S_IFLNK | 0777);
+  Attributes attributes = new_attributes(context, place->parent, S_IFLNK | 0777);
   const auto target_key = symlink_key(context, path(place->parent), target);
   oss::PutOptions put = put_options(attributes, {}, "");
   put.headers.content_type = kLinkType;

@@ -99,6 +99,31 @@ TEST_F(FolderTest, MakesAndRemovesDirectories) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+// "What is made in a directory with set-group-id belongs to the directory's group, and a directory
+// made there has the bit too."
+TEST_F(FolderTest, ADirectoryWithSetGroupIdGivesItsGroupOn) {
+  const auto shared = folder_->mkdir(context(), kRoot, "shared", 0770)->attributes.inode;
+  ASSERT_TRUE(
+      folder_->setattr(context(), shared, std::nullopt, {.mode = S_ISGID | 0770, .gid = 100}));
+  ASSERT_TRUE(write_file(shared, "file", "text"));
+  const auto below = folder_->mkdir(context(), shared, "below", 0700);
+  ASSERT_TRUE(below);
+  EXPECT_EQ(below->attributes.mode & 07777, S_ISGID | 0700U);
+  ASSERT_TRUE(write_file(below->attributes.inode, "file", "text"));
+  ASSERT_TRUE(folder_->symlink(context(), shared, "link", "nowhere"));
+  ASSERT_TRUE(folder_->mknod(context(), shared, "fifo", S_IFIFO | 0600, 0));
+  ASSERT_TRUE(write_file(kRoot, "beside", "text"));
+  begin_anew();
+  const auto again = lookup("shared")->attributes.inode;
+  for (const char* name : {"file", "below", "link", "fifo"})
+    EXPECT_EQ(lookup(again, name)->attributes.gid, 100U) << name;
+  EXPECT_EQ(lookup(again, "file")->attributes.mode & S_ISGID, 0U);
+  const auto deep = lookup(again, "below");
+  EXPECT_EQ(deep->attributes.mode & 07777, S_ISGID | 0700U);
+  EXPECT_EQ(lookup(deep->attributes.inode, "file")->attributes.gid, 100U);
+  EXPECT_EQ(lookup("beside")->attributes.gid, 8U);
+}
+
 TEST_F(FolderTest, DoesNotRemoveADirectoryThatAnotherClientFilled) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0700));
   store_.put("users/alice/d/theirs", "x");

@@ -11,6 +11,12 @@ SessionCounters Driver::counters() const {
           .under_way = under_way_.load(std::memory_order_relaxed)};
 }
 
+void Driver::forget_attributes(fs::InodeNumber inode) {
+  constexpr off_t kNoPages = -1;  // Source: Linux, fuse_reverse_inval_inode
+  if (const auto session = session_.lock())
+    fuse_lowlevel_notify_inval_inode(session.get(), static_cast<fuse_ino_t>(inode), kNoPages, 0);
+}
+
 Call Driver::begin(fuse_req_t request, const char* operation, fuse_ino_t inode,
                    std::chrono::milliseconds timeout) {
   requests_.fetch_add(1, std::memory_order_relaxed);

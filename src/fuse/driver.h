@@ -48,6 +48,9 @@ class Driver : public std::enable_shared_from_this<Driver> {
   void hand_over(UniqueFunction<void()> task);
 
   void attach(const FuseSession& session) { session_ = session; }
+  /// Has the kernel ask for the attributes of `inode` again. Unlike a Notifier it may be called by
+  /// who carries out an operation on the inode: pages, for which the kernel would wait, stay.
+  void forget_attributes(fs::InodeNumber inode);
   /// What st_dev of the mount's files says; 0 until it is known.
   dev_t device() const { return device_.load(std::memory_order_relaxed); }
   void device_is(dev_t device) { device_.store(device, std::memory_order_relaxed); }

@@ -29,17 +29,26 @@ fuse_file_info to_info(const fs::Opened& opened) {
   return info;
 }
 
+// The kernel has the mode of before, and would go by it for as long as it may.
+Result<void> clear_set_id_now(Driver& driver, const Context& context, InodeNumber inode,
+                              std::optional<HandleNumber> handle) {
+  auto cleared = clear_set_id(driver.file_system(), context, inode, handle);
+  if (!cleared) return stsfs::fail(std::move(cleared.error()));
+  if (*cleared) driver.forget_attributes(inode);
+  return {};
+}
+
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   Driver& driver = driver_of(request);
   driver.carry_out<fs::Opened>(
       begin(request, "open", inode),
-      [&fs = driver.file_system(), inode, flags = info->flags,
+      [&driver, inode, flags = info->flags,
        kill = current_kills_set_id()](const Context& context) -> Result<fs::Opened> {
         if (kill) {
-          auto cleared = clear_set_id(fs, context, InodeNumber{inode}, std::nullopt);
+          auto cleared = clear_set_id_now(driver, context, InodeNumber{inode}, std::nullopt);
           if (!cleared) return stsfs::fail(std::move(cleared.error()));
         }
-        return fs.open(context, InodeNumber{inode}, flags);
+        return driver.file_system().open(context, InodeNumber{inode}, flags);
       },
       [](Call& call, const fs::Opened& opened) {
         if (!std::move(call.reply()).open(to_info(opened)))
@@ -131,14 +140,14 @@ void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
 
 // --- write ---
 
-Result<std::size_t> write_now(fs::FileSystem& fs, const Context& context, InodeNumber inode,
+Result<std::size_t> write_now(Driver& driver, const Context& context, InodeNumber inode,
                               HandleNumber handle, std::span<const std::byte> bytes,
                               std::uint64_t offset, bool kill_set_id) {
   if (kill_set_id) {
-    auto cleared = clear_set_id(fs, context, inode, handle);
+    auto cleared = clear_set_id_now(driver, context, inode, handle);
     if (!cleared) return stsfs::fail(std::move(cleared.error()));
   }
-  return fs.write(context, handle, bytes, offset);
+  return driver.file_system().write(context, handle, bytes, offset);
 }
 
 /// The answer waits while room gets scarce; no thread waits with it.
@@ -160,14 +169,14 @@ void write(fuse_req_t request, fuse_ino_t inode, const char* data, std::size_t s
   const HandleNumber handle = handle_of(info);
   const auto position = static_cast<std::uint64_t>(offset);
   const bool kill = current_kills_set_id();
-  auto result = write_now(driver.file_system(), call.context(Wait::kNever), call.inode(), handle,
-                          bytes, position, kill);
+  auto result =
+      write_now(driver, call.context(Wait::kNever), call.inode(), handle, bytes, position, kill);
   if (!would_wait(result)) return answer_written(std::move(call), result);
   call.make_interruptible();
-  driver.hand_over([call = std::move(call), &fs = driver.file_system(), handle, position, kill,
+  driver.hand_over([call = std::move(call), &driver, handle, position, kill,
                     copy = std::vector(bytes.begin(), bytes.end())]() mutable {
     auto waited =
-        write_now(fs, call.context(Wait::kAllowed), call.inode(), handle, copy, position, kill);
+        write_now(driver, call.context(Wait::kAllowed), call.inode(), handle, copy, position, kill);
     answer_written(std::move(call), waited);
   });
 }

@@ -16,17 +16,17 @@ std::optional<mode_t> without_set_id(mode_t mode) {
   return cleared & 07777;
 }
 
-Result<void> clear_set_id(fs::FileSystem& file_system, const fs::Context& context,
+Result<bool> clear_set_id(fs::FileSystem& file_system, const fs::Context& context,
                           fs::InodeNumber inode, std::optional<fs::HandleNumber> handle) {
   auto present = file_system.getattr(context, inode);
   if (!present) return fail(std::move(present.error()));
   const auto mode = without_set_id(present->attributes.mode);
-  if (!mode) return {};
+  if (!mode) return false;
   fs::AttributeChange change;
   change.mode = *mode;
   auto changed = file_system.setattr(context, inode, handle, change);
   if (!changed) return fail(std::move(changed.error()));
-  return {};
+  return true;
 }
 
 Result<fs::AttributeChange> with_set_id_cleared(fs::FileSystem& file_system,

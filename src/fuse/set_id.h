@@ -11,7 +11,10 @@ namespace stsfs::fuse {
 std::optional<mode_t> without_set_id(mode_t mode);
 
 /// Clears them on a regular file, as a write by one without CAP_FSETID must.
-Result<void> clear_set_id(fs::FileSystem& file_system, const fs::Context& context,
+///
+/// Returns: whether there were any; the kernel does not expect the mode to change, and must be
+/// told.
+Result<bool> clear_set_id(fs::FileSystem& file_system, const fs::Context& context,
                           fs::InodeNumber inode, std::optional<fs::HandleNumber> handle);
 
 /// `change`, with what a change of owner or a truncation on behalf of the kernel clears besides.

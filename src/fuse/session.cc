@@ -80,6 +80,10 @@ void init(void* userdata, fuse_conn_info* connection) noexcept {
   // Pages go when we say so, and not because a write of ours changed the mtime.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_SPLICE_READ |
                                              FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+  // After an asynchronous write with O_DIRECT the kernel leaves in place pages that others filled
+  // while it was on its way, as old as they are; after one that it waits for it drops them. Source:
+  // Linux 6.18, fuse_direct_IO, kiocb_invalidate_post_direct_write.
+  connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_DIO);
   connection->want |= connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
   connection->max_background = static_cast<unsigned>(options.background_max);
   connection->congestion_threshold = static_cast<unsigned>(options.background_max * 3 / 4);

@@ -1,11 +1,14 @@
 // Open files written in every way the kernel knows, through a real mount. Statements of stsfs(7)
 // stand above the tests that hold them.
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/falloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -253,6 +256,50 @@ TEST_F(Writes, SpaceIsReservedAndHolesArePunched) {
   expected.replace(0, 4096, std::string(4096, 'z'));
   expected.replace(12'288, 99'000 - 12'288, std::string(99'000 - 12'288, 'z'));
   EXPECT_TRUE(read("space") == expected);
+}
+
+/// One write, begun with io_submit(2) and waited for.
+bool write_asynchronously(aio_context_t context, int fd, void* buffer, std::size_t size) {
+  iocb one{};
+  one.aio_lio_opcode = IOCB_CMD_PWRITE;
+  one.aio_fildes = static_cast<__u32>(fd);
+  one.aio_buf = reinterpret_cast<__u64>(buffer);
+  one.aio_nbytes = size;
+  iocb* submitted = &one;
+  io_event done{};
+  return syscall(SYS_io_submit, context, 1, &submitted) == 1 &&
+         syscall(SYS_io_getevents, context, 1, 1, &done, nullptr) == 1 &&
+         done.res == static_cast<__s64>(size);
+}
+
+// "What was written by a process is at once visible to every other process on the same mount", also
+// what was written past the kernel's pages while others read through them.
+TEST_F(Writes, WhatIsWrittenDirectlyAndAsynchronouslyIsReadAtOnce) {
+  constexpr std::size_t kSize = 655'360;
+  const UniqueFd direct = open("asynchronous", O_RDWR | O_CREAT | O_DIRECT);
+  const UniqueFd buffered = open("asynchronous", O_RDONLY);
+  const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(4096, kSize),
+                                                           &std::free);
+  aio_context_t context = 0;
+  ASSERT_EQ(syscall(SYS_io_setup, 1, &context), 0);
+  std::atomic<bool> over = false;
+  std::vector<std::jthread> readers;
+  for (int i = 0; i < 2; ++i)
+    readers.emplace_back([&] {
+      while (!over) get(open("asynchronous", O_RDONLY), kSize, 0);
+    });
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+  for (char c = 'a'; std::chrono::steady_clock::now() < end; c = c == 'z' ? 'a' : c + 1) {
+    std::memset(buffer.get(), c, kSize);
+    ASSERT_TRUE(write_asynchronously(context, direct.get(), buffer.get(), kSize));
+    const std::string got = get(buffered, kSize, 0);
+    if (got == std::string(kSize, c)) continue;
+    ADD_FAILURE() << "the bytes of before, from " << got.find_first_not_of(c);
+    break;
+  }
+  over = true;
+  readers.clear();
+  syscall(SYS_io_destroy, context);
 }
 
 // Closes that wait for OSS wait on no thread: whoever looks meanwhile is answered at once.

@@ -29,15 +29,6 @@ fuse_file_info to_info(const fs::Opened& opened) {
   return info;
 }
 
-// The kernel has the mode of before, and would go by it for as long as it may.
-Result<void> clear_set_id_now(Driver& driver, const Context& context, InodeNumber inode,
-                              std::optional<HandleNumber> handle) {
-  auto cleared = clear_set_id(driver.file_system(), context, inode, handle);
-  if (!cleared) return stsfs::fail(std::move(cleared.error()));
-  if (*cleared) driver.forget_attributes(inode);
-  return {};
-}
-
 void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
   Driver& driver = driver_of(request);
   driver.carry_out<fs::Opened>(

@@ -7,6 +7,8 @@
 
 #include <utility>
 
+#include "driver.h"
+
 namespace stsfs::fuse {
 
 std::optional<mode_t> without_set_id(mode_t mode) {
@@ -27,6 +29,14 @@ Result<bool> clear_set_id(fs::FileSystem& file_system, const fs::Context& contex
   auto changed = file_system.setattr(context, inode, handle, change);
   if (!changed) return fail(std::move(changed.error()));
   return true;
+}
+
+Result<void> clear_set_id_now(Driver& driver, const fs::Context& context, fs::InodeNumber inode,
+                              std::optional<fs::HandleNumber> handle) {
+  auto cleared = clear_set_id(driver.file_system(), context, inode, handle);
+  if (!cleared) return fail(std::move(cleared.error()));
+  if (*cleared) driver.forget_attributes(inode);
+  return {};
 }
 
 Result<fs::AttributeChange> with_set_id_cleared(fs::FileSystem& file_system,

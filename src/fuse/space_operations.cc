@@ -7,26 +7,38 @@
 #include <cerrno>
 
 #include "operations.h"
+#include "set_id.h"
 
 namespace stsfs::fuse {
 namespace {
 
 using fs::Context;
 
+// These change a file as a write does, but the kernel does not say whether the caller may leave
+// set-user-id in place, as it does of writes.
+Result<void> clear_set_id_of(Driver& driver, const Context& context, fuse_ino_t inode,
+                             fs::HandleNumber handle) {
+  if (context.caller.uid == 0) return {};
+  return clear_set_id_now(driver, context, fs::InodeNumber{inode}, handle);
+}
+
 // The answer's count has 32 bits; a caller that wants more comes again. Source: linux/fuse.h,
 // fuse_write_out.
 constexpr std::size_t kCopyMax = std::size_t{0xffff'f000};
 
 void copy_file_range(fuse_req_t request, fuse_ino_t inode, off_t offset, fuse_file_info* info,
-                     fuse_ino_t, off_t to_offset, fuse_file_info* to_info, std::size_t size,
-                     int) noexcept {
+                     fuse_ino_t to_inode, off_t to_offset, fuse_file_info* to_info,
+                     std::size_t size, int) noexcept {
   Driver& driver = driver_of(request);
   const ByteRange range{static_cast<std::uint64_t>(offset), std::min(size, kCopyMax)};
   driver.carry_out<std::uint64_t>(
       begin_long(request, "copy_file_range", inode),
-      [&fs = driver.file_system(), from = handle_of(info), range, to = handle_of(to_info),
-       to_offset = static_cast<std::uint64_t>(to_offset)](const Context& context) {
-        return fs.copy_range(context, from, range, to, to_offset);
+      [&driver, from = handle_of(info), range, to_inode, to = handle_of(to_info),
+       to_offset =
+           static_cast<std::uint64_t>(to_offset)](const Context& context) -> Result<std::uint64_t> {
+        if (auto clear = clear_set_id_of(driver, context, to_inode, to); !clear)
+          return stsfs::fail(std::move(clear.error()));
+        return driver.file_system().copy_range(context, from, range, to, to_offset);
       },
       [](Call& call, std::uint64_t size_bytes) {
         std::move(call.reply()).written(static_cast<std::size_t>(size_bytes));
@@ -61,8 +73,10 @@ void fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, off
   const ByteRange range{static_cast<std::uint64_t>(offset), static_cast<std::uint64_t>(length)};
   driver.carry_out<void>(
       begin(request, "fallocate", inode),
-      [&fs = driver.file_system(), handle = handle_of(info), range,
-       kind = *kind](const Context& context) { return fs.allocate(context, handle, range, kind); },
+      [&driver, inode, handle = handle_of(info), range, kind = *kind](const Context& context) {
+        if (auto clear = clear_set_id_of(driver, context, inode, handle); !clear) return clear;
+        return driver.file_system().allocate(context, handle, range, kind);
+      },
       [](Call& call) { std::move(call.reply()).ok(); });
 }
 

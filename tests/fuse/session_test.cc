@@ -418,6 +418,26 @@ TEST_F(Mounted, AWriteWithoutPrivilegeClearsSetUserId) {
   EXPECT_EQ(stat.st_mode & 07777, 0777U);
 }
 
+TEST_F(Mounted, AnAllocationWithoutPrivilegeClearsSetUserId) {
+  if (geteuid() != 0) GTEST_FAIL() << "needs root: it gives up privileges";
+  write("program", "text");
+  session_.reset();
+  mount({.allow_other = true});
+  ASSERT_EQ(chmod(at("program").c_str(), 04777), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (setgid(65'534) != 0 || setuid(65'534) != 0) _exit(2);
+    const int file = open(at("program").c_str(), O_WRONLY);
+    _exit(file >= 0 && posix_fallocate(file, 0, 100) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_EQ(status, 0);
+  struct statx mode {};
+  ASSERT_EQ(statx(AT_FDCWD, at("program").c_str(), 0, STATX_MODE, &mode), 0);
+  EXPECT_EQ(mode.stx_mode & 07777, 0777);
+}
+
 // Who asks for the mode alone, as stat(1) and whatever runs a program do, is answered by the
 // kernel, which takes a write for a change of size and times only.
 TEST_F(Mounted, TheKernelKnowsThatAWriteClearedSetUserId) {

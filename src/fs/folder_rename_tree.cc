@@ -1,0 +1,112 @@
+// A directory to another name: seen there as soon as the journal has it, while TreeMoves rolls the
+// objects forward.
+
+#include <set>
+
+#include "folder.h"
+
+namespace stsfs::fs {
+
+/// Holds what lies below either, and runs `then` when nothing is left that could begin to change.
+std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_below(
+    const InodePointer& inode, const InodePointer& target, const std::function<void()>& then) {
+  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> held;
+  std::set<const FileContent*> known;
+  for (;;) {
+    const std::size_t before = held.size();
+    {
+      MutexLock lock(tree_.mutex);
+      for (const InodePointer& one : contents_.inodes(tree_))
+        if (!one->removed && (one == target || tree_.is_below(*one, inode->number)) &&
+            known.insert(one->content.get()).second)
+          held.emplace_back(one, one->content);
+      if (held.size() == before) {
+        then();
+        return held;
+      }
+    }
+    for (std::size_t i = before; i < held.size(); ++i)
+      static_cast<void>(contents_.hold(held[i].second));
+  }
+}
+
+/// The tree is seen at its new place as soon as the journal has it; the objects follow.
+Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
+                                      const InodePointer& target, const InodePointer& new_parent,
+                                      std::string_view new_name, Holds& holds) {
+  const std::string old_path = path(inode);
+  const std::string new_path = path_below(new_parent, new_name);
+  auto from = keys_.directory_key(old_path);
+  auto to = keys_.directory_key(new_path);
+  if (!from || !to) return fail(from ? to.error() : from.error());
+  if (auto spared = contents_.spare_copies_of(*from); !spared) return spared;
+  auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
+  if (!plan) return fail(std::move(plan.error()));
+  const auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
+  if (!alone) return fail(alone.error());
+  const bool is_exchanged = exchanges_.any(
+      [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });
+  if (is_exchanged) return fail(Errc::kUnavailable, "a name below it is not whole yet");
+  static_cast<void>(links_.settle_unsure(context.interrupt, context.deadline));
+  links_.keep_unsure_below(*from);
+  // What is still to be deleted below must not be copied, nor imply the old directory.
+  for (const std::string* key : {&*from, &*to}) {
+    auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
+      removals_.settle(*key, std::move(done));
+      return Transfer();
+    });
+    if (!settled) return settled;
+  }
+  std::uint64_t move = 0;
+  InodeNumber old_parent{};
+  // A commit under way ends under the old name; those that come later find the new one.
+  const auto held = hold_below(inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
+    const InodePointer above = tree_.find(inode->parent);
+    plan->parent_has_marker = above && above->in_store;
+    move = moves_.switch_over(std::move(*plan));
+    if (target) tree_.remove(target);
+    old_parent = inode->parent;
+    tree_.move(inode, new_parent->number, new_name);
+  });
+  directories_.forget_below(*from);
+  directories_.forget_below(*to);
+  auto confirmed = moves_.confirm(move, old_path, new_path, target != nullptr, context.interrupt);
+  if (!confirmed) {
+    const auto slash = old_path.rfind('/');
+    MutexLock lock(tree_.mutex);
+    tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
+  }
+  for (const auto& [one, content] : held) {
+    std::string key;
+    std::string etag;
+    {
+      MutexLock lock(tree_.mutex);
+      key = key_of(*one);
+      etag = one->etag;
+      one->confirmed = {};
+    }
+    if (one == target && confirmed) content->forget_changes();
+    holds.add(content, key, etag);
+  }
+  return confirmed;
+}
+
+/// A copy may have an ETag of its own: whoever has the file open goes on with the same bytes.
+void Folder::object_moved(const std::string& new_key, const std::string& old_etag,
+                          const std::string& new_etag) {
+  metas_->forget(new_key);
+  const auto whole = keys_.path_of(new_key);
+  if (!whole) return;
+  std::shared_ptr<FileContent> content;
+  {
+    MutexLock lock(tree_.mutex);
+    const InodePointer one = known_inode(*whole);
+    if (!one || one->etag != old_etag || key_of(*one) != new_key) return;
+    if (one->pages_etag == old_etag) one->pages_etag = new_etag;
+    one->etag = new_etag;
+    content = one->content;
+  }
+  if (content) content->rebase(old_etag, new_etag);
+}
+
+}  // namespace stsfs::fs

@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds kListedForOpens{1'000};
 }  // namespace
 
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
-               FolderOptions options, std::unique_ptr<staging::StagingArea> area,
+               FolderOptions options, std::shared_ptr<staging::StagingArea> area,
                std::shared_ptr<staging::Journal> journal,
                std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool)
     : store_(names_overlay_),

@@ -46,7 +46,7 @@ namespace stsfs::fs {
 class Folder final : public MountedFolder, public CommitOwner {
  public:
   Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock, FolderOptions options,
-         std::unique_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal,
+         std::shared_ptr<staging::StagingArea> area, std::shared_ptr<staging::Journal> journal,
          std::unique_ptr<staging::NameJournal> names, std::shared_ptr<cache::BlockPool> pool);
   ~Folder() override { stop(); }
 
@@ -381,7 +381,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   MountState state_;
   const AttributeDefaults defaults_;
   const KeySpace keys_;
-  const std::unique_ptr<staging::StagingArea> area_;
+  const std::shared_ptr<staging::StagingArea> area_;
   const std::shared_ptr<staging::Journal> journal_;
   const std::unique_ptr<staging::NameJournal> name_journal_;
   Removals removals_;

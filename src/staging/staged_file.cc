@@ -22,14 +22,14 @@ constexpr std::uint64_t kReleasedBytesMax = std::uint64_t{64} << 10;
 /// then would be refused.
 StagedFile::~StagedFile() {
   if (keepers_ > 0)
-    area_.close(name_);
-  else if (!released_ || !area_.reuse(*this))
-    area_.remove(name_);
-  area_.used_ -= charged_;
+    area_->close(name_);
+  else if (!released_ || !area_->reuse(*this))
+    area_->remove(name_);
+  area_->used_ -= charged_;
 }
 
 bool StagedFile::is_worth_releasing() const {
-  return charged_ <= kReleasedBytesMax && area_.has_much_room();
+  return charged_ <= kReleasedBytesMax && area_->has_much_room();
 }
 
 void StagedFile::charge(int fd) {
@@ -37,7 +37,7 @@ void StagedFile::charge(int fd) {
   if (fstat(fd, &status) != 0) return;
   const auto blocks = static_cast<std::uint64_t>(status.st_blocks) * 512;
   const std::uint64_t before = charged_.exchange(blocks);
-  area_.used_ += blocks - before;  // wraps and comes out right when it shrank
+  area_->used_ += blocks - before;  // wraps and comes out right when it shrank
 }
 
 /// So that a full disk shows before a byte is accepted. Where a write does not reserve by itself, a
@@ -45,15 +45,15 @@ void StagedFile::charge(int fd) {
 /// what it needs.
 Result<void> StagedFile::reserve(int fd, ByteRange range) {
   if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
-  area_.look_at_disk();
-  if (area_.writes_reserve()) return area_.has_room(range.length);
-  if (range.offset >= kReserveStep && area_.has_room(kReserveStep))
+  area_->look_at_disk();
+  if (area_->writes_reserve()) return area_->has_room(range.length);
+  if (range.offset >= kReserveStep && area_->has_room(kReserveStep))
     range.length = std::max(range.length, kReserveStep);
   return reserve_blocks(fd, range);
 }
 
 Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
-  if (auto room = area_.has_room(range.length); !room) return room;
+  if (auto room = area_->has_room(range.length); !room) return room;
   if (fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
                 static_cast<off_t>(range.length)) != 0) {
     if (errno == EOPNOTSUPP)
@@ -67,7 +67,7 @@ Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
 }
 
 Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
   const ByteRange range{offset, bytes.size()};
@@ -75,7 +75,7 @@ Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t o
   auto written = pwrite_full(fd, bytes, offset);
   if (!written)
     charge(fd);  // some of it may be there
-  else if (area_.writes_reserve())
+  else if (area_->writes_reserve())
     has_blocks(fd, range);
   return written;
 }
@@ -91,7 +91,7 @@ void StagedFile::has_blocks(int fd, ByteRange range) {
 }
 
 Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset) const {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   auto got = pread_full((*file)->get(), buffer, offset);
   if (!got) return fail(std::move(got.error()), "staged file");
@@ -100,14 +100,14 @@ Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset)
 }
 
 Result<void> StagedFile::allocate(ByteRange range) {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
-  area_.look_at_disk();
+  area_->look_at_disk();
   return reserve_blocks((*file)->get(), range);
 }
 
 Result<void> StagedFile::punch(ByteRange range) {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
   if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
@@ -121,7 +121,7 @@ Result<void> StagedFile::punch(ByteRange range) {
 }
 
 Result<void> StagedFile::truncate(std::uint64_t size) {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
   struct stat status {};
@@ -134,10 +134,10 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
 }
 
 Result<void> StagedFile::sync() const {
-  const auto file = area_.descriptor(name_);
+  const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   if (fdatasync((*file)->get()) != 0) return fail_errno("write a staged file to the disk");
-  return area_.sync_name(number_);
+  return area_->sync_name(number_);
 }
 
 }  // namespace stsfs::staging

@@ -49,10 +49,10 @@ StagingArea::~StagingArea() {
   while (const auto spare = take_spare()) remove(spare->name);
 }
 
-Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& options) {
+Result<std::shared_ptr<StagingArea>> StagingArea::open(const StagingOptions& options) {
   if (auto made = make_directories(options.directory, 0700); !made)
     return fail(std::move(made.error()), "staging area");
-  std::unique_ptr<StagingArea> area(new StagingArea(options));
+  std::shared_ptr<StagingArea> area(new StagingArea(options));
   if (auto probe = area->create(); !probe) return fail(std::move(probe.error()), "staging area");
   area->look_at_disk();
   return area;
@@ -60,12 +60,12 @@ Result<std::unique_ptr<StagingArea>> StagingArea::open(const StagingOptions& opt
 
 Result<std::shared_ptr<StagedFile>> StagingArea::create() {
   if (auto spare = take_spare())
-    return std::make_shared<StagedFile>(*this, std::move(spare->name), spare->number);
+    return std::make_shared<StagedFile>(shared_from_this(), std::move(spare->name), spare->number);
   std::string name = kNamePrefix + random_hex(8);
   UniqueFd fd(::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
   open_->add(name, std::move(fd));
-  return std::make_shared<StagedFile>(*this, std::move(name), ++made_);
+  return std::make_shared<StagedFile>(shared_from_this(), std::move(name), ++made_);
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name) {
@@ -73,7 +73,7 @@ Result<std::shared_ptr<StagedFile>> StagingArea::reopen(const std::string& name)
     return fail(Errc::kInvalid, printable(name) + " is no name of a staged file");
   const auto fd = open_->of(name);
   if (!fd) return fail(fd.error());
-  auto file = std::make_shared<StagedFile>(*this, name, 0);
+  auto file = std::make_shared<StagedFile>(shared_from_this(), name, 0);
   file->keep();
   file->charge((*fd)->get());
   return file;

@@ -42,7 +42,7 @@ class FileContentTest : public ::testing::Test {
   std::shared_ptr<cache::BlockPool> pool_ = cache::BlockPool::create(0, clock_).value();
   PrefetchSlots prefetches_{32};
   Readers readers_;
-  std::unique_ptr<staging::StagingArea> area_ =
+  std::shared_ptr<staging::StagingArea> area_ =
       staging::StagingArea::open({.directory = directory_.path() + "/staging"}).value();
   std::unique_ptr<staging::Journal> journal_ =
       staging::Journal::open({.file = directory_.path() + "/journal.db"}).value();

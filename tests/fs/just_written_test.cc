@@ -122,7 +122,7 @@ class JustWrittenTest : public ::testing::Test {
   stsfs::testing::TemporaryDirectory directory_;
   fakes::FakeClock clock_;
   fakes::FakeScheduler scheduler_{clock_};
-  std::unique_ptr<staging::StagingArea> area_ =
+  std::shared_ptr<staging::StagingArea> area_ =
       staging::StagingArea::open({directory_.path() + "/staging", 0}).value();
   std::shared_ptr<staging::StagedFile> staged_ = area_->create().value();
   std::shared_ptr<cache::BlockPool> pool_ =

@@ -19,7 +19,7 @@ class JournalSyncTest : public ::testing::Test {
  protected:
   stsfs::testing::TemporaryDirectory directory_;
   const std::string log_ = directory_.path() + "/log";
-  const std::unique_ptr<StagingArea> area_ =
+  const std::shared_ptr<StagingArea> area_ =
       StagingArea::open({.directory = directory_.path() + "/staging"}).value();
 };
 

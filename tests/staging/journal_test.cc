@@ -184,7 +184,7 @@ class Erased : public JournalTest {
   }
   bool is_next() { return area_->create().value()->name() == name_; }
 
-  const std::unique_ptr<StagingArea> area_ =
+  const std::shared_ptr<StagingArea> area_ =
       StagingArea::open({.directory = directory_.path() + "/staging"}).value();
   std::shared_ptr<StagedFile> file_at_hand_ = area_->create().value();
   const std::string name_ = file_at_hand_->name();
@@ -251,7 +251,7 @@ class Fallback : public JournalTest {
     return file;
   }
 
-  const std::unique_ptr<StagingArea> area_ =
+  const std::shared_ptr<StagingArea> area_ =
       StagingArea::open({.directory = directory_.path() + "/staging"}).value();
   std::shared_ptr<StagedFile> first_, second_;
   std::string first_name_, crashed_;
@@ -338,7 +338,7 @@ TEST_F(JournalTest, RefusesWhatIsNoJournal) {
 
 class AreaTest : public ::testing::Test {
  protected:
-  std::unique_ptr<StagingArea> open() {
+  std::shared_ptr<StagingArea> open() {
     return StagingArea::open({.directory = directory_.path() + "/staging"}).value();
   }
   stsfs::testing::TemporaryDirectory directory_;

@@ -19,7 +19,7 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 class Staging : public ::testing::Test {
  protected:
-  std::unique_ptr<StagingArea> open(std::uint64_t budget_bytes) {
+  std::shared_ptr<StagingArea> open(std::uint64_t budget_bytes) {
     return StagingArea::open({directory_.path() + "/staging", budget_bytes}).value();
   }
   static Result<void> write(StagedFile& file, std::uint64_t offset, std::uint64_t size) {

@@ -21,8 +21,8 @@ class StagingArea;
 class StagedFile {
  public:
   /// `number`: of those that the area made; 0: an earlier daemon did.
-  StagedFile(StagingArea& area, std::string name, std::uint64_t number)
-      : area_(area), name_(std::move(name)), number_(number) {}
+  StagedFile(std::shared_ptr<StagingArea> area, std::string name, std::uint64_t number)
+      : area_(std::move(area)), name_(std::move(name)), number_(number) {}
   ~StagedFile();
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
@@ -53,7 +53,7 @@ class StagedFile {
 
  private:
   friend class StagingArea;
-  StagingArea& area_;
+  const std::shared_ptr<StagingArea> area_;
   const std::string name_;
   const std::uint64_t number_;
   std::atomic<int> keepers_{0};

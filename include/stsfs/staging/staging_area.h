@@ -28,11 +28,11 @@ struct StagingOptions {
 
 /// Where staged files live.
 ///
-/// Threads: every call at once on any thread. Lifetime: outlives its files.
-class StagingArea {
+/// Threads: every call at once on any thread. Lifetime: kept by its files.
+class StagingArea : public std::enable_shared_from_this<StagingArea> {
  public:
   ~StagingArea();
-  static Result<std::unique_ptr<StagingArea>> open(const StagingOptions& options);
+  static Result<std::shared_ptr<StagingArea>> open(const StagingOptions& options);
 
   Result<std::shared_ptr<StagedFile>> create();
   /// One that an earlier daemon left; it is kept. kNotFound when it is not there.

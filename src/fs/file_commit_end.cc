@@ -243,7 +243,8 @@ void FileContent::stop() {
     timer = std::move(timer_);
     base = std::move(base_);
     readers.swap(copy_readers_);
-    stream = take_stream();
+    take_stream();
+    stream = last_stream_.lock();  // a commit may have it that is just being noted
   }
   chain_.cancel();
   localize_chain_.cancel();

@@ -378,6 +378,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // The upload of a large new file while it is being written.
   std::shared_ptr<staging::MultipartUpload> stream_ STSFS_GUARDED_BY(mutex_);
+  std::weak_ptr<staging::MultipartUpload> last_stream_
+      STSFS_GUARDED_BY(mutex_);                             // the same, also while it is committed
   int streamed_ STSFS_GUARDED_BY(mutex_) = 0;               // parts handed over
   std::uint64_t stream_from_ STSFS_GUARDED_BY(mutex_);      // size from which the next part goes
   bool stream_begins_ STSFS_GUARDED_BY(mutex_) = false;     // somebody is about to begin it

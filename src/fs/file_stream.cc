@@ -43,6 +43,7 @@ std::shared_ptr<staging::MultipartUpload> FileContent::begin_stream(const Commit
             staging::staged_body(file, {{part.range, staging::Origin::kStaged}}), deadline,
             std::move(done));
       });
+  last_stream_ = stream_;
   return stream_;
 }
 

@@ -564,7 +564,12 @@ class Model {
       wanted.insert(content_key);
       ASSERT_TRUE(wanted.insert(content_key + "." + token->second).second) << key;
     }
-    ASSERT_EQ(kept, wanted);
+    // Where answers are lost, what nobody can be sure of stays: rather that than a name that leads
+    // to nothing.
+    if (faults_)
+      ASSERT_TRUE(std::includes(kept.begin(), kept.end(), wanted.begin(), wanted.end()));
+    else
+      ASSERT_EQ(kept, wanted);
   }
 
   /// As a machine sees it that has never seen it before.

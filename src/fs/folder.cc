@@ -358,7 +358,7 @@ void Folder::note_entry(const std::string& directory_path, std::string_view name
     entry.type = oss::ObjectType::kSymlink;
   if (object) opens_ahead_.spoil(*object);
   if (const auto key = keys_.directory_key(directory_path))
-    directories_.set_entry(*key, name, std::move(entry));
+    directories_.set_entry(*key, name, entry);
 }
 
 /// What went to OSS a moment ago need not be asked of it later.

@@ -48,13 +48,13 @@ struct Inode {
   std::string storage_class;
   oss::ObjectHeaders headers;  ///< As stored, for carrying along what is not ours.
   std::string link_target;
-  bool tagged = false;         ///< The object has tags, which a rewrite has to carry along.
-  std::string symlink_key;     ///< Of an OSS Symlink object: the key that it leads to.
-  SteadyTime confirmed{};      ///< When OSS last said so.
+  bool tagged = false;      ///< The object has tags, which a rewrite has to carry along.
+  std::string symlink_key;  ///< Of an OSS Symlink object: the key that it leads to.
+  SteadyTime confirmed{};   ///< When OSS last said so.
   /// Of a directory: when we last changed its entries, which OSS may not know yet.
   std::optional<WallTime> entries_changed;
-  SteadyTime touched{};        ///< When we last changed it there: what follows closely is merged.
-  std::string pages_etag;      ///< The version whose pages the kernel may hold.
+  SteadyTime touched{};    ///< When we last changed it there: what follows closely is merged.
+  std::string pages_etag;  ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;
   int opens = 0;
   int writers = 0;                      ///< Of those, handles that may write.

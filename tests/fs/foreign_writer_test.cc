@@ -23,8 +23,8 @@ const std::string kKey = "users/alice/f";
 constexpr int kTimersRun = 6;
 const std::string kTheirs = "written by another client";
 
-/// Under ThreadSanitizer, where large files take long, a third of the places: what it looks for is at
-/// each of them.
+/// Under ThreadSanitizer, where large files take long, a third of the places: what it looks for is
+/// at each of them.
 #if defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kStep = 3;
 #else

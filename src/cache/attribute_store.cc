@@ -53,11 +53,14 @@ std::unique_ptr<AttributeStore> AttributeStore::open(AttributeStoreOptions optio
   return std::unique_ptr<AttributeStore>(new AttributeStore(std::move(options), clock));
 }
 
+// The analyzer loses sight of the pointer that the lambda returns.
+// NOLINTBEGIN(clang-analyzer-cplusplus.NewDeleteLeaks)
 AttributeStore::AttributeStore(AttributeStoreOptions options, const Clock& clock)
     : options_(std::move(options)), clock_(clock), database_([this]() -> std::unique_ptr<Database> {
         auto opened = open_or_do_without(options_);
         return opened ? std::make_unique<Database>(std::move(opened)) : nullptr;
       }()) {
+  // NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
   if (!database_) return;
   hidden_links_ = database_->to->find(kHiddenLinks).has_value();
   writer_ = std::thread([this] { run(); });

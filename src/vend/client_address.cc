@@ -52,7 +52,7 @@ std::string client_address(const std::string& peer, std::string_view forwarded_f
   if (forwarded_for.empty() || !is_among(peer, trusted_proxies)) return peer;
   const auto hops = split(forwarded_for, ',');
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
-    const std::string address(trim(*hop));
+    std::string address(trim(*hop));
     if (!parse(address)) return peer;
     if (!is_among(address, trusted_proxies)) return address;
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "folder_fixture.h"
+#include "links_fixture.h"
 
 namespace stsfs::fs {
 namespace {
@@ -11,22 +11,8 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-class FreshLinksTest : public FolderTest {
+class FreshLinksTest : public LinksFixture {
  protected:
-  FreshLinksTest() {
-    options_.hard_links = true;
-    kill_and_begin();
-  }
-  InodeNumber inode_of(std::string_view name) {
-    const auto entry = lookup(name);
-    EXPECT_TRUE(entry) << name;
-    return entry ? entry->attributes.inode : InodeNumber{};
-  }
-  std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
-  Result<Entry> link(std::string_view from, std::string_view to) {
-    return folder_->link(context(), inode_of(from), kRoot, to);
-  }
-  Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
   void write_and_list(std::string_view name) {
     ASSERT_TRUE(write_file(kRoot, name, "text"));
     names(kRoot);  // from here on a name that is absent needs no request

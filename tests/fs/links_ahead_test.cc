@@ -1,24 +1,18 @@
 // Files with several names that are looked at one after the other.
 
-#include "folder_fixture.h"
+#include "links_fixture.h"
 
 namespace stsfs::fs {
 namespace {
 
 using oss::Operation;
 
-class LinksAheadTest : public FolderTest {
+class LinksAheadTest : public LinksFixture {
  protected:
   static constexpr int kFiles = 70;
   static std::string name_of(int i) { return "f" + std::to_string(10 + i); }
   static std::string second_name_of(int i) { return name_of(i) + "-2"; }
-  Result<Entry> link(std::string_view from, std::string_view to) {
-    return folder_->link(context(), lookup(from)->attributes.inode, kRoot, to);
-  }
-  std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
   void SetUp() override {
-    options_.hard_links = true;
-    kill_and_begin();
     for (int i = 0; i < kFiles; ++i) {
       ASSERT_TRUE(write_file(kRoot, name_of(i), "text"));
       ASSERT_TRUE(link(name_of(i), second_name_of(i)));

@@ -4,46 +4,39 @@
 #include <map>
 #include <set>
 
-#include "folder_fixture.h"
+#include "links_fixture.h"
 
 namespace stsfs::fs {
 namespace {
 
 using oss::Operation;
 
-class LinksTest : public FolderTest {
+class LinksTest : public LinksFixture {
  protected:
-  LinksTest() {
-    options_.hard_links = true;
-    kill_and_begin();
-  }
-  InodeNumber inode_of(std::string_view name, InodeNumber parent = kRoot) {
-    const auto entry = lookup(parent, name);
-    EXPECT_TRUE(entry) << name;
-    return entry ? entry->attributes.inode : InodeNumber{};
-  }
-  std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
-  Result<Entry> link(std::string_view from, std::string_view to, InodeNumber parent = kRoot) {
-    const auto entry = lookup(from);
-    if (!entry) return fail(entry.error());
-    return folder_->link(context(), entry->attributes.inode, parent, to);
-  }
   /// What only this mount and its journal know is made in OSS.
   Result<Entry> link_in_oss(std::string_view from, std::string_view to) {
     auto made = link(from, to);
     if (auto drained = drain(); made && !drained) return fail(drained.error());
     return made;
   }
-  Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
   Result<void> rename(std::string_view from, std::string_view to) {
     return folder_->rename(context(), kRoot, from, kRoot, to, RenameMode::kReplace);
   }
-  /// What is kept for files with several names.
-  std::size_t kept_objects() const {
-    std::size_t out = 0;
-    for (const std::string& key : store_.keys())
-      out += key.starts_with("users/alice/.stsfs-links/");
-    return out;
+  /// A file whose second name nobody has looked at since the mount, with what OSS does not have
+  /// yet.
+  void write_with_an_unknown_name(const std::string& text) {
+    options_.commit = CommitMode::kBackground;
+    kill_and_begin();
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b"));
+    begin_anew();
+    ASSERT_TRUE(write_file(kRoot, "a", text));
+  }
+  /// In this mount, and in the next.
+  void expect_only_b(const std::string& text) {
+    begin_anew();
+    EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
+    EXPECT_EQ(read_file("b"), text);
   }
 };
 
@@ -114,33 +107,19 @@ TEST_F(LinksTest, GoOneByOneAndWithTheLastTheFile) {
 }
 
 TEST_F(LinksTest, ThatAreNotKnownHereGetWhatWasWrittenThroughOneThatGoes) {
-  options_.commit = CommitMode::kBackground;
-  kill_and_begin();
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
-  begin_anew();
-  ASSERT_TRUE(write_file(kRoot, "a", "written and not in OSS yet"));
+  write_with_an_unknown_name("written and not in OSS yet");
   ASSERT_TRUE(unlink("a"));
   scheduler_.advance(std::chrono::seconds(1));
   EXPECT_EQ(read_file("b"), "written and not in OSS yet");
-  begin_anew();
-  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
-  EXPECT_EQ(read_file("b"), "written and not in OSS yet");
+  expect_only_b("written and not in OSS yet");
 }
 
 TEST_F(LinksTest, ThatAreNotKnownHereGetItOverAKill) {
-  options_.commit = CommitMode::kBackground;
-  kill_and_begin();
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
-  begin_anew();
-  ASSERT_TRUE(write_file(kRoot, "a", "written and not in OSS yet"));
+  write_with_an_unknown_name("written and not in OSS yet");
   ASSERT_TRUE(unlink("a"));
   kill_and_begin();
   folder_->resume();
-  begin_anew();
-  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "b"}));
-  EXPECT_EQ(read_file("b"), "written and not in OSS yet");
+  expect_only_b("written and not in OSS yet");
 }
 
 TEST_F(LinksTest, AreRenamedAlsoWithTheirDirectory) {

@@ -1,8 +1,6 @@
 // Names of files whose answer was lost, so that nobody knows at first whether they are there.
 
-#include <algorithm>
-
-#include "folder_fixture.h"
+#include "links_fixture.h"
 
 namespace stsfs::fs {
 namespace {
@@ -10,22 +8,8 @@ namespace {
 using fakes::Calls;
 using oss::Operation;
 
-class UnsureLinksTest : public FolderTest {
+class UnsureLinksTest : public LinksFixture {
  protected:
-  UnsureLinksTest() {
-    options_.hard_links = true;
-    kill_and_begin();
-  }
-  InodeNumber inode_of(std::string_view name) {
-    const auto entry = lookup(name);
-    EXPECT_TRUE(entry) << name;
-    return entry ? entry->attributes.inode : InodeNumber{};
-  }
-  std::uint32_t count_of(std::string_view name) { return lookup(name)->attributes.link_count; }
-  Result<Entry> link(std::string_view from, std::string_view to) {
-    return folder_->link(context(), inode_of(from), kRoot, to);
-  }
-  Result<void> unlink(std::string_view name) { return folder_->unlink(context(), kRoot, name); }
   /// What failed is tried again, and then all is in OSS.
   void settle() {
     static_cast<void>(drain());
@@ -39,13 +23,20 @@ class UnsureLinksTest : public FolderTest {
     EXPECT_EQ(count_of("a"), 2U);
     EXPECT_EQ(read_file("a"), text);
     EXPECT_EQ(read_file("b"), text);
-    EXPECT_EQ(kept(), 3U);
+    EXPECT_EQ(kept_objects(), 3U);
   }
-  std::ptrdiff_t kept() const {
-    const auto keys = store_.keys();
-    return std::count_if(keys.begin(), keys.end(), [](const std::string& key) {
-      return key.starts_with("users/alice/.stsfs-links/");
-    });
+  void write_and_link() {
+    ASSERT_TRUE(write_file(kRoot, "a", "text"));
+    ASSERT_TRUE(link("a", "b"));
+  }
+  /// In the next mount as well; with the names goes all that was kept for them.
+  void expect_two_names_that_can_go() {
+    begin_anew();
+    expect_two_names("text");
+    ASSERT_TRUE(unlink("a"));
+    ASSERT_TRUE(unlink("b"));
+    begin_anew();
+    EXPECT_TRUE(store_.keys().empty());
   }
 
   const Error gone_{Errc::kUnavailable, "gone", {}};
@@ -55,55 +46,36 @@ class UnsureLinksTest : public FolderTest {
 
 TEST_F(UnsureLinksTest, AreLookedForWhenTheAnswerWasLost) {
   for (std::uint64_t which : {1U, 2U}) {  // the file's own name, and the second one
-    ASSERT_TRUE(write_file(kRoot, "a", "text"));
-    ASSERT_TRUE(link("a", "b"));
+    write_and_link();
     faulty_.lose_answer({.operation = Operation::kPutSymlink, .from = which}, gone_);
     EXPECT_TRUE(drain());
     faulty_.heal();
-    begin_anew();
-    expect_two_names("text");
-    ASSERT_TRUE(unlink("a"));
-    ASSERT_TRUE(unlink("b"));
-    begin_anew();
-    EXPECT_TRUE(store_.keys().empty());
+    expect_two_names_that_can_go();
   }
 }
 
 TEST_F(UnsureLinksTest, ThatAreNotThereTakeTheirTokensAlong) {
   for (std::uint64_t which : {1U, 2U}) {
-    ASSERT_TRUE(write_file(kRoot, "a", "text"));
-    ASSERT_TRUE(link("a", "b"));
+    write_and_link();
     faulty_.fail({.operation = Operation::kPutSymlink, .from = which}, gone_);
     settle();
-    begin_anew();
-    expect_two_names("text");
-    ASSERT_TRUE(unlink("a"));
-    ASSERT_TRUE(unlink("b"));
-    begin_anew();
-    EXPECT_TRUE(store_.keys().empty());
+    expect_two_names_that_can_go();
   }
 }
 
 TEST_F(UnsureLinksTest, LoseATokenOfWhichTheAnswerWasLost) {
   for (std::uint64_t which : {1U, 2U}) {
-    ASSERT_TRUE(write_file(kRoot, "a", "text"));
-    ASSERT_TRUE(link("a", "b"));
+    write_and_link();
     faulty_.lose_answer({.operation = Operation::kPut, .from = which}, gone_);
     settle();
-    begin_anew();
-    expect_two_names("text");
-    ASSERT_TRUE(unlink("a"));
-    ASSERT_TRUE(unlink("b"));
-    begin_anew();
-    EXPECT_TRUE(store_.keys().empty());
+    expect_two_names_that_can_go();
   }
 }
 
 TEST_F(UnsureLinksTest, AreLookedForAgainWhenOssDoesNotSay) {
   for (const bool is_there : {true, false}) {
     for (std::uint64_t which : {1U, 2U}) {
-      ASSERT_TRUE(write_file(kRoot, "a", "text"));
-      ASSERT_TRUE(link("a", "b"));
+      write_and_link();
       const Calls put{.operation = Operation::kPutSymlink, .from = which};
       if (is_there)
         faulty_.lose_answer(put, gone_);
@@ -114,20 +86,14 @@ TEST_F(UnsureLinksTest, AreLookedForAgainWhenOssDoesNotSay) {
       faulty_.heal();
       EXPECT_EQ(count_of("a"), 2U);
       ASSERT_TRUE(drain());
-      begin_anew();
-      expect_two_names("text");
-      ASSERT_TRUE(unlink("a"));
-      ASSERT_TRUE(unlink("b"));
-      begin_anew();
-      EXPECT_TRUE(store_.keys().empty());
+      expect_two_names_that_can_go();
     }
   }
 }
 
 TEST_F(UnsureLinksTest, KeepTheirTokenWhereTheirDirectoryIsRenamedMeanwhile) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  write_and_link();
   ASSERT_TRUE(drain());  // a third name is made at once
   faulty_.lose_answer({.operation = Operation::kPutSymlink}, gone_);
   faulty_.fail({.operation = Operation::kGetSymlink, .count = Calls::kAll}, gone_);
@@ -152,10 +118,10 @@ TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayTakeTheirTokensAlong) {
   faulty_.heal();
   faulty_.lose_answer({.operation = Operation::kDelete, .from = 2}, gone_);
   const InodeNumber e = inode_of("e");
-  static_cast<void>(folder_->unlink(context(), e, "b"));
+  static_cast<void>(unlink("b", e));
   faulty_.heal();
   folder_->refresh();
-  static_cast<void>(folder_->unlink(context(), e, "b"));
+  static_cast<void>(unlink("b", e));
   begin_anew();
   EXPECT_EQ(names(inode_of("e")), (std::vector<std::string>{".", ".."}));
   EXPECT_EQ(count_of("a"), 1U);
@@ -174,7 +140,7 @@ TEST_F(UnsureLinksTest, ThatWentBelowADirectoryOnItsWayDoNotTakeAlongWhatIsWritt
   ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
   EXPECT_FALSE(drain());
   const InodeNumber e = inode_of("e");
-  ASSERT_TRUE(folder_->unlink(context(), e, "b"));
+  ASSERT_TRUE(unlink("b", e));
   ASSERT_TRUE(write_file(e, "b", "another text"));
   faulty_.heal();
   begin_anew();
@@ -224,8 +190,7 @@ TEST_F(UnsureLinksTest, AreFollowedByAChangeOfAttributes) {
 // --- a first name that goes early, and leaves a copy under the second one ---
 
 TEST_F(UnsureLinksTest, KnowAnEarlierVersionOfTheirFile) {
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  write_and_link();
   faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
   EXPECT_FALSE(unlink("a"));
   ASSERT_TRUE(write_file(kRoot, "a", "another text"));
@@ -234,8 +199,7 @@ TEST_F(UnsureLinksTest, KnowAnEarlierVersionOfTheirFile) {
 }
 
 TEST_F(UnsureLinksTest, MoveOverAnEarlierVersionOfTheirFile) {
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  write_and_link();
   faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
   EXPECT_FALSE(unlink("a"));
   ASSERT_TRUE(write_file(kRoot, "a", "another text"));
@@ -249,8 +213,7 @@ TEST_F(UnsureLinksTest, MoveOverAnEarlierVersionOfTheirFile) {
 }
 
 TEST_F(UnsureLinksTest, TakeTheCopyAlongWhenTheyGo) {
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  write_and_link();
   faulty_.lose_answer({.operation = Operation::kCopy}, gone_);
   EXPECT_FALSE(unlink("a"));
   ASSERT_TRUE(unlink("b"));
@@ -261,8 +224,7 @@ TEST_F(UnsureLinksTest, TakeTheCopyAlongWhenTheyGo) {
 }
 
 TEST_F(UnsureLinksTest, DoNotTakeWhatAnotherClientWroteForTheirCopy) {
-  ASSERT_TRUE(write_file(kRoot, "a", "text"));
-  ASSERT_TRUE(link("a", "b"));
+  write_and_link();
   faulty_.fail({.operation = Operation::kCopy}, gone_);
   EXPECT_FALSE(unlink("a"));
   store_.put("users/alice/b", "theirs");

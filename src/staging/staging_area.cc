@@ -43,7 +43,7 @@ bool reserves_on_write(const std::string& directory) {
 StagingArea::StagingArea(StagingOptions options)
     : options_(std::move(options)),
       open_(std::make_unique<OpenDescriptors>(options_.directory, open_max())),
-      writes_reserve_(reserves_on_write(options_.directory)) {}
+      writes_reserve_(!options_.allocates_always && reserves_on_write(options_.directory)) {}
 
 StagingArea::~StagingArea() {
   while (const auto spare = take_spare()) remove(spare->name);

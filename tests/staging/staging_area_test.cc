@@ -17,10 +17,14 @@ namespace {
 
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-class Staging : public ::testing::Test {
+/// Whether blocks are allocated ahead, as on disks that are not known to reserve them.
+class Staging : public ::testing::TestWithParam<bool> {
  protected:
   std::shared_ptr<StagingArea> open(std::uint64_t budget_bytes) {
-    return StagingArea::open({directory_.path() + "/staging", budget_bytes}).value();
+    return StagingArea::open({.directory = directory_.path() + "/staging",
+                              .budget_bytes = budget_bytes,
+                              .allocates_always = GetParam()})
+        .value();
   }
   static Result<void> write(StagedFile& file, std::uint64_t offset, std::uint64_t size) {
     return file.write(std::vector<std::byte>(size, std::byte{'x'}), offset);
@@ -28,7 +32,7 @@ class Staging : public ::testing::Test {
   stsfs::testing::TemporaryDirectory directory_;
 };
 
-TEST_F(Staging, AcceptsNothingBeyondItsBudget) {
+TEST_P(Staging, AcceptsNothingBeyondItsBudget) {
   const auto area = open(4 * kMiB);
   const auto file = area->create().value();
   ASSERT_TRUE(write(*file, 0, 3 * kMiB));
@@ -37,7 +41,18 @@ TEST_F(Staging, AcceptsNothingBeyondItsBudget) {
   EXPECT_TRUE(write(*file, 3 * kMiB, kMiB));
 }
 
-TEST_F(Staging, GivesRoomBackWithItsFiles) {
+TEST_P(Staging, WhatWasCutOffIsPaidForAgain) {
+  const auto area = open(4 * kMiB);
+  const auto file = area->create().value();
+  const auto other = area->create().value();
+  ASSERT_TRUE(write(*file, 0, 3 * kMiB));
+  ASSERT_TRUE(file->truncate(kMiB));
+  EXPECT_EQ(area->used_bytes(), kMiB);
+  ASSERT_TRUE(write(*other, 0, 2 * kMiB));
+  EXPECT_EQ(write(*file, kMiB, 2 * kMiB).error().code, Errc::kNoSpace);
+}
+
+TEST_P(Staging, GivesRoomBackWithItsFiles) {
   const auto area = open(4 * kMiB);
   {
     const auto file = area->create().value();
@@ -51,7 +66,7 @@ TEST_F(Staging, GivesRoomBackWithItsFiles) {
   EXPECT_EQ(area->used_bytes(), 0U);
 }
 
-TEST_F(Staging, PressureBeginsAtNineTenths) {
+TEST_P(Staging, PressureBeginsAtNineTenths) {
   const auto area = open(100 * kMiB);
   const auto file = area->create().value();
   ASSERT_TRUE(file->allocate({0, 90 * kMiB}));
@@ -60,7 +75,7 @@ TEST_F(Staging, PressureBeginsAtNineTenths) {
   EXPECT_NEAR(area->pressure(), 0.5, 0.01);
 }
 
-TEST_F(Staging, WhatIsAllocatedNeedsNoMoreRoom) {
+TEST_P(Staging, WhatIsAllocatedNeedsNoMoreRoom) {
   const auto area = open(4 * kMiB);
   const auto file = area->create().value();
   ASSERT_TRUE(file->allocate({0, 4 * kMiB}));
@@ -68,7 +83,7 @@ TEST_F(Staging, WhatIsAllocatedNeedsNoMoreRoom) {
   EXPECT_TRUE(write(*file, kMiB, kMiB));
 }
 
-TEST_F(Staging, HowEverManyFilesThereAreFewAreOpen) {
+TEST_P(Staging, HowEverManyFilesThereAreFewAreOpen) {
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit few{.rlim_cur = 128, .rlim_max = before.rlim_max};
@@ -94,7 +109,7 @@ TEST_F(Staging, HowEverManyFilesThereAreFewAreOpen) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
-TEST_F(Staging, AReleasedFileIsTheNextOne) {
+TEST_P(Staging, AReleasedFileIsTheNextOne) {
   const auto area = open(kMiB);
   auto file = area->create().value();
   const std::string name = file->name();
@@ -111,7 +126,7 @@ TEST_F(Staging, AReleasedFileIsTheNextOne) {
   EXPECT_NE(area->create().value()->name(), name);
 }
 
-TEST_F(Staging, OnlyWhatWasReleasedIsUsedAgain) {
+TEST_P(Staging, OnlyWhatWasReleasedIsUsedAgain) {
   const auto area = open(kMiB);
   auto file = area->create().value();
   const std::string name = file->name();
@@ -126,7 +141,7 @@ TEST_F(Staging, OnlyWhatWasReleasedIsUsedAgain) {
   EXPECT_NE(area->create().value()->name(), kept_name);
 }
 
-TEST_F(Staging, ALargeFileOrOneOnAFullDiskIsNotWorthReleasing) {
+TEST_P(Staging, ALargeFileOrOneOnAFullDiskIsNotWorthReleasing) {
   const auto area = open(kMiB);
   const auto large = area->create().value();
   ASSERT_TRUE(write(*large, 0, kMiB / 2 + 4096));
@@ -134,7 +149,7 @@ TEST_F(Staging, ALargeFileOrOneOnAFullDiskIsNotWorthReleasing) {
   EXPECT_FALSE(area->create().value()->is_worth_releasing());
 }
 
-TEST_F(Staging, LeavesNoSparesBehind) {
+TEST_P(Staging, LeavesNoSparesBehind) {
   auto area = open(kMiB);
   auto file = area->create().value();
   file->release();
@@ -142,6 +157,10 @@ TEST_F(Staging, LeavesNoSparesBehind) {
   area.reset();
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path() + "/staging"));
 }
+
+INSTANTIATE_TEST_SUITE_P(Blocks, Staging, ::testing::Bool(), [](const auto& chosen) {
+  return chosen.param ? "AllocatedAhead" : "AsTheDiskHasThem";
+});
 
 }  // namespace
 }  // namespace stsfs::staging

@@ -24,6 +24,8 @@ struct StagingOptions {
   std::string directory;  ///< Made 0700 if it is not there.
   /// 0: what the disk has, less some for the journal, which must be able to grow to the end.
   std::uint64_t budget_bytes = 0;
+  /// Blocks are allocated before a write also where the disk is known to reserve them by itself.
+  bool allocates_always = false;
 };
 
 /// Where staged files live.

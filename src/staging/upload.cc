@@ -215,8 +215,8 @@ void MultipartUpload::finish_sending() {
 void MultipartUpload::complete_now() {
   std::vector<oss::Part> parts;
   std::string id;
-  Transfer checked;  // goes here, where it has just ended, and not where all of this may end next
   {
+    Transfer checked;  // goes here, where it has just ended, and not where all of this may end next
     MutexLock lock(mutex_);
     if (phase_ != Phase::kChecking) return;
     phase_ = Phase::kCompleting;

@@ -32,6 +32,7 @@ FakeScheduler::FakeScheduler(FakeClock& clock)
 
 Transfer FakeScheduler::after(std::chrono::milliseconds delay, UniqueFunction<void()> what) {
   if (delay.count() <= 0) {
+    ++ran_at_once_;
     what();
     return {};
   }

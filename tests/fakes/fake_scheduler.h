@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -21,6 +22,7 @@ class FakeScheduler final : public Scheduler {
 
   /// Without a delay at once: nobody lets the clock go on for that.
   Transfer after(std::chrono::milliseconds delay, UniqueFunction<void()> what) override;
+  std::uint64_t ran_at_once() const { return ran_at_once_; }
 
   /// Lets time pass; every timer runs at its own moment, in order, those they start included.
   void advance(std::chrono::nanoseconds by);
@@ -37,6 +39,7 @@ class FakeScheduler final : public Scheduler {
 
   FakeClock& clock_;
   const std::shared_ptr<Timers> timers_;
+  std::atomic<std::uint64_t> ran_at_once_ = 0;
 };
 
 }  // namespace stsfs::fakes

@@ -71,5 +71,35 @@ TEST_F(Streams, AnAppendSendsOnlyWhatIsNew) {
   EXPECT_EQ(read_handle(again->handle, {0, 4}), "bbbb");
 }
 
+// All of it may end on another thread from there on, which must not have to wait for a look that
+// has long ended where it is.
+TEST_F(Streams, LetGoOfTheirLastLookBeforeTheLastRequest) {
+  const auto deadline = Deadline::in(clock_, std::chrono::minutes(1));
+  const auto upload = std::make_shared<staging::MultipartUpload>(
+      faulty_, clock_, key_, oss::PutOptions{}, staging::UploadOptions{},
+      [&](const std::string& id, const staging::PlannedPart& part, Deadline,
+          Callback<oss::Part> done) {
+        return faulty_.start_upload_part(key_, id, part.number, http::memory_body("text"), deadline,
+                                         std::move(done));
+      });
+  bool holds_look = false;
+  std::optional<bool> held_look;
+  faulty_.before({.operation = Operation::kComplete}, [&] { held_look = holds_look; });
+  Callback<void> looked;
+  bool written = false;
+  upload->complete(
+      {{.number = 1, .range = {0, 4}}},
+      [&](Callback<void> done) {
+        looked = std::move(done);
+        holds_look = true;
+        return Transfer([&] { holds_look = false; });
+      },
+      [&](Result<oss::Written> result) { written = result.has_value(); });
+  ASSERT_TRUE(holds_look);
+  looked({});
+  EXPECT_EQ(held_look, false);
+  EXPECT_TRUE(written);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

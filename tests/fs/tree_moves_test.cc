@@ -8,8 +8,6 @@ namespace {
 
 using fakes::Calls;
 using oss::Operation;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 
 class TreeMovesTest : public FolderTest {
  protected:
@@ -306,6 +304,20 @@ TEST_F(TreeMovesTest, FollowEachOther) {
   ASSERT_TRUE(rename("m", "n"));
   ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), expected_keys(2));
+}
+
+// Not on the thread that renames: who is told may drop a request that ends on the loop just then.
+TEST_F(TreeMovesTest, TellWhoWritesBelowThemOfAFailureOnTheLoop) {
+  fill(1);
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  const InodeNumber n = inode_of("n");
+  faulty_.fail({.operation = Operation::kDelete, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "stopped", {}});
+  const std::uint64_t before = scheduler_.ran_at_once();
+  EXPECT_FALSE(write_file(n, "1000", "other"));
+  EXPECT_GT(scheduler_.ran_at_once(), before);
 }
 
 TEST_F(TreeMovesTest, AreWaitedForOnlyWhileTheyGetOn) {

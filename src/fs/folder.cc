@@ -31,6 +31,21 @@ namespace {
 /// What listings for opens are good for, at most. Where nothing grows old no open asks.
 constexpr std::chrono::milliseconds kListedForOpens{1'000};
 
+staging::UploadOptions upload_options(const FolderOptions& options,
+                                      std::shared_ptr<staging::UploadLog> log) {
+  return {.progress_timeout = options.commit_timeout, .log = std::move(log)};
+}
+
+/// The folder itself, of which no object tells anything.
+void describe_root(Inode& root, const FolderOptions& options, WallTime born) {
+  root.attributes.mode = S_IFDIR | options.directory_mode;
+  root.attributes.uid = options.uid;
+  root.attributes.gid = options.gid;
+  root.attributes.link_count = 2;
+  root.attributes.size_bytes = 4096;
+  root.attributes.atime = root.attributes.mtime = root.attributes.ctime = born;
+}
+
 }  // namespace
 
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
@@ -58,7 +73,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
              {.prefix = options_.prefix,
               .at_one_stroke = options_.hierarchical_namespace,
               .request_timeout = options_.metadata_timeout,
-              .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}},
+              .upload = upload_options(options_, journal_)},
              [this](const std::string& key, const std::string& before, const std::string& after) {
                object_moved(key, before, after);
              }),
@@ -75,13 +90,12 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                    }),
       pool_(std::move(pool)),
       trim_(scheduler, pool_),
-      contents_(
-          {store_, scheduler, clock, pool_, *area_, *journal_, *this}, tree_, keys_,
-          {.commit = options_.commit,
-           .prefetches_max = options_.prefetches_max,
-           .read_timeout = options_.read_timeout,
-           .content = {.read_timeout = options_.metadata_timeout,
-                       .upload = {.progress_timeout = options_.commit_timeout, .log = journal_}}}),
+      contents_({store_, scheduler, clock, pool_, *area_, *journal_, *this}, tree_, keys_,
+                {.commit = options_.commit,
+                 .prefetches_max = options_.prefetches_max,
+                 .read_timeout = options_.read_timeout,
+                 .content = {.read_timeout = options_.metadata_timeout,
+                             .upload = upload_options(options_, journal_)}}),
       listings_(
           store_, clock,
           {.keys = keys_, .fresh = options_.fresh, .page_timeout = options_.metadata_timeout}),
@@ -108,13 +122,7 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
           {store_, clock_, tree_, keys_, *area_, journal_, removals_, links_, contents_, aside_},
           {.defaults = defaults_, .abort_timeout = options_.commit_timeout}) {
   MutexLock lock(tree_.mutex);
-  const InodePointer root = tree_.find(InodeNumber::kRoot);
-  root->attributes.mode = S_IFDIR | options_.directory_mode;
-  root->attributes.uid = options_.uid;
-  root->attributes.gid = options_.gid;
-  root->attributes.link_count = 2;
-  root->attributes.size_bytes = 4096;
-  root->attributes.atime = root->attributes.mtime = root->attributes.ctime = born_;
+  describe_root(*tree_.find(InodeNumber::kRoot), options_, born_);
 }
 
 Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {

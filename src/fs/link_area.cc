@@ -77,11 +77,17 @@ LinkArea::Name LinkArea::new_name(std::string content_key) {
   return {std::move(content_key), random_hex(8), ""};
 }
 
-Result<void> LinkArea::begin_name(const Name& name, Interrupt* interrupt, Deadline deadline) {
+Result<oss::Written> LinkArea::put_token(const Name& name, Interrupt* interrupt,
+                                         Deadline deadline) {
   auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
   });
   ahead_.forget();
+  return counted;
+}
+
+Result<void> LinkArea::begin_name(const Name& name, Interrupt* interrupt, Deadline deadline) {
+  auto counted = put_token(name, interrupt, deadline);
   if (counted) return {};
   if (!was_refused(counted.error().code)) take_back(name);
   return fail(std::move(counted.error()));
@@ -160,10 +166,7 @@ void LinkArea::restore_token(const Name& name, const std::string& key, Interrupt
                              Deadline deadline) {
   const auto present = name_at(key, interrupt, deadline);  // it may be going this moment
   if (!present || !*present || (*present)->token != name.token) return;
-  const auto counted = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
-    return store_.start_put(name.token_key(), http::memory_body(""), {}, deadline, std::move(done));
-  });
-  ahead_.forget();
+  const auto counted = put_token(name, interrupt, deadline);
   log_warning("fs", "{} had lost the object that counts it; {}", printable(key),
               counted ? "it has it again" : counted.error().message);
 }

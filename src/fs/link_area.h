@@ -99,6 +99,7 @@ class LinkArea {
     std::string key;
     SteadyTime since{};
   };
+  Result<oss::Written> put_token(const Name& name, Interrupt* interrupt, Deadline deadline);
   Result<std::optional<Name>> find_name(const Name& name, const std::string& key,
                                         Interrupt* interrupt, Deadline deadline);
 

@@ -89,6 +89,10 @@ class Contents {
   Result<void> hold(const std::shared_ptr<FileContent>& content);
   /// Before an object is changed or deleted: what others are still to copy from it they fetch.
   Result<void> spare_copies_of(const std::string& key);
+  /// Who has ranges that are still to be copied from the object on the server.
+  std::vector<std::shared_ptr<FileContent>> copy_users_of(const std::string& key) {
+    return copy_users_.users_of(key);
+  }
   /// Returns when no note is left that was still to be erased: with one, a name that is gone would
   /// come back.
   void await_journal() const;

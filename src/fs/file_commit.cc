@@ -5,6 +5,7 @@
 
 #include "conflict_name.h"
 #include "file_content.h"
+#include "gone.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
@@ -15,11 +16,6 @@ namespace {
 
 using staging::Extent;
 using staging::Origin;
-
-Error as_stale(Error error) {
-  if (error.code == Errc::kChanged || error.code == Errc::kNotFound) error.code = Errc::kStale;
-  return error;
-}
 
 }  // namespace
 
@@ -57,6 +53,7 @@ void FileContent::commit_soon() {
 void FileContent::start_commit() {
   around_.slots.acquire([self = shared_from_this()](CommitSlots::Slot slot) {
     self->slot_ = std::move(slot);
+    self->starts_ = 0;
     self->prepare();
   });
 }
@@ -107,7 +104,7 @@ void FileContent::plan() {
     timer = std::move(timer_);
     if (detached_) request_.key = key_;
     // Of the version this content is based on, whatever is known of the path by now.
-    looked_ = false;
+    looked_ = settled_ = false;
     expected_etag_ = etag_;
     base_key_ = key_;
     if (etag_.empty()) map_.base_gone();
@@ -230,7 +227,7 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
           const bool gone =
               !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
           const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
-          if (meta && meta->etag == expected && !(is_name && self->may_have_names()))
+          if (meta && self->are_same(meta->etag, expected) && !(is_name && self->may_have_names()))
             done({});
           else if (meta || gone)
             done(fail(Errc::kChanged, "another client changed " + printable(self->request_.path)));
@@ -243,21 +240,34 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
 void FileContent::look_at_target() {
   looked_ = true;
   chain_.step([&] {
-    return around_.store.start_head(
-        request_.key, Deadline::in(around_.clock, around_.options.read_timeout),
-        [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
-          if (meta && meta->type == oss::ObjectType::kSymlink && self->may_have_names())
-            self->follow_name(*meta);
-          else if (meta)
-            self->found_at_target(*meta);
-          else if (meta.error().code == Errc::kNotFound)
-            self->upload(!self->expected_etag_.empty());
-          else if (meta.error().code == Errc::kLoop)
-            self->upload(true);  // another client's link
-          else
-            self->finish(fail(std::move(meta.error())));
-        });
+    return around_.store.start_head(request_.key,
+                                    Deadline::in(around_.clock, around_.options.read_timeout),
+                                    [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
+                                      self->looked_at_target(std::move(meta));
+                                    });
   });
+}
+
+void FileContent::looked_at_target(Result<oss::ObjectMeta> meta) {
+  if (meta && meta->type == oss::ObjectType::kSymlink && may_have_names())
+    follow_name(*meta);
+  else if (meta)
+    found_at_target(*meta);
+  else if (meta.error().code == Errc::kNotFound)
+    nothing_at_target();
+  else if (meta.error().code == Errc::kLoop)
+    upload(true);  // another client's link
+  else
+    finish(fail(std::move(meta.error())));
+}
+
+void FileContent::nothing_at_target() {
+  if (expected_etag_.empty())
+    upload(false);
+  else if (!settled_)
+    settle_target();
+  else
+    upload(true);
 }
 
 /// An object that is to be replaced under the file's own name, and no symbolic link.
@@ -292,36 +302,20 @@ void FileContent::follow_name(const oss::ObjectMeta& meta) {
   });
 }
 
-/// Where the content has moved to, a copy may have an ETag of its own.
-bool FileContent::is_copy_of_base(const oss::ObjectMeta& meta) const {
-  const auto& own = request_.own_version;
-  const auto id = meta.headers.user.find(oss::kWriteIdName);
-  return request_.key != request_.path_key && own && own->etag == expected_etag_ &&
-         id != meta.headers.user.end() && id->second == write_id(own->writes);
-}
-
-/// A directory above it was renamed since the commit began, and the copy of our base there has an
-/// ETag of its own.
-bool FileContent::base_was_moved() const {
-  MutexLock lock(mutex_);
-  return etag_ != expected_etag_;
-}
-
 void FileContent::found_at_target(const oss::ObjectMeta& meta) {
-  if (meta.etag != expected_etag_ && base_was_moved()) {
-    prepare();  // from the base that there is now
-    return;
-  }
   const Maker maker = maker_of(meta, commit_writes_, commit_size_);
   const bool is_base =
-      !expected_etag_.empty() && (meta.etag == expected_etag_ || is_copy_of_base(meta));
+      !expected_etag_.empty() && (are_same(meta.etag, expected_etag_) || is_copy_of_base(meta));
   if (is_base && maker != Maker::kNoted) {
-    move_base(meta);  // it may have gone to another key
+    move_base(meta);  // it may have gone to another key, or got another ETag
     upload(false);
     return;
   }
   if (maker == Maker::kAnother || maker == Maker::kLater) {
-    upload(true);
+    if (settled_ || expected_etag_.empty())
+      upload(true);
+    else
+      settle_target();
     return;
   }
   move_base(meta);
@@ -331,18 +325,6 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
     prepare();  // of the version before all bytes were right; of this one they are not
   else
     upload(false);
-}
-
-/// To a version of our own, in which what comes from the base lies at the same offsets.
-void FileContent::move_base(const oss::ObjectMeta& meta) {
-  std::shared_ptr<BaseReader> old_base;
-  expected_etag_ = meta.etag;
-  base_key_ = request_.key;
-  MutexLock lock(mutex_);
-  key_ = base_key_;
-  if (etag_ != meta.etag) old_base = std::move(base_);
-  etag_ = meta.etag;
-  base_size_ = meta.size_bytes;
 }
 
 void FileContent::upload(bool to_conflict_key) {
@@ -394,27 +376,14 @@ void FileContent::upload(bool to_conflict_key) {
   });
 }
 
-/// An object that we were copying from changed, and what we need of it is staged by now.
-bool FileContent::lost_a_source(const Error& error) const {
-  if (error.code != Errc::kChanged && error.code != Errc::kNotFound) return false;
-  MutexLock lock(mutex_);
-  for (const Extent& extent : commit_extents_)
-    if (extent.origin == Origin::kCopied && map_.within(extent.range) != std::vector{extent})
-      return true;
-  return false;
-}
-
 /// What was to be fetched is not there, or could not be had now. It may lie in a version of our own
 /// whose answer was lost.
 void FileContent::lost_bytes(Error error) {
-  if (error.code != Errc::kChanged && error.code != Errc::kNotFound) {
+  if (!is_gone(error)) {
     finish(fail(std::move(error)));
     return;
   }
-  if (base_was_moved()) {
-    prepare();
-    return;
-  }
+  if (starts_over(error)) return;
   {
     MutexLock lock(mutex_);
     commit_writes_ = writes_;
@@ -428,10 +397,6 @@ void FileContent::look_for_base(const Error& error) {
     return around_.store.start_head(
         base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
         [self = shared_from_this(), error](Result<oss::ObjectMeta> meta) {
-          if (self->base_was_moved()) {
-            self->prepare();
-            return;
-          }
           const bool is_new = meta && meta->etag != self->expected_etag_;
           const Maker maker =
               is_new ? maker_of(*meta, self->commit_writes_, self->commit_size_) : Maker::kAnother;
@@ -462,14 +427,9 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
     });
     return;
   }
-  if (!written && lost_a_source(written.error())) {
-    prepare();  // with what was fetched of it meanwhile
-    return;
-  }
-  const bool changed =
-      !written && !expected_etag_.empty() &&
-      (written.error().code == Errc::kChanged || written.error().code == Errc::kNotFound);
-  if (changed && (!looked_ || base_was_moved())) {
+  if (!written && starts_over(written.error())) return;
+  const bool changed = !written && !expected_etag_.empty() && is_gone(written.error());
+  if (changed && !looked_) {
     look_at_target();
     return;
   }

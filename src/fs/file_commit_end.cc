@@ -39,10 +39,13 @@ void FileContent::adopt(CommitOutcome& outcome) {
   backoff_.succeeded();
   last_error_.clear();
   key_ = outcome.conflict ? request_.path_key + conflict_mark_ : request_.key;
-  if (etag_ != outcome.written.etag || base_size_ != commit_size_) old_base = std::move(base_);
+  if (etag_ != outcome.written.etag || base_size_ != commit_size_) {
+    old_base = std::move(base_);
+    ++ground_;
+  }
   etag_ = outcome.written.etag;
   base_size_ = commit_size_;
-  map_.committed(commit_extents_);
+  map_.committed();
   if (!map_.has_copies()) old_readers.swap(copy_readers_);
   writes_.first = 0;
   begun_ = false;
@@ -61,7 +64,7 @@ void FileContent::owner_knows() {
 /// The next one may begin, on any thread: nothing of this one is touched behind the lock.
 void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file) {
   std::vector<Waiter> told;
-  std::vector<Callback<void>> idle;
+  std::vector<Callback<void>> idle, gone;
   bool again = false;
   bool retry = false;
   std::string content_key;
@@ -85,6 +88,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
     wanted_ = more && !again;
     retry = !outcome && !stopped_ && !aside_;
     idle.swap(idle_waiters_);
+    gone = take_gone_readers();
   }
   if (!again) around_.owner.commit_ended(inode_);
   for (Waiter& waiter : told) {
@@ -98,6 +102,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
       waiter.done({});
   }
   for (auto& done : idle) done({});
+  for (auto& done : gone) done({});
   if (again) start_commit();
   if (retry) retry_later();
 }
@@ -180,37 +185,35 @@ void FileContent::hold(Callback<void> done) {
   if (idle) done({});
 }
 
-void FileContent::release_hold(const std::string& key, const std::string& etag) {
-  bool start = false;
+void FileContent::lies_at(const ObjectVersion& base) {
   std::shared_ptr<BaseReader> old;
+  MutexLock lock(mutex_);
+  if (ObjectVersion{key_, etag_} == base) return;
+  key_ = base.key;
+  etag_ = base.etag;
+  old = std::move(base_);
+  ++ground_;
+  ++state_;
+}
+
+void FileContent::release_hold() {
+  bool start = false;
+  std::vector<Callback<void>> gone;
   {
     MutexLock lock(mutex_);
-    if (key != key_ || etag != etag_) {
-      old = std::move(base_);
-      ++state_;
-    }
-    key_ = key;
-    etag_ = etag;
     --holds_;
     start = holds_ == 0 && wanted_ && !committing_ && !stopped_ && generation_ != committed_;
     if (holds_ == 0) wanted_ = false;
     if (start) committing_ = true;
+    gone = take_gone_readers();
   }
+  for (auto& done : gone) done({});
   if (start) start_commit();
-}
-
-void FileContent::rebase(const std::string& old_etag, const std::string& new_etag) {
-  std::shared_ptr<BaseReader> old;
-  MutexLock lock(mutex_);
-  if (etag_ != old_etag) return;
-  etag_ = new_etag;
-  old = std::move(base_);
-  ++state_;
 }
 
 void FileContent::forget_changes() {
   std::vector<Waiter> told;
-  std::vector<Callback<void>> idle;
+  std::vector<Callback<void>> idle, gone;
   std::shared_ptr<staging::MultipartUpload> stream;
   Transfer timer;
   {
@@ -222,12 +225,14 @@ void FileContent::forget_changes() {
     timer = std::move(timer_);
     told.swap(waiters_);
     idle.swap(idle_waiters_);
+    gone = take_gone_readers();
     stream = take_stream();
   }
   if (stream) stream->cancel();
   forget_note();
   for (Waiter& waiter : told) waiter.done({});
   for (auto& done : idle) done({});
+  for (auto& done : gone) done({});
 }
 
 void FileContent::stop() {
@@ -258,6 +263,7 @@ void FileContent::stop() {
     idle.swap(idle_waiters_);
     std::move(localize_waiters_.begin(), localize_waiters_.end(), std::back_inserter(idle));
     localize_waiters_.clear();
+    for (auto& reader : take_gone_readers()) idle.push_back(std::move(reader));
     committing_ = false;
   }
   for (Waiter& waiter : told)

@@ -17,12 +17,6 @@ std::uint64_t first_stream_size(const staging::PlanOptions& plan) {
   return plan.put_size_max + plan.part_size_min;
 }
 
-/// A base that is gone while a handle is open is stale, not absent.
-Error as_stale(Error error) {
-  if (error.code == Errc::kChanged || error.code == Errc::kNotFound) error.code = Errc::kStale;
-  return error;
-}
-
 }  // namespace
 
 FileContent::FileContent(ContentSurroundings& around, InodeNumber inode, std::string key,
@@ -159,7 +153,7 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
     std::uint64_t at;  // in what was asked for
   };
   std::vector<Remote> remote;
-  std::shared_ptr<BaseReader> base;
+  std::uint64_t ground = 0;
   const std::uint64_t offset = range.offset;
   std::optional<Error> error;
   {
@@ -180,7 +174,7 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
         error = std::move(got.error());
     }
     if (!remote.empty() && stopped_) error = Error{Errc::kInterrupted, "the mount is ending", {}};
-    if (!remote.empty()) base = base_reader();
+    ground = ground_;
   }
   if (error) {
     done(fail(std::move(*error)));
@@ -190,12 +184,12 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
     done(Bytes(*buffer));
     return;
   }
-  auto checked = [self = shared_from_this(), range, base,
+  auto checked = [self = shared_from_this(), range, ground,
                   done = std::move(done)](Result<Bytes> got) mutable {
     if (got)
       done(*got);
     else
-      self->read_again(range, std::move(done), std::move(got.error()), base);
+      self->read_again(range, std::move(done), std::move(got.error()), ground);
   };
   if (buffer->empty()) {
     remote[0].reader->read(remote[0].range, std::move(checked));
@@ -220,36 +214,6 @@ std::shared_ptr<BaseReader> FileContent::make_reader(const std::string& key,
   auto reader = std::make_shared<BaseReader>(around_.reads, key, etag, size);
   around_.reads.readers.add(reader);
   return reader;
-}
-
-/// A version that is gone may have been replaced by a commit of our own, in which what came from it
-/// lies at the same offsets, or moved with its name.
-void FileContent::read_again(ByteRange range, Callback<Bytes> done, Error error,
-                             const std::shared_ptr<BaseReader>& read_from) {
-  bool replaced = false;
-  bool may_be_ours = false;
-  auto shared = std::make_shared<Callback<Bytes>>(std::move(done));
-  {
-    MutexLock lock(mutex_);
-    const bool gone = error.code == Errc::kChanged || error.code == Errc::kNotFound;
-    replaced = gone && base_ != read_from;
-    may_be_ours = gone && committing_ && !replaced;
-    if (may_be_ours)
-      idle_waiters_.push_back(
-          [self = shared_from_this(), range, shared, error, read_from](Result<void>) {
-            bool moved = false;
-            {
-              MutexLock relock(self->mutex_);
-              moved = self->base_ != read_from;
-            }
-            if (moved)
-              self->read(range, std::move(*shared));
-            else
-              (*shared)(fail(as_stale(error)));
-          });
-  }
-  if (replaced) read(range, std::move(*shared));
-  if (!replaced && !may_be_ours) (*shared)(fail(as_stale(std::move(error))));
 }
 
 // --- writing ---

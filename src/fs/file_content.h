@@ -21,6 +21,7 @@
 #include "stsfs/staging/journal.h"
 #include "stsfs/staging/staging_area.h"
 #include "stsfs/staging/upload.h"
+#include "successors.h"
 
 namespace stsfs::fs {
 
@@ -57,6 +58,8 @@ struct CommitOutcome {
   bool times_differ = false;  ///< The object's modification time is the server's, not ours.
   /// Has every byte of it, as long as nobody writes on; null where some are in OSS only.
   std::shared_ptr<const staging::StagedFile> staged;
+  /// Only attributes were changed, of this version. Else empty.
+  std::string same_bytes_as;
   /// Only attributes were to change, and OSS did not take them: what it has counts.
   bool refused = false;
 };
@@ -74,6 +77,11 @@ class CommitOwner {
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
   /// None is under way any more: the content may not be needed.
   virtual void commit_ended(InodeNumber inode) = 0;
+  /// A version that OSS does not have any more: where its bytes are if we ourselves have put them
+  /// under another key, or another ETag. On any thread.
+  virtual std::optional<ObjectVersion> successor_of(const ObjectVersion& gone) = 0;
+  /// What is at the key once nothing that we ourselves have under way is still to change that.
+  virtual Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) = 0;
   /// Bytes that OSS had for it are gone, so that it can never be committed: the path shows what OSS
   /// has, and ours is kept for a rescue. Called before `commit_ended`.
   virtual void set_aside(InodeNumber inode, const FileContent& content,
@@ -116,11 +124,15 @@ struct ContentSurroundings {
 /// pauses. Before anything is sent the journal knows of it, so that a kill loses nothing and what
 /// is found in OSS afterwards is known to be ours.
 ///
+/// A base that is gone may have been put elsewhere by this mount itself: a directory was renamed,
+/// attributes were changed. Whoever finds it gone asks the owner, and goes on from where it is now.
+/// Only what nobody here has done is another client's doing.
+///
 /// Reading and writing stand in file_content.cc, the journal's side in file_journal.cc, commits in
 /// file_commit.cc and their end in file_commit_end.cc, attributes alone in file_stamp.cc, uploads
 /// that begin while a file is being written in file_stream.cc, ranges of other objects in
-/// file_copies.cc, what has to come from OSS first in file_fetch.cc, allocation and holes in
-/// file_space.cc.
+/// file_copies.cc, what has to come from OSS first in file_fetch.cc, a base that is gone in
+/// file_ground.cc, allocation and holes in file_space.cc.
 ///
 /// Threads: every call on any thread; callbacks on the HTTP loop or at once on the caller's.
 class FileContent : public std::enable_shared_from_this<FileContent> {
@@ -215,12 +227,12 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   /// While held no commit starts. `done` when the one under way has ended.
   void hold(Callback<void> done);
-  /// Commits that were asked for meanwhile start. `key` and `etag`: where the base lies from now
-  /// on.
-  void release_hold(const std::string& key, const std::string& etag);
-
-  /// The base's version has another ETag now, for the same bytes.
-  void rebase(const std::string& old_etag, const std::string& new_etag) STSFS_EXCLUDES(mutex_);
+  /// Commits that were asked for meanwhile start.
+  void release_hold();
+  /// While held: where the base lies from now on.
+  void lies_at(const ObjectVersion& base) STSFS_EXCLUDES(mutex_);
+  /// The same bytes are elsewhere now: its base may be that, or what it copies from.
+  void stand_on(const ObjectVersion& before, const ObjectVersion& now) STSFS_EXCLUDES(mutex_);
 
   /// The file was removed: nothing is to be committed any more; waiters are told that all is well.
   void forget_changes();
@@ -249,8 +261,20 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::shared_ptr<BaseReader> make_reader(const std::string& key, const std::string& etag,
                                           std::uint64_t size) const;
   bool bytes_are_base() const STSFS_REQUIRES(mutex_);
+
+  // --- file_ground.cc ---
+  std::vector<ObjectVersion> stands_on() const STSFS_REQUIRES(mutex_);
+  void follow() STSFS_EXCLUDES(mutex_);
+  bool has_moved_since(std::uint64_t ground) STSFS_EXCLUDES(mutex_);
   void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
-                  const std::shared_ptr<BaseReader>& read_from);
+                  std::uint64_t ground);
+  std::vector<Callback<void>> take_gone_readers() STSFS_REQUIRES(mutex_);
+  bool starts_over(const Error& error);
+  bool is_off_its_plan() const STSFS_EXCLUDES(mutex_);
+  bool are_same(const std::string& one, const std::string& other);
+  bool is_copy_of_base(const oss::ObjectMeta& meta) const;
+  void settle_target();
+  void move_base(const oss::ObjectMeta& meta);
 
   // --- file_copies.cc ---
   staging::CopySourcePointer base_as_source() STSFS_REQUIRES(mutex_);
@@ -288,13 +312,11 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void look_at_target();
   bool may_have_names() const;
   void follow_name(const oss::ObjectMeta& meta);
-  bool is_copy_of_base(const oss::ObjectMeta& meta) const;
   staging::MultipartUpload::Check last_look(const std::string& expected);
   void found_at_target(const oss::ObjectMeta& meta);
-  bool base_was_moved() const STSFS_EXCLUDES(mutex_);
-  void move_base(const oss::ObjectMeta& meta);
+  void looked_at_target(Result<oss::ObjectMeta> meta);
+  void nothing_at_target();
   void upload(bool to_conflict_key);
-  bool lost_a_source(const Error& error) const STSFS_EXCLUDES(mutex_);
   void lost_bytes(Error error);
   void look_for_base(const Error& error);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
@@ -341,6 +363,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string etag_ STSFS_GUARDED_BY(mutex_);  // its version; empty: there is none
   std::uint64_t base_size_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<BaseReader> base_ STSFS_GUARDED_BY(mutex_);
+  std::uint64_t ground_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes of base and sources
   staging::CopySourcePointer as_source_ STSFS_GUARDED_BY(mutex_);  // the base, once it was lent
   std::map<std::pair<std::string, std::string>, std::shared_ptr<BaseReader>> copy_readers_
       STSFS_GUARDED_BY(mutex_);  // by key and ETag
@@ -362,6 +385,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::optional<Error> aside_ STSFS_GUARDED_BY(mutex_);  // why it can never be committed
   std::vector<Waiter> waiters_ STSFS_GUARDED_BY(mutex_);
   std::vector<Callback<void>> idle_waiters_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Callback<void>> gone_readers_ STSFS_GUARDED_BY(mutex_);  // see read_again
   staging::WriteNumbers writes_ STSFS_GUARDED_BY(mutex_);  // the last: of the next write
   bool begun_ STSFS_GUARDED_BY(mutex_) = false;            // one of them, and its end is not known
   std::uint64_t sent_ STSFS_GUARDED_BY(mutex_) = 0;  // what the last was sent with; 0: it was not
@@ -395,6 +419,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::vector<staging::Extent> commit_extents_;
   bool attributes_only_ = false;  // every byte is the base's: a copy onto itself does
   bool looked_ = false;           // at what stands in its way
+  bool settled_ = false;          // what we ourselves had under way there
+  int starts_ = 0;                // how often it was planned anew
   staging::CommitPlan plan_;
   staging::CopySourcePointer commit_copy_;  // the whole file is a copy of this
   std::uint64_t commit_size_ = 0;

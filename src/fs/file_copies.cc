@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "file_content.h"
+#include "gone.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -143,8 +144,7 @@ void FileContent::localized(Result<void> result) {
     if (result) ++state_;
   }
   // A source that is gone already is no reason to keep it from going.
-  if (!result && (result.error().code == Errc::kChanged || result.error().code == Errc::kNotFound))
-    result = {};
+  if (!result && is_gone(result.error())) result = {};
   for (auto& done : told) done(result);
 }
 
@@ -164,8 +164,7 @@ std::vector<CopySourcePointer> FileContent::sources_left() const {
 /// brings that back, and trying again is of no use.
 void FileContent::look_at_sources(Error error, std::vector<CopySourcePointer> left,
                                   UniqueFunction<void(Error)> all_there) {
-  const bool of_a_version = error.code == Errc::kChanged || error.code == Errc::kNotFound;
-  if (!of_a_version || left.empty()) {
+  if (!is_gone(error) || left.empty()) {
     all_there(std::move(error));
     return;
   }

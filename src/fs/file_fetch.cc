@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "file_content.h"
+#include "gone.h"
 #include "range_fetch.h"
 
 namespace stsfs::fs {
@@ -62,9 +63,11 @@ Result<void> FileContent::stage_what_was_read(BaseReader& base, Piece& piece) {
 void FileContent::fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next) {
   auto pieces = std::make_shared<std::vector<Piece>>();
   std::shared_ptr<BaseReader> base;
+  std::uint64_t ground = 0;
   Result<void> ready;
   {
     MutexLock lock(mutex_);
+    ground = ground_;
     *pieces = pieces_of(ranges);
     base = base_;
     ready = stage();
@@ -73,10 +76,18 @@ void FileContent::fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<vo
     if (ready && base && piece.base && piece.source->etag == base->etag())
       ready = stage_what_was_read(*base, piece);
   std::erase_if(*pieces, [](const Piece& piece) { return piece.ranges.empty(); });
-  if (!ready)
+  if (!ready) {
     next(std::move(ready));
-  else
-    fetch_pieces(chain, std::move(pieces), std::move(next));
+    return;
+  }
+  fetch_pieces(chain, std::move(pieces),
+               [self = shared_from_this(), &chain, ranges = std::move(ranges), ground,
+                next = std::move(next)](Result<void> result) mutable {
+                 if (!result && is_gone(result.error()) && self->has_moved_since(ground))
+                   self->fetch(chain, std::move(ranges), std::move(next));
+                 else
+                   next(std::move(result));
+               });
 }
 
 /// The last one, then those before it.

@@ -137,12 +137,14 @@ void FileContent::attributes_copied(Result<oss::Written> written) {
     outcome.written = std::move(*written);
     outcome.size = commit_size_;
     outcome.headers = request_.put.headers;
+    outcome.same_bytes_as = expected_etag_;
     finish(std::move(outcome));
     return;
   }
+  if (starts_over(written.error())) return;
   switch (written.error().code) {
     case Errc::kChanged:  // it may have been us, and the answer was lost
-      if (std::exchange(looked_, true) && !base_was_moved())
+      if (std::exchange(looked_, true))
         refuse_attributes(written.error());
       else
         look_at_target();

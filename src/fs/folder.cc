@@ -69,13 +69,14 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                      [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
                        return links_.goes_along(key, deadline, std::move(done));
                      }}),
+      successors_(clock_),
       moves_(store, scheduler, clock_, *name_journal_, removals_,
              {.prefix = options_.prefix,
               .at_one_stroke = options_.hierarchical_namespace,
               .request_timeout = options_.metadata_timeout,
               .upload = upload_options(options_, journal_)},
              [this](const std::string& key, const std::string& before, const std::string& after) {
-               object_moved(key, before, after);
+               return object_moved(key, before, after);
              }),
       exchanges_(scheduler, *name_journal_,
                  [this](Exchanges::Entry& entry, Interrupt* interrupt) {

@@ -36,6 +36,7 @@
 #include "stsfs/cache/attribute_store.h"
 #include "stsfs/cache/directory_cache.h"
 #include "stsfs/fs/mounted_folder.h"
+#include "successors.h"
 #include "tree.h"
 #include "tree_moves.h"
 
@@ -69,13 +70,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   void resume() override;
   void stop() override;
 
-  // --- CommitOwner (folder_commits.cc) ---
+  // --- CommitOwner (folder_commits.cc, folder_versions.cc) ---
   CommitRequest describe(InodeNumber inode) override;
   std::optional<std::string> found_name(InodeNumber inode, const oss::Symlink& link) override;
   void committed(InodeNumber inode, const CommitOutcome& outcome) override;
   void commit_ended(InodeNumber inode) override;
   void set_aside(InodeNumber inode, const FileContent& content,
                  const staging::JournalEntry& note) override;
+  std::optional<ObjectVersion> successor_of(const ObjectVersion& gone) override;
+  Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) override;
 
   // --- names: folder_names.cc, rename in folder_rename.cc ---
   Result<Entry> lookup(const Context&, InodeNumber parent, std::string_view name) override;
@@ -166,6 +169,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                         const oss::ObjectHeaders& headers, std::uint64_t size)
       STSFS_REQUIRES(tree_.mutex);
   void forget_idle_inodes();
+  std::string etag_by_now(const InodePointer& parent, std::string_view name,
+                          const Objects::Found& found) STSFS_EXCLUDES(tree_.mutex);
   InodePointer adopt(const InodePointer& parent, std::string_view name,
                      const Objects::Found& found);
   void take_name(const InodePointer& inode, InodeNumber parent, std::string_view name,
@@ -298,11 +303,14 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::string> object_key(const InodePointer& inode) const;
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
   void store_directory_time(const InodePointer& directory);
-  Result<oss::Written> copy_onto_itself(const Context& context, const InodePointer& inode,
-                                        const std::string& key, const oss::PutOptions& put,
-                                        std::uint64_t size);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
+
+  // --- versions with the same bytes (folder_versions.cc) ---
+  Result<oss::Written> copy_version(const Context& context, const std::string& to,
+                                    oss::CopyOptions& copy, std::uint64_t size);
+  Result<void> object_moved(const std::string& new_key, const std::string& old_etag,
+                            const std::string& new_etag);
 
   // --- names that go (folder_names.cc) ---
   Result<void> unlink_found(const Context& context, const InodePointer& parent,
@@ -346,8 +354,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);
-  void object_moved(const std::string& new_key, const std::string& old_etag,
-                    const std::string& new_etag);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
 
@@ -385,6 +391,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   const std::shared_ptr<staging::Journal> journal_;
   const std::unique_ptr<staging::NameJournal> name_journal_;
   Removals removals_;
+  Successors successors_;
   TreeMoves moves_;
   Exchanges exchanges_;
   NamesOverlay names_overlay_;

@@ -171,27 +171,6 @@ Result<void> Folder::hold_back(const Context& context, const InodePointer& inode
   return {};
 }
 
-/// Of the version that we know; again where a directory above it was renamed meanwhile, and the
-/// copy there has an ETag of its own.
-Result<oss::Written> Folder::copy_onto_itself(const Context& context, const InodePointer& inode,
-                                              const std::string& key, const oss::PutOptions& put,
-                                              std::uint64_t size) {
-  oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
-  const auto takes_etag = [&](bool again) {
-    MutexLock lock(tree_.mutex);
-    return std::exchange(copy.source_etag, inode->etag) != inode->etag || !again;
-  };
-  Result<oss::Written> written;
-  for (bool again = false; takes_etag(again); again = true) {
-    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return staging::start_copy(store_, clock_, key, copy, size, contents_.upload(),
-                                 std::move(done));
-    });
-    if (written || written.error().code != Errc::kChanged) break;
-  }
-  return written;
-}
-
 /// A change of metadata is a copy of the object onto itself that carries everything else along.
 Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
                                     const AttributeDraft& draft) {
@@ -227,6 +206,9 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     if (!present) return fail(std::move(present.error()));
     put.tagging = std::move(*present);
   }
+  // The copy may get another ETag, and those who copy from this one would not find it.
+  if (!marker_only && !symlink_object)
+    if (auto spared = contents_.spare_copies_of(key); !spared) return spared;
   if (content)
     if (auto held = contents_.hold(content); !held) return held;
   Result<oss::Written> written;
@@ -242,24 +224,27 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   } else if (symlink_object) {
     written = put_symlink_anew(store_, context, key, put);
   } else {
-    written = copy_onto_itself(context, inode, key, put, size);
+    oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
+    {
+      MutexLock lock(tree_.mutex);
+      copy.source_etag = inode->etag;
+    }
+    written = copy_version(context, key, copy, size);
+    if (written) successors_.became({key, copy.source_etag}, {key, written->etag});
   }
   links_.ahead().forget();
-  std::string new_etag;
-  {
-    MutexLock lock(tree_.mutex);
-    new_etag = !written || written->etag.empty() ? inode->etag : written->etag;
-  }
   if (written) {
     MutexLock lock(tree_.mutex);
+    const std::string new_etag = written->etag.empty() ? inode->etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
     inode->etag = new_etag;
     inode->in_store = true;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(directory_path, name, *inode);
     remember_written(key, *inode, *written, put.headers, size);
+    if (content) content->lies_at({key, new_etag});
   }
-  if (content) content->release_hold(key, new_etag);
+  if (content) content->release_hold();
   if (!written) return fail(std::move(written.error()));
   return {};
 }

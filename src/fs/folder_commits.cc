@@ -79,6 +79,8 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     } else if (!outcome.conflict) {
       inode->in_store = true;
       inode->etag = outcome.written.etag;
+      const std::string key = key_of(*inode);
+      successors_.became({key, outcome.same_bytes_as}, {key, inode->etag});
       inode->pages_etag = worth_keeping_pages(outcome.size) ? inode->etag : "";
       inode->own_version =
           std::make_shared<const OwnVersion>(OwnVersion{outcome.written.etag, outcome.writes});

@@ -127,7 +127,7 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
   }
   auto moved = copy_to_area(context, inode->number, std::move(copy), size, tagged);
   if (!moved) {
-    holds.add(content, old_key, etag);
+    holds.add(content, std::nullopt);
     directories_.forget(old_key.substr(0, old_key.rfind('/') + 1));
     MutexLock lock(tree_.mutex);
     inode->confirmed = {};  // it may lead there all the same
@@ -147,7 +147,7 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     note_entry(slash == std::string::npos ? "" : whole.substr(0, slash), inode->name, *inode);
   }
   metas_->forget(old_key);
-  holds.add(content, name.content_key, copied);
+  holds.add(content, ObjectVersion{name.content_key, copied});
   return {};
 }
 
@@ -158,7 +158,6 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
                                                                      std::uint64_t size,
                                                                      bool tagged) {
   const std::string key = copy.source_key;
-  const std::string etag = copy.source_etag;
   if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
     auto present = objects_.tags(context, key);
     if (!present) return fail(std::move(present.error()));
@@ -167,15 +166,12 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
   LinkArea::Name name = LinkArea::new_name(links_.new_content_key(number));
   if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
     return fail(std::move(begun.error()));
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, name.content_key, std::move(copy), size,
-                               contents_.upload(), std::move(done));
-  });
+  auto written = copy_version(context, name.content_key, copy, size);
   Result<void> unchanged;
   if (written && size >= oss::kCopySizeMax) {  // which took its time
     auto meta = objects_.head(context, key);
     if (!meta) unchanged = fail(std::move(meta.error()));
-    if (meta && meta->etag != etag)
+    if (meta && meta->etag != copy.source_etag)
       unchanged = fail(Errc::kChanged, "another client wrote the file meanwhile");
   }
   if (!written || !unchanged) {
@@ -184,6 +180,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
   }
   auto named = links_.put_name(name, key, false, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
+  successors_.became({key, copy.source_etag}, {name.content_key, written->etag});
   return std::pair(std::move(name), std::move(*written));
 }
 

@@ -8,10 +8,25 @@
 
 namespace stsfs::fs {
 
+/// The answer may be older than what we ourselves made of the version that it tells of.
+std::string Folder::etag_by_now(const InodePointer& parent, std::string_view name,
+                                const Objects::Found& found) {
+  if (!successors_.any()) return found.meta.etag;
+  std::string key = found.content_key;
+  if (key.empty()) {
+    const std::string whole = path_below(parent, name);
+    key = (found.entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole))
+              .value_or("");
+  }
+  const auto now = successors_.of({key, found.meta.etag}, found.asked);
+  return now && now->key == key ? now->etag : found.meta.etag;
+}
+
 InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
                            const Objects::Found& found) {
   bool pages_changed = false;
   InodePointer inode;
+  const std::string etag = etag_by_now(parent, name, found);
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
@@ -62,11 +77,11 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
       take_name(inode, parent->number, name, found.asked);
     }
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
-    pages_changed = !inode->pages_etag.empty() && inode->pages_etag != found.meta.etag;
+    pages_changed = !inode->pages_etag.empty() && inode->pages_etag != etag;
     if (pages_changed) inode->pages_etag.clear();
     // Handles that are open stay on their version; the next open gets a content of its own.
-    if (inode->content && inode->etag != found.meta.etag) inode->content = nullptr;
-    inode->etag = found.meta.etag;
+    if (inode->content && inode->etag != etag) inode->content = nullptr;
+    inode->etag = etag;
     inode->confirmed = found.asked;
   }
   if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);

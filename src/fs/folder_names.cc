@@ -188,7 +188,8 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   if (removed) directory_times_.entries_changed(parent);
   if (removed) metas_->forget(*key);
   if (content && removed) content->forget_changes();
-  if (content) content->release_hold(*key, etag);
+  if (content) content->lies_at({*key, etag});
+  if (content) content->release_hold();
   contents_.sweep();
   contents_.await_journal();
   return removed;
@@ -232,6 +233,10 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
       return Transfer();
     });
     if (!brought) return brought;
+  }
+  if (!etag.empty()) {  // on its way it may have got another
+    MutexLock lock(tree_.mutex);
+    etag = inode->etag;
   }
   auto added = removals_.add(key, etag, has_marker);
   if (!added && is_open) {
@@ -296,6 +301,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   const Contents::Use content(contents_, *found);
   if (auto held = contents_.hold(*content); !held) return held;
   Holds holds;
+  holds.add(*content, std::nullopt);
   std::string etag;
   bool parent_has_marker = false;
   {
@@ -303,7 +309,6 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     etag = (*found)->etag;
     parent_has_marker = (*parent)->in_store;
   }
-  holds.add(*content, *key, etag);
   // Another client's new entry below it lives on: only the directory's own object goes.
   const bool moves = moves_.place_of(*key).where == TreeMoves::Where::kNew;
   auto gone = moves ? remove_now(context, *key, parent_has_marker)

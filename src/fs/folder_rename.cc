@@ -291,8 +291,7 @@ Result<void> Folder::hold_content(const InodePointer& inode, Holds& holds) {
   }
   if (!content) return {};
   if (auto held = contents_.hold(content); !held) return held;
-  MutexLock lock(tree_.mutex);
-  holds.add(content, key_of(*inode), inode->in_store ? inode->etag : "");
+  holds.add(content, std::nullopt);
   return {};
 }
 
@@ -349,10 +348,9 @@ Result<oss::Written> Folder::copy_object(const Context& context, const FileRenam
                                          bool forbid_overwrite) {
   oss::CopyOptions copy = file.copy;
   copy.put.forbid_overwrite = forbid_overwrite;
-  return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, file.new_key, std::move(copy), file.size,
-                               contents_.upload(), std::move(done));
-  });
+  auto copied = copy_version(context, file.new_key, copy, file.size);
+  if (copied) successors_.became({copy.source_key, copy.source_etag}, {file.new_key, copied->etag});
+  return copied;
 }
 
 /// What stands in the way may be the copy itself, made by a request whose answer was lost: libcurl
@@ -416,7 +414,7 @@ void Folder::note_renamed(const FileRename& file, const oss::Written& written, H
   if (file.replaced) file.replaced->forget_changes();
   if (!file.content) return;
   if (file.attributes && file.in_store) file.content->attributes_carried(*file.attributes);
-  if (file.content_key.empty()) holds.moved(*file.content, file.new_key, etag);
+  if (file.content_key.empty()) holds.moved(*file.content, {file.new_key, etag});
 }
 
 /// What another client has put under the new name since we looked is kept under a name of its own.
@@ -445,7 +443,7 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   auto meta = objects_.head(context, key);
   if (!meta && meta.error().code == Errc::kNotFound) return {};
   if (!meta) return fail(std::move(meta.error()));
-  if (meta->etag == known_etag) return {};
+  if (successors_.are_same(key, meta->etag, known_etag)) return {};
   const std::string beside = key + conflict_mark(now());
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   copy.put.headers = meta->headers;  // for a copy in parts

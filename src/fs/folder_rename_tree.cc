@@ -70,43 +70,33 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   });
   directories_.forget_below(*from);
   directories_.forget_below(*to);
-  auto confirmed = moves_.confirm(move, old_path, new_path, target != nullptr, context.interrupt);
+  // From the journal's note of it on, and before the first of them gets another ETag on its way.
+  const auto lie_where_they_are = [&] {
+    for (const auto& [one, content] : held) {
+      ObjectVersion base;
+      {
+        MutexLock lock(tree_.mutex);
+        base = {key_of(*one), one->etag};
+        one->confirmed = {};
+      }
+      content->lies_at(base);
+    }
+  };
+  auto confirmed = moves_.confirm(move, old_path, new_path, target != nullptr, lie_where_they_are,
+                                  context.interrupt);
   if (!confirmed) {
     const auto slash = old_path.rfind('/');
-    MutexLock lock(tree_.mutex);
-    tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
-  }
-  for (const auto& [one, content] : held) {
-    std::string key;
-    std::string etag;
     {
       MutexLock lock(tree_.mutex);
-      key = key_of(*one);
-      etag = one->etag;
-      one->confirmed = {};
+      tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
     }
+    lie_where_they_are();
+  }
+  for (const auto& [one, content] : held) {
     if (one == target && confirmed) content->forget_changes();
-    holds.add(content, key, etag);
+    holds.add(content, std::nullopt);
   }
   return confirmed;
-}
-
-/// A copy may have an ETag of its own: whoever has the file open goes on with the same bytes.
-void Folder::object_moved(const std::string& new_key, const std::string& old_etag,
-                          const std::string& new_etag) {
-  metas_->forget(new_key);
-  const auto whole = keys_.path_of(new_key);
-  if (!whole) return;
-  std::shared_ptr<FileContent> content;
-  {
-    MutexLock lock(tree_.mutex);
-    const InodePointer one = known_inode(*whole);
-    if (!one || one->etag != old_etag || key_of(*one) != new_key) return;
-    if (one->pages_etag == old_etag) one->pages_etag = new_etag;
-    one->etag = new_etag;
-    content = one->content;
-  }
-  if (content) content->rebase(old_etag, new_etag);
 }
 
 }  // namespace stsfs::fs

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <memory>
-#include <string>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -19,19 +19,21 @@ class Holds {
   Holds(const Holds&) = delete;
   Holds& operator=(const Holds&) = delete;
   ~Holds() {
-    for (const Held& one : held_) one.content->release_hold(one.key, one.etag);
+    for (const Held& one : held_) {
+      if (one.base) one.content->lies_at(*one.base);
+      one.content->release_hold();
+    }
   }
 
-  /// One that was held (Contents::hold), and lies there.
-  void add(std::shared_ptr<FileContent> content, std::string key, std::string etag) {
-    held_.push_back({std::move(content), std::move(key), std::move(etag)});
+  /// One that was held (Contents::hold). Without a `base` it lies where it says itself.
+  void add(std::shared_ptr<FileContent> content, std::optional<ObjectVersion> base) {
+    held_.push_back({std::move(content), std::move(base)});
   }
   /// One that was added lies there now.
-  void moved(const FileContent& content, std::string key, std::string etag) {
+  void moved(const FileContent& content, ObjectVersion base) {
     for (Held& one : held_) {
       if (one.content.get() != &content) continue;
-      one.key = std::move(key);
-      one.etag = std::move(etag);
+      one.base = std::move(base);
       return;
     }
   }
@@ -39,7 +41,7 @@ class Holds {
  private:
   struct Held {
     std::shared_ptr<FileContent> content;
-    std::string key, etag;
+    std::optional<ObjectVersion> base;
   };
   std::vector<Held> held_;
 };

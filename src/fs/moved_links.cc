@@ -41,8 +41,9 @@ Transfer start_link_move(oss::ObjectStore& store, const LinkMove& move, const st
   return Transfer([chain] { chain->cancel(); });
 }
 
-Result<bool> is_moved_link(oss::ObjectStore& store, const LinkMove& move, const std::string& key,
-                           Deadline deadline, Interrupt* interrupt) {
+Result<std::optional<std::string>> moved_link(oss::ObjectStore& store, const LinkMove& move,
+                                              const std::string& key, Deadline deadline,
+                                              Interrupt* interrupt) {
   const std::string keys[] = {key, moved_key(move, key)};
   const auto links =
       fan_out<oss::Symlink>(interrupt, 2, 2, [&](std::size_t i, Callback<oss::Symlink> done) {
@@ -53,9 +54,12 @@ Result<bool> is_moved_link(oss::ObjectStore& store, const LinkMove& move, const 
     const Errc code = link.error().code;
     if (code != Errc::kNotFound && code != Errc::kInvalid) return fail(link.error());
   }
-  if (!links[0]) return links[0].error().code == Errc::kNotFound;
-  return links[1] && links[1]->user == links[0]->user &&
-         links[1]->target == moved_target(move, links[0]->target);
+  std::optional<std::string> out;
+  if (!links[0] && links[0].error().code == Errc::kNotFound) out.emplace();
+  if (links[0] && links[1] && links[1]->user == links[0]->user &&
+      links[1]->target == moved_target(move, links[0]->target))
+    out = links[1]->etag;
+  return out;
 }
 
 }  // namespace stsfs::fs

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "stsfs/base/await.h"
@@ -21,9 +22,10 @@ Transfer start_link_move(oss::ObjectStore& store, const LinkMove& move, const st
                          const oss::PutOptions& put, Deadline deadline,
                          Callback<oss::Written> done);
 
-/// Whether the link at `key` is the one at its new key already: moved before a kill. Of one that is
-/// gone meanwhile there is nothing to move: true. Waits.
-Result<bool> is_moved_link(oss::ObjectStore& store, const LinkMove& move, const std::string& key,
-                           Deadline deadline, Interrupt* interrupt);
+/// The ETag of the link at `key` at its new key, if it is there already: moved before a kill. Of
+/// one that is gone meanwhile there is nothing to move: "". Waits.
+Result<std::optional<std::string>> moved_link(oss::ObjectStore& store, const LinkMove& move,
+                                              const std::string& key, Deadline deadline,
+                                              Interrupt* interrupt);
 
 }  // namespace stsfs::fs

@@ -266,6 +266,15 @@ Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T
   });
 }
 
+/// One request, like the writes: whoever brings the object must not be waited for by its answer.
+Transfer NamesOverlay::start_settled_head(std::string_view key, Deadline deadline,
+                                          Callback<oss::ObjectMeta> done) {
+  return write<oss::ObjectMeta>(key, deadline, std::move(done),
+                                [=, this, key = std::string(key)](Callback<oss::ObjectMeta> next) {
+                                  return start_head(key, deadline, std::move(next));
+                                });
+}
+
 Transfer NamesOverlay::start_put(std::string_view key, std::shared_ptr<http::BodySource> body,
                                  const oss::PutOptions& options, Deadline deadline,
                                  Callback<oss::Written> done) {

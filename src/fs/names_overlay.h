@@ -67,6 +67,10 @@ class NamesOverlay final : public oss::ObjectStore {
   Transfer start_rename(std::string_view from, std::string_view to, Deadline deadline,
                         Callback<void> done) override;
 
+  /// The same once nothing is pending at the key any more, as a write there would wait for it.
+  Transfer start_settled_head(std::string_view key, Deadline deadline,
+                              Callback<oss::ObjectMeta> done);
+
  private:
   template <class T>
   using Ask = UniqueFunction<Transfer(const std::string& key, Callback<T> done)>;

@@ -104,20 +104,22 @@ std::uint64_t TreeMoves::switch_over(Plan plan) {
 }
 
 Result<void> TreeMoves::confirm(std::uint64_t id, const std::string& old_path,
-                                const std::string& new_path, bool replaces, Interrupt* interrupt) {
+                                const std::string& new_path, bool replaces,
+                                const std::function<void()>& noted, Interrupt* interrupt) {
   MovePointer move;
   {
     MutexLock lock(mutex_);
     move = find(id);
   }
-  auto noted = await<void>(nullptr, [&](Callback<void> done) {
+  auto added = await<void>(nullptr, [&](Callback<void> done) {
     journal_.add(move->entry, old_path, new_path, std::move(done));
     return Transfer();
   });
-  if (!noted) {
+  if (!added) {
     ended(move);
-    return noted;
+    return added;
   }
+  noted();
   if (!at_one_stroke()) {
     go_on_behind(move);
     return {};
@@ -387,7 +389,6 @@ Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
   if (!done) return done;
   MutexLock lock(mutex_);
   move->copied[place.old_key];  // nobody need look there any more
-  if (how == Bring::kReplaced) move->removed = false;
   if (how == Bring::kDiscarded && new_key == move->entry.to) move->removed = true;
   return {};
 }

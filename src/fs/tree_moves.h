@@ -60,9 +60,10 @@ struct TreeMoveOptions {
 /// goes.
 class TreeMoves : private BehindJournal {
  public:
-  /// Told, with no lock held, of an object whose ETag is another at its new key.
-  using Moved = std::function<void(const std::string& new_key, const std::string& old_etag,
-                                   const std::string& new_etag)>;
+  /// Told, with no lock held, of an object whose ETag is another at its new key, before the old one
+  /// goes; which it does not after an error. It may be told again of the same.
+  using Moved = std::function<Result<void>(const std::string& new_key, const std::string& old_etag,
+                                           const std::string& new_etag)>;
 
   TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
             staging::NameJournal& journal, Removals& removals, TreeMoveOptions options,
@@ -86,10 +87,12 @@ class TreeMoves : private BehindJournal {
   std::uint64_t switch_over(Plan plan) STSFS_EXCLUDES(mutex_);
   /// Returns when the journal has it, and the server has done it if it can and answers in time. On
   /// an error nothing was moved, and it is taken back. `replaces`: an empty directory is there.
+  /// `noted` is called when the journal has it and before anything moves.
   ///
   /// Errors: kNotFound, kExists, kNotEmpty, kDenied and such from the server itself.
   Result<void> confirm(std::uint64_t move, const std::string& old_path, const std::string& new_path,
-                       bool replaces, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
+                       bool replaces, const std::function<void()>& noted, Interrupt* interrupt)
+      STSFS_EXCLUDES(mutex_);
   /// Whether the server is asked to rename; until it says that it cannot.
   bool at_one_stroke() const { return by_server_.possible(); }
   /// It says so.
@@ -170,9 +173,10 @@ class TreeMoves : private BehindJournal {
                       Callback<oss::Written> done);
   Result<void> copied(const MovePointer& move, const oss::ListEntry& object,
                       Result<oss::Written> written);
-  Result<void> found_at_new_key(const MovePointer& move, const oss::ListEntry& object,
-                                const std::string& new_key);
-  Result<bool> is_moved_file(const oss::ListEntry& object, const std::string& new_key);
+  Result<std::string> found_at_new_key(const MovePointer& move, const oss::ListEntry& object,
+                                       const std::string& new_key);
+  Result<std::optional<std::string>> moved_file(const oss::ListEntry& object,
+                                                const std::string& new_key);
   Result<void> keep_beside(const oss::ListEntry& object, const std::string& new_key);
   void serve_urgent();
   Result<void> bring_tree(const std::string& new_key);

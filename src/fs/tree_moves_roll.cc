@@ -4,9 +4,11 @@
 
 #include "conflict_name.h"
 #include "fan_out.h"
+#include "gone.h"
 #include "moved_links.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 #include "tree_moves.h"
 
 namespace stsfs::fs {
@@ -21,6 +23,17 @@ bool is_of_one_object(Errc code) {
 bool is_archived(const oss::ListEntry& object) {
   return object.storage_class.find("Archive") != std::string::npos &&
          object.restore.find("ongoing-request=\"false\"") == std::string::npos;
+}
+
+/// As far as HEAD tells. A copy need not tell a CRC-64, but it has the number of the write.
+bool have_same_bytes(const oss::ObjectMeta& one, const oss::ObjectMeta& other) {
+  if (one.etag == other.etag) return true;
+  if (one.size_bytes != other.size_bytes) return false;
+  if (one.crc64 && other.crc64) return *one.crc64 == *other.crc64;
+  const auto write = one.headers.user.find(oss::kWriteIdName);
+  const auto same = other.headers.user.find(oss::kWriteIdName);
+  return write != one.headers.user.end() && same != other.headers.user.end() &&
+         write->second == same->second;
 }
 
 std::string parent_of(std::string_view directory_key) {
@@ -157,50 +170,54 @@ Transfer TreeMoves::start_copy(const MovePointer& move, const oss::ListEntry& ob
 Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& object,
                                Result<oss::Written> written) {
   const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
+  std::string new_etag;
   if (!written && written.error().code == Errc::kExists) {
-    if (auto found = found_at_new_key(move, object, new_key); !found) return found;
+    auto found = found_at_new_key(move, object, new_key);
+    if (!found) return fail(std::move(found.error()));
+    new_etag = std::move(*found);
   } else if (!written) {
-    const Errc code = written.error().code;
-    if (code == Errc::kNotFound || code == Errc::kChanged) return {};
+    if (is_gone(written.error())) return {};
     return fail(std::move(written.error()));
+  } else {
+    new_etag = std::move(written->etag);
   }
-  // Before it is asked for under its new key only: who does so with the old ETag is told nothing.
-  if (written && !written->etag.empty() && written->etag != object.etag)
-    moved_(new_key, object.etag, written->etag);
+  if (!new_etag.empty() && new_etag != object.etag)
+    if (auto told = moved_(new_key, object.etag, new_etag); !told) return told;
   MutexLock lock(mutex_);
   move->copied[object.key] = object.etag;
   return {};
 }
 
-/// Ours from before a kill, or another client's: then ours goes beside it.
-Result<void> TreeMoves::found_at_new_key(const MovePointer& move, const oss::ListEntry& object,
-                                         const std::string& new_key) {
-  if (object.key.ends_with('/')) return {};
-  auto same = object.type == oss::ObjectType::kSymlink
-                  ? is_moved_link(store_, {move->entry.from, move->entry.to}, object.key,
-                                  deadline(), &ending_)
-                  : is_moved_file(object, new_key);
-  if (!same) return fail(std::move(same.error()));
-  return *same ? Result<void>() : keep_beside(object, new_key);
+/// Ours from before a kill, whose ETag this is; or another client's: then ours goes beside it.
+Result<std::string> TreeMoves::found_at_new_key(const MovePointer& move,
+                                                const oss::ListEntry& object,
+                                                const std::string& new_key) {
+  if (object.key.ends_with('/')) return "";
+  const bool is_link = object.type == oss::ObjectType::kSymlink;
+  auto ours = is_link ? moved_link(store_, {move->entry.from, move->entry.to}, object.key,
+                                   deadline(), &ending_)
+                      : moved_file(object, new_key);
+  if (!ours) return fail(std::move(ours.error()));
+  if (*ours) return std::move(**ours);
+  if (auto kept = keep_beside(object, new_key); !kept) return fail(std::move(kept.error()));
+  return "";
 }
 
-Result<bool> TreeMoves::is_moved_file(const oss::ListEntry& object, const std::string& new_key) {
+/// The ETag of its copy; nullopt: it is none. "" when there is nothing to be told of it.
+Result<std::optional<std::string>> TreeMoves::moved_file(const oss::ListEntry& object,
+                                                         const std::string& new_key) {
   const std::string keys[] = {object.key, new_key};
   auto metas =
       fan_out<oss::ObjectMeta>(&ending_, 2, 2, [&](std::size_t i, Callback<oss::ObjectMeta> done) {
         return store_.start_head(keys[i], deadline(), std::move(done));
       });
-  if (metas[0] && metas[1]) {
-    const bool same_etag = metas[0]->etag == metas[1]->etag;
-    const bool same_sum = metas[0]->size_bytes == metas[1]->size_bytes && metas[0]->crc64 &&
-                          metas[0]->crc64 == metas[1]->crc64;
-    if (same_etag || same_sum) return true;
-  }
+  if (metas[0] && metas[1] && have_same_bytes(*metas[0], *metas[1]))
+    return std::optional(metas[1]->etag);
   for (const auto& meta : metas) {
     const bool is_link = !meta && meta.error().code == Errc::kLoop;  // another client's
     if (!meta && meta.error().code != Errc::kNotFound && !is_link) return fail(meta.error());
   }
-  return false;
+  return std::optional<std::string>();
 }
 
 Result<void> TreeMoves::keep_beside(const oss::ListEntry& object, const std::string& new_key) {

@@ -94,7 +94,7 @@ void ExtentMap::zero(ByteRange range) {
 void ExtentMap::copy(ByteRange range, CopySourcePointer source, std::uint64_t source_offset) {
   if (range.empty()) return;
   extend_to(range.offset);
-  set(range, {Origin::kCopied, std::move(source), source_offset});
+  set(range, {Origin::kCopied, std::move(source), source_offset, false, round_});
 }
 
 void ExtentMap::truncate(std::uint64_t size) {
@@ -116,18 +116,26 @@ std::vector<Extent> ExtentMap::freeze() {
   return all();
 }
 
-void ExtentMap::committed(const std::vector<Extent>& extents) {
-  for (const Extent& was : extents) {
-    if (was.origin != Origin::kCopied) continue;
-    for (const Extent& now : within(was.range))
-      if (now.origin == Origin::kCopied && same(now.source, was.source) &&
-          now.source_offset - was.source_offset == now.range.offset - was.range.offset)
-        set(now.range, {Origin::kBase});
-  }
-  for (auto& [offset, run] : starts_)
-    if ((run.origin == Origin::kStaged || run.origin == Origin::kZero) && run.round < round_)
+void ExtentMap::committed() {
+  for (auto& [offset, run] : starts_) {
+    if (run.origin == Origin::kBase || run.round >= round_) continue;
+    if (run.origin == Origin::kCopied)
+      run = {Origin::kBase};
+    else
       run.in_base = true;
+  }
   merge_all();
+}
+
+bool ExtentMap::move_source(const CopySource& from, const CopySourcePointer& to) {
+  bool moved = false;
+  for (auto& [offset, run] : starts_) {
+    if (!run.source || *run.source != from) continue;
+    run.source = to;
+    moved = true;
+  }
+  if (moved) merge_all();
+  return moved;
 }
 
 void ExtentMap::base_gone() {

@@ -58,6 +58,13 @@ void FaultyStore::delay(Calls calls, std::chrono::milliseconds by) {
   add(std::move(calls), std::move(fate));
 }
 
+void FaultyStore::delay_answer(Calls calls, std::chrono::milliseconds by) {
+  assert(scheduler_ != nullptr);
+  Fate fate;
+  fate.answer_delay = by;
+  add(std::move(calls), std::move(fate));
+}
+
 void FaultyStore::break_off(Calls calls, std::uint64_t size_bytes, Error error) {
   assert(calls.operation == Operation::kGet);
   Fate fate;
@@ -127,6 +134,7 @@ FaultyStore::Fate FaultyStore::fate_of(Operation operation, std::string_view key
     if (rule.fate.answer_lost) fate.answer_lost = rule.fate.answer_lost;
     if (rule.fate.breaks_off) fate.breaks_off = rule.fate.breaks_off;
     fate.delay += rule.fate.delay;
+    fate.answer_delay += rule.fate.answer_delay;
     fate.hooks.insert(fate.hooks.end(), rule.fate.hooks.begin(), rule.fate.hooks.end());
     fate.late_hooks.insert(fate.late_hooks.end(), rule.fate.late_hooks.begin(),
                            rule.fate.late_hooks.end());
@@ -163,9 +171,24 @@ Transfer FaultyStore::run_with(Fate fate, Callback<T> done, Start start) {
       finish(std::move(result));
     });
   };
+  auto chain = std::make_shared<Chain>();
+  if (fate.answer_delay.count() > 0) {
+    done = [this, by = fate.answer_delay, weak = std::weak_ptr(chain),
+            done = std::move(done)](Result<T> result) mutable {
+      const auto self = weak.lock();
+      if (!self) return;
+      self->step([&] {
+        return scheduler_->after(by,
+                                 [done = std::move(done), result = std::move(result)]() mutable {
+                                   done(std::move(result));
+                                 });
+      });
+    };
+    chain->step([&] { return act(std::move(done)); });
+    return Transfer([chain] { chain->cancel(); });
+  }
   if (fate.delay.count() == 0) return act(std::move(done));
 
-  auto chain = std::make_shared<Chain>();
   chain->step([&] {
     return scheduler_->after(fate.delay, [weak = std::weak_ptr(chain), act = std::move(act),
                                           done = std::move(done)]() mutable {

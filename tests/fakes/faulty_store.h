@@ -42,6 +42,8 @@ class FaultyStore final : public oss::ObjectStore {
   void lose_answer(Calls calls, Error error);
   /// The call reaches `inner` only after `by`.
   void delay(Calls calls, std::chrono::milliseconds by);
+  /// `inner` does it at once, and the caller is told after `by`.
+  void delay_answer(Calls calls, std::chrono::milliseconds by);
   /// A get whose body breaks off with `error` after `size_bytes`.
   void break_off(Calls calls, std::uint64_t size_bytes, Error error);
   /// `hook` runs just before the call reaches `inner`: where a foreign client comes in between.
@@ -114,6 +116,7 @@ class FaultyStore final : public oss::ObjectStore {
     std::optional<Error> fails;
     std::optional<Error> answer_lost;
     std::chrono::milliseconds delay{0};
+    std::chrono::milliseconds answer_delay{0};
     std::optional<std::pair<std::uint64_t, Error>> breaks_off;
     std::vector<std::function<void()>> hooks, late_hooks;
   };

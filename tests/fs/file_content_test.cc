@@ -24,6 +24,11 @@ class WatchfulOwner final : public CommitOwner {
   }
   void set_aside(InodeNumber, const FileContent&, const staging::JournalEntry&) override {}
   void commit_ended(InodeNumber) override { dirty_at_the_end = content->dirty(); }
+  std::optional<ObjectVersion> successor_of(const ObjectVersion&) override { return std::nullopt; }
+  Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) override {
+    done(fail(Errc::kNotFound, key));
+    return Transfer();
+  }
 
   std::shared_ptr<FileContent> content;
   int told = 0;

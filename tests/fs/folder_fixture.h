@@ -25,11 +25,17 @@ namespace stsfs::fs {
 constexpr InodeNumber kRoot = InodeNumber::kRoot;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
-/// A folder over a bucket in memory; every call is answered at once, on the caller's thread.
+/// A folder over a bucket in memory; every call is answered at once, on the caller's thread, unless
+/// an executor says otherwise.
 class FolderTest : public ::testing::Test {
  protected:
-  explicit FolderTest(const fakes::FakeStoreOptions& store = {})
-      : store_(clock_, executor_, store), faulty_(store_, &scheduler_), scheduler_(clock_) {
+  explicit FolderTest(
+      const fakes::FakeStoreOptions& store = {},
+      std::unique_ptr<fakes::Executor> executor = std::make_unique<fakes::InlineExecutor>())
+      : executor_(std::move(executor)),
+        store_(clock_, *executor_, store),
+        faulty_(store_, &scheduler_),
+        scheduler_(clock_) {
     options_.prefix = "users/alice/";
     options_.symlink_objects = !store.hierarchical_namespace;
     options_.hierarchical_namespace = store.hierarchical_namespace;
@@ -123,7 +129,7 @@ class FolderTest : public ::testing::Test {
 
   stsfs::testing::TemporaryDirectory directory_;
   fakes::FakeClock clock_;
-  fakes::InlineExecutor executor_;
+  const std::unique_ptr<fakes::Executor> executor_;
   fakes::FakeObjectStore store_;
   fakes::FaultyStore faulty_;
   fakes::FakeScheduler scheduler_;

@@ -8,6 +8,8 @@ namespace {
 
 using fakes::Calls;
 using oss::Operation;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 class TreeMovesTest : public FolderTest {
  protected:
@@ -76,6 +78,19 @@ TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedAtItsNewPlace) {
   EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "n"}));
   ASSERT_TRUE(drain());
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/n/"});
+}
+
+/// Nor one that could not be made there anew.
+TEST_F(TreeMovesTest, DoNotShowADirectoryThatWasRemovedAndNotMadeAgain) {
+  store_.put("users/alice/d/", "");
+  stop_copies();
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "n"));
+  faulty_.fail({.operation = Operation::kPut}, Error{Errc::kUnavailable, "reset", {}});
+  EXPECT_FALSE(folder_->mkdir(context(), kRoot, "n", 0755));
+  folder_->refresh();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", ".."}));
 }
 
 /// Its time is brought to OSS by a copy of its object onto itself, half a minute after its last
@@ -362,7 +377,7 @@ class TreeMovesToOtherVersions : public TreeMovesTest {
   TreeMovesToOtherVersions() : TreeMovesTest({.copy_keeps_etag = false}) {}
   /// Renamed, with the objects still where they were.
   void rename_only() {
-    store_.put("users/alice/d/f", "text");
+    store_.put("users/alice/d/f", content_);
     store_.put("users/alice/d/", "");
     names(inode_of("d"));
     inode_of("f", inode_of("d"));
@@ -378,6 +393,7 @@ class TreeMovesToOtherVersions : public TreeMovesTest {
     if (!done) return fail(done.error());
     return {};
   }
+  std::string content_ = "text";
   std::string mode() { return store_.meta("users/alice/n/f")->headers.user["mode"]; }
 };
 
@@ -396,6 +412,19 @@ TEST_F(TreeMovesToOtherVersions, KeepAttributesThatChangeInTheBackground) {
   scheduler_.advance(std::chrono::milliseconds(500));  // before the rename is tried again
   ASSERT_TRUE(drain());
   EXPECT_EQ(mode(), std::to_string(S_IFREG | 0600));
+}
+
+TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
+  content_ = std::string(20 * kMiB, 'b');
+  rename_only();
+  const auto opened = folder_->open(context(), inode_of("f", inode_of("n")), O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 10 * kMiB));
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  content_.replace(10 * kMiB, 7, "CHANGED");
+  EXPECT_TRUE(store_.content("users/alice/n/f") == content_);
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/f"}));
 }
 
 }  // namespace

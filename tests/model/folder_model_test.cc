@@ -2,7 +2,8 @@
 // several, of symbolic links and of directories. The store completes on a thread of its own, in a
 // shaken order; in half of the runs requests fail, and in half of them two mounts take turns: the
 // one that stops has brought everything to OSS, and what the other knew of the folder is older than
-// names and attributes are good for. STSFS_MODEL_SEED repeats a run.
+// names and attributes are good for. Copies keep the ETag of what they are made of, or have one of
+// their own. STSFS_MODEL_SEED repeats a run.
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -53,11 +54,11 @@ class TickingClock final : public Clock {
 
 class Model {
  public:
-  Model(std::uint64_t seed, bool faults, std::size_t mounts)
+  Model(std::uint64_t seed, bool faults, std::size_t mounts, bool copies_keep_etags)
       : random_(seed),
         faults_(faults),
         executor_(seed),
-        store_(clock_, executor_),
+        store_(clock_, executor_, {.copy_keeps_etag = copies_keep_etags}),
         faulty_(store_),
         scheduler_(clock_) {
     for (std::size_t i = 0; i < mounts; ++i) {
@@ -636,6 +637,7 @@ struct Kind {
   const char* name;
   bool faults = false;
   std::size_t mounts = 1;
+  bool copies_keep_etags = true;
 };
 
 class FolderModel : public ::testing::TestWithParam<Kind> {};
@@ -644,7 +646,9 @@ TEST_P(FolderModel, AgreesWithAPlainMapOfFiles) {
   const std::uint64_t seed = first_seed();
   for (int i = 0; i < runs() && !HasFatalFailure(); ++i) {
     SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(i)));
-    Model(seed + static_cast<std::uint64_t>(i), GetParam().faults, GetParam().mounts).run();
+    Model(seed + static_cast<std::uint64_t>(i), GetParam().faults, GetParam().mounts,
+          GetParam().copies_keep_etags)
+        .run();
   }
 }
 
@@ -652,7 +656,11 @@ INSTANTIATE_TEST_SUITE_P(
     Runs, FolderModel,
     ::testing::Values(Kind{.name = "OneMount"}, Kind{.name = "OneMountWithFaults", .faults = true},
                       Kind{.name = "TwoMounts", .mounts = 2},
-                      Kind{.name = "TwoMountsWithFaults", .faults = true, .mounts = 2}),
+                      Kind{.name = "TwoMountsWithFaults", .faults = true, .mounts = 2},
+                      Kind{.name = "OneMountAndOtherEtags", .copies_keep_etags = false},
+                      Kind{.name = "OneMountWithFaultsAndOtherEtags",
+                           .faults = true,
+                           .copies_keep_etags = false}),
     [](const auto& kind) { return kind.param.name; });
 
 }  // namespace

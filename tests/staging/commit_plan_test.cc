@@ -45,7 +45,8 @@ TEST(CommitPlan, SendsOnlyWhatChangedSinceTheLastCommit) {
   ExtentMap map;
   map.write({0, 600 * kMiB});
   map.zero({600 * kMiB, 400 * kMiB});
-  map.committed(map.freeze());
+  static_cast<void>(map.freeze());
+  map.committed();
   map.write({300 * kMiB, 8 * kKiB});
   const CommitPlan plan = plan_commit(map.all(), {});
   EXPECT_TRUE(plan.fetched_before.empty());

@@ -66,14 +66,30 @@ TEST(ExtentMap, WhatWasCopiedIsTheBaseOnceItIsCommitted) {
   const auto source = std::make_shared<const CopySource>(CopySource{"k", "e", 1000});
   ExtentMap map;
   map.copy({0, 20}, source, 0);
-  const auto sent = map.all();
+  static_cast<void>(map.freeze());
   map.write({5, 1});
   map.copy({10, 5}, source, 500);  // another place of it
-  map.committed(sent);
+  map.committed();
   EXPECT_EQ(map.all(), (Extents{{{0, 5}, Origin::kBase},
                                 {{5, 1}, Origin::kStaged},
                                 {{6, 4}, Origin::kBase},
                                 {{10, 5}, Origin::kCopied, source, 500},
+                                {{15, 5}, Origin::kBase}}));
+}
+
+TEST(ExtentMap, WhatIsCopiedIsTheBaseAlsoWhenItsSourceHasMovedMeanwhile) {
+  const auto source = std::make_shared<const CopySource>(CopySource{"k", "e", 1000});
+  const auto moved = std::make_shared<const CopySource>(CopySource{"l", "f", 1000});
+  ExtentMap map;
+  map.copy({0, 20}, source, 100);
+  EXPECT_FALSE(map.move_source(*moved, source));
+  static_cast<void>(map.freeze());
+  EXPECT_TRUE(map.move_source(*source, moved));
+  map.copy({10, 5}, moved, 500);
+  EXPECT_EQ(map.within({0, 10}), (Extents{{{0, 10}, Origin::kCopied, moved, 100}}));
+  map.committed();
+  EXPECT_EQ(map.all(), (Extents{{{0, 10}, Origin::kBase},
+                                {{10, 5}, Origin::kCopied, moved, 500},
                                 {{15, 5}, Origin::kBase}}));
 }
 
@@ -90,9 +106,9 @@ TEST(ExtentMap, WhatACommitTookIsInTheBaseUntilItIsWrittenAgain) {
   ExtentMap map;
   map.write({0, 10});
   map.zero({10, 5});
-  const Extents taken = map.freeze();
+  static_cast<void>(map.freeze());
   map.write({4, 2});  // while it is being sent
-  map.committed(taken);
+  map.committed();
   const Extent staged{.range = {0, 4}, .origin = Origin::kStaged, .in_base = true};
   const Extent behind{.range = {6, 4}, .origin = Origin::kStaged, .in_base = true};
   const Extent hole{.range = {10, 5}, .origin = Origin::kZero, .in_base = true};
@@ -100,7 +116,8 @@ TEST(ExtentMap, WhatACommitTookIsInTheBaseUntilItIsWrittenAgain) {
   EXPECT_EQ(map.staged_bytes(), 2U);
   EXPECT_FALSE(map.needs_base());
 
-  map.committed(map.freeze());
+  static_cast<void>(map.freeze());
+  map.committed();
   EXPECT_EQ(map.staged_bytes(), 0U);
   EXPECT_EQ(map.all().size(), 2U);
   map.base_gone();
@@ -113,7 +130,8 @@ TEST(ExtentMap, WhatAFailedCommitTookIsForTheNextOne) {
   static_cast<void>(map.freeze());
   map.write({4, 4});
   EXPECT_EQ(map.all(), (Extents{{{0, 8}, Origin::kStaged}}));
-  map.committed(map.freeze());
+  static_cast<void>(map.freeze());
+  map.committed();
   EXPECT_EQ(map.staged_bytes(), 0U);
 }
 
@@ -139,7 +157,7 @@ TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
     const std::uint64_t base = below(50);
     ExtentMap map(base);
     std::vector<Byte> plain(base, Byte{Origin::kBase});
-    Extents taken;
+    bool is_taken = false;
     for (int step = 0; step < 40; ++step) {
       const ByteRange range{below(60), below(20)};
       switch (below(6)) {
@@ -154,12 +172,13 @@ TEST(ExtentMap, AgreesWithAPlainArrayUnderRandomOperations) {
           plain.resize(range.offset);
           break;
         case 2:
-          taken = map.freeze();
+          static_cast<void>(map.freeze());
+          is_taken = true;
           for (Byte& byte : plain) byte.taken = true;
           break;
         case 3:
-          if (taken.empty()) break;
-          map.committed(taken);
+          if (!is_taken) break;
+          map.committed();
           for (Byte& byte : plain) byte.in_base |= byte.taken && byte.origin != Origin::kBase;
           break;
         case 4:

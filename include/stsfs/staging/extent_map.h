@@ -66,9 +66,11 @@ class ExtentMap {
   void fetched(ByteRange range);
   /// `all`, for a commit that begins: what is written from here on is not part of it.
   std::vector<Extent> freeze();
-  /// What was made of `extents`, as the last `freeze` gave them, is the base now: what has not been
-  /// changed since lies in it.
-  void committed(const std::vector<Extent>& extents);
+  /// What was made of what the last `freeze` gave is the base now: what has not been changed since
+  /// lies in it.
+  void committed();
+  /// What is copied from `from` has the same bytes in `to`, at the same offsets. False: nothing is.
+  bool move_source(const CopySource& from, const CopySourcePointer& to);
   /// There is no base any more that would have what is staged.
   void base_gone();
 
@@ -90,7 +92,7 @@ class ExtentMap {
     CopySourcePointer source = nullptr;
     std::uint64_t source_offset = 0;  // at its start
     bool in_base = false;
-    std::uint32_t round = 0;  // how many commits had begun when it was written; kStaged and kZero
+    std::uint32_t round = 0;  // how many commits had begun when it was written; not of kBase
   };
   static Extent extent_of(const Run& run, ByteRange range);
   static bool continues(const Extent& extent, const Extent& next);

@@ -1,0 +1,47 @@
+#include "successors.h"
+
+namespace stsfs::fs {
+namespace {
+
+/// What anybody may still count on is seconds old: more is not to be remembered.
+constexpr std::size_t kRememberedMax = std::size_t{1} << 15;
+
+}  // namespace
+
+void Successors::became(const ObjectVersion& before, const ObjectVersion& after) {
+  const bool is_told = before != after && !before.etag.empty() && !after.etag.empty();
+  if (!is_told && !any_) return;
+  MutexLock lock(mutex_);
+  heirs_.erase(after);  // it was there before, went and is there again: no line leads in a circle
+  if (!is_told) return;
+  heirs_.insert_or_assign(before, Heir{after, clock_.steady()});
+  oldest_first_.push_back(before);
+  any_ = true;
+  while (oldest_first_.size() > kRememberedMax) {
+    heirs_.erase(oldest_first_.front());
+    oldest_first_.pop_front();
+  }
+}
+
+std::optional<ObjectVersion> Successors::of(const ObjectVersion& version, SteadyTime asked) const {
+  if (!any_) return std::nullopt;
+  MutexLock lock(mutex_);
+  const ObjectVersion* last = nullptr;
+  auto heir = heirs_.find(version);
+  if (heir == heirs_.end() || heir->second.since < asked) return std::nullopt;
+  for (; heir != heirs_.end(); heir = heirs_.find(*last)) last = &heir->second.version;
+  return *last;
+}
+
+bool Successors::are_same(const std::string& key, const std::string& one,
+                          const std::string& other) const {
+  if (one == other) return true;
+  const auto now = [&](const std::string& etag) {
+    ObjectVersion version{key, etag};
+    auto heir = of(version);
+    return heir ? *heir : version;
+  };
+  return now(one) == now(other);
+}
+
+}  // namespace stsfs::fs

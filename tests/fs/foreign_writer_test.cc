@@ -44,7 +44,8 @@ class ForeignWriter : public FolderTest {
     /// Once `run` has failed there is nothing of ours to keep.
     bool fails_whole = false;
     bool has_bytes = true;  ///< Else only attributes are ours, and theirs may replace all of it.
-    /// Ours is there by then, and is theirs to replace.
+    /// Ours is there by then, and is theirs to replace: what is left is the old name, which may have to
+    /// be looked at first.
     std::set<Operation> afterwards = {};
   };
 
@@ -255,7 +256,7 @@ TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
                  ASSERT_TRUE(drain());
                  clock_.advance(std::chrono::seconds(5));
                },
-           .afterwards = {Operation::kDelete, Operation::kDeleteMany}});
+           .afterwards = {Operation::kBrief, Operation::kDelete, Operation::kDeleteMany}});
 }
 
 TEST_F(ForeignWriter, WhenOnlyAttributesChange) {

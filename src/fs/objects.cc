@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "fan_out.h"
+#include "gone.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/text.h"
 
@@ -94,11 +95,7 @@ Result<NameAnswer> Objects::ask_for(const Context& context, const std::string& w
     return out;
   }
   if (meta) {
-    out.entry = cache::KnownEntry{.size_bytes = meta->size_bytes,
-                                  .etag = is_followed_link(*meta) ? "" : meta->etag,
-                                  .last_modified = meta->last_modified,
-                                  .type = meta->type,
-                                  .storage_class = meta->storage_class};
+    out.entry = entry_of(*meta);
     if (!is_followed_link(*meta)) metas_.put(*file_key, *meta);
     out.meta = std::move(*meta);
     return out;
@@ -120,6 +117,15 @@ Result<NameAnswer> Objects::ask_for(const Context& context, const std::string& w
 
 bool Objects::is_followed_link(const oss::ObjectMeta& meta) {
   return meta.type == oss::ObjectType::kSymlink && meta.symlink_target.empty();
+}
+
+/// As a listing would have it.
+cache::KnownEntry Objects::entry_of(const oss::ObjectMeta& meta) {
+  return {.size_bytes = meta.size_bytes,
+          .etag = is_followed_link(meta) ? "" : meta.etag,
+          .last_modified = meta.last_modified,
+          .type = meta.type,
+          .storage_class = meta.storage_class};
 }
 
 Result<Objects::Found> Objects::find_object(const Context& context, const std::string& object_path,
@@ -215,10 +221,16 @@ Result<void> Objects::find_file(const Context& context, const std::string& file_
   out.attributes = attributes_of(out.meta, false, options_.defaults);
   if (!is_link(out.attributes.mode)) return {};
   metas_.note_hidden_link();
-  if (auto target = link_target_in(out.meta.headers.user))
+  if (auto target = link_target_in(out.meta.headers.user)) {
     out.link_target = std::move(*target);
-  else if (auto read = read_link_target(context, *key, out); !read)
-    return read;
+  } else if (auto read = read_link_target(context, *key, out); !read) {
+    if (!is_gone(read.error())) return read;
+    out.asked = clock_.steady();
+    auto meta = head(context, *key);  // it was replaced since
+    if (!meta) return fail(std::move(meta.error()));
+    out.entry = entry_of(*meta);
+    return find_file(context, file_path, meta.value(), out);
+  }
   out.attributes.size_bytes = out.link_target.size();
   return {};
 }

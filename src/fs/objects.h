@@ -103,6 +103,7 @@ class Objects {
   Result<NameAnswer> find_listed(const Context& context, const std::string& directory_key,
                                  std::string_view name);
   Result<NameAnswer> ask_for(const Context& context, const std::string& whole);
+  static cache::KnownEntry entry_of(const oss::ObjectMeta& meta);
   Result<void> find_directory(const Context& context, const std::string& directory_path,
                               Found& out);
   Result<void> find_file(const Context& context, const std::string& file_path,

@@ -101,6 +101,21 @@ TEST_F(SymlinksTest, ThatOssWouldNotFollowAreInTheFormOfS3fs) {
   }
 }
 
+// Their target is in the body, which is asked for as the version that HEAD has told of.
+TEST_F(SymlinksTest, OfS3fsThatAreReplacedWhileTheyAreLookedAtAreLookedAtAgain) {
+  const oss::UserMetadata user{{"mode", std::to_string(S_IFLNK | 0777)}};
+  store_.put("users/alice/l", "/before", user);
+  faulty_.before({.operation = Operation::kGet},
+                 [&] { store_.put("users/alice/l", "/behind", user); });
+  EXPECT_EQ(target_of("l"), "/behind");
+  store_.put("users/alice/m", "/before", user);
+  faulty_.before({.operation = Operation::kGet}, [&] { store_.put("users/alice/m", "a file"); });
+  EXPECT_EQ(read_file("m"), "a file");
+  store_.put("users/alice/n", "/before", user);
+  faulty_.before({.operation = Operation::kGet}, [&] { store_.erase("users/alice/n"); });
+  EXPECT_EQ(lookup("n").error().code, Errc::kNotFound);
+}
+
 TEST_F(SymlinksTest, AreFoundByTheirNamesWhereverTheyLead) {
   ASSERT_TRUE(write_file(kRoot, "f", "text"));
   link("to-file", "f");

@@ -44,8 +44,8 @@ class ForeignWriter : public FolderTest {
     /// Once `run` has failed there is nothing of ours to keep.
     bool fails_whole = false;
     bool has_bytes = true;  ///< Else only attributes are ours, and theirs may replace all of it.
-    /// Ours is there by then, and is theirs to replace: what is left is the old name, which may have to
-    /// be looked at first.
+    /// Ours is there by then, and is theirs to replace: what is left is the old name, which may
+    /// have to be looked at first.
     std::set<Operation> afterwards = {};
   };
 

@@ -216,6 +216,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                                                                std::uint64_t size, bool tagged);
   Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key,
                         bool forbid_overwrite);
+  Result<void> count_name(const Context& context, const InodePointer& inode, const std::string& key,
+                          const LinkArea::Name& name);
   Result<void> unlink_name(const Context& context, const InodePointer& inode,
                            const InodePointer& parent, std::string_view name,
                            const std::string& key);

@@ -266,9 +266,10 @@ Result<void> Folder::make_second_name(const Context& context, const InodePointer
       MutexLock lock(tree_.mutex);
       content_key = inode->content_key;
     }
-    if (*present && (*present)->content_key == content_key) {
-      note_second_name(inode, fresh);
-      return {};
+    if (*present && (*present)->content_key == content_key) {  // its answer was lost
+      auto counted = count_name(context, inode, key, **present);
+      if (counted) note_second_name(inode, fresh);
+      return counted;
     }
     auto is_copy = objects_.have_equal_bytes(context, key, content_key);
     if (!is_copy) return fail(std::move(is_copy.error()));

@@ -64,8 +64,6 @@ Result<void> Folder::link_at_once(const Context& context, const InodePointer& in
   return {};
 }
 
-/// The content is looked for once its new name is there: another client may have taken the last of
-/// the others away meanwhile.
 Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
                               const std::string& key, bool forbid_overwrite) {
   std::string content_key;
@@ -83,10 +81,17 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
     return begun;
   auto named = links_.put_name(name, key, forbid_overwrite, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
-  auto census = links_.count(content_key, context.interrupt, context.deadline);
+  return count_name(context, inode, key, {name.content_key, name.token, named->etag});
+}
+
+/// The content is looked for once its new name is there: another client may have taken the last of
+/// the others away meanwhile.
+Result<void> Folder::count_name(const Context& context, const InodePointer& inode,
+                                const std::string& key, const LinkArea::Name& name) {
+  auto census = links_.count(name.content_key, context.interrupt, context.deadline);
   if (!census) return fail(std::move(census.error()));
   if (!census->has_content) {
-    static_cast<void>(removals_.add({{key, named->etag}, {name.token_key(), ""}}));
+    static_cast<void>(removals_.add({{key, name.etag}, {name.token_key(), ""}}));
     MutexLock lock(tree_.mutex);
     inode->confirmed = {};
     return fail(Errc::kNotFound, "another client removed the file");

@@ -311,6 +311,13 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   }
   // Another client's new entry below it lives on: only the directory's own object goes.
   const bool moves = moves_.place_of(*key).where == TreeMoves::Where::kNew;
+  if (moves) {  // it goes at once, and would show for what is still to go below it
+    auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
+      removals_.settle(*key, std::move(done));
+      return Transfer();
+    });
+    if (!settled) return settled;
+  }
   auto gone = moves ? remove_now(context, *key, parent_has_marker)
                     : removals_.add(*key, etag, parent_has_marker);
   if (!gone) return gone;

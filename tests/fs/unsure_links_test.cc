@@ -91,6 +91,15 @@ TEST_F(UnsureLinksTest, AreLookedForAgainWhenOssDoesNotSay) {
   }
 }
 
+TEST_F(UnsureLinksTest, AreCountedWhenTheyWereThereBeforeTheyWereCounted) {
+  write_and_link();
+  faulty_.fail({.operation = Operation::kList}, gone_);  // which would count them
+  settle();
+  EXPECT_EQ(count_of("a"), 2U);
+  EXPECT_EQ(count_of("b"), 2U);
+  expect_two_names_that_can_go();
+}
+
 TEST_F(UnsureLinksTest, KeepTheirTokenWhereTheirDirectoryIsRenamedMeanwhile) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
   write_and_link();
@@ -128,6 +137,25 @@ TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayTakeTheirTokensAlong) {
   ASSERT_TRUE(unlink("a"));
   begin_anew();
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/e/"});
+}
+
+TEST_F(UnsureLinksTest, ThatGoBelowADirectoryOnItsWayDoNotLetItShowWhenItIsRemoved) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  const InodeNumber below = folder_->mkdir(context(), inode_of("d"), "s", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(folder_->link(context(), inode_of("a"), below, "b"));
+  begin_anew();
+  faulty_.fail({.operation = Operation::kCopy, .count = Calls::kAll}, gone_);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  EXPECT_FALSE(drain());
+  const InodeNumber e = inode_of("e");
+  ASSERT_TRUE(unlink("b", inode_of("s", e)));  // its object goes a moment later
+  ASSERT_TRUE(folder_->rmdir(context(), e, "s"));
+  folder_->refresh();
+  EXPECT_EQ(names(e), (std::vector<std::string>{".", ".."}));
+  faulty_.heal();
+  begin_anew();
+  EXPECT_EQ(names(inode_of("e")), (std::vector<std::string>{".", ".."}));
 }
 
 TEST_F(UnsureLinksTest, ThatWentBelowADirectoryOnItsWayDoNotTakeAlongWhatIsWrittenThereNext) {

@@ -47,7 +47,7 @@ std::optional<std::optional<KnownEntry>> DirectoryCache::Changes::of(
   MutexLock lock(cache_.mutex_);
   const auto found = changes_.find(std::pair(directory_key, std::string(name)));
   if (found == changes_.end()) return std::nullopt;
-  return found->second;
+  return found->second.entry;
 }
 
 std::map<std::string, KnownEntry, std::less<>> DirectoryCache::Changes::added(
@@ -57,7 +57,7 @@ std::map<std::string, KnownEntry, std::less<>> DirectoryCache::Changes::added(
   MutexLock lock(cache_.mutex_);
   for (auto at = changes_.lower_bound(std::pair(directory_key, std::string()));
        at != changes_.end() && at->first.first == directory_key; ++at)
-    if (at->second) out.emplace(at->first.second, *at->second);
+    if (at->second.entry) out.emplace(at->first.second, *at->second.entry);
   return out;
 }
 
@@ -74,7 +74,7 @@ void DirectoryCache::note_change(const std::string& directory_key, std::string_v
       changes.forgotten_ = true;
     }
     if (changes.forgotten_) return;
-    changes.changes_[std::pair(directory_key, std::string(name))] = entry;
+    changes.changes_[std::pair(directory_key, std::string(name))] = {entry, clock_.steady()};
     changes.any_.store(true, std::memory_order_release);
   };
   const auto [from, to] = watched_.equal_range(directory_key);
@@ -119,8 +119,10 @@ KnownDirectoryPointer DirectoryCache::put(const std::string& directory_key, cons
   MutexLock lock(mutex_);
   for (auto at = changes.changes_.lower_bound(std::pair(directory_key, std::string()));
        at != changes.changes_.end() && at->first.first == directory_key; ++at) {
-    if (at->second)
-      shared->set(at->first.second, *at->second);
+    const auto& [entry, when] = at->second;
+    if (when < shared->asked) continue;  // a walk asks page by page: this one has seen it
+    if (entry)
+      shared->set(at->first.second, *entry);
     else
       shared->erase(at->first.second);
   }

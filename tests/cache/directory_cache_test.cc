@@ -79,6 +79,17 @@ TEST_F(DirectoryCacheTest, WhoWatchesAPrefixSeesWhatChangesInEveryDirectoryBelow
   EXPECT_EQ(changes.added("d/e/").size(), 1u);
 }
 
+// A walk asks page by page, and what we made before may be gone by then by another client.
+TEST_F(DirectoryCacheTest, WhatChangedBeforeAPageWasAskedForIsNotInItsResult) {
+  const DirectoryCache::Changes changes(cache_, "d/", true);
+  cache_.set_entry("d/e/", "gone since", {});
+  cache_.erase_entry("d/e/", "there again");
+  clock_.advance(std::chrono::seconds(1));
+  KnownDirectory asked = listed(clock_.steady(), {"there again"});
+  cache_.set_entry("d/e/", "new", {});
+  EXPECT_EQ(names(*cache_.put("d/e/", changes, std::move(asked))), (Names{"new", "there again"}));
+}
+
 TEST_F(DirectoryCacheTest, AListingThatWasForgottenMeanwhileIsNotKept) {
   const DirectoryCache::Changes changes(cache_, "d/e/");
   cache_.forget_below("d/");

@@ -55,8 +55,12 @@ class DirectoryCache {
 
    private:
     friend class DirectoryCache;
-    /// By (directory, name). No entry: it was removed.
-    using Map = std::map<std::pair<std::string, std::string>, std::optional<KnownEntry>>;
+    struct Change {
+      std::optional<KnownEntry> entry;  ///< None: it was removed.
+      SteadyTime when;
+    };
+    /// By (directory, name).
+    using Map = std::map<std::pair<std::string, std::string>, Change>;
 
     DirectoryCache& cache_;
     const std::string key_;
@@ -67,7 +71,8 @@ class DirectoryCache {
     bool forgotten_ = false;
   };
 
-  /// Keeps what was listed since `changes` was made, with what is in there, and returns it.
+  /// Keeps what was listed since `changes` was made, with what is in there and came after it was
+  /// asked for, and returns it.
   KnownDirectoryPointer put(const std::string& directory_key, const Changes& changes,
                             KnownDirectory directory) STSFS_EXCLUDES(mutex_);
 

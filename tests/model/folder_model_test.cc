@@ -37,6 +37,7 @@ constexpr std::string_view kLinkArea = "users/alice/.stsfs-links/";
 constexpr int kSteps = 400;
 constexpr std::chrono::seconds kFresh{30};    // that names and attributes are good for
 constexpr std::chrono::minutes kRetryMax{2};  // the longest pause before something is tried again
+constexpr std::chrono::hours kLong{1};
 
 /// No two looks at it tell the same moment: what was asked before something was done is older.
 class TickingClock final : public Clock {
@@ -65,6 +66,9 @@ class Model {
       FolderOptions options;
       options.prefix = kPrefix;
       options.staging_directory = directory_.path() + "/staging-" + std::to_string(i);
+      // Time goes on by leaps: without faults nothing is late for that.
+      if (!faults) options.metadata_timeout = options.read_timeout = kLong;
+      if (!faults) options.commit_timeout = kLong;
       mounts_.push_back(MountedFolder::make(faulty_, scheduler_, ticking_, options).value());
     }
     folder_ = mounts_.front().get();
@@ -110,7 +114,7 @@ class Model {
   std::uint64_t below(std::uint64_t n) {
     return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
   }
-  Context context() { return {.deadline = Deadline::in(clock_, std::chrono::hours(1))}; }
+  Context context() { return {.deadline = Deadline::in(clock_, kLong)}; }
 
   /// An operation that waits for something to be tried again: time goes on when nothing else does,
   /// not because a busy machine lets an answer wait; and not to the deadline of the operation

@@ -305,6 +305,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::string> object_key(const InodePointer& inode) const;
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
   void store_directory_time(const InodePointer& directory);
+  bool may_stay_here(const Inode& inode, const AttributeDraft& draft, const Error& refused) const;
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft);
 

@@ -111,6 +111,17 @@ Folder::AttributeWay Folder::way_of(const Inode& inode) const {
   return AttributeWay::kAtOnce;
 }
 
+/// What OSS does not take of a directory that is there: its times are the server's anyway, so that
+/// whoever copies a tree need not hear that of each of them.
+bool Folder::may_stay_here(const Inode& inode, const AttributeDraft& draft,
+                           const Error& refused) const {
+  MutexLock lock(tree_.mutex);
+  const Attributes& now = inode.attributes;
+  return refused.code == Errc::kNotSupported && is_directory(now.mode) &&
+         draft.attributes.mode == now.mode && draft.attributes.uid == now.uid &&
+         draft.attributes.gid == now.gid && draft.user == inode.headers.user;
+}
+
 Result<void> Folder::change_attributes(const Context& context, const InodePointer& inode,
                                        const AttributeEdit& edit) {
   // Who makes it a file with several names meanwhile would copy the attributes of before.
@@ -140,7 +151,8 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
   }
   if (auto edited = edit(draft); !edited) return edited;
   if (way == AttributeWay::kAtOnce)
-    if (auto stored = store_metadata(context, inode, draft); !stored) return stored;
+    if (auto stored = store_metadata(context, inode, draft); !stored)
+      if (!may_stay_here(*inode, draft, stored.error())) return stored;
   {
     MutexLock lock(tree_.mutex);
     draft.attributes.size_bytes = inode->attributes.size_bytes;

@@ -119,9 +119,10 @@ std::vector<Callback<void>> FileContent::take_gone_readers() {
 bool FileContent::is_off_its_plan() const {
   MutexLock lock(mutex_);
   if (key_ != base_key_ || etag_ != expected_etag_) return true;
-  return std::any_of(commit_extents_.begin(), commit_extents_.end(), [&](const Extent& extent) {
-    return extent.origin == Origin::kCopied && map_.within(extent.range) != std::vector{extent};
-  });
+  for (const Extent& extent : commit_extents_)
+    if (extent.origin == Origin::kCopied && map_.within(extent.range) != std::vector{extent})
+      return true;
+  return false;
 }
 
 /// After a request of the commit failed. True: it goes on from its plan with what there is now.

@@ -260,7 +260,7 @@ TEST_F(BlockStoreTest, WhatAKilledWriterLeftIsSwept) {
 // Two writers, killed at any moment, again and again: never a wrong byte, and the limit holds once
 // somebody counted.
 TEST_F(BlockStoreTest, AKillAtAnyInstantLeavesNoTornBlock) {
-  const int rounds = std::getenv("STSFS_TEST_FULL") != nullptr ? 400 : 25;
+  const int rounds = std::getenv("STSFS_TEST_FULL") != nullptr ? 100 : 25;
   std::mt19937_64 numbers(7);
   int given = 0;
   for (int round = 0; round < rounds; ++round) {

@@ -444,7 +444,7 @@ def main():
         other_prefix(folder, proxy)
         read_only(folder, proxy)
         space(folder, proxy)
-        soak(folder, 600 if FULL else 20)
+        soak(folder, 300 if FULL else 20)
 
 
 if __name__ == "__main__":

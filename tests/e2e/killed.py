@@ -164,7 +164,7 @@ def in_words(orders):
 def main():
     mode = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 400 if os.environ.get("STSFS_TEST_FULL") else 25
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 150 if os.environ.get("STSFS_TEST_FULL") else 25
     print(f"seed {seed}, {rounds} rounds, commit={mode}", flush=True)
     random_ = random.Random(seed)
     expected = Expected()

@@ -188,7 +188,7 @@ class Rounds:
 def main():
     mode = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 300 if FULL else 6
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 100 if FULL else 6
     print(f"seed {seed}, {rounds} rounds, {OPTIONS[mode]}", flush=True)
     random_ = random.Random(seed)
     folder = Folder(options=[OPTIONS[mode]])

@@ -639,7 +639,7 @@ std::uint64_t first_seed() {
 
 int runs() {
   if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
-  return std::getenv("STSFS_TEST_FULL") != nullptr ? 500 : 20;
+  return std::getenv("STSFS_TEST_FULL") != nullptr ? 100 : 20;
 }
 
 struct Kind {

@@ -379,7 +379,7 @@ std::uint64_t first_seed() {
 
 int runs() {
   if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
-  return std::getenv("STSFS_TEST_FULL") != nullptr ? 1000 : 8;
+  return std::getenv("STSFS_TEST_FULL") != nullptr ? 100 : 8;
 }
 
 class LinksOfTwoMounts : public ::testing::TestWithParam<bool> {};

@@ -5,6 +5,7 @@ namespace {
 
 /// What anybody may still count on is seconds old: more is not to be remembered.
 constexpr std::size_t kRememberedMax = std::size_t{1} << 15;
+constexpr std::chrono::minutes kRememberedFor{10};
 
 }  // namespace
 
@@ -14,11 +15,15 @@ void Successors::became(const ObjectVersion& before, const ObjectVersion& after)
   MutexLock lock(mutex_);
   heirs_.erase(after);  // it was there before, went and is there again: no line leads in a circle
   if (!is_told) return;
-  heirs_.insert_or_assign(before, Heir{after, clock_.steady()});
-  oldest_first_.push_back(before);
+  const SteadyTime now = clock_.steady();
+  heirs_.insert_or_assign(before, Heir{after, now});
+  oldest_first_.emplace_back(now, before);
   any_ = true;
-  while (oldest_first_.size() > kRememberedMax) {
-    heirs_.erase(oldest_first_.front());
+  while (oldest_first_.size() > kRememberedMax ||
+         oldest_first_.front().first + kRememberedFor < now) {
+    const auto& [since, version] = oldest_first_.front();
+    const auto heir = heirs_.find(version);
+    if (heir != heirs_.end() && heir->second.since == since) heirs_.erase(heir);
     oldest_first_.pop_front();
   }
 }

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
@@ -33,7 +34,7 @@ class Successors {
   explicit Successors(const Clock& clock) : clock_(clock) {}
 
   /// `before` goes, and the same bytes are `after`, which is there. Without an ETag `before` is
-  /// nothing.
+  /// nothing. Remembered for some minutes, and a bounded number of them.
   void became(const ObjectVersion& before, const ObjectVersion& after) STSFS_EXCLUDES(mutex_);
   /// What it is by now, all that it became included; nullopt when nothing is known to have become
   /// of it since `asked`: what says at a later moment that it is there knows better.
@@ -54,7 +55,8 @@ class Successors {
 
   mutable Mutex mutex_;
   std::map<ObjectVersion, Heir> heirs_ STSFS_GUARDED_BY(mutex_);
-  std::deque<ObjectVersion> oldest_first_ STSFS_GUARDED_BY(mutex_);  // some of them gone by now
+  std::deque<std::pair<SteadyTime, ObjectVersion>> oldest_first_
+      STSFS_GUARDED_BY(mutex_);  // some of them gone by now
 };
 
 }  // namespace stsfs::fs

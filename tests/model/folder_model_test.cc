@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <random>
 #include <set>
 #include <thread>
@@ -25,6 +25,7 @@
 #include "fakes/fake_object_store.h"
 #include "fakes/fake_scheduler.h"
 #include "fakes/faulty_store.h"
+#include "model/seeded_runs.h"
 #include "stsfs/base/text.h"
 #include "stsfs/fs/mounted_folder.h"
 #include "support/temporary_directory.h"
@@ -632,33 +633,21 @@ class Model {
   std::set<std::string> directories_{""};
 };
 
-std::uint64_t first_seed() {
-  const char* text = std::getenv("STSFS_MODEL_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-}
-
-int runs() {
-  if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
-  return std::getenv("STSFS_TEST_FULL") != nullptr ? 100 : 20;
-}
-
 struct Kind {
   const char* name;
   bool faults = false;
   std::size_t mounts = 1;
   bool copies_keep_etags = true;
+  friend void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 };
 
 class FolderModel : public ::testing::TestWithParam<Kind> {};
 
 TEST_P(FolderModel, AgreesWithAPlainMapOfFiles) {
-  const std::uint64_t seed = first_seed();
-  for (int i = 0; i < runs() && !HasFatalFailure(); ++i) {
-    SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(i)));
-    Model(seed + static_cast<std::uint64_t>(i), GetParam().faults, GetParam().mounts,
-          GetParam().copies_keep_etags)
-        .run();
-  }
+  const Kind& kind = GetParam();
+  run_seeded(20, 100, [&kind](std::uint64_t seed) {
+    Model(seed, kind.faults, kind.mounts, kind.copies_keep_etags).run();
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(

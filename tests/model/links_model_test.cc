@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <future>
 #include <map>
 #include <random>
@@ -20,6 +19,7 @@
 #include "fakes/fake_object_store.h"
 #include "fakes/fake_scheduler.h"
 #include "fakes/faulty_store.h"
+#include "model/seeded_runs.h"
 #include "stsfs/base/text.h"
 #include "stsfs/fs/mounted_folder.h"
 #include "support/temporary_directory.h"
@@ -372,24 +372,10 @@ class LinksModel {
   std::map<std::string, int> before_;  // what their writes were to replace, and in which file
 };
 
-std::uint64_t first_seed() {
-  const char* text = std::getenv("STSFS_MODEL_SEED");
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
-}
-
-int runs() {
-  if (std::getenv("STSFS_MODEL_SEED") != nullptr) return 1;
-  return std::getenv("STSFS_TEST_FULL") != nullptr ? 100 : 8;
-}
-
 class LinksOfTwoMounts : public ::testing::TestWithParam<bool> {};
 
 TEST_P(LinksOfTwoMounts, AgreeWithAMapOfNames) {
-  const std::uint64_t seed = first_seed();
-  for (int i = 0; i < runs() && !HasFatalFailure(); ++i) {
-    SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed + static_cast<std::uint64_t>(i)));
-    LinksModel(seed + static_cast<std::uint64_t>(i), GetParam()).run();
-  }
+  run_seeded(8, 100, [](std::uint64_t seed) { LinksModel(seed, GetParam()).run(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Kills, LinksOfTwoMounts, ::testing::Bool(),

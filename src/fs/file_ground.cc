@@ -9,6 +9,7 @@
 #include "file_content.h"
 #include "gone.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 #include "write_id.h"
 
 namespace stsfs::fs {

@@ -40,16 +40,16 @@ build_programs() {
   bin=$root/build/demo/bin
 }
 
-# wait_for FILE PATTERN PID: until a line of FILE matches; 20 s at most.
+# wait_for FILE PATTERN PID: until a line of FILE matches; a minute at most: a disk may be busy.
 wait_for() {
   local i
-  for ((i = 0; i < 200; i++)); do
+  for ((i = 0; i < 600; i++)); do
     grep -qE "$2" "$1" 2> /dev/null && return 0
     kill -0 "$3" 2> /dev/null || { cat "$1" >&2; die "a server ended at once"; }
     sleep 0.1
   done
   cat "$1" >&2
-  die "a server did not come up within 20 s"
+  die "a server did not come up within a minute"
 }
 
 random_text() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }

@@ -50,6 +50,7 @@ sanitized asan "$under_asan"
 sanitized tsan "$under_tsan"
 
 export TSAN_OPTIONS="suppressions=$PWD/tests/thread_sanitizer.supp"
+export LSAN_OPTIONS="suppressions=$PWD/tests/leak_sanitizer.supp:print_suppressions=0"
 # One run over the three trees, so that one summary tells it all.
 suite=build/suite
 mkdir -p "$suite"

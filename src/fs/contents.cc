@@ -213,9 +213,6 @@ void Contents::stop() {
       if (auto content = known.content.lock()) contents.push_back(std::move(content));
   }
   for (const auto& content : contents) content->stop();
-  // A commit may just have been noted, and its first request begun behind our back. Whoever noted
-  // it lets go of that, and waits until nobody is told of an answer, before the journal is done.
-  await_journal();
 }
 
 }  // namespace stsfs::fs

@@ -266,6 +266,9 @@ void Folder::stop() {
   contents_.stop_readers();
   moves_.stop();
   removals_.stop();
+  // What was just being noted may have begun its first request behind all this. Whoever noted it
+  // lets go of that, and waits until nobody is told of an answer, before the journal is done.
+  contents_.await_journal();
 }
 
 // --- shared by the operations ---

@@ -477,7 +477,7 @@ void Journal::settle(Callback<void> done) {
     state_->add({[](SQLite::Database&) {}, std::move(done)});
 }
 
-void Journal::upload_began(const BegunUpload& upload) {
+void Journal::upload_began(const BegunUpload& upload, UniqueFunction<void()> noted) {
   auto work = [state = state_.get(), upload](SQLite::Database&) {
     SQLite::Statement& put =
         state->statement("INSERT OR REPLACE INTO uploads(upload_id,key) VALUES(?,?)");
@@ -485,9 +485,10 @@ void Journal::upload_began(const BegunUpload& upload) {
     put.bind(2, upload.key);
     put.exec();
   };
-  state_->add({std::move(work), [](Result<void> noted) {
-                 if (!noted)
-                   log_warning("staging", "an upload is not noted: {}", noted.error().message);
+  state_->add({std::move(work), [noted = std::move(noted)](Result<void> done) mutable {
+                 if (!done)
+                   log_warning("staging", "an upload is not noted: {}", done.error().message);
+                 noted();
                }});
 }
 

@@ -66,7 +66,7 @@ void MultipartUpload::began(Result<std::string> id) {
     fail_with(std::move(id.error()));
     return;
   }
-  if (options_.log) options_.log->upload_began({key_, *id});
+  const BegunUpload begun{key_, *id};
   bool ended = false;
   {
     MutexLock lock(mutex_);
@@ -74,10 +74,20 @@ void MultipartUpload::began(Result<std::string> id) {
     ended = phase_ == Phase::kEnded;
     if (!ended) phase_ = Phase::kSending;
   }
-  if (ended)
-    abort();
+  if (options_.log)
+    options_.log->upload_began(begun, [self = shared_from_this()] { self->noted(); });
   else
-    pump();
+    noted();
+  if (ended) abort();
+}
+
+/// From here on a kill leaves nothing behind.
+void MultipartUpload::noted() {
+  {
+    MutexLock lock(mutex_);
+    noted_ = true;
+  }
+  pump();
 }
 
 /// Starts what may be under way at once; completes when nothing is left and that was asked for.
@@ -87,7 +97,7 @@ void MultipartUpload::pump() {
     std::string id;
     {
       MutexLock lock(mutex_);
-      if (phase_ != Phase::kSending || error_) return;
+      if (phase_ != Phase::kSending || !noted_ || error_) return;
       if (queue_.empty()) break;
       const std::uint64_t weight = weight_of(parts_[queue_.front()].part);
       if (in_flight_ > 0 && in_flight_ + weight > options_.bytes_in_flight) return;

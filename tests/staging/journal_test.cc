@@ -296,8 +296,8 @@ TEST_F(JournalTest, IsOnTheDiskAtOnceWhenThatIsWanted) {
 TEST_F(JournalTest, RemembersUploadsUntilTheyEnd) {
   {
     const auto journal = open();
-    journal->upload_began({"k", "one"});
-    journal->upload_began({"k", "two"});
+    journal->upload_began({"k", "one"}, [] {});
+    journal->upload_began({"k", "two"}, [] {});
     journal->upload_ended("one");
   }
   const auto uploads = open()->uploads().value();

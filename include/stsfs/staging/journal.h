@@ -66,7 +66,9 @@ struct BegunUpload {
 class UploadLog {
  public:
   virtual ~UploadLog() = default;
-  virtual void upload_began(const BegunUpload& upload) = 0;
+  /// Nothing is sent of it before `noted`, on any thread or at once: it is remembered then, or
+  /// cannot be.
+  virtual void upload_began(const BegunUpload& upload, UniqueFunction<void()> noted) = 0;
   virtual void upload_ended(const std::string& upload_id) = 0;
 };
 
@@ -129,7 +131,7 @@ class Journal : public UploadLog {
   /// being written.
   void settle(Callback<void> done);
 
-  void upload_began(const BegunUpload& upload) override;
+  void upload_began(const BegunUpload& upload, UniqueFunction<void()> noted) override;
   void upload_ended(const std::string& upload_id) override;
 
   /// For journals of other things in the same file (NameJournal): `work` runs in the transaction

@@ -78,6 +78,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
 
   void begin();
   void began(Result<std::string> id);
+  void noted();
   void pump();
   void part_done(int number, Result<oss::Part> part);
   void finish_sending();
@@ -98,6 +99,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   mutable Mutex mutex_;  // never held while a transfer starts or goes
   Phase phase_ STSFS_GUARDED_BY(mutex_) = Phase::kNew;
   std::string upload_id_ STSFS_GUARDED_BY(mutex_);
+  bool noted_ STSFS_GUARDED_BY(mutex_) = false;  // by the log: only then anything is sent
   std::map<int, Sent> parts_ STSFS_GUARDED_BY(mutex_);
   std::deque<int> queue_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t in_flight_ STSFS_GUARDED_BY(mutex_) = 0;

@@ -1,6 +1,7 @@
 // A large file goes up while it is still being written.
 
 #include "folder_fixture.h"
+#include "stsfs/staging/upload.h"
 
 namespace stsfs::fs {
 namespace {

@@ -22,7 +22,7 @@ class HeldLog final : public UploadLog {
     noted_ = std::move(noted);
   }
   void upload_ended(const std::string& upload_id) override { ended = upload_id; }
-  void let_go() { noted_(); }
+  void let_go() { std::exchange(noted_, nullptr)(); }
 
   std::string id, ended;
 

@@ -245,17 +245,18 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     if (written) successors_.became({key, copy.source_etag}, {key, written->etag});
   }
   links_.ahead().forget();
+  std::string new_etag;
   if (written) {
     MutexLock lock(tree_.mutex);
-    const std::string new_etag = written->etag.empty() ? inode->etag : written->etag;
+    new_etag = written->etag.empty() ? inode->etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
     inode->etag = new_etag;
     inode->in_store = true;
     inode->confirmed = inode->touched = clock_.steady();
     note_entry(directory_path, name, *inode);
     remember_written(key, *inode, *written, put.headers, size);
-    if (content) content->lies_at({key, new_etag});
   }
+  if (content && written) content->lies_at({key, new_etag});
   if (content) content->release_hold();
   if (!written) return fail(std::move(written.error()));
   return {};

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base_fetch.h"
+#include "gone.h"
 
 namespace stsfs::fs {
 namespace {
@@ -300,7 +301,7 @@ void BaseReader::fetched(const FetchPointer& fetch, Result<void> result) {
       result = fail(Errc::kProtocol, "GetObject " + key_ + ": the object is shorter than it was");
     if (!result) {
       const Errc code = result.error().code;
-      gone_ = gone_ || code == Errc::kChanged || code == Errc::kNotFound;
+      gone_ = gone_ || is_gone(result.error());
       if (code == Errc::kCorrupt) {
         corrupt_ = result.error();
         spoilt = blocks_.take_all();

@@ -29,6 +29,7 @@ Contents::Contents(const Sources& sources, Tree& tree, const KeySpace& keys, con
                     slots_,
                     copy_users_,
                     sources.owner,
+                    sources.successors,
                     options.content},
       just_written_(sources.scheduler, sources.clock, sources.pool) {}
 

@@ -42,6 +42,7 @@ class Contents {
     staging::StagingArea& area;
     staging::Journal& journal;
     CommitOwner& owner;
+    const Successors& successors;
   };
   Contents(const Sources& sources, Tree& tree, const KeySpace& keys, const Options& options);
 

@@ -227,7 +227,8 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
           const bool gone =
               !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
           const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
-          if (meta && self->are_same(meta->etag, expected) && !(is_name && self->may_have_names()))
+          if (meta && self->around_.successors.are_same(self->request_.key, meta->etag, expected) &&
+              !(is_name && self->may_have_names()))
             done({});
           else if (meta || gone)
             done(fail(Errc::kChanged, "another client changed " + printable(self->request_.path)));
@@ -304,8 +305,9 @@ void FileContent::follow_name(const oss::ObjectMeta& meta) {
 
 void FileContent::found_at_target(const oss::ObjectMeta& meta) {
   const Maker maker = maker_of(meta, commit_writes_, commit_size_);
-  const bool is_base =
-      !expected_etag_.empty() && (are_same(meta.etag, expected_etag_) || is_copy_of_base(meta));
+  const bool is_base = !expected_etag_.empty() &&
+                       (around_.successors.are_same(request_.key, meta.etag, expected_etag_) ||
+                        is_copy_of_base(meta));
   if (is_base && maker != Maker::kNoted) {
     move_base(meta);  // it may have gone to another key, or got another ETag
     upload(false);

@@ -77,9 +77,6 @@ class CommitOwner {
   virtual void committed(InodeNumber inode, const CommitOutcome& outcome) = 0;
   /// None is under way any more: the content may not be needed.
   virtual void commit_ended(InodeNumber inode) = 0;
-  /// A version that OSS does not have any more: where its bytes are if we ourselves have put them
-  /// under another key, or another ETag. On any thread.
-  virtual std::optional<ObjectVersion> successor_of(const ObjectVersion& gone) = 0;
   /// What is at the key once nothing that we ourselves have under way is still to change that.
   virtual Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) = 0;
   /// Bytes that OSS had for it are gone, so that it can never be committed: the path shows what OSS
@@ -108,6 +105,7 @@ struct ContentSurroundings {
   CommitSlots& slots;
   CopyUsers& copy_users;
   CommitOwner& owner;
+  const Successors& successors;
   ContentOptions options;
 };
 
@@ -271,7 +269,6 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::vector<Callback<void>> take_gone_readers() STSFS_REQUIRES(mutex_);
   bool starts_over(const Error& error);
   bool is_off_its_plan() const STSFS_EXCLUDES(mutex_);
-  bool are_same(const std::string& one, const std::string& other);
   bool is_copy_of_base(const oss::ObjectMeta& meta) const;
   void settle_target();
   void move_base(const oss::ObjectMeta& meta);

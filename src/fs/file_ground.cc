@@ -71,7 +71,7 @@ void FileContent::follow() {
     known = stands_on();
   }
   for (const ObjectVersion& version : known)
-    if (const auto now = around_.owner.successor_of(version)) stand_on(version, *now);
+    if (const auto now = around_.successors.of(version)) stand_on(version, *now);
 }
 
 /// Whether what was asked for at `ground`, and was not there, is elsewhere now.
@@ -139,16 +139,6 @@ bool FileContent::starts_over(const Error& error) {
   else
     prepare();
   return true;
-}
-
-/// Versions at our key that have the same bytes, as far as we ourselves made the one of the other.
-bool FileContent::are_same(const std::string& one, const std::string& other) {
-  const auto now = [&](const std::string& etag) {
-    ObjectVersion version{request_.key, etag};
-    auto successor = around_.owner.successor_of(version);
-    return successor ? *successor : version;
-  };
-  return one == other || now(one) == now(other);
 }
 
 /// Where the content has moved to, a copy may have an ETag of its own.

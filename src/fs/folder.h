@@ -77,7 +77,6 @@ class Folder final : public MountedFolder, public CommitOwner {
   void commit_ended(InodeNumber inode) override;
   void set_aside(InodeNumber inode, const FileContent& content,
                  const staging::JournalEntry& note) override;
-  std::optional<ObjectVersion> successor_of(const ObjectVersion& gone) override;
   Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) override;
 
   // --- names: folder_names.cc, rename in folder_rename.cc ---

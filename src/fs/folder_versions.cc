@@ -12,10 +12,6 @@ constexpr int kSourcesMax = 16;
 
 }  // namespace
 
-std::optional<ObjectVersion> Folder::successor_of(const ObjectVersion& gone) {
-  return successors_.of(gone);
-}
-
 Transfer Folder::look_settled(const std::string& key, Callback<oss::ObjectMeta> done) {
   return names_overlay_.start_settled_head(key, Deadline::in(clock_, options_.metadata_timeout),
                                            std::move(done));

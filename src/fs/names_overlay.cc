@@ -1,5 +1,6 @@
 #include "names_overlay.h"
 
+#include "gone.h"
 #include "merged_listing.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/text.h"
@@ -125,9 +126,7 @@ Transfer NamesOverlay::where_it_is(std::string_view key, Callback<T> done, Ask<T
   auto shared = std::make_shared<std::pair<Ask<T>, Callback<T>>>(std::move(ask), std::move(done));
   chain->step([&] {
     return shared->first(place.old_key, [chain, shared, key = std::string(key)](Result<T> got) {
-      const bool gone =
-          !got && (got.error().code == Errc::kNotFound || got.error().code == Errc::kChanged);
-      if (gone)
+      if (!got && is_gone(got.error()))
         chain->step([&] { return shared->first(key, std::move(shared->second)); });
       else
         shared->second(std::move(got));

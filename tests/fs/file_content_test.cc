@@ -24,7 +24,6 @@ class WatchfulOwner final : public CommitOwner {
   }
   void set_aside(InodeNumber, const FileContent&, const staging::JournalEntry&) override {}
   void commit_ended(InodeNumber) override { dirty_at_the_end = content->dirty(); }
-  std::optional<ObjectVersion> successor_of(const ObjectVersion&) override { return std::nullopt; }
   Transfer look_settled(const std::string& key, Callback<oss::ObjectMeta> done) override {
     done(fail(Errc::kNotFound, key));
     return Transfer();
@@ -54,10 +53,11 @@ class FileContentTest : public ::testing::Test {
   CommitSlots slots_{4};
   CopyUsers copy_users_;
   WatchfulOwner owner_;
+  Successors successors_{clock_};
   ContentSurroundings around_{
-      store_, scheduler_, clock_, {store_, scheduler_, clock_, pool_, prefetches_, readers_},
-      *area_, *journal_,  slots_, copy_users_,
-      owner_, {}};
+      store_, scheduler_,  clock_, {store_, scheduler_, clock_, pool_, prefetches_, readers_},
+      *area_, *journal_,   slots_, copy_users_,
+      owner_, successors_, {}};
 };
 
 // In between, a lookup found neither a dirty file nor its name in what is known of the directory:

@@ -125,6 +125,25 @@ class OwnVersions : public FolderTest {
     return was_reached;
   }
 
+  /// `work` once for each request of it, with the copy coming before it or before its answer;
+  /// `check` is made of each.
+  void let_it_come_everywhere(
+      const std::string& content, const std::function<void()>& work,
+      const std::function<void()>& check, const std::function<void()>& prepare = [] {}) {
+    for (const Operation operation : kOperations)
+      for (const bool answered : {false, true})
+        for (std::uint64_t at = 1;; at += kStep) {
+          SCOPED_TRACE(std::string(answered ? "answer of " : "before ") + oss::name_of(operation) +
+                       " " + std::to_string(at));
+          ASSERT_NO_FATAL_FAILURE(rename_only(content));
+          ASSERT_NO_FATAL_FAILURE(prepare());
+          const bool reached = come_at(operation, at, answered, work);
+          ASSERT_TRUE(drain());
+          ASSERT_NO_FATAL_FAILURE(check());
+          if (!reached) break;
+        }
+  }
+
   Result<void> close_after(HandleNumber handle) {
     auto flushed = flush(handle);
     folder_->release(handle);
@@ -246,20 +265,16 @@ class OwnVersionsOf : public OwnVersions, public ::testing::WithParamInterface<C
 /// The object comes to its new key at each of the requests that a change makes, once before it is
 /// made and once while its answer is on the way.
 TEST_P(OwnVersionsOf, DoNotDisturbAChange) {
-  for (const Operation operation : kOperations)
-    for (const bool answered : {false, true})
-      for (std::uint64_t at = 1;; at += kStep) {
-        SCOPED_TRACE(std::string(answered ? "answer of " : "before ") + oss::name_of(operation) +
-                     " " + std::to_string(at));
-        ASSERT_NO_FATAL_FAILURE(rename_only(before_));
-        const bool reached = come_at(operation, at, answered, [&] {
-          const auto made = make(change_, before_.size());
-          EXPECT_TRUE(made) << made.error().message;
-        });
+  let_it_come_everywhere(
+      before_,
+      [&] {
+        const auto made = make(change_, before_.size());
+        EXPECT_TRUE(made) << made.error().message;
+      },
+      [&] {
         ASSERT_NO_FATAL_FAILURE(expect_made(change_, before_));
         ASSERT_EQ(store_.open_uploads(), 0U);
-        if (!reached) break;
-      }
+      });
 }
 
 /// With every answer at once.
@@ -387,46 +402,38 @@ TEST_F(OwnVersions, AreKnownBetterThanByAnAnswerThatIsLate) {
 // --- names that change in a tree on its way ---
 
 TEST_F(OwnVersions, AreRenamedOutOfATreeOnItsWay) {
-  for (const Operation operation : kOperations)
-    for (const bool answered : {false, true})
-      for (std::uint64_t at = 1;; ++at) {
-        SCOPED_TRACE(std::string(answered ? "answer of " : "before ") + oss::name_of(operation) +
-                     " " + std::to_string(at));
-        rename_only("text");
-        const InodeNumber n = inode_of("n");
-        ASSERT_TRUE(lookup(n, "f"));
-        const bool reached = come_at(operation, at, answered, [&] {
-          const auto renamed = folder_->rename(context(), n, "f", kRoot, "g", RenameMode::kReplace);
-          EXPECT_TRUE(renamed) << renamed.error().message;
-        });
-        ASSERT_TRUE(drain());
+  let_it_come_everywhere(
+      "text",
+      [&] {
+        const auto renamed =
+            folder_->rename(context(), inode_of("n"), "f", kRoot, "g", RenameMode::kReplace);
+        EXPECT_TRUE(renamed) << renamed.error().message;
+      },
+      [&] {
         ASSERT_EQ(store_.keys(), (std::vector<std::string>{kCopyKey, "users/alice/n/"}));
         ASSERT_EQ(store_.content(kCopyKey), "text");
-        if (!reached) break;
-      }
+      },
+      [&] { ASSERT_TRUE(lookup(inode_of("n"), "f")); });
 }
 
 /// What is replaced is no other client's, and is not kept beside it.
 TEST_F(OwnVersions, AreRenamedOverInATreeOnItsWay) {
-  for (const Operation operation : kOperations)
-    for (const bool answered : {false, true})
-      for (std::uint64_t at = 1;; ++at) {
-        SCOPED_TRACE(std::string(answered ? "answer of " : "before ") + oss::name_of(operation) +
-                     " " + std::to_string(at));
-        rename_only("text");
-        ASSERT_TRUE(write_file(kRoot, "g", "new"));
-        const InodeNumber n = inode_of("n");
-        ASSERT_TRUE(lookup(n, "f"));
-        clock_.advance(std::chrono::seconds(5));
-        const bool reached = come_at(operation, at, answered, [&] {
-          const auto renamed = folder_->rename(context(), kRoot, "g", n, "f", RenameMode::kReplace);
-          EXPECT_TRUE(renamed) << renamed.error().message;
-        });
-        ASSERT_TRUE(drain());
+  let_it_come_everywhere(
+      "text",
+      [&] {
+        const auto renamed =
+            folder_->rename(context(), kRoot, "g", inode_of("n"), "f", RenameMode::kReplace);
+        EXPECT_TRUE(renamed) << renamed.error().message;
+      },
+      [&] {
         ASSERT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", kNewKey}));
         ASSERT_EQ(store_.content(kNewKey), "new");
-        if (!reached) break;
-      }
+      },
+      [&] {
+        ASSERT_TRUE(write_file(kRoot, "g", "new"));
+        ASSERT_TRUE(lookup(inode_of("n"), "f"));
+        clock_.advance(std::chrono::seconds(5));
+      });
 }
 
 /// Larger than what is fetched of a file that is open when it is removed.

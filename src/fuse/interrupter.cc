@@ -23,18 +23,14 @@ Interrupter::~Interrupter() {
   thread_.join();
 }
 
+// Raised from the start rather than then: whoever tracks may hold a lock that what listens takes.
 std::shared_ptr<Interrupt> Interrupter::track() {
-  std::shared_ptr<Interrupt> interrupt(new Interrupt, [this](Interrupt* gone) {
+  MutexLock lock(mutex_);
+  std::shared_ptr<Interrupt> interrupt(new Interrupt(all_), [this](Interrupt* gone) {
     forget(gone);
     delete gone;
   });
-  bool raise = false;
-  {
-    MutexLock lock(mutex_);
-    tracked_.emplace(interrupt.get(), interrupt);
-    raise = all_;
-  }
-  if (raise) interrupt->raise();
+  tracked_.emplace(interrupt.get(), interrupt);
   return interrupt;
 }
 

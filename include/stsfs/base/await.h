@@ -18,6 +18,9 @@ namespace stsfs {
 /// Threads: any. Once interrupted it stays so.
 class Interrupt {
  public:
+  Interrupt() = default;
+  explicit Interrupt(bool raised) : raised_(raised) {}
+
   /// Wakes whoever waits now and fails every later wait at once.
   void raise();
   bool raised() const;

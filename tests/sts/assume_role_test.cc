@@ -27,7 +27,7 @@ class Sts : public ::testing::Test {
     auto client =
         Client::create(*engine_, clock_, {.endpoint = "http://127.0.0.1:9000", .signature = kind});
     EXPECT_TRUE(client);
-    AccessKey key{"ak", Secret(std::string_view("sk"))};
+    AccessKey key{"ak", Secret(std::string_view("its-secret"))};
     return (*client)->assume_role(key, request_, Deadline::in(clock_, 5s), interrupt_);
   }
   Error refused(int status, const std::string& code) {
@@ -73,7 +73,7 @@ TEST_F(Sts, IsAskedWithAcs3AsTheOfficialClientDoes) {
                              {"Policy", request_.policy}};
   EXPECT_EQ(asked.header("Authorization"),
             sign::acs3::authorization("POST", "/", query, headers,
-                                      asked.header("x-acs-content-sha256"), {"ak", "sk"}));
+                                      asked.header("x-acs-content-sha256"), {"ak", "its-secret"}));
 }
 
 TEST_F(Sts, IsAskedWithRpcWhereThatIsWanted) {
@@ -90,8 +90,9 @@ TEST_F(Sts, IsAskedWithRpcWhereThatIsWanted) {
     else
       parameters.emplace_back(name, value);
   }
-  EXPECT_EQ(signature, sign::rpc::signature("sk", sign::rpc::string_to_sign("POST", parameters)));
-  EXPECT_EQ(asked.body.find("sk"), std::string::npos);
+  EXPECT_EQ(signature,
+            sign::rpc::signature("its-secret", sign::rpc::string_to_sign("POST", parameters)));
+  EXPECT_EQ(asked.body.find("its-secret"), std::string::npos);
 }
 
 TEST_F(Sts, RefusalsHaveCodeRequestIdAndRemedy) {

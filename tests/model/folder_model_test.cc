@@ -25,6 +25,7 @@
 #include "fakes/fake_object_store.h"
 #include "fakes/fake_scheduler.h"
 #include "fakes/faulty_store.h"
+#include "model/reference_tree.h"
 #include "model/seeded_runs.h"
 #include "stsfs/base/text.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -156,8 +157,8 @@ class Model {
   }
 
   std::string any_directory() {
-    auto at = directories_.begin();
-    std::advance(at, static_cast<std::ptrdiff_t>(below(directories_.size())));
+    auto at = tree_.directories().begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(below(tree_.directories().size())));
     return *at;
   }
   std::string any_path() {
@@ -165,11 +166,8 @@ class Model {
     const std::string name(1, static_cast<char>('a' + below(5)));
     return directory.empty() ? name : directory + "/" + name;
   }
-  static std::string parent_of(const std::string& path) {
-    const auto slash = path.rfind('/');
-    return slash == std::string::npos ? "" : path.substr(0, slash);
-  }
-  static std::string name_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+  static std::string parent_of(const std::string& path) { return ReferenceTree::parent_of(path); }
+  static std::string name_of(const std::string& path) { return ReferenceTree::name_of(path); }
 
   /// The inode of a directory that the reference has.
   std::optional<InodeNumber> walk(const std::string& path) {
@@ -196,22 +194,6 @@ class Model {
       promise.set_value(got ? Result<std::string>(std::string(as_text(*got))) : fail(got.error()));
     });
     return future.get();
-  }
-
-  bool is_file(const std::string& path) const { return files_.contains(path); }
-  bool is_symlink(const std::string& path) const { return symlinks_.contains(path); }
-  bool is_taken(const std::string& path) const {
-    return is_file(path) || is_symlink(path) || is_directory(path);
-  }
-  bool is_directory(const std::string& path) const { return directories_.contains(path); }
-  bool has_children(const std::string& path) const {
-    const std::string below_it = path + "/";
-    const auto file = files_.lower_bound(below_it);
-    const auto symlink = symlinks_.lower_bound(below_it);
-    const auto directory = directories_.lower_bound(below_it);
-    return (file != files_.end() && file->first.starts_with(below_it)) ||
-           (symlink != symlinks_.end() && symlink->first.starts_with(below_it)) ||
-           (directory != directories_.end() && directory->starts_with(below_it));
   }
 
   void step() {
@@ -267,17 +249,15 @@ class Model {
     const auto entry = folder_->lookup(context(), *parent, name_of(path));
     if (!entry) {
       ASSERT_EQ(entry.error().code, Errc::kNotFound) << path << ": " << entry.error().message;
-      files_.erase(path);
-      symlinks_.erase(path);
-      directories_.erase(path);
+      tree_.erase(path);
     } else if (S_ISDIR(entry->attributes.mode)) {
-      directories_.insert(path);
+      tree_.make_directory(path);
     }
   }
 
   void write() {
     const std::string path = any_path();
-    if (is_symlink(path)) return;  // which the kernel follows by itself
+    if (tree_.is_symlink(path)) return;  // which the kernel follows by itself
     const auto parent = walk(parent_of(path));
     if (!parent) {
       ASSERT_TRUE(faults_) << parent_of(path);
@@ -289,20 +269,17 @@ class Model {
     const int flags = O_RDWR | O_CREAT | (append ? O_APPEND : 0) | (below(4) == 0 ? O_TRUNC : 0);
     auto made = folder_->create(context(), *parent, name_of(path), 0644, flags);
     if (!made && failed_by_fault(made.error())) return;
-    if (is_directory(path)) {
+    if (tree_.is_directory(path)) {
       ASSERT_FALSE(made) << path;
       return;
     }
     ASSERT_TRUE(made) << path << ": " << made.error().message;
-    if (!is_file(path)) files_[path] = std::make_shared<std::string>();
-    std::string& content = *files_[path];
+    std::string& content = tree_.create(path);
     note("write " + path + (append ? " at its end" : " at " + std::to_string(offset)));
     if ((flags & O_TRUNC) != 0) content.clear();
     const auto written = folder_->write(context(), made->second.handle, as_bytes(text), offset);
     ASSERT_TRUE(written) << written.error().message;
-    const std::uint64_t at = append ? content.size() : offset;
-    if (content.size() < at + text.size()) content.resize(at + text.size(), '\0');
-    content.replace(at, text.size(), text);
+    tree_.write(path, append ? content.size() : offset, text);
     if (below(3) == 0) {
       const auto read_back = read_all(made->second.handle);
       if (read_back) {
@@ -330,15 +307,15 @@ class Model {
     }
     const auto entry = folder_->lookup(context(), *parent, name_of(path));
     if (!entry && failed_by_fault(entry.error())) return;
-    ASSERT_EQ(entry.has_value(), is_taken(path)) << path;
-    if (is_symlink(path)) {
+    ASSERT_EQ(entry.has_value(), tree_.is_taken(path)) << path;
+    if (tree_.is_symlink(path)) {
       const auto target = folder_->readlink(context(), entry->attributes.inode);
       if (!target && failed_by_fault(target.error())) return;
       ASSERT_TRUE(target) << path << ": " << target.error().message;
-      ASSERT_EQ(*target, symlinks_[path]) << path;
+      ASSERT_EQ(*target, tree_.target(path)) << path;
     }
-    if (!is_file(path)) return;
-    ASSERT_EQ(entry->attributes.size_bytes, files_[path]->size()) << path;
+    if (!tree_.is_file(path)) return;
+    ASSERT_EQ(entry->attributes.size_bytes, tree_.content(path).size()) << path;
     check_count(path, *entry);
     note("read " + path);
     const auto opened = folder_->open(context(), entry->attributes.inode, O_RDONLY);
@@ -348,19 +325,17 @@ class Model {
     folder_->release(opened->handle);
     if (!text && failed_by_fault(text.error())) return;
     ASSERT_TRUE(text) << text.error().message;
-    ASSERT_EQ(*text, *files_[path]) << path;
+    ASSERT_EQ(*text, tree_.content(path)) << path;
   }
 
   void check_count(const std::string& path, const Entry& entry) {
-    const auto names = std::count_if(files_.begin(), files_.end(),
-                                     [&](const auto& file) { return file.second == files_[path]; });
-    ASSERT_EQ(entry.attributes.link_count, names) << path;
+    ASSERT_EQ(entry.attributes.link_count, tree_.names_of_file(path)) << path;
   }
 
   void truncate() {
     const std::string path = any_path();
     const auto inode = walk(path);
-    if (!inode || !is_file(path)) return;
+    if (!inode || !tree_.is_file(path)) return;
     const std::uint64_t size = below(60);
     note("truncate " + path);
     const auto cut = folder_->setattr(context(), *inode, std::nullopt, {.size_bytes = size});
@@ -369,7 +344,7 @@ class Model {
     }
     // The size is ours from the first moment; only its way to OSS may have failed, and is tried
     // again.
-    files_[path]->resize(size, '\0');
+    tree_.content(path).resize(size, '\0');
   }
 
   void remove() {
@@ -379,10 +354,9 @@ class Model {
     note("unlink " + path);
     const auto gone = folder_->unlink(context(), *parent, name_of(path));
     if (!gone && failed_by_fault(gone.error())) return find_out(path);
-    ASSERT_EQ(gone.has_value(), is_file(path) || is_symlink(path))
+    ASSERT_EQ(gone.has_value(), tree_.is_file(path) || tree_.is_symlink(path))
         << path << (gone ? "" : gone.error().message);
-    files_.erase(path);
-    symlinks_.erase(path);
+    if (gone) tree_.erase(path);
   }
 
   void link() {
@@ -390,24 +364,24 @@ class Model {
     const std::string to = any_path();
     const auto file = walk(from);
     const auto parent = walk(parent_of(to));
-    if (!file || !parent || !is_taken(from)) return;
-    const bool good = is_file(from) && !is_taken(to);
+    if (!file || !parent || !tree_.is_taken(from)) return;
+    const bool good = tree_.is_file(from) && !tree_.is_taken(to);
     note("link " + from + " " + to);
     const auto made = folder_->link(context(), *file, *parent, name_of(to));
     if (!made && failed_by_fault(made.error())) {
-      const bool was_taken = is_taken(to);
+      const bool was_taken = tree_.is_taken(to);
       find_out(to);
       const auto there = walk(to);
       if (was_taken || !there) return;
       ASSERT_EQ(*there, *file) << from << " -> " << to;
-      files_[to] = files_[from];
+      tree_.link(from, to);
       return;
     }
     ASSERT_EQ(made.has_value(), good)
         << from << " -> " << to << (made ? "" : ": " + made.error().message);
     if (!good) return;
     ASSERT_EQ(made->attributes.inode, *file) << from << " -> " << to;
-    files_[to] = files_[from];
+    tree_.link(from, to);
     check_count(to, *made);
   }
   void make_symlink() {
@@ -418,13 +392,14 @@ class Model {
     note("symlink " + target + " " + path);
     const auto made = folder_->symlink(context(), *parent, name_of(path), target);
     if (!made && failed_by_fault(made.error())) {
-      const bool was_taken = is_taken(path);
+      const bool was_taken = tree_.is_taken(path);
       find_out(path);
-      if (!was_taken && walk(path)) symlinks_[path] = target;
+      if (!was_taken && walk(path)) tree_.make_symlink(path, target);
       return;
     }
-    ASSERT_EQ(made.has_value(), !is_taken(path)) << path << (made ? "" : made.error().message);
-    if (made) symlinks_[path] = target;
+    ASSERT_EQ(made.has_value(), !tree_.is_taken(path))
+        << path << (made ? "" : made.error().message);
+    if (made) tree_.make_symlink(path, target);
   }
   /// Of the three kinds: to a name beside the link or elsewhere in the folder, to what need not be
   /// there; out of it; in a form of its own.
@@ -449,8 +424,9 @@ class Model {
     note("mkdir " + path);
     const auto made = folder_->mkdir(context(), *parent, name_of(path), 0755);
     if (!made && failed_by_fault(made.error())) return find_out(path);
-    ASSERT_EQ(made.has_value(), !is_taken(path)) << path << (made ? "" : made.error().message);
-    if (made) directories_.insert(path);
+    ASSERT_EQ(made.has_value(), !tree_.is_taken(path))
+        << path << (made ? "" : made.error().message);
+    if (made) tree_.make_directory(path);
   }
 
   void remove_directory() {
@@ -460,9 +436,9 @@ class Model {
     note("rmdir " + path);
     const auto gone = folder_->rmdir(context(), *parent, name_of(path));
     if (!gone && failed_by_fault(gone.error())) return find_out(path);
-    ASSERT_EQ(gone.has_value(), is_directory(path) && !has_children(path))
+    ASSERT_EQ(gone.has_value(), tree_.is_directory(path) && !tree_.has_children(path))
         << path << (gone ? "" : gone.error().message);
-    if (gone) directories_.erase(path);
+    if (gone) tree_.erase(path);
   }
 
   void rename() {
@@ -470,12 +446,8 @@ class Model {
     const std::string to = any_path();
     const auto from_parent = walk(parent_of(from));
     const auto to_parent = walk(parent_of(to));
-    if (!from_parent || !to_parent || !is_taken(from)) return;
-    const bool into_itself = is_directory(from) && (to + "/").starts_with(from + "/") && from != to;
-    const bool good = !into_itself &&
-                      (from == to || (!is_directory(from)
-                                          ? !is_directory(to)
-                                          : !is_file(to) && !is_symlink(to) && !has_children(to)));
+    if (!from_parent || !to_parent || !tree_.is_taken(from)) return;
+    const bool good = tree_.may_rename(from, to);
     if (faults_)
       faulty_.heal();  // a rename that failed half-way leaves both names: not what is compared here
     note("rename " + from + " " + to);
@@ -488,24 +460,7 @@ class Model {
     if (!moved && failed_by_fault(moved.error())) moved = move();
     ASSERT_EQ(moved.has_value(), good)
         << from << " -> " << to << (moved ? "" : ": " + moved.error().message);
-    if (!good || from == to) return;
-    if (is_file(from) && is_file(to) && files_[from] == files_[to]) return;  // both stay
-    if (!is_directory(from)) {
-      symlinks_.erase(to);
-      files_.erase(to);
-    }
-    std::map<std::string, std::shared_ptr<std::string>> files;
-    std::map<std::string, std::string> symlinks;
-    std::set<std::string> directories;
-    const auto moved_path = [&](const std::string& path) {
-      return path == from || path.starts_with(from + "/") ? to + path.substr(from.size()) : path;
-    };
-    for (const auto& [path, content] : files_) files[moved_path(path)] = content;
-    for (const auto& [path, target] : symlinks_) symlinks[moved_path(path)] = target;
-    for (const std::string& path : directories_) directories.insert(moved_path(path));
-    files_ = std::move(files);
-    symlinks_ = std::move(symlinks);
-    directories_ = std::move(directories);
+    if (good) tree_.rename(from, to);
   }
 
   void list() {
@@ -526,14 +481,7 @@ class Model {
     folder_->releasedir(*handle);
     if (!read && failed_by_fault(read.error())) return;
     ASSERT_TRUE(read) << read.error().message;
-    std::set<std::string> wanted;
-    for (const auto& [file, content] : files_)
-      if (parent_of(file) == path) wanted.insert(name_of(file));
-    for (const auto& [symlink, target] : symlinks_)
-      if (parent_of(symlink) == path) wanted.insert(name_of(symlink));
-    for (const std::string& directory : directories_)
-      if (!directory.empty() && parent_of(directory) == path) wanted.insert(name_of(directory));
-    ASSERT_EQ(got, wanted) << path;
+    ASSERT_EQ(got, tree_.children(path)) << path;
   }
 
   /// Lets retries run until everything that was written is in the store.
@@ -551,14 +499,14 @@ class Model {
     for (const std::string& key : store_.keys()) {
       if (key.ends_with('/') || key.starts_with(kLinkArea)) continue;
       const std::string path = key.substr(kPrefix.size());
-      if (is_symlink(path)) continue;  // which is read by its name
+      if (tree_.is_symlink(path)) continue;  // which is read by its name
       const auto meta = store_.meta(key);
       const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
       const std::string content_key = is_name ? *store_.content(key) : key;
       stored[path] = store_.content(content_key).value_or("nothing");
     }
     std::map<std::string, std::string> wanted;
-    for (const auto& [path, content] : files_) wanted[path] = *content;
+    for (const auto& [path, content] : tree_.files()) wanted[path] = *content;
     ASSERT_EQ(stored, wanted);
   }
 
@@ -593,7 +541,7 @@ class Model {
     for (MountedFolder* folder : {folder_, mounts_.back().get()}) {
       folder_ = folder;
       std::map<std::shared_ptr<std::string>, InodeNumber> inodes;
-      for (const auto& [path, content] : files_) {
+      for (const auto& [path, content] : tree_.files()) {
         const auto inode = walk(path);
         ASSERT_TRUE(inode) << path;
         const auto entry = folder_->getattr(context(), *inode);
@@ -602,7 +550,7 @@ class Model {
         check_count(path, *entry);
         ASSERT_EQ(inodes.emplace(content, *inode).first->second, *inode) << path;
       }
-      for (const auto& [path, target] : symlinks_) {
+      for (const auto& [path, target] : tree_.symlinks()) {
         const auto inode = walk(path);
         ASSERT_TRUE(inode) << path;
         const auto read = folder_->readlink(context(), *inode);
@@ -628,9 +576,7 @@ class Model {
   std::jthread timers_;
 
   std::vector<std::string> operations_;
-  std::map<std::string, std::shared_ptr<std::string>> files_;  // names of one file share it
-  std::map<std::string, std::string> symlinks_;                // and their targets
-  std::set<std::string> directories_{""};
+  ReferenceTree tree_;
 };
 
 struct Kind {

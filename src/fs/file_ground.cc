@@ -161,16 +161,22 @@ void FileContent::settle_target() {
   });
 }
 
-/// To a version of our own, in which what comes from the base lies at the same offsets.
+/// To a version of our own, in which what comes from the base lies at the same offsets; or to what
+/// we have made of it since we asked for it: a note of the older one would be nobody's.
 void FileContent::move_base(const oss::ObjectMeta& meta) {
   std::shared_ptr<BaseReader> old_base;
-  expected_etag_ = meta.etag;
-  base_key_ = request_.key;
   MutexLock lock(mutex_);
-  if (key_ != base_key_ || etag_ != meta.etag) ++ground_;
-  key_ = base_key_;
-  if (etag_ != meta.etag) old_base = std::move(base_);
-  etag_ = meta.etag;
+  ObjectVersion now{request_.key, meta.etag};
+  if (auto heir = around_.successors.of(now)) now = std::move(*heir);
+  expected_etag_ = now.etag;
+  base_key_ = now.key;
+  if (key_ != now.key || etag_ != now.etag) {
+    ++ground_;
+    ++state_;  // who tells where it is now waits for the note of that
+  }
+  if (etag_ != now.etag) old_base = std::move(base_);
+  key_ = std::move(now.key);
+  etag_ = std::move(now.etag);
   base_size_ = meta.size_bytes;
 }
 

@@ -169,7 +169,7 @@ class Folder final : public MountedFolder, public CommitOwner {
       STSFS_REQUIRES(tree_.mutex);
   void forget_idle_inodes();
   std::string etag_by_now(const InodePointer& parent, std::string_view name,
-                          const Objects::Found& found) STSFS_EXCLUDES(tree_.mutex);
+                          const Objects::Found& found) STSFS_REQUIRES(tree_.mutex);
   InodePointer adopt(const InodePointer& parent, std::string_view name,
                      const Objects::Found& found);
   void take_name(const InodePointer& inode, InodeNumber parent, std::string_view name,

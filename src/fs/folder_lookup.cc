@@ -8,13 +8,14 @@
 
 namespace stsfs::fs {
 
-/// The answer may be older than what we ourselves made of the version that it tells of.
+/// The answer may be older than what we ourselves made of the version that it tells of. Whoever
+/// makes more of it after this finds what it tells in the tree, which therefore stays locked.
 std::string Folder::etag_by_now(const InodePointer& parent, std::string_view name,
                                 const Objects::Found& found) {
   if (!successors_.any()) return found.meta.etag;
   std::string key = found.content_key;
   if (key.empty()) {
-    const std::string whole = path_below(parent, name);
+    const std::string whole = tree_.path_of(parent->number, name);
     key = (found.entry.is_directory ? keys_.directory_key(whole) : keys_.file_key(whole))
               .value_or("");
   }
@@ -26,7 +27,6 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
                            const Objects::Found& found) {
   bool pages_changed = false;
   InodePointer inode;
-  const std::string etag = etag_by_now(parent, name, found);
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
@@ -77,6 +77,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
       take_name(inode, parent->number, name, found.asked);
     }
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
+    const std::string etag = etag_by_now(parent, name, found);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != etag;
     if (pages_changed) inode->pages_etag.clear();
     // Handles that are open stay on their version; the next open gets a content of its own.

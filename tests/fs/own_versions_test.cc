@@ -281,16 +281,15 @@ TEST_P(OwnVersionsOf, DoNotDisturbAChange) {
 class OwnVersionsKilled : public OwnVersionsOf {
  protected:
   OwnVersionsKilled() : OwnVersionsOf(std::make_unique<fakes::InlineExecutor>()) {}
-};
 
-/// Killed at each request, and at each with the object on its way at that moment.
-TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemon) {
-  for (const bool answered : {false, true})
+  /// Killed at each request; `comes`: while the object is on its way.
+  void kill_everywhere(bool answered, bool comes) {
     for (std::uint64_t at = 1;; at += kStep) {
       SCOPED_TRACE("killed at " + std::to_string(at) + (answered ? ", answered" : ""));
       ASSERT_NO_FATAL_FAILURE(rename_only(before_));
       ASSERT_TRUE(lookup(inode_of("n"), "f"));
       faulty_.die_at(at, answered, Error{Errc::kUnavailable, "killed", {}});
+      if (comes) folder_->resume();
       const auto made = make(change_, before_.size());
       const bool all = made && drain();
       const bool died = faulty_.died();
@@ -309,6 +308,17 @@ TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemon) {
       }
       if (all && !died) break;
     }
+  }
+};
+
+TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemon) {
+  for (const bool answered : {false, true}) kill_everywhere(answered, false);
+}
+
+/// Where everything is quick, so that the two meet.
+TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemonAlsoWhenTheyComeJustThen) {
+  if (before_.size() >= kMiB || change_ == Change::kStream) return;
+  for (const bool answered : {false, true}) kill_everywhere(answered, true);
 }
 
 std::vector<Case> cases() {

@@ -60,6 +60,10 @@ std::string unknown_option(const Setting& setting) {
     return out +
            ". Secrets are never given on a command line, where everybody can read them: log in "
            "(stsfs login), or use credentials=env or credentials=static";
+  if (setting.name == "remount")
+    return setting.origin +
+           ": a mount's options are not changed while it is there: unmount it and mount it again. "
+           "What is the kernel's own, root changes with mount -i -o remount,ro DIRECTORY";
   constexpr std::size_t kNameMax = 64, kNear = 2;
   for (const OptionRow& row : option_table())
     if (setting.name.size() <= kNameMax && edit_distance(setting.name, row.name) <= kNear)

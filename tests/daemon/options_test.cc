@@ -164,6 +164,12 @@ TEST(Options, AnUnknownOneIsRefusedWithTheNearestName) {
   EXPECT_TRUE(mentions(refusal_of("a\nb"), "a\\x0Ab"));
 }
 
+TEST(Options, ARemountSaysWhatToDoInstead) {
+  const std::string message = refusal_of("remount,ro");
+  EXPECT_TRUE(mentions(message, "unmount it and mount it again")) << message;
+  EXPECT_TRUE(mentions(message, "mount -i -o remount,ro")) << message;
+}
+
 TEST(Options, SecretsAreRefusedAndNeverRepeated) {
   const std::string message = refusal_of("access_key_secret=s3cr3t");
   EXPECT_TRUE(mentions(message, "stsfs login")) << message;

@@ -39,7 +39,7 @@ Result<std::string> prepare_mount_point(const std::string& path) {
   if (auto clear = detach_dead_mounts(*mount_point); !clear) return fail(std::move(clear.error()));
   auto mount = fuse::find_mount(*mount_point);
   if (!mount) return fail(std::move(mount.error()));
-  if (*mount && (*mount)->type == "fuse.stsfs")
+  if (*mount && (*mount)->type == fuse::kMountType)
     return fail(Errc::kBusy, *mount_point + " is mounted already (" + (*mount)->source +
                                  "); stsfs status shows it, stsfs umount ends it");
   struct stat stat {};

@@ -61,7 +61,8 @@ void EndOnSignal::watch() {
     if (signal != SIGTERM && signal != SIGINT) continue;
     log_info("daemon", "ended by a signal before the mount was ready");
     const auto mount = fuse::find_mount(mount_point_);
-    if (mount && *mount && (*mount)->type == "fuse.stsfs") (void)fuse::unmount(mount_point_, true);
+    if (mount && *mount && (*mount)->type == fuse::kMountType)
+      (void)fuse::unmount(mount_point_, true);
     flush_log();
     _exit(kExitInterrupt);
   }

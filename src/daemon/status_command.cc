@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <map>
 
 #include "commands.h"
 #include "exit_codes.h"
@@ -21,18 +22,25 @@ constexpr std::chrono::hours kDrainTimeout{24 * 7};  // Ctrl-C ends it sooner; t
 
 Deadline in(std::chrono::seconds delay) { return Deadline::in(system_clock(), delay); }
 
-/// Why nobody answers for `mount_point`, with what to do.
+bool is_ours(const fuse::MountEntry& mount) { return mount.user.value_or(geteuid()) == geteuid(); }
+
+/// Why nobody answers for a mount, with what to do. Nothing is asked of the mount itself: if it is
+/// not dead, that may take long.
+std::string silence_text(const fuse::MountEntry& mount) {
+  if (!is_ours(mount))
+    return mount.mount_point + " is another user's mount (uid " + std::to_string(*mount.user) +
+           "): ask as that user";
+  return mount.mount_point +
+         " is mounted, but its daemon does not answer. If it was killed, mount again: the dead "
+         "mount is detached first. If it runs with another XDG_RUNTIME_DIR, ask with the same";
+}
+
 Error explain_silence(const std::string& mount_point, Error error) {
   if (error.code != Errc::kNotFound) return error;
   const auto mount = fuse::find_mount(mount_point);
-  if (mount && *mount && (*mount)->type == "fuse.stsfs") {
-    error.message =
-        mount_point +
-        " is mounted, but its daemon does not answer. If it was killed, mount again: the "
-        "dead mount is detached first. If another user mounted it, ask as that user or root";
-  } else {
-    error.message = mount_point + " is not mounted";
-  }
+  error.message = mount && *mount && (*mount)->type == fuse::kMountType
+                      ? silence_text(**mount)
+                      : mount_point + " is not mounted";
   return error;
 }
 
@@ -54,7 +62,7 @@ std::pair<std::string, std::string> within_mount(const std::string& wanted) {
   if (!whole) return {wanted, ""};
   for (std::string at = *whole; !at.empty(); at.resize(at.rfind('/'))) {
     const auto mount = fuse::find_mount(at);
-    if (!mount || !*mount || (*mount)->type != "fuse.stsfs") continue;
+    if (!mount || !*mount || (*mount)->type != fuse::kMountType) continue;
     return {at, at == *whole ? "" : whole->substr(at.size() + 1)};
   }
   return {wanted, ""};
@@ -101,19 +109,37 @@ Result<std::vector<std::string>> all_statuses() {
   return out;
 }
 
+/// This user's mounts, by their mount points, but for those that answered.
+std::map<std::string, fuse::MountEntry> silent_mounts(
+    const std::vector<control::Status>& answered) {
+  std::map<std::string, fuse::MountEntry> out;
+  auto mounts = fuse::list_mounts();
+  if (!mounts) return out;
+  for (fuse::MountEntry& mount : *mounts)
+    if (mount.type == fuse::kMountType && is_ours(mount)) out[mount.mount_point] = std::move(mount);
+  for (const control::Status& status : answered) out.erase(status.mount_point);
+  return out;
+}
+
 Result<void> show_all(bool as_json) {
   auto all = all_statuses();
   if (!all) return fail(std::move(all.error()));
-  if (as_json) {
-    std::string list;
-    for (const std::string& json : *all) list += (list.empty() ? "" : ",") + json;
-    std::printf("[%s]\n", list.c_str());
-    return {};
+  std::vector<control::Status> statuses;
+  std::string list;
+  for (const std::string& json : *all) {
+    if (auto status = control::parse_status(json)) statuses.push_back(std::move(*status));
+    list += (list.empty() ? "" : ",") + json;
   }
-  if (all->empty()) std::puts("nothing is mounted");
-  for (const std::string& json : *all)
-    if (auto status = control::parse_status(json))
-      std::fputs((status_text(*status, system_clock().wall()) + "\n").c_str(), stdout);
+  const auto silent = silent_mounts(statuses);
+  if (as_json) {
+    std::printf("[%s]\n", list.c_str());
+  } else {
+    for (const control::Status& status : statuses)
+      std::fputs((status_text(status, system_clock().wall()) + "\n").c_str(), stdout);
+    if (statuses.empty() && silent.empty()) std::puts("nothing is mounted");
+  }
+  for (const auto& [mount_point, mount] : silent)
+    std::fprintf(stderr, "stsfs: %s\n", silence_text(mount).c_str());
   return {};
 }
 

@@ -113,7 +113,7 @@ Result<int> umount(const UmountArguments& arguments) {
   auto mount = fuse::find_mount(*mount_point);
   if (!mount) return fail(std::move(mount.error()));
   const auto daemon = find_daemon(*paths, *mount_point);
-  if (*mount && (*mount)->type != "fuse.stsfs")
+  if (*mount && (*mount)->type != fuse::kMountType)
     return fail(Errc::kInvalid,
                 *mount_point + " is a mount of type " + (*mount)->type + ", not ours");
   if (*mount) {

@@ -40,6 +40,16 @@ std::string unescape(std::string_view text) {
   return out;
 }
 
+/// From `rw,user_id=0,group_id=0`.
+std::optional<uid_t> user_of(std::string_view options) {
+  constexpr std::string_view kName = "user_id=";
+  for (const std::string_view option : split(options, ','))
+    if (option.starts_with(kName))
+      if (const auto user = parse_u64(option.substr(kName.size())))
+        return static_cast<uid_t>(*user);
+  return std::nullopt;
+}
+
 /// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue`
 std::optional<MountEntry> parse_line(std::string_view line) {
   const auto fields = split(line, ' ');
@@ -49,7 +59,8 @@ std::optional<MountEntry> parse_line(std::string_view line) {
   return MountEntry{.mount_point = unescape(fields[4]),
                     .device = std::string(fields[2]),
                     .type = std::string(fields[dash + 1]),
-                    .source = unescape(fields[dash + 2])};
+                    .source = unescape(fields[dash + 2]),
+                    .user = dash + 3 < fields.size() ? user_of(fields[dash + 3]) : std::nullopt};
 }
 
 using CText = Handle<char, ::free>;

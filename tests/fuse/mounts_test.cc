@@ -14,7 +14,7 @@ namespace {
 TEST(Mounts, LinesAreReadWithTheirEscapesAndOptionalFields) {
   const auto mounts = parse_mounts(
       "36 35 98:0 / /mnt rw,noatime master:1 propagate_from:2 - ext3 /dev/root rw\n"
-      "90 35 0:45 / /home/a\\040b rw - fuse.stsfs https://vend\\054x rw,user_id=0\n"
+      "90 35 0:45 / /home/a\\040b rw - fuse.stsfs https://vend\\054x rw,user_id=1007,group_id=0\n"
       "garbage\n");
   ASSERT_EQ(mounts.size(), 2U);
   EXPECT_EQ(mounts[0].mount_point, "/mnt");
@@ -22,6 +22,8 @@ TEST(Mounts, LinesAreReadWithTheirEscapesAndOptionalFields) {
   EXPECT_EQ(mounts[1].mount_point, "/home/a b");
   EXPECT_EQ(mounts[1].device, "0:45");
   EXPECT_EQ(mounts[1].source, "https://vend,x");
+  EXPECT_EQ(mounts[0].user, std::nullopt);
+  EXPECT_EQ(mounts[1].user, 1007U);
 }
 
 TEST(Mounts, APathIsResolvedThroughLinksAndDots) {

@@ -111,6 +111,10 @@ TEST_F(Program, AKilledDaemonIsReplacedByMountingAgain) {
   const Outcome silent = user.stsfs({"status", user.path()});
   EXPECT_EQ(silent.code, 32);
   EXPECT_TRUE(mentions(silent, "mount again")) << silent.said;
+  const Outcome all = user.stsfs({"status"});
+  EXPECT_TRUE(mentions(all, user.path() + " is mounted, but its daemon does not answer"))
+      << all.said;
+  EXPECT_FALSE(mentions(all, "nothing is mounted")) << all.said;
   const Outcome back = user.mount();
   ASSERT_EQ(back.code, 0) << back.said;
   EXPECT_EQ(read(user / "file"), "text");

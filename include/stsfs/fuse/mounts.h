@@ -1,7 +1,10 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "stsfs/base/result.h"
@@ -10,11 +13,15 @@
 /// system, so that a dead one cannot hang us.
 namespace stsfs::fuse {
 
+/// The type of every mount of this program's.
+inline constexpr std::string_view kMountType = "fuse.stsfs";
+
 struct MountEntry {
   std::string mount_point;  ///< Absolute, without symbolic links.
   std::string device;       ///< `0:45`, as under /sys/class/bdi.
   std::string type;         ///< `fuse.stsfs`
   std::string source;
+  std::optional<uid_t> user;  ///< Who mounted it, where the file system says so, as FUSE does.
 };
 
 /// In the order of mounting. Source: proc(5), /proc/[pid]/mountinfo.

@@ -118,6 +118,18 @@ std::vector<InodePointer> Contents::inodes(const Tree& tree) const {
   return out;
 }
 
+std::vector<std::shared_ptr<FileContent>> Contents::beside() const {
+  std::vector<std::shared_ptr<FileContent>> out;
+  {
+    MutexLock lock(mutex_);
+    for (const Known& known : known_)
+      if (auto content = known.content.lock()) out.push_back(std::move(content));
+  }
+  std::erase_if(
+      out, [](const auto& content) { return !content->dirty() || content->path_beside().empty(); });
+  return out;
+}
+
 /// A content that nobody has open and OSS has: the next open asks again, and blocks need not stay.
 void Contents::drop_if_unused(const InodePointer& inode) {
   if (inode->opens > 0 || !inode->content) return;

@@ -73,6 +73,9 @@ class Contents {
   /// `tree`: the one that they are of.
   std::vector<InodePointer> inodes(const Tree& tree) const STSFS_REQUIRES(tree.mutex)
       STSFS_EXCLUDES(mutex_);
+  /// Dirty ones that no inode has any more: another client's object is at their path, and they are
+  /// brought to OSS beside it.
+  std::vector<std::shared_ptr<FileContent>> beside() const STSFS_EXCLUDES(mutex_);
   /// A commit has ended: the content may have nobody any more.
   void commit_ended(InodeNumber inode);
   /// Destroys the contents of inodes that were erased.

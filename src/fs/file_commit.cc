@@ -39,14 +39,32 @@ void FileContent::commit(Callback<void> done) {
 }
 
 void FileContent::commit_soon() {
-  arm(around_.options.commit_delay, [self = shared_from_this()] {
-    bool quiet = false;
-    {
-      MutexLock lock(self->mutex_);
-      quiet = self->noted_ == self->state_;  // else its writer saves again, and asks again
-    }
-    if (quiet) self->commit([](Result<void>) {});
-  });
+  const SteadyTime now = around_.clock.steady();
+  std::chrono::nanoseconds left{};
+  {
+    MutexLock lock(mutex_);
+    if (!asked_) asked_ = now;
+    left = *asked_ + around_.options.commit_delay_max - now;
+  }
+  const auto wait = std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left),
+                               std::chrono::milliseconds(0), around_.options.commit_delay);
+  arm(wait, [self = shared_from_this()] { self->commit_if_quiet(); });
+}
+
+/// While it is being written further it is not sent again and again; nor does that put it off for
+/// ever.
+void FileContent::commit_if_quiet() {
+  bool is_due = false;
+  {
+    MutexLock lock(mutex_);
+    const bool quiet = noted_ == state_;
+    is_due =
+        quiet || !asked_ || *asked_ + around_.options.commit_delay_max <= around_.clock.steady();
+  }
+  if (is_due)
+    commit([](Result<void>) {});
+  else
+    commit_soon();
 }
 
 /// With committing_ set by the caller.
@@ -59,11 +77,14 @@ void FileContent::start_commit() {
 }
 
 void FileContent::prepare() {
+  Transfer timer;
   {
-    // Before the owner is asked: what changes after that is for the next commit.
+    // Before the owner is asked: what changes after that is for the next commit, and its timer.
     MutexLock lock(mutex_);
     commit_generation_ = generation_;
     wanted_ = false;
+    asked_.reset();
+    timer = std::move(timer_);
   }
   request_ = around_.owner.describe(inode_);
   if (request_.gone) {
@@ -94,14 +115,12 @@ void FileContent::spare_copies() {
 }
 
 void FileContent::plan() {
-  Transfer timer;
   std::vector<ByteRange> lacking;
   std::shared_ptr<staging::MultipartUpload> dropped;
   bool stopped = false;
   {
     MutexLock lock(mutex_);
     stopped = stopped_;
-    timer = std::move(timer_);
     if (detached_) request_.key = key_;
     // Of the version this content is based on, whatever is known of the path by now.
     looked_ = settled_ = false;

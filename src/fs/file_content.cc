@@ -81,6 +81,11 @@ bool FileContent::may_be_in_store() const {
   return begun_;
 }
 
+std::string FileContent::path_beside() const {
+  MutexLock lock(mutex_);
+  return detached_path_;
+}
+
 std::string FileContent::last_error() const {
   MutexLock lock(mutex_);
   return last_error_;

@@ -91,6 +91,8 @@ struct ContentOptions {
   std::chrono::milliseconds retry_backoff_max{60'000};
   /// With commit=background: how long a closed file waits for what may follow (a rename, a chmod).
   std::chrono::milliseconds commit_delay{300};
+  /// After a file was closed behind which others go on writing.
+  std::chrono::milliseconds commit_delay_max{10'000};
   staging::UploadOptions upload;
 };
 
@@ -157,6 +159,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// there.
   bool may_be_in_store() const STSFS_EXCLUDES(mutex_);
   std::string last_error() const STSFS_EXCLUDES(mutex_);
+  /// Where it goes since another client's object was found at its path; "" before.
+  std::string path_beside() const STSFS_EXCLUDES(mutex_);
   std::uint64_t staged_bytes() const STSFS_EXCLUDES(mutex_);
 
   /// Begins to read from the start, before anybody asks: `confirmed` when the answer has begun, so
@@ -217,7 +221,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool is_noted() const STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.
   void commit(Callback<void> done);
-  /// A commit a moment from now, unless somebody is writing again then.
+  /// A commit a moment from now; later while somebody is writing again, up to `commit_delay_max`.
   void commit_soon();
   /// Fetches what still comes from the base, so that the content no longer depends on OSS. Only
   /// while held.
@@ -297,6 +301,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void save_again() STSFS_EXCLUDES(mutex_);
 
   // --- file_commit.cc ---
+  void commit_if_quiet() STSFS_EXCLUDES(mutex_);
   void start_commit();
   void prepare();
   void spare_copies();
@@ -387,6 +392,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool begun_ STSFS_GUARDED_BY(mutex_) = false;            // one of them, and its end is not known
   std::uint64_t sent_ STSFS_GUARDED_BY(mutex_) = 0;  // what the last was sent with; 0: it was not
   Transfer timer_ STSFS_GUARDED_BY(mutex_);          // the next retry, or the commit of commit_soon
+  std::optional<SteadyTime> asked_ STSFS_GUARDED_BY(mutex_);  // the first commit_soon of these
 
   // The journal's note.
   std::uint64_t state_ STSFS_GUARDED_BY(mutex_) = 1;    // counts everything that a note tells

@@ -139,6 +139,8 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 
 std::vector<PendingFile> Folder::pending() const {
   std::vector<PendingFile> out = aside_.pending();
+  for (const auto& content : contents_.beside())
+    out.push_back({content->path_beside(), content->staged_bytes(), content->last_error()});
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : contents_.inodes(tree_)) {
@@ -184,7 +186,8 @@ ReadMemory Folder::read_memory() const {
 
 Result<void> Folder::drain(Deadline deadline) {
   directory_times_.store_all();
-  std::vector<std::shared_ptr<FileContent>> contents;
+  std::vector<std::shared_ptr<FileContent>> contents = contents_.beside();
+  const std::size_t beside = contents.size();
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : contents_.inodes(tree_))
@@ -201,9 +204,10 @@ Result<void> Folder::drain(Deadline deadline) {
     exchanges_.settle([](const Exchanges::Entry&) { return true; }, std::move(done));
     return Transfer();
   });
-  for (const auto& commit : commits) {
-    auto committed = commit->wait(&at_deadline);
-    if (!committed && result) result = fail(std::move(committed.error()));
+  for (std::size_t i = 0; i < commits.size(); ++i) {
+    auto committed = commits[i]->wait(&at_deadline);
+    const bool is_there = i < beside && !contents[i]->dirty();  // beside theirs, as was said before
+    if (!committed && !is_there && result) result = fail(std::move(committed.error()));
   }
   auto linked = await<void>(&at_deadline, [&](Callback<void> done) {
     fresh_links_.settle([](const FreshLinks::Link&) { return true; }, std::move(done));

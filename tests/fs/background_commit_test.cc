@@ -6,8 +6,21 @@ namespace stsfs::fs {
 namespace {
 
 using oss::Operation;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
 
-class BackgroundCommit : public BackgroundCommitTest {};
+class BackgroundCommit : public BackgroundCommitTest {
+ protected:
+  HandleNumber open(std::string_view name, int flags) {
+    return folder_->open(context(), lookup(name)->attributes.inode, flags)->handle;
+  }
+  void append(const std::string& text) {
+    const HandleNumber handle = open("f", O_WRONLY | O_APPEND);
+    ASSERT_TRUE(folder_->write(context(), handle, as_bytes(text), 0));
+    ASSERT_TRUE(flush(handle));
+    folder_->release(handle);
+  }
+};
 
 TEST_F(BackgroundCommit, CloseIsAnsweredByTheJournal) {
   network_gone();
@@ -22,7 +35,7 @@ TEST_F(BackgroundCommit, CloseIsAnsweredByTheJournal) {
 TEST_F(BackgroundCommit, AFileGoesToOssAMomentLater) {
   ASSERT_TRUE(write_file(kRoot, "f", "precious"));
   EXPECT_FALSE(store_.content(key_));
-  scheduler_.advance(std::chrono::seconds(1));
+  scheduler_.advance(seconds(1));
   EXPECT_EQ(store_.content(key_), "precious");
 }
 
@@ -79,12 +92,12 @@ TEST_F(BackgroundCommit, WhatIsBeingWrittenAgainIsNotSentHalfWritten) {
   const auto entry = lookup("f");
   const auto opened = folder_->open(context(), entry->attributes.inode, O_RDWR);
   ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("SEC"), 0));
-  scheduler_.advance(std::chrono::seconds(5));
+  scheduler_.advance(seconds(5));
   EXPECT_FALSE(store_.content(key_));
   ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("OND"), 3));
   ASSERT_TRUE(flush(opened->handle));
   folder_->release(opened->handle);
-  scheduler_.advance(std::chrono::seconds(5));
+  scheduler_.advance(seconds(5));
   EXPECT_EQ(store_.content(key_), "SECOND");
 }
 
@@ -111,7 +124,7 @@ TEST_F(BackgroundCommit, DrainSendsEverything) {
   for (int i = 0; i < 100; ++i)
     ASSERT_TRUE(write_file(kRoot, "f" + std::to_string(i), std::to_string(i)));
   EXPECT_EQ(folder_->pending().size(), 100U);
-  ASSERT_TRUE(folder_->drain(Deadline::in(clock_, std::chrono::seconds(10))));
+  ASSERT_TRUE(folder_->drain(Deadline::in(clock_, seconds(10))));
   EXPECT_EQ(store_.keys().size(), 100U);
   EXPECT_TRUE(folder_->pending().empty());
 }
@@ -125,6 +138,34 @@ TEST_F(BackgroundCommit, ADirectoryThatIsRenamedTakesItsFilesAlong) {
   ASSERT_TRUE(drain());
   EXPECT_EQ(store_.content("users/alice/b/f"), "precious");
   EXPECT_FALSE(store_.content("users/alice/a/f"));
+}
+
+// --- while others go on writing ---
+
+// As a script does that logs a line now and then.
+TEST_F(BackgroundCommit, GoesOnWhileLinesAreAppendedAllTheTime) {
+  ASSERT_TRUE(write_file(kRoot, "f", ""));
+  scheduler_.advance(seconds(1));
+  const std::uint64_t before = faulty_.started(Operation::kPut);
+  for (int i = 0; i < 150; ++i) {
+    append("a line\n");
+    scheduler_.advance(milliseconds(200));
+  }
+  EXPECT_GE(store_.content(key_).value_or("").size(), 500U);
+  EXPECT_LE(faulty_.started(Operation::kPut) - before, 4U);
+}
+
+TEST_F(BackgroundCommit, GoesOnWhileAnotherHandleWrites) {
+  ASSERT_TRUE(write_file(kRoot, "f", ""));
+  scheduler_.advance(seconds(1));
+  const HandleNumber log = open("f", O_WRONLY | O_APPEND);
+  append("closed\n");
+  for (int i = 0; i < 150; ++i) {
+    ASSERT_TRUE(folder_->write(context(), log, as_bytes("open\n"), 0));
+    scheduler_.advance(milliseconds(100));
+  }
+  EXPECT_TRUE(store_.content(key_).value_or("").starts_with("closed\n"));
+  folder_->release(log);
 }
 
 }  // namespace

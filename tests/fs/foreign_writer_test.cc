@@ -292,5 +292,27 @@ TEST_F(ForeignWriter, WhenAFileIsCopied) {
            .fails_whole = true});
 }
 
+// The handle goes on in what lies beside theirs, and that is not lost sight of.
+TEST_F(ForeignWriter, WhatIsWrittenOnBesideTheirsIsPending) {
+  begin_again({.exists = true, .run = {}, .ours = {}}, CommitMode::kBackground);
+  const HandleNumber handle = open(O_RDWR | O_TRUNC);
+  ASSERT_TRUE(write_at(handle, 0, "ours"));
+  store_.put(kKey, kTheirs);
+  ASSERT_TRUE(flush(handle));
+  EXPECT_EQ(drain().error().code, Errc::kStale);
+  faulty_.fail({.operation = Operation::kPut, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "no", {}});
+  ASSERT_TRUE(write_at(handle, 4, " and more"));
+  EXPECT_TRUE(close(handle));
+  const auto pending = folder_->pending();
+  ASSERT_EQ(pending.size(), 1U);
+  EXPECT_TRUE(pending[0].path.starts_with("f.conflict-")) << pending[0].path;
+  EXPECT_EQ(drain().error().code, Errc::kUnavailable);
+  faulty_.heal();
+  EXPECT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/" + pending[0].path), "ours and more");
+  EXPECT_EQ(store_.content(kKey), kTheirs);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

@@ -196,18 +196,28 @@ Result<void> Contents::save_if_noted(const std::shared_ptr<FileContent>& content
   return saved;
 }
 
-Result<void> Contents::hold(const std::shared_ptr<FileContent>& content) {
-  return await<void>(nullptr, [&](Callback<void> done) {
-    content->hold(std::move(done));
-    return Transfer();
-  });
+Result<void> Contents::hold(const Context& context, const std::shared_ptr<FileContent>& content) {
+  const auto held = std::make_shared<Waiter<void>>();
+  content->hold(held->callback());
+  auto done = wait_for(context, *held, held->callback());
+  if (!done) content->release_hold();
+  return done;
 }
 
-Result<void> Contents::spare_copies_of(const std::string& key) {
-  return await<void>(nullptr, [&](Callback<void> done) {
-    localize_users(copy_users_, key, nullptr, std::move(done));
-    return Transfer();
-  });
+Result<void> Contents::spare_copies_of(const Context& context, const std::string& key) {
+  const auto spared = std::make_shared<Waiter<void>>();
+  localize_users(copy_users_, key, nullptr, spared->callback());
+  return wait_for(context, *spared, spared->callback());
+}
+
+/// For what has no deadline of its own.
+Result<void> Contents::wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late) {
+  auto expired = [late = std::move(late)]() mutable {
+    late(fail(Errc::kTimedOut, "it is still being brought to OSS"));
+  };
+  const Transfer timer =
+      surroundings_.scheduler.after(context.deadline.left(surroundings_.clock), std::move(expired));
+  return waiter.wait(context.interrupt);
 }
 
 void Contents::await_journal() const {

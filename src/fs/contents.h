@@ -88,11 +88,11 @@ class Contents {
   /// After a change that the journal's note of a file does not have: a new name, new attributes.
   /// `content` may be null.
   Result<void> save_if_noted(const std::shared_ptr<FileContent>& content);
-  /// Not to be interrupted: who holds must release, and the commit under way has a bound of its
-  /// own.
-  Result<void> hold(const std::shared_ptr<FileContent>& content);
+  /// Waits for the commit under way, and keeps others from beginning. Who holds must release;
+  /// nobody who was told that it failed.
+  Result<void> hold(const Context& context, const std::shared_ptr<FileContent>& content);
   /// Before an object is changed or deleted: what others are still to copy from it they fetch.
-  Result<void> spare_copies_of(const std::string& key);
+  Result<void> spare_copies_of(const Context& context, const std::string& key);
   /// Who has ranges that are still to be copied from the object on the server.
   std::vector<std::shared_ptr<FileContent>> copy_users_of(const std::string& key) {
     return copy_users_.users_of(key);
@@ -112,6 +112,7 @@ class Contents {
 
  private:
   std::shared_ptr<FileContent> of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
+  Result<void> wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late);
   void read_from_memory(const InodePointer& inode, FileContent& content);
   void keep_track_of(InodeNumber inode, const std::shared_ptr<FileContent>& content)
       STSFS_EXCLUDES(mutex_);

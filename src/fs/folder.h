@@ -334,7 +334,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                               std::string_view name, std::vector<Removal> left,
                               bool stays_in_directory);
   std::optional<oss::ObjectMeta> known_of_copy(const FileRename& file, const oss::Written& written);
-  Result<void> hold_content(const InodePointer& inode, Holds& holds);
+  Result<void> hold_content(const Context& context, const InodePointer& inode, Holds& holds);
   FileRename file_rename(const InodePointer& inode, const InodePointer& target, std::string old_key,
                          std::string new_key);
   bool renamed_by_server(const Context& context, const FileRename& file);
@@ -350,9 +350,9 @@ class Folder final : public MountedFolder, public CommitOwner {
                                 const InodePointer& target, RenameMode mode, const Overwrite& put);
   Result<void> keep_theirs(const Context& context, const std::string& key,
                            const std::string& known_etag);
-  std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> hold_below(
-      const InodePointer& inode, const InodePointer& target, const std::function<void()>& then)
-      STSFS_EXCLUDES(tree_.mutex);
+  Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> hold_below(
+      const Context& context, const InodePointer& inode, const InodePointer& target,
+      const std::function<void()>& then) STSFS_EXCLUDES(tree_.mutex);
   Result<void> rename_directory(const Context& context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);
@@ -400,7 +400,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   NameGate name_gate_;
   LinkArea links_;
   FreshLinks fresh_links_;
-  LinkGate link_gate_{fresh_links_, name_gate_, state_};
+  LinkGate link_gate_{fresh_links_, name_gate_, state_, clock_};
   const std::shared_ptr<cache::BlockPool> pool_;
   IdleTrim trim_;
   KernelNotifier* notifier_ = nullptr;  // set once, before the first request

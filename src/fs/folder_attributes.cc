@@ -220,9 +220,9 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   }
   // The copy may get another ETag, and those who copy from this one would not find it.
   if (!marker_only && !symlink_object)
-    if (auto spared = contents_.spare_copies_of(key); !spared) return spared;
+    if (auto spared = contents_.spare_copies_of(context, key); !spared) return spared;
   if (content)
-    if (auto held = contents_.hold(content); !held) return held;
+    if (auto held = contents_.hold(context, content); !held) return held;
   Result<oss::Written> written;
   if (marker_only) {
     if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";

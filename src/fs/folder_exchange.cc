@@ -82,7 +82,8 @@ Result<void> Folder::make_ready_to_exchange(const Context& context, const InodeP
 Result<Exchanges::Running> Folder::begin_exchange(const Context& context, const NameChange& names,
                                                   std::string_view third) {
   const auto& [parent, name, other_parent, other_name] = names;
-  const NameGate::Pass pass = name_gate_.enter();
+  const auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(pass.error());
   bool may_vanish = false;
   {
     MutexLock lock(tree_.mutex);
@@ -209,7 +210,8 @@ Result<void> Folder::move_spot(const Context& context, const Spot& from,
 
 Result<void> Folder::remove_copy(const Context& context, const Spot& copy) {
   {
-    const NameGate::Pass pass = name_gate_.enter();
+    const auto pass = name_gate_.enter(context, clock_);
+    if (!pass) return fail(pass.error());
     auto removed = unlink_found(context, copy.parent, copy.name, copy.inode);
     if (!removed) return removed;
   }

@@ -128,7 +128,8 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
 Result<InodePointer> Folder::create_at_once(const Context& context, const InodePointer& parent,
                                             std::string_view name, mode_t mode) {
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  const NameGate::Pass pass = name_gate_.enter();
+  const auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(pass.error());
   auto key = keys_.file_key(path_below(parent, name));
   if (!key) return fail(std::move(key.error()));
   const Attributes attributes = new_attributes(context, parent, S_IFREG | (mode & 07777));

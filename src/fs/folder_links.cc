@@ -10,6 +10,8 @@ namespace {
 
 /// Names of one file that are asked for when it is confirmed; further ones are forgotten.
 constexpr std::size_t kNamesConfirmedMax = 16;
+/// For others to fetch what they copy from a content that is about to go: there is no way back.
+constexpr std::chrono::hours kSpared{24};
 
 }  // namespace
 
@@ -28,7 +30,8 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
   if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   if (auto made = link_gate_.settle_links_of(context, *found); !made)
     return fail(std::move(made.error()));
-  const NameGate::Pass pass = name_gate_.enter();
+  const auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(pass.error());
   auto key = keys_.file_key(path_below(*parent, name));
   if (!key) return fail(std::move(key.error()));
   {
@@ -116,8 +119,8 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     if (!inode->content_key.empty()) return {};
     old_key = key_of(*inode);
   }
-  if (auto spared = contents_.spare_copies_of(old_key); !spared) return spared;
-  if (auto held = contents_.hold(content); !held) return held;
+  if (auto spared = contents_.spare_copies_of(context, old_key); !spared) return spared;
+  if (auto held = contents_.hold(context, content); !held) return held;
   std::uint64_t size = 0;
   oss::CopyOptions copy;
   bool tagged = false;
@@ -249,8 +252,9 @@ Result<void> Folder::drop_name(const Context& context, const InodePointer& inode
   }
   const bool last = removed && left == 0;
   if (held && !last) removals_.release(token_key);
+  const Context to_the_end{.deadline = Deadline::in(clock_, kSpared)};
   if (last)
-    if (auto spared = contents_.spare_copies_of(object_key); !spared)
+    if (auto spared = contents_.spare_copies_of(to_the_end, object_key); !spared)
       log_warning("fs", "{}: {}", printable(object_key), spared.error().message);
   std::shared_ptr<FileContent> content;
   {

@@ -44,7 +44,9 @@ Result<Folder::NewName> Folder::new_name(const Context& context, InodeNumber par
                                          std::string_view name, bool is_directory) {
   if (auto may = may_write(); !may) return fail(std::move(may.error()));
   if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
-  NewName out{.pass = name_gate_.enter()};
+  auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(std::move(pass.error()));
+  NewName out{.pass = std::move(*pass)};
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
@@ -145,7 +147,8 @@ Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,
                             std::string_view name) {
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
-  const NameGate::Pass pass = name_gate_.enter();
+  const auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(pass.error());
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   auto found = resolve(context, *parent, name);
@@ -173,9 +176,9 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   auto key = keys_.file_key(join_path(directory_path, name));
   if (!key) return fail(std::move(key.error()));
   if (is_shared) return unlink_name(context, found, parent, name, *key);
-  if (auto spared = contents_.spare_copies_of(*key); !spared) return spared;
+  if (auto spared = contents_.spare_copies_of(context, *key); !spared) return spared;
   if (content)
-    if (auto held = contents_.hold(content); !held) return held;
+    if (auto held = contents_.hold(context, content); !held) return held;
   auto removed = remove_object(context, found, content, *key);
   std::string etag;
   {
@@ -280,7 +283,8 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
                            std::string_view name) {
   if (auto may = may_write(); !may) return may;
   if (auto may = may_wait(context); !may) return may;
-  const NameGate::Pass pass = name_gate_.enter();
+  const auto pass = name_gate_.enter(context, clock_);
+  if (!pass) return fail(pass.error());
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   auto found = resolve(context, *parent, name);
@@ -299,7 +303,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   // Its attributes may be about to go to OSS: a copy of its object onto itself that comes after the
   // removal would bring it back.
   const Contents::Use content(contents_, *found);
-  if (auto held = contents_.hold(*content); !held) return held;
+  if (auto held = contents_.hold(context, *content); !held) return held;
   Holds holds;
   holds.add(*content, std::nullopt);
   std::string etag;

@@ -238,10 +238,10 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
   for (const std::string& key : {*old_key, *new_key})
-    if (auto spared = contents_.spare_copies_of(key); !spared)
+    if (auto spared = contents_.spare_copies_of(context, key); !spared)
       return fail(std::move(spared.error()));
   for (const InodePointer& one : {inode, target})
-    if (auto held = hold_content(one, holds); !held) return fail(std::move(held.error()));
+    if (auto held = hold_content(context, one, holds); !held) return fail(std::move(held.error()));
   FileRename file = file_rename(inode, target, *old_key, *new_key);
   file.new_path = new_path;
   file.mode = mode;
@@ -283,14 +283,14 @@ std::optional<oss::ObjectMeta> Folder::known_of_copy(const FileRename& file,
 }
 
 /// What it has open or owes, if anything. Held, it stays as it is.
-Result<void> Folder::hold_content(const InodePointer& inode, Holds& holds) {
+Result<void> Folder::hold_content(const Context& context, const InodePointer& inode, Holds& holds) {
   std::shared_ptr<FileContent> content;
   if (inode) {
     MutexLock lock(tree_.mutex);
     content = inode->content;
   }
   if (!content) return {};
-  if (auto held = contents_.hold(content); !held) return held;
+  if (auto held = contents_.hold(context, content); !held) return held;
   holds.add(content, std::nullopt);
   return {};
 }

@@ -8,8 +8,10 @@
 namespace stsfs::fs {
 
 /// Holds what lies below either, and runs `then` when nothing is left that could begin to change.
-std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_below(
-    const InodePointer& inode, const InodePointer& target, const std::function<void()>& then) {
+/// An error: nothing is held.
+Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> Folder::hold_below(
+    const Context& context, const InodePointer& inode, const InodePointer& target,
+    const std::function<void()>& then) {
   std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> held;
   std::set<const FileContent*> known;
   for (;;) {
@@ -25,8 +27,12 @@ std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>> Folder::hold_
         return held;
       }
     }
-    for (std::size_t i = before; i < held.size(); ++i)
-      static_cast<void>(contents_.hold(held[i].second));
+    for (std::size_t i = before; i < held.size(); ++i) {
+      auto done = contents_.hold(context, held[i].second);
+      if (done) continue;
+      for (std::size_t j = 0; j < i; ++j) held[j].second->release_hold();
+      return fail(std::move(done.error()), printable(path(held[i].first)));
+    }
   }
 }
 
@@ -39,7 +45,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   auto from = keys_.directory_key(old_path);
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
-  if (auto spared = contents_.spare_copies_of(*from); !spared) return spared;
+  if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
   auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
   if (!plan) return fail(std::move(plan.error()));
   const auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
@@ -60,7 +66,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   std::uint64_t move = 0;
   InodeNumber old_parent{};
   // A commit under way ends under the old name; those that come later find the new one.
-  const auto held = hold_below(inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
+  const auto held = hold_below(context, inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
     const InodePointer above = tree_.find(inode->parent);
     plan->parent_has_marker = above && above->in_store;
     move = moves_.switch_over(std::move(*plan));
@@ -68,11 +74,12 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
     old_parent = inode->parent;
     tree_.move(inode, new_parent->number, new_name);
   });
+  if (!held) return fail(held.error());
   directories_.forget_below(*from);
   directories_.forget_below(*to);
   // From the journal's note of it on, and before the first of them gets another ETag on its way.
   const auto lie_where_they_are = [&] {
-    for (const auto& [one, content] : held) {
+    for (const auto& [one, content] : *held) {
       ObjectVersion base;
       {
         MutexLock lock(tree_.mutex);
@@ -92,7 +99,7 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
     }
     lie_where_they_are();
   }
-  for (const auto& [one, content] : held) {
+  for (const auto& [one, content] : *held) {
     if (one == target && confirmed) content->forget_changes();
     holds.add(content, std::nullopt);
   }

@@ -19,7 +19,8 @@ Result<NameGate::Pass> LinkGate::enter_with_all_names(const Context& context,
   for (;;) {
     for (const InodePointer& file : files)
       if (auto made = settle_links_of(context, file); !made) return fail(std::move(made.error()));
-    NameGate::Pass pass = gate_.enter();
+    auto pass = gate_.enter(context, clock_);
+    if (!pass) return pass;
     if (std::none_of(files.begin(), files.end(),
                      [&](const auto& file) { return links_.has(file->number); }))
       return pass;
@@ -55,8 +56,8 @@ Result<NameGate::Pass> LinkGate::enter_without_fresh_links(const Context& contex
       return Transfer();
     });
     if (!made) return fail(std::move(made.error()));
-    NameGate::Pass alone = gate_.enter_alone();
-    if (!links_.any(lies_below)) return alone;
+    auto alone = gate_.enter_alone(context, clock_);
+    if (!alone || !links_.any(lies_below)) return alone;
   }
 }
 

@@ -19,8 +19,8 @@ namespace stsfs::fs {
 /// Errors:   of what makes the names in OSS; kInterrupted.
 class LinkGate {
  public:
-  LinkGate(FreshLinks& links, NameGate& gate, const MountState& state)
-      : links_(links), gate_(gate), state_(state) {}
+  LinkGate(FreshLinks& links, NameGate& gate, const MountState& state, const Clock& clock)
+      : links_(links), gate_(gate), state_(state), clock_(clock) {}
 
   /// Of a file whose second name OSS does not have: whoever wants more than to take one of the two
   /// away has it made first.
@@ -43,6 +43,7 @@ class LinkGate {
   FreshLinks& links_;
   NameGate& gate_;
   const MountState& state_;
+  const Clock& clock_;
 };
 
 }  // namespace stsfs::fs

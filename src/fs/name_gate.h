@@ -3,14 +3,18 @@
 #include <utility>
 
 #include "stsfs/base/await.h"
+#include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
+#include "stsfs/fs/file_system.h"
 
 namespace stsfs::fs {
 
 /// Lets changes of names run together, but for the moment in which a directory gets another name:
 /// a change below it must not have formed its key before and use it after.
 ///
-/// Threads: any that may wait. Who passes may wait for the network meanwhile, within its deadline.
+/// Threads: any that may wait, within the deadline of the operation and until it is interrupted.
+/// Who
+///          passes may wait for the network meanwhile, within the same.
 class NameGate {
  public:
   class Pass {
@@ -30,22 +34,66 @@ class NameGate {
     bool alone_ = false;
   };
 
-  Pass enter() STSFS_EXCLUDES(mutex_) {
+  Result<Pass> enter(const Context& context, const Clock& clock) STSFS_EXCLUDES(mutex_) {
+    Wake wake(*this, context.interrupt);
     MutexLock lock(mutex_);
-    while (closed_) changed_.wait(mutex_);
+    while (closed_)
+      if (auto waited = wait(wake, context.deadline, clock); !waited)
+        return fail(std::move(waited.error()));
     ++inside_;
     return Pass(this, false);
   }
   /// Waits until nobody is inside, and keeps the others out.
-  Pass enter_alone() STSFS_EXCLUDES(mutex_) {
+  Result<Pass> enter_alone(const Context& context, const Clock& clock) STSFS_EXCLUDES(mutex_) {
+    Wake wake(*this, context.interrupt);
     MutexLock lock(mutex_);
-    while (closed_) changed_.wait(mutex_);
+    while (closed_)
+      if (auto waited = wait(wake, context.deadline, clock); !waited)
+        return fail(std::move(waited.error()));
     closed_ = true;
-    while (inside_ > 0) changed_.wait(mutex_);
+    while (inside_ > 0)
+      if (auto waited = wait(wake, context.deadline, clock); !waited) {
+        closed_ = false;
+        changed_.notify_all();
+        return fail(std::move(waited.error()));
+      }
     return Pass(this, true);
   }
 
  private:
+  /// Lets an interrupt end the wait of one who waits at the gate.
+  class Wake {
+   public:
+    Wake(NameGate& gate, Interrupt* interrupt) : interrupt_(interrupt) {
+      if (interrupt_ == nullptr) return;
+      listener_ = interrupt_->listen([this, &gate] {
+        MutexLock lock(gate.mutex_);
+        raised_ = true;
+        gate.changed_.notify_all();
+      });
+    }
+    ~Wake() {
+      if (interrupt_ != nullptr) interrupt_->unlisten(listener_);
+    }
+    Wake(const Wake&) = delete;
+    Wake& operator=(const Wake&) = delete;
+    bool raised() const { return raised_; }
+
+   private:
+    Interrupt* const interrupt_;
+    std::size_t listener_ = 0;
+    bool raised_ = false;  // guarded by the gate's mutex
+  };
+
+  Result<void> wait(const Wake& wake, Deadline deadline, const Clock& clock)
+      STSFS_REQUIRES(mutex_) {
+    if (wake.raised()) return fail(Errc::kInterrupted, "interrupted");
+    if (deadline.passed(clock))
+      return fail(Errc::kTimedOut, "waits for another change of names, which does not get on");
+    changed_.wait_for(mutex_, deadline.left(clock));
+    return {};
+  }
+
   void leave(bool alone) STSFS_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     if (alone)

@@ -241,7 +241,7 @@ Transfer NamesOverlay::write(std::string_view key, Deadline deadline, Callback<T
     });
   });
   auto timer = std::make_shared<Transfer>();
-  if (place.where == TreeMoves::Where::kOld)
+  if (moves)
     *timer = scheduler_.after(deadline.left(clock_), [call, key = std::string(key)] {
       call->run(fail(Errc::kTimedOut, printable(key) + " waits for the end of a rename"));
     });

@@ -1,0 +1,131 @@
+// A change of names that has to wait for something else ends at its deadline, or when its caller is
+// interrupted; and so do those that wait for it in turn.
+
+#include <thread>
+
+#include "name_gate.h"
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+using std::chrono::seconds;
+
+class BoundedWaits : public FolderTest {
+ protected:
+  /// A file of which the upload is not answered.
+  void begin_upload(std::string_view name) {
+    faulty_.delay({.operation = Operation::kPut, .count = 1}, std::chrono::hours(10));
+    auto made = folder_->create(context(), kRoot, name, 0644, O_WRONLY | O_CREAT);
+    ASSERT_TRUE(made);
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));
+    folder_->flush(
+        context(), made->second.handle, [](pid_t) { return false; }, [](Result<void>) {});
+    folder_->release(made->second.handle);
+  }
+  Context interrupted_by(Interrupt& interrupt) {
+    Context out = context();
+    out.interrupt = &interrupt;
+    return out;
+  }
+  std::future<Result<void>> later(std::function<Result<void>()> what) {
+    return std::async(std::launch::async, std::move(what));
+  }
+  static bool is_done(const std::future<Result<void>>& future, std::chrono::milliseconds within) {
+    return future.wait_for(within) == std::future_status::ready;
+  }
+  /// Time goes on until it is done, but for no more than `limit`.
+  Errc code_within(std::future<Result<void>>& future, seconds limit) {
+    for (seconds at{0}; at < limit && !is_done(future, std::chrono::milliseconds(5)); ++at)
+      scheduler_.advance(seconds(1));
+    if (!is_done(future, std::chrono::milliseconds(1'000))) return Errc::kBusy;
+    const auto result = future.get();
+    return result ? Errc::kExists : result.error().code;
+  }
+};
+
+TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentEndsAtItsDeadline) {
+  begin_upload("f");
+  auto removed = later([&] { return folder_->unlink(context(), kRoot, "f"); });
+  EXPECT_EQ(code_within(removed, seconds(40)), Errc::kTimedOut);
+  EXPECT_TRUE(lookup("f"));
+}
+
+TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentIsInterrupted) {
+  begin_upload("f");
+  Interrupt interrupt;
+  auto removed = later([&] { return folder_->unlink(interrupted_by(interrupt), kRoot, "f"); });
+  EXPECT_FALSE(is_done(removed, std::chrono::milliseconds(20)));
+  interrupt.raise();
+  EXPECT_EQ(removed.get().error().code, Errc::kInterrupted);
+  // Nothing holds it back: what is written now is sent when that is.
+  faulty_.heal();
+  scheduler_.advance(std::chrono::hours(11));
+  EXPECT_EQ(store_.content("users/alice/f"), "text");
+  EXPECT_TRUE(write_file(kRoot, "f", "more"));
+  EXPECT_EQ(store_.content("users/alice/f"), "more");
+}
+
+TEST_F(BoundedWaits, ADirectoryWithAFileThatIsBeingSentKeepsItsName) {
+  const auto directory = folder_->mkdir(context(), kRoot, "d", 0755);
+  ASSERT_TRUE(write_file(directory->attributes.inode, "other", "other"));
+  faulty_.delay({.operation = Operation::kPut, .count = 1, .key = "users/alice/d/f"},
+                std::chrono::hours(10));
+  auto made =
+      folder_->create(context(), directory->attributes.inode, "f", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("text"), 0));
+  folder_->flush(
+      context(), made->second.handle, [](pid_t) { return false; }, [](Result<void>) {});
+  auto renamed = later(
+      [&] { return folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace); });
+  EXPECT_EQ(code_within(renamed, seconds(40)), Errc::kTimedOut);
+  EXPECT_TRUE(lookup("d"));
+  EXPECT_EQ(lookup("e").error().code, Errc::kNotFound);
+  faulty_.heal();
+  scheduler_.advance(std::chrono::hours(11));
+  folder_->release(made->second.handle);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/e/f"), "text");
+  EXPECT_EQ(store_.content("users/alice/e/other"), "other");
+}
+
+// --- the gate ---
+
+class Gate : public ::testing::Test {
+ protected:
+  Context until(seconds left, Interrupt* interrupt = nullptr) {
+    return {.interrupt = interrupt, .deadline = Deadline::in(clock_, left)};
+  }
+  fakes::FakeClock clock_;
+  NameGate gate_;
+};
+
+TEST_F(Gate, KeepsNobodyBehindItsDeadline) {
+  auto inside = gate_.enter(until(seconds(1)), clock_);
+  ASSERT_TRUE(inside);
+  EXPECT_EQ(gate_.enter_alone(until(seconds(0)), clock_).error().code, Errc::kTimedOut);
+  EXPECT_TRUE(gate_.enter(until(seconds(0)), clock_));
+  { const auto gone = std::move(inside); }
+  const auto alone = gate_.enter_alone(until(seconds(0)), clock_);
+  ASSERT_TRUE(alone);
+  EXPECT_EQ(gate_.enter(until(seconds(0)), clock_).error().code, Errc::kTimedOut);
+  EXPECT_EQ(gate_.enter_alone(until(seconds(0)), clock_).error().code, Errc::kTimedOut);
+}
+
+TEST_F(Gate, LetsTheInterruptedGo) {
+  const auto alone = gate_.enter_alone(until(seconds(1)), clock_);
+  Interrupt interrupt;
+  auto waits = std::async(std::launch::async, [&] {
+    return gate_.enter(until(seconds(1'000), &interrupt), clock_).error().code;
+  });
+  EXPECT_EQ(waits.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  interrupt.raise();
+  EXPECT_EQ(waits.get(), Errc::kInterrupted);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -316,7 +316,9 @@ Verdict<Answer> delete_multiple_objects(Call& call) {
   if (!wanted) return tl::unexpected(std::move(wanted.error()));
   std::optional<Refusal> denied;
   std::erase_if(*wanted, [&](const DoomedKey& object) {
-    auto refusal = authorize(call, "oss:DeleteObject", object.key);
+    // As DeleteObject with `versionId`.
+    const char* action = object.version.empty() ? "oss:DeleteObject" : "oss:DeleteObjectVersion";
+    auto refusal = authorize(call, action, object.key);
     if (refusal && !denied) denied = refusal;
     return refusal.has_value();
   });

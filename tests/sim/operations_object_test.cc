@@ -427,6 +427,38 @@ TEST_F(Versions, EveryPutHasItsOwn) {
   EXPECT_EQ(get("k", {}, {{"versionId", "other"}}).code(), "NoSuchVersion");
 }
 
+TEST_F(Versions, DeletingOneNeedsItsOwnRightAloneAndAmongMany) {
+  const std::string first = put("k", "1").header("x-oss-version-id");
+  put("k", "2");
+  const auto allow = [&](const std::string& action) {
+    const auto problem = cloud_.access().set_bucket_policy(
+        "bucket",
+        R"({"Version":"1","Statement":[{"Effect":"Allow","Action":")" + action +
+            R"(","Principal":["acs:ram::123456789012:user/nobody"],"Resource":"acs:oss:*:*:bucket/*"}]})");
+    ASSERT_EQ(problem, std::nullopt);
+  };
+  const std::string body =
+      "<Delete><Object><Key>k</Key><VersionId>" + first + "</VersionId></Object></Delete>";
+  const Ask many{.method = "POST",
+                 .query = {{"delete", ""}},
+                 .headers = {{"Content-MD5", base64_encode(sign::md5(body))}},
+                 .body = body,
+                 .id = "nobody",
+                 .secret = "ns"};
+  const Ask one{.method = "DELETE",
+                .key = "k",
+                .query = {{"versionId", first}},
+                .id = "nobody",
+                .secret = "ns"};
+  allow("oss:DeleteObject");
+  EXPECT_EQ(ask(one).code(), "AccessDenied");
+  EXPECT_EQ(ask(many).code(), "AccessDenied");
+  EXPECT_EQ(get("k", {}, {{"versionId", first}}).body, "1");
+  allow("oss:DeleteObjectVersion");
+  EXPECT_EQ(ask(many).element("VersionId"), first);
+  EXPECT_EQ(get("k", {}, {{"versionId", first}}).code(), "NoSuchVersion");
+}
+
 TEST_F(Versions, DeletingPutsAMarkerOnTop) {
   put("k", "1");
   const Seen deleted = ask({.method = "DELETE", .key = "k"});

@@ -76,6 +76,14 @@ CannedAcl canned(const std::string& acl) {
   return CannedAcl::kDefault;
 }
 
+/// The prefix and delimiter of a listing are condition keys; of what else a bucket is asked they are
+/// not. Source: RAM Policy, "Condition": `oss:Prefix` and `oss:Delimiter` of ListObjects.
+bool has_prefix_conditions(std::string_view action, const Switches& switches) {
+  if (action == "oss:ListObjects") return true;
+  return switches.prefix_conditions_in_all_listings &&
+         (action == "oss:ListMultipartUploads" || action == "oss:ListObjectVersions");
+}
+
 }  // namespace
 
 std::string Call::query(std::string_view name) const {
@@ -113,7 +121,7 @@ std::optional<Refusal> authorize(const Call& call, std::string_view action, cons
     for (const auto& [name, value] : object->tags)
       question.conditions.emplace_back("oss:ExistingObjectTag/" + name, value);
   }
-  if (key.empty()) {
+  if (has_prefix_conditions(action, call.switches)) {
     question.conditions.emplace_back("oss:Prefix", call.query("prefix"));
     question.conditions.emplace_back("oss:Delimiter", call.query("delimiter"));
   }

@@ -194,7 +194,7 @@ void OssResponder::choose_operation() {
                   {},
                   {},
                   {},
-                  {},
+                  services_.cloud.switches(),
                   request_.now};
   if (auto refusal = authorize(call, action, target_.key)) refuse_with(std::move(*refusal));
 }

@@ -30,6 +30,7 @@ inline constexpr std::array kSwitchNames{
     SwitchName{"mismatch_without_canonical_request", &Switches::mismatch_without_canonical_request},
     SwitchName{"session_deny_falls_through_to_acl", &Switches::session_deny_falls_through_to_acl},
     SwitchName{"missing_key_needs_list_right", &Switches::missing_key_needs_list_right},
+    SwitchName{"prefix_conditions_in_all_listings", &Switches::prefix_conditions_in_all_listings},
     SwitchName{"object_acl_needs_its_right", &Switches::object_acl_needs_its_right},
     SwitchName{"long_suffix_range_is_whole", &Switches::long_suffix_range_is_whole},
     SwitchName{"malformed_range_is_refused", &Switches::malformed_range_is_refused},

@@ -41,6 +41,9 @@ struct Switches {
   bool session_deny_falls_through_to_acl = false;
   /// A missing object is 403 for whoever may not list its name.
   bool missing_key_needs_list_right = false;
+  /// oss:Prefix and oss:Delimiter have a value in ListMultipartUploads and ListObjectVersions, too;
+  /// off: in ListObjects only.
+  bool prefix_conditions_in_all_listings = false;
   /// x-oss-object-acl on a write needs oss:PutObjectAcl, too.
   bool object_acl_needs_its_right = false;
   /// `bytes=-N` with N beyond the size, under the standard range behaviour, is the whole object;

@@ -41,6 +41,7 @@ const std::vector<std::string> kTheOtherWay = {
     "mismatch_without_canonical_request=on",
     "session_deny_falls_through_to_acl=on",
     "missing_key_needs_list_right=on",
+    "prefix_conditions_in_all_listings=on",
     "object_acl_needs_its_right=on",
     "long_suffix_range_is_whole=off",
     "malformed_range_is_refused=on",

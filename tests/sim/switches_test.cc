@@ -112,6 +112,38 @@ TEST_F(OpenQuestions, AMissingKeyIsToldToAllOrOnlyToWhoMayListIt) {
   EXPECT_EQ(ask_as_nobody({.key = "open/there"}).status, 200);
 }
 
+TEST_F(OpenQuestions, APrefixIsAConditionOfListObjectsOrOfAllListings) {
+  const auto allow_by_prefix = [&](const std::string& effects) {
+    const auto problem = cloud_.access().set_bucket_policy(
+        "bucket", R"({"Version":"1","Statement":[)" + effects + "]}");
+    ASSERT_EQ(problem, std::nullopt);
+  };
+  const std::string rest =
+      R"("Principal":["acs:ram::123456789012:user/nobody"],"Resource":"acs:oss:*:*:bucket")";
+  allow_by_prefix(R"({"Effect":"Allow","Action":"oss:*",)" + rest +
+                  R"(,"Condition":{"StringLike":{"oss:Prefix":["open/*"]}}})");
+  const auto status = [&](const char* what, const std::string& prefix) {
+    return ask_as_nobody({.query = {{what, "2"}, {"prefix", prefix}}}).status;
+  };
+  EXPECT_EQ(status("list-type", "open/"), 200);
+  EXPECT_EQ(status("list-type", "closed/"), 403);
+  EXPECT_EQ(status("list-type", ""), 403);
+  for (const char* what : {"uploads", "versions"}) {
+    EXPECT_EQ(status(what, "open/"), 403) << what;
+    turn("prefix_conditions_in_all_listings");
+    EXPECT_EQ(status(what, "open/"), 200) << what;
+    EXPECT_EQ(status(what, "closed/"), 403) << what;
+    turn("prefix_conditions_in_all_listings", false);
+  }
+  turn("prefix_conditions_in_all_listings");
+  EXPECT_EQ(status("bucketInfo", "open/"), 403);  // that is no listing
+  // The root has a prefix, too: the empty one.
+  allow_by_prefix(R"({"Effect":"Allow","Action":"oss:ListObjects",)" + rest +
+                  R"(,"Condition":{"StringEquals":{"oss:Prefix":[""]}}})");
+  EXPECT_EQ(status("list-type", ""), 200);
+  EXPECT_EQ(ask_as_nobody({}).status, 200);
+}
+
 TEST_F(OpenQuestions, AnAclOnAWriteNeedsItsOwnRightOrNone) {
   allow_nobody(R"("oss:PutObject")");
   const Ask with_acl{

@@ -104,8 +104,8 @@ struct AccessQuestion {
   std::string_view bucket;  ///< Empty for the service (`oss:ListBuckets`).
   std::string_view key;     ///< Empty for bucket-level actions.
   /// What the operation knows beside the request: `oss:Prefix` and `oss:Delimiter` of a listing (an
-  /// absent prefix as ""), `oss:ExistingObjectTag/k`, `oss:RequestObjectTag/k`, `oss:BucketTag/k`.
-  /// `acs:*` values are taken from the request itself.
+  /// absent one as ""), `oss:ExistingObjectTag/k`, `oss:RequestObjectTag/k`. Buckets have no
+  /// tags here, and so no `oss:BucketTag/k`. `acs:*` values are taken from the request itself.
   std::vector<std::pair<std::string, std::string>> conditions = {};
   CannedAcl bucket_acl = CannedAcl::kPrivate;
   CannedAcl object_acl = CannedAcl::kDefault;  ///< kDefault also when there is no object yet.

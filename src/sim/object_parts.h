@@ -43,7 +43,6 @@ std::optional<Refusal> check_conditions(const Call& call, const Object& object,
 sign::Pairs headers_of(const Call& call, const Object& object, const Object& stored_in);
 std::string restore_header(const Object& object, WallTime now);
 void add_version(sign::Pairs& headers, const Stored& stored);
-using Tags = std::vector<std::pair<std::string, std::string>>;
 /// `x-oss-tagging`: `a=1&b=2`, percent-encoded; nullopt when it is not that.
 std::optional<Tags> read_tags(std::string_view tagging);
 std::string etag_of_md5(const std::string& md5_base64);

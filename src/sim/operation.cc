@@ -3,6 +3,7 @@
 #include <array>
 
 #include "object_parts.h"
+#include "stsfs/base/text.h"
 
 namespace stsfs::sim {
 namespace {
@@ -45,7 +46,7 @@ constexpr std::array kRoutes{
     Route{"GET", On::kObject, "symlink", nullptr, {"GetSymlink", "oss:GetObject", BodyUse::kNone, get_symlink}},
     Route{"PUT", On::kObject, "acl", nullptr, {"PutObjectAcl", "oss:PutObjectAcl", BodyUse::kText, put_object_acl}},
     Route{"GET", On::kObject, "acl", nullptr, {"GetObjectAcl", "oss:GetObjectAcl", BodyUse::kNone, get_object_acl}},
-    Route{"PUT", On::kObject, "tagging", nullptr, {"PutObjectTagging", "oss:PutObjectTagging", BodyUse::kText, put_object_tagging}},
+    Route{"PUT", On::kObject, "tagging", nullptr, {"PutObjectTagging", "", BodyUse::kText, put_object_tagging}},
     Route{"GET", On::kObject, "tagging", nullptr, {"GetObjectTagging", "oss:GetObjectTagging", BodyUse::kNone, get_object_tagging}},
     Route{"DELETE", On::kObject, "tagging", nullptr, {"DeleteObjectTagging", "oss:DeleteObjectTagging", BodyUse::kNone, delete_object_tagging}},
     Route{"POST", On::kObject, "restore", nullptr, {"RestoreObject", "oss:RestoreObject", BodyUse::kText, restore_object}},
@@ -74,6 +75,16 @@ CannedAcl canned(const std::string& acl) {
   if (acl == "public-read") return CannedAcl::kPublicRead;
   if (acl == "public-read-write") return CannedAcl::kPublicReadWrite;
   return CannedAcl::kDefault;
+}
+
+/// The tags of x-oss-tagging, where the operation takes them: parts have none, a copy takes its
+/// source's unless told otherwise.
+Tags tags_in_header(const Call& call) {
+  if (call.has_query("uploadId")) return {};
+  if (call.request.has_header("x-oss-copy-source") &&
+      !equals_ignoring_case(call.header("x-oss-tagging-directive"), "REPLACE"))
+    return {};
+  return read_tags(call.header("x-oss-tagging")).value_or(Tags());
 }
 
 /// The prefix and delimiter of a listing are condition keys; of what else a bucket is asked they are
@@ -113,6 +124,12 @@ std::optional<Refusal> authorize(const Call& call, std::string_view action,
 
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
                                  const std::string& key) {
+  const bool writes = action == "oss:PutObject" || action == "oss:PutObjectTagging";
+  return authorize(call, action, bucket, key, writes ? tags_in_header(call) : Tags());
+}
+
+std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
+                                 const std::string& key, const Tags& requested_tags) {
   const BucketOptions options = bucket.options();
   AccessQuestion question{.action = action, .bucket = options.name, .key = key};
   question.bucket_acl = canned(options.acl);
@@ -121,6 +138,8 @@ std::optional<Refusal> authorize(const Call& call, std::string_view action, cons
     for (const auto& [name, value] : object->tags)
       question.conditions.emplace_back("oss:ExistingObjectTag/" + name, value);
   }
+  for (const auto& [name, value] : requested_tags)
+    question.conditions.emplace_back("oss:RequestObjectTag/" + name, value);
   if (has_prefix_conditions(action, call.switches)) {
     question.conditions.emplace_back("oss:Prefix", call.query("prefix"));
     question.conditions.emplace_back("oss:Delimiter", call.query("delimiter"));

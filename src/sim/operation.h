@@ -48,7 +48,7 @@ struct Call {
 /// table.
 struct Operation {
   const char* name;    ///< `GetObject`: as in OSS's documentation.
-  const char* action;  ///< `oss:GetObject`: what policies call it.
+  const char* action;  ///< `oss:GetObject`: what policies call it; empty: it asks by itself.
   BodyUse body;
   Verdict<Answer> (*run)(Call&);
 };
@@ -60,6 +60,10 @@ const Operation* find_operation(const WireRequest& request, const Target& target
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const std::string& key);
 std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
                                  const std::string& key);
+/// The same of a write that sets these tags; those above take them from x-oss-tagging.
+using Tags = std::vector<std::pair<std::string, std::string>>;
+std::optional<Refusal> authorize(const Call& call, std::string_view action, const Bucket& bucket,
+                                 const std::string& key, const Tags& requested_tags);
 /// The same of listing what begins with `prefix`.
 std::optional<Refusal> authorize_listing(const Call& call, const std::string& prefix);
 

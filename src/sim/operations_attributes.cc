@@ -96,11 +96,15 @@ Verdict<Answer> get_object_acl(Call& call) {
 
 Verdict<Answer> put_object_tagging(Call& call) {
   XmlDocument body;
-  if (!body.parse(call.text, "Tagging")) return malformed_xml();
-  std::vector<std::pair<std::string, std::string>> tags;
-  for (const XmlElement& set : body.root().children("TagSet"))
-    for (const XmlElement& tag : set.children("Tag"))
-      tags.emplace_back(tag.text("Key"), tag.text("Value"));
+  const bool well_formed = body.parse(call.text, "Tagging");
+  Tags tags;
+  if (well_formed)
+    for (const XmlElement& set : body.root().children("TagSet"))
+      for (const XmlElement& tag : set.children("Tag"))
+        tags.emplace_back(tag.text("Key"), tag.text("Value"));
+  if (auto refusal = authorize(call, "oss:PutObjectTagging", *call.bucket, call.key, tags))
+    return tl::unexpected(std::move(*refusal));
+  if (!well_formed) return malformed_xml();
   const bool long_name =
       std::any_of(tags.begin(), tags.end(), [](const auto& tag) { return tag.first.size() > 128; });
   const bool good =

@@ -183,7 +183,7 @@ void OssResponder::choose_operation() {
     if (auto refusal = check_key(target_.key)) refuse_with(std::move(*refusal));
   const bool versioned = request_.parameter("versionId") != nullptr;
   std::string action = operation_->action;
-  if (action.empty()) return;  // it asks key by key
+  if (action.empty()) return;  // it asks by itself, once it has read the body
   if (versioned && (action == "oss:GetObject" || action == "oss:DeleteObject")) action += "Version";
   const Call call{services_.cloud,
                   request_,

@@ -142,6 +142,53 @@ TEST_F(Attributes, TagsAreSetReadAndRemovedWithoutTouchingTheObject) {
   EXPECT_EQ(head("k").header("x-oss-tagging-count"), "");
 }
 
+TEST_F(Attributes, TagsThatAWriteSetsAreConditions) {
+  const auto problem = cloud_.access().set_bucket_policy(
+      "bucket",
+      R"({"Version":"1","Statement":[{"Effect":"Allow","Action":["oss:GetObject","oss:PutObject","oss:PutObjectTagging"],"Principal":["acs:ram::123456789012:user/nobody"],"Resource":"acs:oss:*:*:bucket/*","Condition":{"StringEquals":{"oss:RequestObjectTag/team":"blue"}}},{"Effect":"Allow","Action":"oss:GetObject","Principal":["acs:ram::123456789012:user/nobody"],"Resource":"acs:oss:*:*:bucket/*"}]})");
+  ASSERT_EQ(problem, std::nullopt);
+  put("there", "x");
+  const auto code = [&](Ask wanted, const std::string& tagging) {
+    if (!tagging.empty()) wanted.headers.emplace_back("x-oss-tagging", tagging);
+    wanted.id = "nobody";
+    wanted.secret = "ns";
+    return ask(wanted).code();
+  };
+  const Ask writes[] = {
+      {.method = "PUT", .key = "k", .body = "x"},
+      {.method = "POST", .key = "a", .query = {{"append", ""}, {"position", "0"}}, .body = "x"},
+      {.method = "POST", .key = "u", .query = {{"uploads", ""}}},
+      {.method = "PUT",
+       .key = "l",
+       .query = {{"symlink", ""}},
+       .headers = {{"x-oss-symlink-target", "t"}}},
+      {.method = "PUT",
+       .key = "c",
+       .headers = {{"x-oss-copy-source", "/bucket/there"}, {"x-oss-tagging-directive", "Replace"}}},
+  };
+  for (const Ask& write : writes) {
+    EXPECT_EQ(code(write, ""), "AccessDenied") << write.key;
+    EXPECT_EQ(code(write, "team=red"), "AccessDenied") << write.key;
+    EXPECT_EQ(code(write, "a=1&team=blue"), "") << write.key;
+  }
+  // A copy that keeps its source's tags sets none.
+  const Ask copy{.method = "PUT", .key = "c", .headers = {{"x-oss-copy-source", "/bucket/there"}}};
+  EXPECT_EQ(code(copy, "team=blue"), "AccessDenied");
+
+  const auto tag = [&](const std::string& value) {
+    return code({.method = "PUT",
+                 .key = "k",
+                 .query = {{"tagging", ""}},
+                 .body = "<Tagging><TagSet><Tag><Key>team</Key><Value>" + value +
+                         "</Value></Tag></TagSet></Tagging>"},
+                "");
+  };
+  EXPECT_EQ(tag("red"), "AccessDenied");
+  EXPECT_EQ(tag("blue"), "");
+  EXPECT_EQ(code({.method = "PUT", .key = "k", .query = {{"tagging", ""}}, .body = "<"}, ""),
+            "AccessDenied");
+}
+
 // --- archives ---
 
 class Archives : public Attributes {

@@ -72,6 +72,7 @@ json to_record(const Object& object) {
            {"directory", object.directory},
            {"deleted", object.delete_marker},
            {"version", object.version_id}};
+  if (!object.encryption.empty()) out["encryption"] = to_pairs(object.encryption);
   if (object.restore.ready_at) out["restore"] = to_number(*object.restore.ready_at);
   if (object.restore.expires) out["restore_until"] = to_number(*object.restore.expires);
   return out;
@@ -146,6 +147,8 @@ Object RecordReader::object(const json& record) {
   out.has_crc64 = record.at("has_crc");
   out.content_md5 = record.at("md5");
   out.headers = from_pairs(record.at("headers"));
+  if (const auto found = record.find("encryption"); found != record.end())
+    out.encryption = from_pairs(*found);
   for (auto& [name, value] : from_pairs(record.at("user"))) out.user.emplace(name, value);
   out.acl = record.at("acl");
   out.tags = from_pairs(record.at("tags"));

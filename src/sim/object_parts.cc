@@ -17,7 +17,11 @@ constexpr std::array<std::string_view, 6> kStoredHeaders{"content-type",        
                                                          "content-language",    "expires"};
 constexpr std::array<std::string_view, 4> kAcls{"default", "private", "public-read",
                                                 "public-read-write"};
+constexpr std::array<std::string_view, 3> kEncryptions{"AES256", "KMS", "SM4"};
 constexpr std::size_t kTagsMax = 10;
+// Bits a second. Source: OSS, "Single-connection bandwidth throttling".
+constexpr std::uint64_t kTrafficLimitMin = 819'200;
+constexpr std::uint64_t kTrafficLimitMax = 838'860'800;
 
 /// Letters, digits and `-`: underscores are refused (EC 0011-00000004).
 bool is_metadata_name(std::string_view name) {
@@ -57,6 +61,25 @@ std::optional<Refusal> take_tags(const Call& call, Object& object) {
   return authorize(call, "oss:PutObjectTagging", call.key);
 }
 
+/// Nothing is encrypted: it is kept to be told.
+std::optional<Refusal> take_encryption(const Call& call, Object& object) {
+  constexpr const char* kMethod = "x-oss-server-side-encryption";
+  constexpr const char* kKey = "x-oss-server-side-encryption-key-id";
+  const std::string method(call.header(kMethod));
+  const std::string key(call.header(kKey));
+  if (call.request.has_header(kMethod) &&
+      std::find(kEncryptions.begin(), kEncryptions.end(), method) == kEncryptions.end())
+    return refuse(400, "InvalidEncryptionAlgorithmError",
+                  "The Encryption Method you specified is not valid.", "",
+                  {{"ArgumentName", kMethod}, {"ArgumentValue", method}})
+        .value();
+  if (!key.empty() && method != "KMS")
+    return invalid_argument(kKey, key, "A key id needs the encryption method KMS.").value();
+  if (!method.empty()) object.encryption.emplace_back(kMethod, method);
+  if (!key.empty()) object.encryption.emplace_back(kKey, key);
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Tags> read_tags(std::string_view tagging) {
@@ -71,6 +94,16 @@ std::optional<Tags> read_tags(std::string_view tagging) {
     tags.emplace_back(*name, *value);
   }
   return tags;
+}
+
+std::optional<Refusal> check_traffic_limit(const Call& call) {
+  constexpr const char* kName = "x-oss-traffic-limit";
+  if (!call.request.has_header(kName) && !call.has_query(kName)) return std::nullopt;
+  const std::string given =
+      call.has_query(kName) ? call.query(kName) : std::string(call.header(kName));
+  const auto limit = parse_u64(given);
+  if (limit && *limit >= kTrafficLimitMin && *limit <= kTrafficLimitMax) return std::nullopt;
+  return invalid_argument(kName, given, "The traffic limit must be 819200 to 838860800.").value();
 }
 
 std::optional<Refusal> check_key(const std::string& key) {
@@ -102,6 +135,7 @@ Verdict<Object> attributes_of(const Call& call) {
     object.headers.emplace_back("content-type", "application/octet-stream");
   if (auto refusal = take_user_metadata(call, object)) return tl::unexpected(*refusal);
   if (auto refusal = take_tags(call, object)) return tl::unexpected(*refusal);
+  if (auto refusal = take_encryption(call, object)) return tl::unexpected(*refusal);
   if (const std::string acl(call.header("x-oss-object-acl")); !acl.empty()) {
     if (std::find(kAcls.begin(), kAcls.end(), acl) == kAcls.end())
       return invalid_argument("x-oss-object-acl", acl, "no such object access control exists");
@@ -232,6 +266,7 @@ sign::Pairs headers_of(const Call& call, const Object& object, const Object& sto
     out.emplace_back("x-oss-next-append-position", std::to_string(object.content.size()));
   if (const std::string restore = restore_header(object, call.now); !restore.empty())
     out.emplace_back("x-oss-restore", restore);
+  out.insert(out.end(), object.encryption.begin(), object.encryption.end());
   if (!stored_in.tags.empty())
     out.emplace_back("x-oss-tagging-count", std::to_string(stored_in.tags.size()));
   if (call.bucket->options().versioning != Versioning::kOff)
@@ -240,7 +275,9 @@ sign::Pairs headers_of(const Call& call, const Object& object, const Object& sto
   return out;
 }
 
-void add_version(sign::Pairs& headers, const Stored& stored) {
+void add_stored(sign::Pairs& headers, const Stored& stored) {
+  const sign::Pairs& encryption = stored.object->encryption;
+  headers.insert(headers.end(), encryption.begin(), encryption.end());
   if (stored.versioned) headers.emplace_back("x-oss-version-id", stored.object->version_id);
 }
 

@@ -12,6 +12,8 @@ namespace stsfs::sim {
 
 /// Headers, user metadata, class, ACL and tags of an object to be, as the request says; checked.
 Verdict<Object> attributes_of(const Call& call);
+/// x-oss-traffic-limit, in header or query.
+std::optional<Refusal> check_traffic_limit(const Call& call);
 /// 1 to 1,023 bytes of UTF-8, not beginning with `/` or `\`.
 std::optional<Refusal> check_key(const std::string& key);
 bool wants_forbid_overwrite(const Call& call);
@@ -42,7 +44,8 @@ std::optional<Refusal> check_conditions(const Call& call, const Object& object,
 /// The headers that GET and HEAD give of an object.
 sign::Pairs headers_of(const Call& call, const Object& object, const Object& stored_in);
 std::string restore_header(const Object& object, WallTime now);
-void add_version(sign::Pairs& headers, const Stored& stored);
+/// What a write says beside its own: version and encryption.
+void add_stored(sign::Pairs& headers, const Stored& stored);
 /// `x-oss-tagging`: `a=1&b=2`, percent-encoded; nullopt when it is not that.
 std::optional<Tags> read_tags(std::string_view tagging);
 std::string etag_of_md5(const std::string& md5_base64);

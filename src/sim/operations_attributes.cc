@@ -49,7 +49,7 @@ Verdict<Answer> put_symlink(Call& call) {
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer;
   answer.headers = {{"ETag", stored->object->etag}};
-  add_version(answer.headers, *stored);
+  add_stored(answer.headers, *stored);
   return answer;
 }
 

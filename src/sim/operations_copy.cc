@@ -88,6 +88,7 @@ Object copied(const Call& call, const Object& from, const Object& asked, bool on
   Object out = from;
   out.last_modified = call.now;
   out.acl = asked.acl;
+  out.encryption = asked.encryption;  // not inherited
   if (call.request.has_header("x-oss-storage-class") || !onto_itself)
     out.storage_class = asked.storage_class;
   out.restore = {};
@@ -141,7 +142,7 @@ Verdict<Answer> copy_object(Call& call) {
   if (!stored) return tl::unexpected(std::move(stored.error()));
   Answer answer =
       copied_answer(call, "CopyObjectResult", stored->object->etag, stored->object->content);
-  add_version(answer.headers, *stored);
+  add_stored(answer.headers, *stored);
   if (source->bucket->options().versioning != Versioning::kOff)
     answer.headers.emplace_back("x-oss-copy-source-version-id", source->object->version_id);
   return answer;

@@ -83,6 +83,7 @@ Verdict<Object> completed(const Call& call, const Upload& upload) {
 Verdict<Answer> initiate_multipart_upload(Call& call) {
   auto object = attributes_of(call);
   if (!object) return tl::unexpected(std::move(object.error()));
+  sign::Pairs encryption = object->encryption;
   Upload upload;
   upload.key = call.key;
   upload.initiated = call.now;
@@ -100,6 +101,7 @@ Verdict<Answer> initiate_multipart_upload(Call& call) {
   out.root().add("UploadId", *id);
   Answer answer;
   answer.text = out.to_string();
+  answer.headers = std::move(encryption);
   return answer;
 }
 
@@ -147,7 +149,7 @@ Verdict<Answer> complete_multipart_upload(Call& call) {
   answer.text = out.to_string();
   answer.headers = {{"ETag", stored->object->etag},
                     {"x-oss-hash-crc64ecma", std::to_string(stored->object->content.crc64())}};
-  add_version(answer.headers, *stored);
+  add_stored(answer.headers, *stored);
   return answer;
 }
 

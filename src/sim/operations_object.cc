@@ -182,7 +182,7 @@ Verdict<Answer> put_object(Call& call) {
   answer.headers = {{"ETag", stored->object->etag},
                     {"x-oss-hash-crc64ecma", std::to_string(stored->object->content.crc64())},
                     {"Content-MD5", stored->object->content_md5}};
-  add_version(answer.headers, *stored);
+  add_stored(answer.headers, *stored);
   return answer;
 }
 
@@ -273,7 +273,7 @@ Verdict<Answer> append_object(Call& call) {
   answer.headers = {{"ETag", stored->object->etag},
                     {"x-oss-next-append-position", std::to_string(stored->object->content.size())},
                     {"x-oss-hash-crc64ecma", std::to_string(stored->object->content.crc64())}};
-  add_version(answer.headers, *stored);
+  add_stored(answer.headers, *stored);
   return answer;
 }
 

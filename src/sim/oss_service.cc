@@ -257,6 +257,7 @@ Verdict<Answer> OssResponder::run() {
     call.content_md5 = base64_encode(content_->md5());
     call.content = content_->finish();
   }
+  if (auto refusal = check_traffic_limit(call)) return tl::unexpected(std::move(*refusal));
   return operation_->run(call);
 }
 

@@ -76,6 +76,7 @@ TEST_F(JournalTest, EverythingOfAnObjectSurvives) {
     object.tags = {{"a", "b"}};
     object.restore = {WallTime(std::chrono::seconds(5)), std::nullopt};
     object.sealed = true;
+    object.encryption = {{"x-oss-server-side-encryption", "AES256"}};
     ASSERT_TRUE(life.bucket().put("k\xFF\n", object));
   }
   Life life(directory_.path());
@@ -95,6 +96,7 @@ TEST_F(JournalTest, EverythingOfAnObjectSurvives) {
   EXPECT_EQ(object->restore.ready_at, WallTime(std::chrono::seconds(5)));
   EXPECT_FALSE(object->restore.expires);
   EXPECT_TRUE(object->sealed);
+  EXPECT_EQ(object->encryption.size(), 1U);
 }
 
 TEST_F(JournalTest, LastStateCountsAfterManyLives) {

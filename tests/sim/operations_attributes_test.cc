@@ -189,6 +189,57 @@ TEST_F(Attributes, TagsThatAWriteSetsAreConditions) {
             "AccessDenied");
 }
 
+// --- encryption and traffic ---
+
+TEST_F(Attributes, EncryptionIsCheckedKeptAndTold) {
+  constexpr const char* kMethod = "x-oss-server-side-encryption";
+  constexpr const char* kKey = "x-oss-server-side-encryption-key-id";
+  for (const char* bad : {"nonsense", "aes256", ""})
+    EXPECT_EQ(put("k", "x", {{kMethod, bad}}).code(), "InvalidEncryptionAlgorithmError") << bad;
+  EXPECT_EQ(put("k", "x", {{kMethod, "AES256"}, {kKey, "id"}}).code(), "InvalidArgument");
+  EXPECT_EQ(head("k").status, 404);
+  EXPECT_EQ(put("plain", "x").header(kMethod), "");
+  for (const char* good : {"AES256", "SM4", "KMS"}) {
+    EXPECT_EQ(put("k", "x", {{kMethod, good}}).header(kMethod), good);
+    EXPECT_EQ(head("k").header(kMethod), good);
+    EXPECT_EQ(get("k").header(kMethod), good);
+  }
+  put("k", "x", {{kMethod, "KMS"}, {kKey, "id"}});
+  EXPECT_EQ(head("k").header(kKey), "id");
+
+  const auto copy = [&](sign::Pairs headers) {
+    headers.emplace_back("x-oss-copy-source", "/bucket/k");
+    return ask({.method = "PUT", .key = "c", .headers = std::move(headers)});
+  };
+  copy({});
+  EXPECT_EQ(head("c").header(kMethod), "");  // not inherited
+  EXPECT_EQ(copy({{kMethod, "SM4"}}).header(kMethod), "SM4");
+  EXPECT_EQ(head("c").header(kMethod), "SM4");
+  EXPECT_EQ(copy({{kMethod, "sm4"}}).code(), "InvalidEncryptionAlgorithmError");
+
+  EXPECT_EQ(initiate("m", {{kMethod, "none"}}), "");
+  const std::string id = initiate("m", {{kMethod, "AES256"}});
+  upload_part("m", id, 1, "x");
+  const Seen done = ask({.method = "POST",
+                         .key = "m",
+                         .query = {{"uploadId", id}},
+                         .headers = {{"x-oss-complete-all", "yes"}}});
+  EXPECT_EQ(done.header(kMethod), "AES256");
+  EXPECT_EQ(head("m").header(kMethod), "AES256");
+}
+
+TEST_F(Attributes, TrafficLimitsHaveBounds) {
+  put("k", "x");
+  for (const char* good : {"819200", "838860800"}) {
+    EXPECT_EQ(put("k", "x", {{"x-oss-traffic-limit", good}}).status, 200) << good;
+    EXPECT_EQ(get("k", {}, {{"x-oss-traffic-limit", good}}).status, 200) << good;
+  }
+  for (const char* bad : {"819199", "838860801", "x", "-1", ""}) {
+    EXPECT_EQ(put("k", "x", {{"x-oss-traffic-limit", bad}}).code(), "InvalidArgument") << bad;
+    EXPECT_EQ(get("k", {}, {{"x-oss-traffic-limit", bad}}).code(), "InvalidArgument") << bad;
+  }
+}
+
 // --- archives ---
 
 class Archives : public Attributes {

@@ -61,6 +61,13 @@ std::optional<Refusal> take_tags(const Call& call, Object& object) {
   return authorize(call, "oss:PutObjectTagging", call.key);
 }
 
+std::optional<Refusal> not_implemented(const char* header) {
+  return refuse(400, "NotImplemented",
+                "A header you provided implies functionality that is not implemented.", "",
+                {{"Header", header}})
+      .value();
+}
+
 /// Nothing is encrypted: it is kept to be told.
 std::optional<Refusal> take_encryption(const Call& call, Object& object) {
   constexpr const char* kMethod = "x-oss-server-side-encryption";
@@ -121,11 +128,31 @@ std::optional<Refusal> check_key(const std::string& key) {
   return std::nullopt;
 }
 
+std::optional<Refusal> check_write_headers(const Call& call) {
+  for (const char* name : {"if-modified-since", "if-unmodified-since"})
+    if (call.request.has_header(name)) return not_implemented(name);
+  for (const char* name : {"if-match", "if-none-match"})
+    if (call.request.has_header(name) && !call.switches.put_honours_if_match)
+      return not_implemented(name);
+  return std::nullopt;
+}
+
+std::optional<Refusal> check_write_conditions(const Call& call, const ObjectPointer& present) {
+  const std::string_view match = call.header("if-match");
+  const std::string_view none_match = call.header("if-none-match");
+  const bool matches = match.empty() || (present && (match == "*" || match == present->etag));
+  const bool differs =
+      none_match.empty() || !present || (none_match != "*" && none_match != present->etag);
+  if (matches && differs) return std::nullopt;
+  return precondition_failed().value();
+}
+
 bool wants_forbid_overwrite(const Call& call) {
   return equals_ignoring_case(call.header("x-oss-forbid-overwrite"), "true");
 }
 
 Verdict<Object> attributes_of(const Call& call) {
+  if (auto refusal = check_write_headers(call)) return tl::unexpected(*refusal);
   Object object;
   object.last_modified = call.now;
   object.storage_class = call.bucket->options().storage_class;
@@ -163,6 +190,8 @@ Verdict<Stored> store(Call& call, const std::string& key, const Object& object,
   const BucketOptions bucket = call.bucket->options();
   return call.bucket->update(key, [&](const ObjectPointer& present) -> Verdict<Object> {
     if (auto refusal = check_overwrite(bucket, present, forbid_overwrite))
+      return tl::unexpected(std::move(*refusal));
+    if (auto refusal = check_write_conditions(call, present))
       return tl::unexpected(std::move(*refusal));
     return object;
   });

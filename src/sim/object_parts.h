@@ -16,12 +16,17 @@ Verdict<Object> attributes_of(const Call& call);
 std::optional<Refusal> check_traffic_limit(const Call& call);
 /// 1 to 1,023 bytes of UTF-8, not beginning with `/` or `\`.
 std::optional<Refusal> check_key(const std::string& key);
+/// Conditions on a write: the service knows none (400 NotImplemented), unless the switch says so.
+/// `attributes_of` has checked the headers.
+std::optional<Refusal> check_write_headers(const Call& call);
+/// Those that the switch lets through, against what stands there. 412; nullopt when all hold.
+std::optional<Refusal> check_write_conditions(const Call& call, const ObjectPointer& present);
 bool wants_forbid_overwrite(const Call& call);
 /// Refuses when something stands there and may not be overwritten. Versioned buckets keep the old
 /// version, and so never refuse.
 std::optional<Refusal> check_overwrite(const BucketOptions& bucket, const ObjectPointer& present,
                                        bool forbid_overwrite);
-/// Puts the object in, honouring x-oss-forbid-overwrite.
+/// Puts the object in, honouring x-oss-forbid-overwrite and conditions.
 Verdict<Stored> store(Call& call, const std::string& key, const Object& object,
                       bool forbid_overwrite);
 

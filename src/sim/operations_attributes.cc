@@ -10,6 +10,7 @@ namespace stsfs::sim {
 namespace {
 
 constexpr std::size_t kObjectTagsMax = 10;
+constexpr std::array<std::string_view, 3> kRestoreTiers{"Expedited", "Standard", "Bulk"};
 
 /// How long each kind of restore takes here: long enough to be seen, short enough to wait for.
 constexpr std::chrono::seconds kRestoreTime{1};
@@ -155,6 +156,10 @@ Verdict<Answer> restore_object(Call& call) {
       days = parse_u64(text).value_or(0);
     if (days < 1 || days > 365)
       return refuse(400, "MalformedXML", "Days must be between 1 and 365.");
+    for (const XmlElement& parameters : body.root().children("JobParameters"))
+      if (const std::string tier = parameters.text("Tier");
+          std::find(kRestoreTiers.begin(), kRestoreTiers.end(), tier) == kRestoreTiers.end())
+        return refuse(400, "MalformedXML", "Tier must be Expedited, Standard or Bulk.");
   }
   const bool again = !check_readable(call, object);  // it is restored: the time is prolonged
   const WallTime ready = again ? *object.restore.ready_at : call.now + kRestoreTime;

@@ -219,6 +219,11 @@ Verdict<Answer> list_objects(Call& call) {
 Verdict<Answer> list_objects_v2(Call& call) {
   auto options = list_options(call);
   if (!options) return tl::unexpected(std::move(options.error()));
+  if (const std::string type = call.query("list-type"); type != "2")
+    return invalid_argument("list-type", type, "The list type must be 2.");
+  const std::string owner = call.query("fetch-owner");
+  if (!owner.empty() && owner != "true" && owner != "false")
+    return invalid_argument("fetch-owner", owner, "It must be true or false.");
   const std::string token = call.query("continuation-token");
   if (call.has_query("continuation-token")) {
     const auto name = name_in_token(token);
@@ -242,7 +247,7 @@ Verdict<Answer> list_objects_v2(Call& call) {
   root.add("IsTruncated", listing.truncated ? "true" : "false");
   if (!token.empty()) root.add("ContinuationToken", names(token));
   if (listing.truncated) root.add("NextContinuationToken", names(token_after(listing.last)));
-  add_objects(call, root, listing, names, call.query("fetch-owner") == "true");
+  add_objects(call, root, listing, names, owner == "true");
   root.add("KeyCount", std::to_string(listing.objects.size() + listing.common_prefixes.size()));
   return xml_answer(out);
 }

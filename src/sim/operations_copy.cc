@@ -26,9 +26,10 @@ Verdict<Source> source_of(Call& call) {
   }
   const auto decoded = percent_decode(text);
   std::string_view path = decoded ? std::string_view(*decoded) : "";
-  if (path.starts_with('/')) path.remove_prefix(1);
+  const bool rooted = path.starts_with('/');
+  if (rooted) path.remove_prefix(1);
   const auto slash = path.find('/');
-  if (slash == std::string_view::npos || slash + 1 == path.size())
+  if (!rooted || slash == std::string_view::npos || slash + 1 == path.size())
     return invalid_argument(
         "x-oss-copy-source", whole,
         "Copy Source must mention the source bucket and key: /sourcebucket/sourcekey");
@@ -132,6 +133,8 @@ Verdict<Answer> copy_object(Call& call) {
     if (auto refusal = check_overwrite(bucket, present, forbid))
       return tl::unexpected(std::move(*refusal));
     if (present && present->directory) return already_exists();
+    if (auto refusal = check_write_conditions(call, present))
+      return tl::unexpected(std::move(*refusal));
     if (!onto_itself) return copied(call, *source->object, *asked, false);
     // What stands there now: a write that came in between keeps its content.
     if (!present) return no_such_key(call.key);

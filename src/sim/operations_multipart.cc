@@ -89,9 +89,10 @@ Verdict<Answer> initiate_multipart_upload(Call& call) {
   upload.initiated = call.now;
   upload.attributes = std::move(*object);
   upload.forbid_overwrite = wants_forbid_overwrite(call);
-  if (auto refusal = check_overwrite(call.bucket->options(), call.bucket->find(call.key),
-                                     upload.forbid_overwrite))
+  const ObjectPointer present = call.bucket->find(call.key);
+  if (auto refusal = check_overwrite(call.bucket->options(), present, upload.forbid_overwrite))
     return tl::unexpected(*refusal);
+  if (auto refusal = check_write_conditions(call, present)) return tl::unexpected(*refusal);
   auto id = call.bucket->start_upload(std::move(upload));
   if (!id) return tl::unexpected(std::move(id.error()));
   XmlDocument out("InitiateMultipartUploadResult");
@@ -128,12 +129,15 @@ Verdict<Answer> upload_part(Call& call) {
 }
 
 Verdict<Answer> complete_multipart_upload(Call& call) {
+  if (auto refusal = check_write_headers(call)) return tl::unexpected(*refusal);
   const bool forbid = wants_forbid_overwrite(call);
   const BucketOptions bucket = call.bucket->options();
   auto stored = call.bucket->complete_upload(
       call.key, call.query("uploadId"),
       [&](const Upload& upload, const ObjectPointer& present) -> Verdict<Object> {
         if (auto refusal = check_overwrite(bucket, present, forbid || upload.forbid_overwrite))
+          return tl::unexpected(std::move(*refusal));
+        if (auto refusal = check_write_conditions(call, present))
           return tl::unexpected(std::move(*refusal));
         return completed(call, upload);
       });

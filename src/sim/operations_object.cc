@@ -68,33 +68,6 @@ void override_headers(const Call& call, sign::Pairs& headers) {
   }
 }
 
-std::optional<Refusal> not_implemented(const char* header) {
-  return refuse(400, "NotImplemented",
-                "A header you provided implies functionality that is not implemented.", "",
-                {{"Header", header}})
-      .value();
-}
-
-/// Conditions on a write: the service knows none, unless the switch says so.
-std::optional<Refusal> check_put_headers(const Call& call) {
-  for (const char* name : {"if-modified-since", "if-unmodified-since"})
-    if (call.request.has_header(name)) return not_implemented(name);
-  for (const char* name : {"if-match", "if-none-match"})
-    if (call.request.has_header(name) && !call.switches.put_honours_if_match)
-      return not_implemented(name);
-  return std::nullopt;
-}
-
-std::optional<Refusal> check_put_conditions(const Call& call, const ObjectPointer& present) {
-  const std::string_view match = call.header("if-match");
-  const std::string_view none_match = call.header("if-none-match");
-  const bool matches = match.empty() || (present && (match == "*" || match == present->etag));
-  const bool differs =
-      none_match.empty() || !present || (none_match != "*" && none_match != present->etag);
-  if (matches && differs) return std::nullopt;
-  return precondition_failed().value();
-}
-
 std::optional<Refusal> not_appendable() {
   return refuse(409, "ObjectNotAppendable", "The object is not appendable", "0026-00000017")
       .value();
@@ -163,7 +136,6 @@ Verdict<Answer> put_object(Call& call) {
     return refuse(400, "EntityTooLarge",
                   "Your proposed upload exceeds the maximum allowed object size.");
   if (auto refusal = check_md5(call, call.content_md5)) return tl::unexpected(*refusal);
-  if (auto refusal = check_put_headers(call)) return tl::unexpected(*refusal);
   const auto object = object_to_put(call);
   if (!object) return tl::unexpected(object.error());
   const BucketOptions bucket = call.bucket->options();
@@ -173,7 +145,7 @@ Verdict<Answer> put_object(Call& call) {
       return tl::unexpected(std::move(*refusal));
     if (present && present->directory && call.switches.directory_put_refused)
       return already_exists();
-    if (auto refusal = check_put_conditions(call, present))
+    if (auto refusal = check_write_conditions(call, present))
       return tl::unexpected(std::move(*refusal));
     return *object;
   });
@@ -260,6 +232,8 @@ Verdict<Answer> append_object(Call& call) {
   if (!fresh) return tl::unexpected(std::move(fresh.error()));
   fresh->kind = ObjectKind::kAppendable;
   auto stored = call.bucket->update(call.key, [&](const ObjectPointer& present) -> Verdict<Object> {
+    if (auto refusal = check_write_conditions(call, present))
+      return tl::unexpected(std::move(*refusal));
     if (auto refusal = check_append(present, *position, call.content.size()))
       return tl::unexpected(std::move(*refusal));
     Object object = present ? *present : *fresh;  // attributes count on the first append only
@@ -307,6 +281,7 @@ Verdict<Answer> delete_object(Call& call) {
 }
 
 Verdict<Answer> delete_multiple_objects(Call& call) {
+  if (!call.request.has_header("content-length")) return missing_content_length();
   if (!call.request.has_header("content-md5"))
     return refuse(400, "MissingArgument", "Missing Some Required Arguments.", "0016-00000606",
                   {{"ArgumentName", "Content-MD5"}});

@@ -250,10 +250,8 @@ Verdict<Answer> OssResponder::run() {
             std::chrono::floor<std::chrono::seconds>(services_.cloud.now())};
   if (operation_->body == BodyUse::kText) call.content_md5 = base64_encode(sign::md5(call.text));
   if (content_) {
-    if (request_.method == "PUT" && !request_.has_header("content-length") &&
-        !request_.has_header("transfer-encoding"))
-      return refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.",
-                    "0017-00000101");
+    if (!request_.has_header("content-length") && !request_.has_header("transfer-encoding"))
+      return missing_content_length();
     call.content_md5 = base64_encode(content_->md5());
     call.content = content_->finish();
   }

@@ -62,6 +62,11 @@ inline tl::unexpected<Refusal> malformed_xml(std::string ec = "") {
                 std::move(ec));
 }
 
+inline tl::unexpected<Refusal> missing_content_length() {
+  return refuse(411, "MissingContentLength", "You must provide the Content-Length HTTP header.",
+                "0017-00000101");
+}
+
 /// Ours, not the service's: the machine could not do it.
 inline tl::unexpected<Refusal> storage_failed(const std::string& why) {
   return refuse(500, "InternalError", "The simulator's storage: " + why);

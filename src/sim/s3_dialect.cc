@@ -185,6 +185,8 @@ void to_oss(WireRequest& request, const Target& target) {
     }
     std::string ours = translated(kAskedHeaders, lower, &Words::first, &Words::second);
     if (ours.empty()) continue;
+    // S3 takes a source with and without the slash in front.
+    if (ours == "x-oss-copy-source" && !value.starts_with('/')) value.insert(0, "/");
     if (ours == "x-oss-storage-class") value = storage_class_in_oss(value);
     name = std::move(ours);
   }

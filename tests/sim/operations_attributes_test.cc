@@ -285,5 +285,20 @@ TEST_F(Archives, OnlyArchivesAreRestored) {
   EXPECT_EQ(restore("x").status, 400);
 }
 
+TEST_F(Archives, AreRestoredInThreeTiers) {
+  const auto restore_in = [&](const std::string& tier) {
+    put("k", "content", {{"x-oss-storage-class", "ColdArchive"}});
+    return ask({.method = "POST",
+                .key = "k",
+                .query = {{"restore", ""}},
+                .body = "<RestoreRequest><Days>1</Days><JobParameters><Tier>" + tier +
+                        "</Tier></JobParameters></RestoreRequest>"});
+  };
+  for (const char* tier : {"Expedited", "Standard", "Bulk"})
+    EXPECT_EQ(restore_in(tier).status, 202) << tier;
+  for (const char* tier : {"", "standard", "Fast"})
+    EXPECT_EQ(restore_in(tier).code(), "MalformedXML") << tier;
+}
+
 }  // namespace
 }  // namespace stsfs::sim

@@ -231,8 +231,11 @@ TEST_F(Listings, BadArgumentsAreRefused) {
   for (const sign::Pairs& query :
        {sign::Pairs{{"max-keys", "1001"}}, sign::Pairs{{"max-keys", "-1"}},
         sign::Pairs{{"max-keys", "x"}}, sign::Pairs{{"prefix", std::string(1024, 'p')}},
-        sign::Pairs{{"encoding-type", "base64"}}, sign::Pairs{{"continuation-token", "???"}}})
+        sign::Pairs{{"encoding-type", "base64"}}, sign::Pairs{{"continuation-token", "???"}},
+        sign::Pairs{{"fetch-owner", "yes"}}})
     EXPECT_EQ(list(query).code(), "InvalidArgument") << query[0].first;
+  for (const char* type : {"1", "3", "x", ""})
+    EXPECT_EQ(ask({.query = {{"list-type", type}}}).code(), "InvalidArgument") << type;
 }
 
 TEST_F(Listings, KindsOfObjectsAreTold) {

@@ -96,6 +96,40 @@ TEST_F(ObjectOperations, ConditionsOnPutHoldWhenSwitchedOn) {
   EXPECT_EQ(put("k", "4", {{"If-Match", etag}}).status, 200);
 }
 
+TEST_F(ObjectOperations, ConditionsOnOtherWritesAreAsThoseOnPut) {
+  put("from", "x");
+  const std::string id = initiate("m");
+  upload_part("m", id, 1, "x");
+  const Ask writes[] = {
+      {.method = "PUT", .key = "copy", .headers = {{"x-oss-copy-source", "/bucket/from"}}},
+      {.method = "POST", .key = "log", .query = {{"append", ""}, {"position", "0"}}, .body = "x"},
+      {.method = "PUT",
+       .key = "link",
+       .query = {{"symlink", ""}},
+       .headers = {{"x-oss-symlink-target", "from"}}},
+      {.method = "POST", .key = "upload", .query = {{"uploads", ""}}},
+      {.method = "POST",
+       .key = "m",
+       .query = {{"uploadId", id}},
+       .headers = {{"x-oss-complete-all", "yes"}}},
+  };
+  const auto code = [&](Ask write, const char* name, const char* value) {
+    write.headers.emplace_back(name, value);
+    return ask(write).code();
+  };
+  for (const Ask& write : writes)
+    for (const char* name : {"If-Match", "If-None-Match", "If-Unmodified-Since"})
+      EXPECT_EQ(code(write, name, "*"), "NotImplemented") << write.key << " " << name;
+  turn("put_honours_if_match");
+  for (const Ask& write : writes) {
+    EXPECT_EQ(code(write, "If-Unmodified-Since", "x"), "NotImplemented") << write.key;
+    EXPECT_EQ(code(write, "If-Match", "*"), "PreconditionFailed") << write.key;
+    EXPECT_EQ(code(write, "If-None-Match", "*"), "") << write.key;
+  }
+  for (const char* key : {"copy", "log", "link", "m"}) EXPECT_EQ(head(key).status, 200) << key;
+  EXPECT_EQ(code(writes[0], "If-None-Match", "*"), "PreconditionFailed");
+}
+
 TEST_F(ObjectOperations, EightKilobytesOfUserMetadataAndNoMore) {
   const std::string name = "x-oss-meta-a";  // one byte of the name counts
   EXPECT_EQ(put("k", "", {{name, std::string(8191, 'v')}}).status, 200);

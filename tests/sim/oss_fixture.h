@@ -61,6 +61,7 @@ struct Ask {
   std::string bucket = "bucket";
   std::string id = "rootkey";
   std::string secret = "rootsecret";
+  bool chunked = false;  ///< The body comes without a Content-Length.
 };
 
 /// The OSS service without a network: requests signed with V4 go in, answers come out.
@@ -81,7 +82,9 @@ class OssTest : public ::testing::Test {
     request.host = "127.0.0.1";
     request.remote_address = "127.0.0.1";
     request.now = cloud_.now();
-    if (!wanted.body.empty() || wanted.method == "PUT" || wanted.method == "POST")
+    if (wanted.chunked)
+      request.headers.emplace_back("Transfer-Encoding", "chunked");
+    else if (!wanted.body.empty() || wanted.method == "PUT" || wanted.method == "POST")
       request.headers.emplace_back("Content-Length", std::to_string(wanted.body.size()));
     if (!wanted.id.empty()) sign_v4(request, {wanted.bucket, wanted.key}, wanted.id, wanted.secret);
     const auto responder = answer_oss(services_, std::move(request));

@@ -98,6 +98,29 @@ TEST_F(Service, BodyNeedsALengthOrChunks) {
   EXPECT_EQ(answer_oss(services_, request)->answer().status, 411);
   request.headers.emplace_back("Transfer-Encoding", "chunked");
   EXPECT_EQ(answer_oss(services_, request)->answer().status, 200);
+
+  WireRequest append;
+  append.method = "POST";
+  append.path = "/bucket/log";
+  append.query = {{"append", ""}, {"position", "0"}};
+  append.host = "127.0.0.1";
+  append.now = cloud_.now();
+  sign_v4(append, {"bucket", "log"}, "rootkey", "rootsecret");
+  EXPECT_EQ(answer_oss(services_, append)->answer().status, 411);
+  append.headers.emplace_back("Transfer-Encoding", "chunked");
+  EXPECT_EQ(answer_oss(services_, append)->answer().status, 200);
+}
+
+TEST_F(Service, KeysToDeleteNeedALength) {
+  const std::string body = "<Delete><Object><Key>k</Key></Object></Delete>";
+  Ask wanted{.method = "POST",
+             .query = {{"delete", ""}},
+             .headers = {{"Content-MD5", base64_encode(sign::md5(body))}},
+             .body = body,
+             .chunked = true};
+  EXPECT_EQ(ask(wanted).code(), "MissingContentLength");
+  wanted.chunked = false;
+  EXPECT_EQ(ask(wanted).status, 200);
 }
 
 TEST_F(Service, ClockOffsetIsTheServices) {

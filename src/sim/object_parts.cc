@@ -310,6 +310,19 @@ void add_stored(sign::Pairs& headers, const Stored& stored) {
   if (stored.versioned) headers.emplace_back("x-oss-version-id", stored.object->version_id);
 }
 
+std::string Names::operator()(const std::string& name) const {
+  if (!encoded_) return name;
+  std::string out = percent_encode(name);
+  if (plus_)
+    for (auto at = out.find("%20"); at != std::string::npos; at = out.find("%20", at))
+      out.replace(at, 3, "+");
+  return out;
+}
+
+std::uint64_t size_of(const Object& object) {
+  return object.kind == ObjectKind::kSymlink ? object.symlink_target.size() : object.content.size();
+}
+
 std::string etag_of_md5(const std::string& md5_base64) {
   return "\"" + hex_upper(base64_decode(md5_base64).value_or(std::vector<std::byte>())) + "\"";
 }

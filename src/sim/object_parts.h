@@ -56,6 +56,22 @@ std::optional<Tags> read_tags(std::string_view tagging);
 std::string etag_of_md5(const std::string& md5_base64);
 std::string new_opaque_etag();
 
+/// How keys are written in an answer.
+class Names {
+ public:
+  explicit Names(const Call& call) : Names(call, call.query("encoding-type") == "url") {}
+  Names(const Call& call, bool encoded)
+      : encoded_(encoded), plus_(call.switches.list_space_as_plus) {}
+  bool encoded() const { return encoded_; }
+  std::string operator()(const std::string& name) const;
+
+ private:
+  const bool encoded_;
+  const bool plus_;
+};
+/// The size that listings and GetObjectMeta tell: of a symbolic link that of its target's name.
+std::uint64_t size_of(const Object& object);
+
 /// "Content-MD5" against what came.
 std::optional<Refusal> check_md5(const Call& call, const std::string& md5_base64);
 

@@ -17,26 +17,6 @@ void add_owner(XmlElement element, const Cloud& cloud) {
   owner.add("DisplayName", cloud.owner());
 }
 
-/// How keys are written in this answer.
-class Names {
- public:
-  explicit Names(const Call& call)
-      : encoded_(call.query("encoding-type") == "url"), plus_(call.switches.list_space_as_plus) {}
-  bool encoded() const { return encoded_; }
-  std::string operator()(const std::string& name) const {
-    if (!encoded_) return name;
-    std::string out = percent_encode(name);
-    if (plus_)
-      for (auto at = out.find("%20"); at != std::string::npos; at = out.find("%20", at))
-        out.replace(at, 3, "+");
-    return out;
-  }
-
- private:
-  const bool encoded_;
-  const bool plus_;
-};
-
 /// The token of a listing that goes on after `last`: base64 of a protobuf field 1 with `=` as `-`,
 /// as OSS's look.
 std::string token_after(const std::string& last) {
@@ -89,9 +69,7 @@ void add_objects(const Call& call, XmlElement root, const Listing& listing, cons
     element.add("LastModified", format_iso8601_millis(object->last_modified));
     element.add("ETag", object->etag);
     element.add("Type", name_of(object->kind));
-    const bool link = object->kind == ObjectKind::kSymlink;
-    element.add("Size",
-                std::to_string(link ? object->symlink_target.size() : object->content.size()));
+    element.add("Size", std::to_string(size_of(*object)));
     element.add("StorageClass", object->storage_class);
     if (const std::string restore = restore_header(*object, call.now); !restore.empty())
       element.add("RestoreInfo", restore);
@@ -112,7 +90,7 @@ void add_version_entry(const Call& call, XmlElement root, const VersionEntry& en
   if (!object.delete_marker) {
     element.add("ETag", object.etag);
     element.add("Type", stsfs::sim::name_of(object.kind));
-    element.add("Size", std::to_string(object.content.size()));
+    element.add("Size", std::to_string(size_of(object)));
     element.add("StorageClass", object.storage_class);
   }
   add_owner(element, call.cloud);

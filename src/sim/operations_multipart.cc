@@ -13,10 +13,6 @@ constexpr std::uint64_t kPartMax = std::uint64_t{5} << 30;
 constexpr std::size_t kPartsMax = 10'000;
 constexpr std::size_t kPageMax = 1000;
 
-std::string name_for(const Call& call, const std::string& key) {
-  return call.query("encoding-type") == "url" ? percent_encode(key) : key;
-}
-
 std::string unquoted(std::string etag) {
   std::erase(etag, '"');
   return etag;
@@ -95,10 +91,11 @@ Verdict<Answer> initiate_multipart_upload(Call& call) {
   if (auto refusal = check_write_conditions(call, present)) return tl::unexpected(*refusal);
   auto id = call.bucket->start_upload(std::move(upload));
   if (!id) return tl::unexpected(std::move(id.error()));
+  const Names names(call);
   XmlDocument out("InitiateMultipartUploadResult");
-  if (call.query("encoding-type") == "url") out.root().add("EncodingType", "url");
+  if (names.encoded()) out.root().add("EncodingType", "url");
   out.root().add("Bucket", call.bucket_name);
-  out.root().add("Key", name_for(call, call.key));
+  out.root().add("Key", names(call.key));
   out.root().add("UploadId", *id);
   Answer answer;
   answer.text = out.to_string();
@@ -142,12 +139,13 @@ Verdict<Answer> complete_multipart_upload(Call& call) {
         return completed(call, upload);
       });
   if (!stored) return tl::unexpected(std::move(stored.error()));
+  const Names names(call);
   XmlDocument out("CompleteMultipartUploadResult");
-  if (call.query("encoding-type") == "url") out.root().add("EncodingType", "url");
+  if (names.encoded()) out.root().add("EncodingType", "url");
   out.root().add("Location",
                  "http://" + std::string(call.request.host) + "/" + percent_encode_path(call.key));
   out.root().add("Bucket", call.bucket_name);
-  out.root().add("Key", name_for(call, call.key));
+  out.root().add("Key", names(call.key));
   out.root().add("ETag", stored->object->etag);
   Answer answer;
   answer.text = out.to_string();
@@ -174,11 +172,12 @@ Verdict<Answer> list_parts(Call& call) {
     return invalid_argument("max-parts", max_text,
                             "Argument max-parts must be an integer between 1 and 1000.");
   const std::uint64_t marker = parse_u64(call.query("part-number-marker")).value_or(0);
+  const Names names(call);
   XmlDocument out("ListPartsResult");
   XmlElement root = out.root();
   root.add("Bucket", call.bucket_name);
-  root.add("Key", name_for(call, call.key));
-  if (call.query("encoding-type") == "url") root.add("EncodingType", "url");
+  root.add("Key", names(call.key));
+  if (names.encoded()) root.add("EncodingType", "url");
   root.add("UploadId", upload->id);
   root.add("StorageClass", upload->attributes.storage_class);
   root.add("PartNumberMarker", std::to_string(marker));
@@ -214,27 +213,28 @@ Verdict<Answer> list_multipart_uploads(Call& call) {
                             .keys_max = max};
   const std::string id_marker = call.query("upload-id-marker");
   const UploadListing listing = call.bucket->list_uploads(options, id_marker);
+  const Names names(call);
   XmlDocument out("ListMultipartUploadsResult");
   XmlElement root = out.root();
   root.add("Bucket", call.bucket_name);
-  if (call.query("encoding-type") == "url") root.add("EncodingType", "url");
-  root.add("KeyMarker", name_for(call, options.after));
+  if (names.encoded()) root.add("EncodingType", "url");
+  root.add("KeyMarker", names(options.after));
   root.add("UploadIdMarker", id_marker);
-  root.add("NextKeyMarker", name_for(call, listing.truncated ? listing.last : ""));
+  root.add("NextKeyMarker", names(listing.truncated ? listing.last : ""));
   root.add("NextUploadIdMarker", listing.truncated ? listing.last_id : "");
-  root.add("Delimiter", name_for(call, options.delimiter));
-  root.add("Prefix", name_for(call, options.prefix));
+  root.add("Delimiter", names(options.delimiter));
+  root.add("Prefix", names(options.prefix));
   root.add("MaxUploads", std::to_string(max));
   root.add("IsTruncated", listing.truncated ? "true" : "false");
   for (const UploadEntry& upload : listing.uploads) {
     XmlElement element = root.add("Upload");
-    element.add("Key", name_for(call, upload.key));
+    element.add("Key", names(upload.key));
     element.add("UploadId", upload.id);
     element.add("StorageClass", upload.storage_class);
     element.add("Initiated", format_iso8601_millis(upload.initiated));
   }
   for (const std::string& group : listing.common_prefixes)
-    root.add("CommonPrefixes").add("Prefix", name_for(call, group));
+    root.add("CommonPrefixes").add("Prefix", names(group));
   Answer answer;
   answer.text = out.to_string();
   return answer;

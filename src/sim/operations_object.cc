@@ -216,8 +216,7 @@ Verdict<Answer> get_object_meta(Call& call) {
     answer.headers.emplace_back("x-oss-object-type", name_of(object.kind));
   if (call.bucket->options().versioning != Versioning::kOff)
     answer.headers.emplace_back("x-oss-version-id", object.version_id);
-  answer.head_size =
-      object.kind == ObjectKind::kSymlink ? object.symlink_target.size() : object.content.size();
+  answer.head_size = size_of(object);
   return answer;
 }
 
@@ -300,16 +299,16 @@ Verdict<Answer> delete_multiple_objects(Call& call) {
   if (denied && !call.switches.delete_many_leaves_out_denied) return tl::unexpected(*denied);
   if (call.switches.delete_many_partial) wanted->resize((wanted->size() + 1) / 2);
   const bool quiet = body.root().text("Quiet") == "true";
-  const bool encoded =
-      call.query("encoding-type") == "url" || body.root().text("EncodingType") == "url";
+  const Names names(
+      call, call.query("encoding-type") == "url" || body.root().text("EncodingType") == "url");
   XmlDocument out("DeleteResult");
-  if (encoded) out.root().add("EncodingType", "url");
+  if (names.encoded()) out.root().add("EncodingType", "url");
   for (const DoomedKey& object : *wanted) {
     const auto removed = call.bucket->remove(object.key, object.version, call.now);
     if (!removed) continue;  // not listed as deleted, as under load
     const ObjectPointer& gone = *removed;
     XmlElement entry = out.root().add("Deleted");
-    entry.add("Key", encoded ? percent_encode(object.key) : object.key);
+    entry.add("Key", names(object.key));
     if (!object.version.empty()) entry.add("VersionId", object.version);
     if (gone && gone->delete_marker) {
       entry.add("DeleteMarker", "true");

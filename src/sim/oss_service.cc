@@ -34,6 +34,13 @@ bool is_address(std::string_view host) {
          host.starts_with('[');
 }
 
+std::string without_port(std::string_view host) {
+  const auto colon = host.rfind(':');
+  const bool has_port = colon != std::string_view::npos &&
+                        host.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
+  return std::string(has_port ? host.substr(0, colon) : host);
+}
+
 /// The readings of a request: bucket in the host name, and bucket as the first part of the path.
 /// Clients with an IP endpoint do either, some both at once, so the signature decides.
 std::vector<Target> candidates_of(const Cloud& cloud, const WireRequest& request) {
@@ -264,8 +271,9 @@ HttpAnswer OssResponder::error_answer(const Refusal& refusal) const {
   out.status = refusal.status;
   out.headers = refusal.headers;
   if (refusal.status == 304) return out;
-  const std::string xml = s3_ ? s3::error_document(refusal, request_id_, request_.host, target_)
-                              : error_xml(refusal, request_id_, request_.host);
+  const std::string host = without_port(request_.host);
+  const std::string xml = s3_ ? s3::error_document(refusal, request_id_, host, target_)
+                              : error_xml(refusal, request_id_, host);
   if (!refusal.ec.empty()) out.headers.emplace_back("x-oss-ec", refusal.ec);
   if (request_.method == "HEAD") {
     out.headers.emplace_back("x-oss-err", base64_encode(as_bytes(xml)));

@@ -301,12 +301,16 @@ TEST_P(ObjectStoreContract, ManyAreDeletedAtOnce) {
     keys.push_back(key(name));
   }
   keys.push_back(key("never there"));
-  const auto left =
-      await<std::vector<std::string>>(nullptr, [&](Callback<std::vector<std::string>> done) {
-        return store().start_delete_many(keys, deadline(), std::move(done));
-      });
-  ASSERT_WELL(left);
-  EXPECT_TRUE(left->empty()) << printable(left->front());
+  // A server under load does a part of it: what it did not confirm is asked for again.
+  while (!keys.empty()) {
+    const auto left =
+        await<std::vector<std::string>>(nullptr, [&](Callback<std::vector<std::string>> done) {
+          return store().start_delete_many(keys, deadline(), std::move(done));
+        });
+    ASSERT_WELL(left);
+    ASSERT_LT(left->size(), keys.size()) << printable(left->front());
+    keys = *left;
+  }
   EXPECT_TRUE(names().empty());
 }
 

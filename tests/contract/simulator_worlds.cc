@@ -34,6 +34,7 @@ const std::vector<std::string> kTheOtherWay = {
     "brief_with_object_type=off",
     "put_honours_if_match=on",
     "symlink_target_encoded=on",
+    "delete_many_partial=on",
     "delete_many_leaves_out_denied=on",
     "expired_answers_invalid_access_key_id=on",
     "time_checked_before_token=on",

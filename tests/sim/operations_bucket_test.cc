@@ -249,6 +249,8 @@ TEST_F(Listings, KindsOfObjectsAreTold) {
        .query = {{"symlink", ""}},
        .headers = {{"x-oss-symlink-target", "normal"}}});
   EXPECT_THAT(list({}).elements("Type"), ElementsAre("Appendable", "Symlink", "Normal"));
+  EXPECT_THAT(list({}).elements("Size"), ElementsAre("1", "6", "0"));
+  EXPECT_THAT(ask({.query = {{"versions", ""}}}).elements("Size"), ElementsAre("1", "6", "0"));
 }
 
 TEST_F(Listings, VersionsAreListedNewestFirstWithMarkers) {

@@ -111,6 +111,19 @@ TEST_F(Service, BodyNeedsALengthOrChunks) {
   EXPECT_EQ(answer_oss(services_, append)->answer().status, 200);
 }
 
+TEST_F(Service, ErrorsNameTheHostWithoutItsPort) {
+  for (const char* host : {"127.0.0.1", "127.0.0.1:8000"}) {
+    WireRequest request;
+    request.method = "GET";
+    request.path = "/bucket/none";
+    request.host = host;
+    request.now = cloud_.now();
+    sign_v4(request, {"bucket", "none"}, "rootkey", "rootsecret");
+    EXPECT_THAT(answer_oss(services_, request)->answer().text,
+                HasSubstr("<HostId>127.0.0.1</HostId>"));
+  }
+}
+
 TEST_F(Service, KeysToDeleteNeedALength) {
   const std::string body = "<Delete><Object><Key>k</Key></Object></Delete>";
   Ask wanted{.method = "POST",

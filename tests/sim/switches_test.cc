@@ -8,6 +8,7 @@
 namespace stsfs::sim {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 
 class OpenQuestions : public OssTest {
@@ -110,6 +111,38 @@ TEST_F(OpenQuestions, AMissingKeyIsToldToAllOrOnlyToWhoMayListIt) {
   }
   put("open/there", "x");
   EXPECT_EQ(ask_as_nobody({.key = "open/there"}).status, 200);
+}
+
+TEST_F(OpenQuestions, ASpaceIsAPlusWhereverNamesAreEncoded) {
+  const auto names = [&] {
+    std::vector<std::string> out;
+    const std::string id = initiate("a b");
+    const auto add = [&](Ask wanted, const char* element) {
+      wanted.query.emplace_back("encoding-type", "url");
+      out.push_back(ask(wanted).element(element));
+    };
+    add({.query = {{"uploads", ""}, {"prefix", "a b"}}}, "Key");
+    add({.query = {{"uploads", ""}, {"prefix", "a b"}}}, "Prefix");
+    add({.key = "a b", .query = {{"uploadId", id}}}, "Key");
+    upload_part("a b", id, 1, "x");
+    add({.method = "POST",
+         .key = "a b",
+         .query = {{"uploadId", id}},
+         .headers = {{"x-oss-complete-all", "yes"}}},
+        "Key");
+    add({.method = "POST", .key = "a b", .query = {{"uploads", ""}}}, "Key");
+    add({.query = {{"versions", ""}}}, "Key");
+    const std::string body = "<Delete><Object><Key>a b</Key></Object></Delete>";
+    add({.method = "POST",
+         .query = {{"delete", ""}},
+         .headers = {{"Content-MD5", base64_encode(sign::md5(body))}},
+         .body = body},
+        "Key");
+    return out;
+  };
+  EXPECT_THAT(names(), Each("a%20b"));
+  turn("list_space_as_plus");
+  EXPECT_THAT(names(), Each("a+b"));
 }
 
 TEST_F(OpenQuestions, APrefixIsAConditionOfListObjectsOrOfAllListings) {

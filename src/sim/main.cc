@@ -23,10 +23,9 @@ struct CommandLine {
   SimulatorOptions options;
   std::vector<std::string> buckets;
   std::string config_file;
-  std::string vending_key_file;
-  std::string admin_key_file;
   std::string profile;
   std::uint64_t latency_ms = 0;
+  std::optional<std::int64_t> clock_offset_ms;
   std::string bandwidth;
   std::string bandwidth_in_all;
   std::string memory_max;
@@ -71,9 +70,9 @@ void declare(CLI::App& app, CommandLine& line) {
       "NAME[,versioning=Enabled|Suspended][,hns][,acl=ACL][,class=CLASS]; may be repeated");
   app.add_option("--ram", options.ram_file,
                  "RAM document (TOML or JSON, mode 0600); absent: one is made");
-  app.add_option("--init-vending", line.vending_key_file,
+  app.add_option("--init-vending", options.vending_key_file,
                  "Write the made vending user's key to this file (0600)");
-  app.add_option("--init-admin", line.admin_key_file,
+  app.add_option("--init-admin", options.admin_key_file,
                  "Write the made administrator's key to this file (0600)");
   app.add_option("--storage", options.storage_directory,
                  "Directory that keeps what is stored; absent: in memory, gone at the end");
@@ -81,6 +80,9 @@ void declare(CLI::App& app, CommandLine& line) {
                  "Contents in memory, as 8G; absent: three quarters of the machine's");
   app.add_flag("--allow-short-tokens", options.allow_short_tokens,
                "AssumeRole gives lifetimes down to 1 s");
+  app.add_option("--clock-offset-ms", line.clock_offset_ms,
+                 "The service's clock is so far ahead of the machine's; may be negative")
+      ->check(CLI::Range(-stsfs::sim::kClockOffsetMax.count(), stsfs::sim::kClockOffsetMax.count()));
   app.add_option("--threads", options.threads, "That serve OSS")
       ->check(CLI::Range(1, stsfs::sim::kThreadsMax))
       ->capture_default_str();
@@ -114,9 +116,11 @@ std::string finish(CommandLine& line) {
     if (!bucket) return "--bucket: not understood: " + stsfs::printable(text);
     line.options.buckets.push_back(*bucket);
   }
-  if (line.profile == "wan") line.options.profile = {std::chrono::milliseconds(20), 100'000'000};
+  if (line.profile == "wan") line.options.profile = stsfs::sim::kWan;
   if (line.latency_ms != 0)
     line.options.profile.latency = std::chrono::milliseconds(line.latency_ms);
+  if (line.clock_offset_ms)
+    line.options.clock_offset = std::chrono::milliseconds(*line.clock_offset_ms);
   struct Size {
     const char* name;
     const std::string& text;
@@ -132,18 +136,7 @@ std::string finish(CommandLine& line) {
     if (!bytes) return std::string(size.name) + ": not a size: " + stsfs::printable(size.text);
     size.out = *bytes;
   }
-  if (!line.options.ram_file.empty() && !(line.vending_key_file + line.admin_key_file).empty())
-    return "--init-vending and --init-admin are for the document that is made when --ram is absent";
   return "";
-}
-
-stsfs::Result<void> write_key(const std::string& path, const stsfs::sim::SimulatorKey& key) {
-  if (path.empty()) return {};
-  std::string text = "{\"AccessKeyId\": \"" + key.access_key_id + "\", \"AccessKeySecret\": \"";
-  text.append(key.access_key_secret.reveal()).append("\"}\n");
-  auto written = stsfs::write_file_atomically(path, text, 0600);
-  stsfs::wipe(text);
-  return written;
 }
 
 void announce(const Simulator& simulator, const SimulatorOptions& options) {
@@ -198,9 +191,6 @@ int main(int argc, char** argv) {
   if (const std::string problem = finish(line); !problem.empty()) return fail_with(problem);
   auto simulator = Simulator::start(line.options, stsfs::system_clock());
   if (!simulator) return fail_with(simulator.error().message);
-  for (const auto& [path, key] : {std::pair(&line.vending_key_file, &(*simulator)->vending_key()),
-                                  std::pair(&line.admin_key_file, &(*simulator)->admin_key())})
-    if (auto written = write_key(*path, *key); !written) return fail_with(written.error().message);
   announce(**simulator, line.options);
   int number = 0;
   sigwait(&ends, &number);

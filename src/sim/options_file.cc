@@ -1,7 +1,8 @@
 // The configuration of stsfs-sim:
 //
 //   address oss_port sts_port admin_port tls_certificate tls_key region threads
-//   storage memory_max ram allow_short_tokens latency_ms bandwidth switches[] faults[]
+//   storage memory_max ram init_vending init_admin allow_short_tokens clock_offset_ms
+//   profile latency_ms bandwidth bandwidth_in_all switches[] faults[]
 //   [[bucket]]  name versioning hierarchical_namespace acl class
 //
 // Names are those of the flags, and a flag stands above the file.
@@ -34,6 +35,19 @@ void read_ports(Node& root, SimulatorOptions& out) {
   out.tls_key_file = root.text_or("tls_key", "");
 }
 
+void read_profile(Node& root, SimulatorOptions& out) {
+  const std::string name = root.text_or("profile", "");
+  if (name == "wan")
+    out.profile = kWan;
+  else if (!name.empty())
+    root.complain("profile", "must be \"wan\"");
+  NetworkProfile& profile = out.profile;
+  profile.latency = std::chrono::milliseconds(
+      root.number_or("latency_ms", profile.latency.count(), 0, 3'600'000));
+  profile.bytes_per_second = size_or(root, "bandwidth", profile.bytes_per_second);
+  profile.bytes_per_second_in_all = size_or(root, "bandwidth_in_all", 0);
+}
+
 BucketSetup read_bucket(Node& node) {
   BucketSetup out;
   out.name = node.text("name");
@@ -60,10 +74,12 @@ Result<SimulatorOptions> load_options(const std::string& file) {
   out.storage_directory = root.text_or("storage", "");
   out.memory_max_bytes = size_or(root, "memory_max", 0);
   out.ram_file = root.text_or("ram", "");
+  out.vending_key_file = root.text_or("init_vending", "");
+  out.admin_key_file = root.text_or("init_admin", "");
   out.allow_short_tokens = root.flag_or("allow_short_tokens", false);
-  out.profile.latency = std::chrono::milliseconds(root.number_or("latency_ms", 0, 0, 3'600'000));
-  out.profile.bytes_per_second = size_or(root, "bandwidth", 0);
-  out.profile.bytes_per_second_in_all = size_or(root, "bandwidth_in_all", 0);
+  read_profile(root, out);
+  out.clock_offset = std::chrono::milliseconds(
+      root.number_or("clock_offset_ms", 0, -kClockOffsetMax.count(), kClockOffsetMax.count()));
   out.switches = root.texts("switches");
   out.faults = root.texts("faults");
   auto buckets = root.tables("bucket");

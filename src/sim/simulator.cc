@@ -16,6 +16,15 @@
 namespace stsfs::sim {
 namespace {
 
+Result<void> write_key(const std::string& path, const SimulatorKey& key) {
+  if (path.empty()) return {};
+  std::string text = "{\"AccessKeyId\": \"" + key.access_key_id + "\", \"AccessKeySecret\": \"";
+  text.append(key.access_key_secret.reveal()).append("\"}\n");
+  auto written = write_file_atomically(path, text, 0600);
+  wipe(text);
+  return written;
+}
+
 /// Who may do what, and, when the document was made here, the keys that it was made with.
 struct Identities {
   std::shared_ptr<const Directory> directory;
@@ -27,6 +36,10 @@ struct Identities {
 Result<Identities> identities_of(const SimulatorOptions& options) {
   Identities out;
   if (!options.ram_file.empty()) {
+    if (!(options.vending_key_file + options.admin_key_file).empty())
+      return fail(Errc::kInvalid,
+                  "--init-vending and --init-admin are for the document that is made when --ram is "
+                  "absent");
     auto directory = load_ram_document(options.ram_file);
     if (!directory) return fail(std::move(directory.error()));
     out.directory = std::move(*directory);
@@ -99,6 +112,7 @@ class SimulatorImpl final : public Simulator {
             StsOptions{.region = options.region, .allow_short_tokens = options.allow_short_tokens},
             std::move(storage), clock) {
     services_.set_profile(options.profile);
+    cloud_.set_clock_offset(options.clock_offset);
   }
 
   Result<void> prepare(const SimulatorOptions& options);
@@ -216,6 +230,10 @@ Result<std::unique_ptr<Simulator>> Simulator::start(const SimulatorOptions& opti
       std::make_unique<SimulatorImpl>(options, std::move(*identities), std::move(*storage), clock);
   if (auto ready = simulator->prepare(options); !ready) return fail(std::move(ready.error()));
   if (auto ready = simulator->listen(options); !ready) return fail(std::move(ready.error()));
+  if (auto written = write_key(options.vending_key_file, simulator->vending_key()); !written)
+    return fail(std::move(written.error()));
+  if (auto written = write_key(options.admin_key_file, simulator->admin_key()); !written)
+    return fail(std::move(written.error()));
   return simulator;
 }
 

@@ -27,7 +27,7 @@ constexpr const char* kTheOtherWay =
         "delete_many_leaves_out_denied": true, "expired_answers_invalid_access_key_id": true,
         "time_checked_before_token": true, "empty_values_signed_bare": true,
         "mismatch_without_canonical_request": true, "session_deny_falls_through_to_acl": true,
-        "missing_key_needs_list_right": true, "object_acl_needs_its_right": true,
+        "missing_key_needs_list_right": true, "prefix_conditions_in_all_listings": true, "object_acl_needs_its_right": true,
         "long_suffix_range_is_whole": false, "malformed_range_is_refused": true,
         "empty_object_range_is_whole": true, "list_space_as_plus": true})";
 

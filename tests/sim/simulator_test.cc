@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "http/engine_fixture.h"
+#include "stsfs/base/time_format.h"
 #include "support/temporary_directory.h"
 #include "support/tls_server.h"
 
@@ -130,6 +131,33 @@ TEST_F(SimulatorTest, SaysWhatIsWrongWithItsOptions) {
   EXPECT_THAT(why_not({.ram_file = directory_ / "none"}), HasSubstr("none"));
 }
 
+TEST_F(SimulatorTest, ItsClockIsOffFromTheStart) {
+  SimulatorOptions options;
+  options.clock_offset = -std::chrono::hours(24 * 365 * 10);
+  begin(options);
+  const auto answer = send(get(simulator_->oss_endpoint() + "/"));
+  ASSERT_TRUE(answer);
+  const std::string* header = http::find_header(answer->headers, "date");
+  ASSERT_NE(header, nullptr);
+  const auto date = parse_http_date(*header);
+  ASSERT_TRUE(date);
+  EXPECT_LT(*date, system_clock().wall() - std::chrono::hours(24 * 365 * 9));
+}
+
+TEST_F(SimulatorTest, KeysThatWereMadeAreWritten) {
+  SimulatorOptions options;
+  options.vending_key_file = directory_ / "vending.json";
+  options.admin_key_file = directory_ / "admin.json";
+  begin(options);
+  for (const auto& [file, key] : {std::pair(&options.vending_key_file, &simulator_->vending_key()),
+                                  std::pair(&options.admin_key_file, &simulator_->admin_key())})
+    EXPECT_EQ(read_file(*file).value(),
+              "{\"AccessKeyId\": \"" + key->access_key_id + "\", \"AccessKeySecret\": \"" +
+                  std::string(key->access_key_secret.reveal()) + "\"}\n");
+  options.ram_file = "/etc/ram.toml";
+  EXPECT_THAT(why_not(options), HasSubstr("when --ram is absent"));
+}
+
 // --- the configuration file ---
 
 TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
@@ -144,6 +172,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
     memory_max = "8G"
     ram = "/etc/ram.toml"
     allow_short_tokens = true
+    clock_offset_ms = -3600000
     latency_ms = 20
     bandwidth = "100M"
     bandwidth_in_all = "200M"
@@ -168,6 +197,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
   EXPECT_EQ(options->memory_max_bytes, std::uint64_t{8} << 30);
   EXPECT_EQ(options->ram_file, "/etc/ram.toml");
   EXPECT_TRUE(options->allow_short_tokens);
+  EXPECT_EQ(options->clock_offset, std::chrono::hours(-1));
   EXPECT_EQ(options->profile.latency, std::chrono::milliseconds(20));
   EXPECT_EQ(options->profile.bytes_per_second, std::uint64_t{100} << 20);
   EXPECT_EQ(options->profile.bytes_per_second_in_all, std::uint64_t{200} << 20);
@@ -180,6 +210,20 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
   EXPECT_EQ(options->buckets[1].storage_class, "IA");
 }
 
+TEST_F(SimulatorTest, FileTakesAProfileAndWhereToWriteKeys) {
+  const auto options = load_options(write("sim.toml", R"(
+    init_vending = "/v.json"
+    init_admin = "/a.json"
+    profile = "wan"
+    latency_ms = 5
+  )"));
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->vending_key_file, "/v.json");
+  EXPECT_EQ(options->admin_key_file, "/a.json");
+  EXPECT_EQ(options->profile.latency, std::chrono::milliseconds(5));  // a number stands above it
+  EXPECT_EQ(options->profile.bytes_per_second, 100'000'000U);
+}
+
 TEST_F(SimulatorTest, FileThatIsWrongIsNamedWithTheLine) {
   const auto problem = [&](const std::string& text) {
     const auto options = load_options(write("sim.toml", text));
@@ -187,6 +231,7 @@ TEST_F(SimulatorTest, FileThatIsWrongIsNamedWithTheLine) {
   };
   EXPECT_THAT(problem("region = \"x\"\nport = 1\n"), HasSubstr("sim.toml:2"));
   EXPECT_THAT(problem("threads = 0\n"), HasSubstr("threads"));
+  EXPECT_THAT(problem("profile = \"lan\"\n"), HasSubstr("must be \"wan\""));
   EXPECT_THAT(problem("bandwidth = \"fast\"\n"), HasSubstr("must be a size"));
   EXPECT_THAT(problem("[[bucket]]\nacl = \"private\"\n"), HasSubstr("name"));
   EXPECT_THAT(load_options(directory_ / "none.toml").error().message, HasSubstr("none.toml"));

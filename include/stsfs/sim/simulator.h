@@ -13,6 +13,7 @@
 namespace stsfs::sim {
 
 inline constexpr int kThreadsMax = 64;
+inline constexpr std::chrono::milliseconds kClockOffsetMax{3'000'000'000'000};  // some 95 years
 
 /// A bucket that is there from the start.
 struct BucketSetup {
@@ -30,6 +31,9 @@ struct NetworkProfile {
   std::uint64_t bytes_per_second_in_all = 0;  ///< All connections together, each way.
 };
 
+/// `profile = "wan"`
+inline constexpr NetworkProfile kWan{std::chrono::milliseconds(20), 100'000'000};
+
 struct SimulatorOptions {
   std::string address = "127.0.0.1";  ///< The admin port listens on loopback whatever this is.
   std::uint16_t oss_port = 0;         ///< 0: any that is free.
@@ -41,12 +45,16 @@ struct SimulatorOptions {
   std::vector<BucketSetup> buckets = {BucketSetup{}};
   /// A RAM document; empty: one is made for the first bucket, with random keys.
   std::string ram_file;
+  /// Where the keys of that document are written, as JSON, mode 0600; empty: nowhere.
+  std::string vending_key_file;
+  std::string admin_key_file;
   /// What is stored is kept here over restarts; empty: in memory, and gone with the process.
   std::string storage_directory;
   std::uint64_t memory_max_bytes = 0;  ///< Of contents in memory; 0: three quarters of all.
   bool allow_short_tokens = false;     ///< DurationSeconds down to 1 s.
   int threads = 2;                     ///< That serve OSS.
   NetworkProfile profile;
+  std::chrono::milliseconds clock_offset{0};  ///< The service's clock ahead of ours.
   std::vector<std::string> faults;    ///< JSON objects, as POST /faults takes them.
   std::vector<std::string> switches;  ///< `name=on|off`
 };

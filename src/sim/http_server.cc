@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <exception>
 #include <new>
 #include <queue>
 #include <thread>
+#include <unordered_map>
 
 #include <microhttpd.h>
 
@@ -110,6 +112,37 @@ class Pace {
   std::uint64_t bytes_ = 0;
 };
 
+/// Since when a client lets us wait for more of its body. The server's thread says so, the watch's
+/// gives it up.
+class BodyWait {
+ public:
+  void begin() { since_ = steady_clock::now().time_since_epoch().count(); }
+  /// There is something to do. False: it was given up, and the exchange is no longer ours.
+  bool end() {
+    std::int64_t seen = since_;
+    while (seen != kGivenUp)
+      if (since_.compare_exchange_weak(seen, kBusy)) return true;
+    return false;
+  }
+  bool is_longer_than(std::chrono::nanoseconds limit) const {
+    const std::int64_t seen = since_;
+    return seen > 0 && is_over(seen, limit);
+  }
+  /// True once, when the wait is that long.
+  bool give_up(std::chrono::nanoseconds limit) {
+    std::int64_t seen = since_;
+    return seen > 0 && is_over(seen, limit) && since_.compare_exchange_strong(seen, kGivenUp);
+  }
+
+ private:
+  static constexpr std::int64_t kBusy = 0;
+  static constexpr std::int64_t kGivenUp = -1;
+  static bool is_over(std::int64_t since, std::chrono::nanoseconds limit) {
+    return steady_clock::now().time_since_epoch() - steady_clock::duration(since) >= limit;
+  }
+  std::atomic<std::int64_t> since_ = kBusy;
+};
+
 /// What belongs to one request on one connection.
 struct Exchange {
   std::string target;
@@ -117,6 +150,9 @@ struct Exchange {
   std::optional<Pace> upload;
   std::size_t piece = SIZE_MAX;  ///< Of the body, at once.
   bool has_body = false;
+  bool is_watched = false;
+  std::uint64_t body_left = 0;  ///< As announced; without an end when it comes in chunks.
+  BodyWait body_wait;
   std::optional<HttpAnswer> answer;
   bool delayed = false;
 };
@@ -199,6 +235,75 @@ void reset(MHD_Connection* connection) {
   if (info != nullptr) static_cast<void>(connect(info->connect_fd, &nobody, sizeof nobody));
 }
 
+/// Past libmicrohttpd, which answers only what it has read whole. It writes nothing by itself while
+/// it waits for a body.
+void send_raw(int fd, const HttpAnswer& answer) {
+  std::string out = "HTTP/1.1 " + std::to_string(answer.status) + " ";
+  out += MHD_get_reason_phrase_for(static_cast<unsigned>(answer.status));
+  for (const auto& [name, value] : answer.headers)
+    out.append("\r\n").append(name).append(": ").append(value);
+  out += "\r\nContent-Length: " + std::to_string(answer.text.size());
+  out += "\r\nConnection: close\r\n\r\n" + answer.text;
+  static_cast<void>(::send(fd, out.data(), out.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+bool has_unread_bytes(int fd) {
+  char byte = 0;
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/// Gives up the requests whose bodies stop coming.
+class BodyWatch {
+ public:
+  /// `secure`: nothing can be said past TLS, the connection just ends.
+  BodyWatch(std::chrono::milliseconds limit, bool secure) : limit_(limit), secure_(secure) {
+    if (limit.count() > 0)
+      thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+  ~BodyWatch() {
+    thread_.request_stop();
+    MutexLock lock(mutex_);
+    changed_.notify_all();
+  }
+
+  void add(Exchange& exchange, int fd) STSFS_EXCLUDES(mutex_) {
+    if (limit_.count() == 0) return;
+    MutexLock lock(mutex_);
+    watched_.emplace(&exchange, fd);
+  }
+  /// From now on it is not looked at.
+  void remove(Exchange& exchange) STSFS_EXCLUDES(mutex_) {
+    if (limit_.count() == 0) return;
+    MutexLock lock(mutex_);
+    watched_.erase(&exchange);
+  }
+
+ private:
+  void run(const std::stop_token& stop) STSFS_EXCLUDES(mutex_) {
+    const auto pause = std::max<std::chrono::nanoseconds>(limit_ / 8, std::chrono::milliseconds(5));
+    MutexLock lock(mutex_);
+    while (!stop.stop_requested()) {
+      changed_.wait_until(mutex_, steady_clock::now() + pause);
+      for (const auto& [exchange, fd] : watched_) look_at(*exchange, fd);
+    }
+  }
+  void look_at(Exchange& exchange, int fd) const STSFS_REQUIRES(mutex_) {
+    // What has come and is only not read yet is not the client's to answer for.
+    if (!exchange.body_wait.is_longer_than(limit_) || has_unread_bytes(fd)) return;
+    if (!exchange.body_wait.give_up(limit_)) return;
+    const auto answer = exchange.responder->timed_out();
+    if (answer && !answer->delivery.reset && !secure_) send_raw(fd, *answer);
+    static_cast<void>(shutdown(fd, SHUT_RDWR));  // libmicrohttpd sees its end
+  }
+
+  const std::chrono::milliseconds limit_;
+  const bool secure_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::unordered_map<Exchange*, int> watched_ STSFS_GUARDED_BY(mutex_);
+  std::jthread thread_;
+};
+
 std::string decode_query_part(std::string_view text) {
   std::string spaced(text);
   std::replace(spaced.begin(), spaced.end(), '+', ' ');
@@ -247,8 +352,11 @@ void* begin_exchange(void*, const char* uri, MHD_Connection*) noexcept {
 
 class MhdServer final : public HttpServer {
  public:
-  MhdServer(Handler handler, bool secure, SharedLine* line)
-      : handler_(std::move(handler)), secure_(secure), line_(line) {}
+  MhdServer(Handler handler, const HttpServerOptions& options)
+      : handler_(std::move(handler)),
+        secure_(!options.tls_certificate.empty()),
+        line_(options.line),
+        watch_(options.body_idle, secure_) {}
   ~MhdServer() override {
     resumer_.stop();
     if (daemon_ != nullptr) MHD_stop_daemon(daemon_);
@@ -278,6 +386,7 @@ class MhdServer final : public HttpServer {
   const bool secure_;
   SharedLine* const line_;
   Resumer resumer_;
+  BodyWatch watch_;
   MHD_Daemon* daemon_ = nullptr;
 };
 
@@ -324,8 +433,12 @@ MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const c
   }
 }
 
-void MhdServer::on_end(void*, MHD_Connection*, void** state, MHD_RequestTerminationCode) noexcept {
-  delete static_cast<Exchange*>(*state);
+void MhdServer::on_end(void* self, MHD_Connection*, void** state,
+                       MHD_RequestTerminationCode) noexcept {
+  auto* exchange = static_cast<Exchange*>(*state);
+  if (exchange != nullptr && exchange->is_watched)
+    static_cast<MhdServer*>(self)->watch_.remove(*exchange);
+  delete exchange;
   *state = nullptr;
 }
 
@@ -337,12 +450,20 @@ void MhdServer::begin(Exchange& exchange, MHD_Connection* connection, const char
   request.host = request.header("host");
   request.secure = secure_;
   request.remote_address = address_of(connection);
+  exchange.body_left = request.has_header("transfer-encoding")
+                           ? UINT64_MAX
+                           : parse_u64(request.header("content-length")).value_or(0);
   exchange.responder = handler_(std::move(request));
   const std::uint64_t rate = exchange.responder->upload_bytes_per_second();
   exchange.upload.emplace(rate);
   if (rate != 0) exchange.piece = piece_of(rate);
   if (line_ != nullptr && line_->in.is_limited())
     exchange.piece = std::min<std::size_t>(exchange.piece, 64 * 1024);
+  const auto* info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+  if (exchange.body_left == 0 || info == nullptr) return;
+  exchange.is_watched = true;
+  exchange.body_wait.begin();
+  watch_.add(exchange, info->connect_fd);
 }
 
 /// Until the next piece of the body may come, or the answer go once it is whole.
@@ -357,6 +478,7 @@ MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, cons
     begin(exchange, connection, method);
     return MHD_YES;
   }
+  if (!exchange.body_wait.end()) return MHD_NO;
   if (*size > 0) {
     if (const auto wait = upload_wait(exchange); wait.count() > 0) {
       // The same bytes come again.
@@ -368,6 +490,8 @@ MHD_Result MhdServer::serve(Exchange& exchange, MHD_Connection* connection, cons
     if (line_ != nullptr) line_->in.passed(taken);
     exchange.has_body = true;
     *size -= taken;
+    exchange.body_left -= std::min<std::uint64_t>(exchange.body_left, taken);
+    if (*size == 0 && exchange.body_left > 0) exchange.body_wait.begin();
     if (*size == 0) return MHD_YES;
     // MHD gives the rest again only with what comes next, or when it is resumed.
     return resumer_.suspend(connection, upload_wait(exchange)) ? MHD_YES : MHD_NO;
@@ -453,8 +577,7 @@ void SharedPace::passed(std::size_t bytes) {
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& options,
                                                       Handler handler) {
-  auto server = std::make_unique<MhdServer>(std::move(handler), !options.tls_certificate.empty(),
-                                            options.line);
+  auto server = std::make_unique<MhdServer>(std::move(handler), options);
   if (auto opened = server->open(options); !opened) return fail(std::move(opened.error()));
   return server;
 }

@@ -77,6 +77,9 @@ class Responder {
   virtual void take_body(std::string_view bytes) = 0;
   /// The body is complete (or too long to go on).
   virtual HttpAnswer answer() = 0;
+  /// Instead of `answer`: nothing more came of the body for `body_idle`. nullopt: the connection
+  /// just ends. What its Delivery says counts for nothing.
+  virtual std::optional<HttpAnswer> timed_out() { return std::nullopt; }
   /// How fast the body may come; 0: as fast as it goes.
   virtual std::uint64_t upload_bytes_per_second() const { return 0; }
 };
@@ -89,6 +92,7 @@ struct HttpServerOptions {
   int threads = 1;
   std::string tls_certificate;  ///< PEM text; empty: plain HTTP.
   std::string tls_key;
+  std::chrono::milliseconds body_idle{0};  ///< Waits so long for more of a body; 0: for ever.
   SharedLine* line = nullptr;  ///< What all bodies pass through; null: none. Outlives the server.
 };
 

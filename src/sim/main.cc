@@ -26,6 +26,7 @@ struct CommandLine {
   std::string profile;
   std::uint64_t latency_ms = 0;
   std::optional<std::int64_t> clock_offset_ms;
+  std::optional<std::int64_t> body_timeout_ms;
   std::string bandwidth;
   std::string bandwidth_in_all;
   std::string memory_max;
@@ -82,7 +83,11 @@ void declare(CLI::App& app, CommandLine& line) {
                "AssumeRole gives lifetimes down to 1 s");
   app.add_option("--clock-offset-ms", line.clock_offset_ms,
                  "The service's clock is so far ahead of the machine's; may be negative")
-      ->check(CLI::Range(-stsfs::sim::kClockOffsetMax.count(), stsfs::sim::kClockOffsetMax.count()));
+      ->check(
+          CLI::Range(-stsfs::sim::kClockOffsetMax.count(), stsfs::sim::kClockOffsetMax.count()));
+  app.add_option("--body-timeout-ms", line.body_timeout_ms,
+                 "RequestTimeout when a body stops coming for so long; absent: 60000")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{stsfs::sim::kBodyTimeoutMax.count()}));
   app.add_option("--threads", options.threads, "That serve OSS")
       ->check(CLI::Range(1, stsfs::sim::kThreadsMax))
       ->capture_default_str();
@@ -121,6 +126,8 @@ std::string finish(CommandLine& line) {
     line.options.profile.latency = std::chrono::milliseconds(line.latency_ms);
   if (line.clock_offset_ms)
     line.options.clock_offset = std::chrono::milliseconds(*line.clock_offset_ms);
+  if (line.body_timeout_ms)
+    line.options.body_timeout = std::chrono::milliseconds(*line.body_timeout_ms);
   struct Size {
     const char* name;
     const std::string& text;

@@ -87,8 +87,8 @@ Tags tags_in_header(const Call& call) {
   return read_tags(call.header("x-oss-tagging")).value_or(Tags());
 }
 
-/// The prefix and delimiter of a listing are condition keys; of what else a bucket is asked they are
-/// not. Source: RAM Policy, "Condition": `oss:Prefix` and `oss:Delimiter` of ListObjects.
+/// The prefix and delimiter of a listing are condition keys; of what else a bucket is asked they
+/// are not. Source: RAM Policy, "Condition": `oss:Prefix` and `oss:Delimiter` of ListObjects.
 bool has_prefix_conditions(std::string_view action, const Switches& switches) {
   if (action == "oss:ListObjects") return true;
   return switches.prefix_conditions_in_all_listings &&

@@ -2,7 +2,7 @@
 //
 //   address oss_port sts_port admin_port tls_certificate tls_key region threads
 //   storage memory_max ram init_vending init_admin allow_short_tokens clock_offset_ms
-//   profile latency_ms bandwidth bandwidth_in_all switches[] faults[]
+//   body_timeout_ms profile latency_ms bandwidth bandwidth_in_all switches[] faults[]
 //   [[bucket]]  name versioning hierarchical_namespace acl class
 //
 // Names are those of the flags, and a flag stands above the file.
@@ -78,6 +78,8 @@ Result<SimulatorOptions> load_options(const std::string& file) {
   out.admin_key_file = root.text_or("init_admin", "");
   out.allow_short_tokens = root.flag_or("allow_short_tokens", false);
   read_profile(root, out);
+  out.body_timeout = std::chrono::milliseconds(
+      root.number_or("body_timeout_ms", out.body_timeout.count(), 1, kBodyTimeoutMax.count()));
   out.clock_offset = std::chrono::milliseconds(
       root.number_or("clock_offset_ms", 0, -kClockOffsetMax.count(), kClockOffsetMax.count()));
   out.switches = root.texts("switches");

@@ -94,6 +94,13 @@ class OssResponder final : public Responder {
 
   void take_body(std::string_view bytes) override;
   HttpAnswer answer() override;
+  std::optional<HttpAnswer> timed_out() override {
+    refuse_with({400, "RequestTimeout",
+                 "Your socket connection to the server was not read from or written to within the "
+                 "timeout period.",
+                 ""});
+    return answer();
+  }
   std::uint64_t upload_bytes_per_second() const override {
     return fault_ && fault_->effect.bytes_per_second != 0 ? fault_->effect.bytes_per_second
                                                           : profile_.bytes_per_second;

@@ -209,7 +209,9 @@ Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
     out = std::move(*started);
     return {};
   };
+  server.body_idle = options.body_timeout;
   if (auto opened = open(options.oss_port, answer_oss, oss_); !opened) return opened;
+  server.body_idle = {};
   server.threads = 1;
   if (auto opened = open(options.sts_port, answer_sts, sts_); !opened) return opened;
   server.address = "127.0.0.1";

@@ -19,7 +19,8 @@ struct Switches {
   bool plain_multipart_etag = false;
   /// GetObjectMeta's answer carries x-oss-object-type.
   bool brief_with_object_type = true;
-  /// If-Match and If-None-Match on PutObject and other writes are honoured; off: 400 NotImplemented.
+  /// If-Match and If-None-Match on PutObject and other writes are honoured; off: 400
+  /// NotImplemented.
   bool put_honours_if_match = false;
   /// x-oss-symlink-target comes back percent-encoded whatever was sent; off: as sent.
   bool symlink_target_encoded = false;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <list>
+#include <thread>
 
 #include "sim/raw_client.h"
 #include "stsfs/base/mutex.h"
@@ -36,6 +37,10 @@ class HttpServerTest : public ::testing::Test {
     Echo(HttpServerTest& test, WireRequest request) : test_(test), request_(std::move(request)) {}
     void take_body(std::string_view bytes) override { body_ += bytes; }
     std::uint64_t upload_bytes_per_second() const override { return test_.upload_rate_; }
+    std::optional<HttpAnswer> timed_out() override {
+      if (request_.path == "/silent") return std::nullopt;
+      return HttpAnswer{.status = 400, .headers = {{"ETag", "\"x\""}}, .text = "late: " + body_};
+    }
     HttpAnswer answer() override {
       MutexLock lock(test_.mutex_);
       test_.last_ = request_;
@@ -50,10 +55,14 @@ class HttpServerTest : public ::testing::Test {
     std::string body_;
   };
 
-  void SetUp() override {
-    auto server = HttpServer::start({.threads = 2, .line = &line_}, [this](WireRequest request) {
-      return std::make_unique<Echo>(*this, std::move(request));
-    });
+  void SetUp() override { restart(milliseconds(0)); }
+
+  /// Waits no longer than this for more of a body.
+  void restart(milliseconds body_idle) {
+    server_.reset();
+    auto server = HttpServer::start(
+        {.threads = 2, .body_idle = body_idle, .line = &line_},
+        [this](WireRequest request) { return std::make_unique<Echo>(*this, std::move(request)); });
     ASSERT_TRUE(server) << server.error().message;
     server_ = std::move(*server);
   }
@@ -168,6 +177,48 @@ TEST_F(HttpServerTest, AsksForTheBodyWhereTheClientWaitsForThat) {
   client.send("ab");
   client.read_head();
   EXPECT_EQ(client.read_body(4), "2:ab");
+}
+
+// --- bodies that stop coming ---
+
+TEST_F(HttpServerTest, BodyThatStopsComingIsGivenUp) {
+  restart(milliseconds(100));
+  for (const char* rest :
+       {"Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"}) {
+    RawClient client = connect();
+    client.send(std::string("PUT / HTTP/1.1\r\nHost: h\r\n") + rest);
+    const std::string answer = client.read_all();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 Bad Request\r\nETag: \"x\"\r\n")) << rest;
+    EXPECT_EQ(body_of(answer), "late: abc");
+    EXPECT_EQ(client.error(), 0);
+  }
+  RawClient silent = connect();
+  silent.send("PUT /silent HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n");
+  EXPECT_EQ(silent.read_all(), "");
+}
+
+TEST_F(HttpServerTest, BodyThatWeMakeWaitIsNotGivenUp) {
+  restart(milliseconds(300));
+  upload_rate_ = 4'000;  // a second and a half, with pauses of a quarter
+  RawClient client = connect();
+  const std::string body = noise(6'000);
+  client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 6000\r\n\r\n" +
+              body);
+  EXPECT_EQ(body_of(client.read_all()), "6000:" + body);
+}
+
+TEST_F(HttpServerTest, AConnectionWithoutARequestIsNotGivenUp) {
+  restart(milliseconds(20));
+  RawClient client = connect();
+  const auto exchange = [&] {
+    client.send("PUT /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+    EXPECT_THAT(client.read_head(), StartsWith("HTTP/1.1 200"));
+    EXPECT_EQ(client.read_body(5), "3:abc");
+  };
+  exchange();
+  std::this_thread::sleep_for(milliseconds(100));
+  exchange();
 }
 
 // --- nobody stops anybody else ---

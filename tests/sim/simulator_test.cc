@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "http/engine_fixture.h"
+#include "sim/raw_client.h"
+#include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "support/temporary_directory.h"
 #include "support/tls_server.h"
@@ -11,6 +13,7 @@ namespace stsfs::sim {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class SimulatorTest : public http::HttpEngine {
@@ -131,6 +134,22 @@ TEST_F(SimulatorTest, SaysWhatIsWrongWithItsOptions) {
   EXPECT_THAT(why_not({.ram_file = directory_ / "none"}), HasSubstr("none"));
 }
 
+TEST_F(SimulatorTest, BodyThatStopsComingIsARequestTimeout) {
+  SimulatorOptions options;
+  options.buckets[0].acl = "public-read-write";
+  options.body_timeout = std::chrono::milliseconds(100);
+  begin(options);
+  const std::string endpoint = simulator_->oss_endpoint();
+  RawClient client(
+      static_cast<std::uint16_t>(*parse_u64(endpoint.substr(endpoint.rfind(':') + 1))));
+  client.send("PUT /examplebucket/k HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nabc");
+  const std::string answer = client.read_all();
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_THAT(answer, HasSubstr("<Code>RequestTimeout</Code>"));
+  EXPECT_THAT(fetch(simulator_->admin_endpoint() + "/objects"), Not(HasSubstr("\"key\"")));
+  EXPECT_THAT(fetch(simulator_->admin_endpoint() + "/log"), HasSubstr("RequestTimeout"));
+}
+
 TEST_F(SimulatorTest, ItsClockIsOffFromTheStart) {
   SimulatorOptions options;
   options.clock_offset = -std::chrono::hours(24 * 365 * 10);
@@ -151,9 +170,9 @@ TEST_F(SimulatorTest, KeysThatWereMadeAreWritten) {
   begin(options);
   for (const auto& [file, key] : {std::pair(&options.vending_key_file, &simulator_->vending_key()),
                                   std::pair(&options.admin_key_file, &simulator_->admin_key())})
-    EXPECT_EQ(read_file(*file).value(),
-              "{\"AccessKeyId\": \"" + key->access_key_id + "\", \"AccessKeySecret\": \"" +
-                  std::string(key->access_key_secret.reveal()) + "\"}\n");
+    EXPECT_EQ(read_file(*file).value(), "{\"AccessKeyId\": \"" + key->access_key_id +
+                                            "\", \"AccessKeySecret\": \"" +
+                                            std::string(key->access_key_secret.reveal()) + "\"}\n");
   options.ram_file = "/etc/ram.toml";
   EXPECT_THAT(why_not(options), HasSubstr("when --ram is absent"));
 }
@@ -173,6 +192,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
     ram = "/etc/ram.toml"
     allow_short_tokens = true
     clock_offset_ms = -3600000
+    body_timeout_ms = 500
     latency_ms = 20
     bandwidth = "100M"
     bandwidth_in_all = "200M"
@@ -198,6 +218,7 @@ TEST_F(SimulatorTest, OptionsAreReadFromAFile) {
   EXPECT_EQ(options->ram_file, "/etc/ram.toml");
   EXPECT_TRUE(options->allow_short_tokens);
   EXPECT_EQ(options->clock_offset, std::chrono::hours(-1));
+  EXPECT_EQ(options->body_timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(options->profile.latency, std::chrono::milliseconds(20));
   EXPECT_EQ(options->profile.bytes_per_second, std::uint64_t{100} << 20);
   EXPECT_EQ(options->profile.bytes_per_second_in_all, std::uint64_t{200} << 20);

@@ -15,6 +15,8 @@ namespace stsfs::sim {
 inline constexpr int kThreadsMax = 64;
 inline constexpr std::chrono::milliseconds kClockOffsetMax{3'000'000'000'000};  // some 95 years
 
+inline constexpr std::chrono::milliseconds kBodyTimeoutMax{100'000};
+
 /// A bucket that is there from the start.
 struct BucketSetup {
   std::string name = "examplebucket";
@@ -54,9 +56,11 @@ struct SimulatorOptions {
   bool allow_short_tokens = false;     ///< DurationSeconds down to 1 s.
   int threads = 2;                     ///< That serve OSS.
   NetworkProfile profile;
+  /// A request to OSS whose body stops coming for so long is answered with RequestTimeout.
+  std::chrono::milliseconds body_timeout{60'000};
   std::chrono::milliseconds clock_offset{0};  ///< The service's clock ahead of ours.
-  std::vector<std::string> faults;    ///< JSON objects, as POST /faults takes them.
-  std::vector<std::string> switches;  ///< `name=on|off`
+  std::vector<std::string> faults;            ///< JSON objects, as POST /faults takes them.
+  std::vector<std::string> switches;          ///< `name=on|off`
 };
 
 /// Options from a TOML (or JSON) file; see stsfs-sim(8) for its keys.

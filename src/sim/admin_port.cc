@@ -8,6 +8,7 @@
 
 #include "object_parts.h"
 #include "service.h"
+#include "sts_sessions.h"
 #include "stsfs/base/crc64.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
@@ -199,6 +200,16 @@ HttpAnswer denials(const AdminCall& call) {
   return json_answer({{"denials", out}});
 }
 
+/// What STS has handed out, with its secrets: a test looks for them where none may be.
+HttpAnswer issued(const AdminCall& call) {
+  json out = json::array();
+  for (const auto& session : call.services.cloud.sessions().all())
+    out.push_back({{"access_key_id", session->access_key_id},
+                   {"access_key_secret", std::string(session->secret.reveal())},
+                   {"security_token", session->token_text}});
+  return json_answer({{"credentials", out}});
+}
+
 HttpAnswer list_all(const AdminCall& call) {
   const auto bucket = call.bucket();
   if (!bucket) return problem(404, "there is no such bucket");
@@ -302,6 +313,7 @@ constexpr std::array kAdminRoutes{
     AdminRoute{"POST", "/switches", set_switches},
     AdminRoute{"POST", "/profile", set_profile},
     AdminRoute{"GET", "/denials", denials},
+    AdminRoute{"GET", "/credentials", issued},
     AdminRoute{"GET", "/objects", list_all},
     AdminRoute{"GET", "/objects/content", show_content},
     AdminRoute{"PUT", "/objects", put_behind},

@@ -41,6 +41,7 @@ class Cloud {
   const std::string& owner() const { return owner_; }
   Access& access() { return access_; }
   StsService& sts() { return sts_; }
+  const SessionTable& sessions() const { return *sessions_; }
 
   /// The service's time: ours, plus the offset that a test has set.
   WallTime now() const { return clock_.wall() + std::chrono::milliseconds(offset_ms_.load()); }

@@ -54,6 +54,7 @@ IssuedSession SessionTable::create(NewSession wanted) {
   session->access_key_id = "STS.N" + random_letters(kKeyIdTail);
   session->secret = Secret(random_letters(kSecretSize));
   session->token_digest = digest_of(token.reveal());
+  session->token_text = token.reveal();
   session->expires = wanted.expires;
   session->role = std::move(wanted.role);
   session->name = std::move(wanted.name);
@@ -76,6 +77,14 @@ std::shared_ptr<const Session> SessionTable::find(std::string_view access_key_id
   MutexLock lock(mutex_);
   const auto found = sessions_.find(key);
   return found == sessions_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<const Session>> SessionTable::all() const {
+  MutexLock lock(mutex_);
+  std::vector<std::shared_ptr<const Session>> out;
+  out.reserve(oldest_first_.size());
+  for (const std::string& key : oldest_first_) out.push_back(sessions_.at(key));
+  return out;
 }
 
 void SessionTable::revoke(std::string_view access_key_id) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "ram_directory.h"
 #include "stsfs/base/clock.h"
@@ -20,7 +21,8 @@ namespace stsfs::sim {
 struct Session {
   std::string access_key_id;
   Secret secret;
-  std::string token_digest;  ///< SHA-256; the token itself is only the caller's.
+  std::string token_digest;  ///< SHA-256: what requests are compared with.
+  std::string token_text;    ///< For the admin port alone, whose tests look for it in logs.
   WallTime expires{};
   std::shared_ptr<const Role> role;
   std::string name;                      ///< RoleSessionName.
@@ -41,7 +43,7 @@ struct NewSession {
   WallTime expires{};
 };
 
-/// A session and, this once, its token.
+/// A session and its token, as the caller gets it.
 struct IssuedSession {
   std::shared_ptr<const Session> session;
   Secret token;
@@ -61,6 +63,9 @@ class SessionTable {
   IssuedSession create(NewSession wanted) STSFS_EXCLUDES(mutex_);
   /// Null when there never was one, or it is forgotten. Also finds expired and revoked ones.
   std::shared_ptr<const Session> find(std::string_view access_key_id) const STSFS_EXCLUDES(mutex_);
+
+  /// Those that it has, the oldest first.
+  std::vector<std::shared_ptr<const Session>> all() const STSFS_EXCLUDES(mutex_);
 
   /// Also for keys of users; the caller checks that there is such a key.
   void revoke(std::string_view access_key_id) STSFS_EXCLUDES(mutex_);

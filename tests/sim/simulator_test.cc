@@ -48,6 +48,7 @@ TEST_F(SimulatorTest, AnswersOnItsThreePorts) {
   EXPECT_THAT(fetch(simulator_->oss_endpoint() + "/"), HasSubstr("<Code>AccessDenied</Code>"));
   EXPECT_THAT(fetch(simulator_->sts_endpoint() + "/"), HasSubstr("\"Code\""));
   EXPECT_THAT(fetch(simulator_->admin_endpoint() + "/healthz"), HasSubstr("true"));
+  EXPECT_EQ(fetch(simulator_->admin_endpoint() + "/credentials"), "{\"credentials\":[]}\n");
   EXPECT_THAT(simulator_->role_arn(), StartsWith("acs:ram::"));
   EXPECT_FALSE(simulator_->vending_key().access_key_id.empty());
 }

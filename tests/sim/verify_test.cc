@@ -439,6 +439,10 @@ TEST(VerifySession, TheTableForgetsTheOldestWhenFull) {
   EXPECT_EQ(table.size(), 2U);
   EXPECT_EQ(table.find(a.session->access_key_id), nullptr);
   EXPECT_NE(table.find(c.session->access_key_id), nullptr);
+  const auto all = table.all();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0], b.session);
+  EXPECT_EQ(all[1]->token_text, c.token.reveal());
 }
 
 TEST(Verify, NoSignatureIsAnonymous) {

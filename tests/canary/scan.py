@@ -8,11 +8,15 @@ Exit 1 when one is found; says which (by its line number, never the secret), whe
 """
 import base64
 import json
+import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import urllib.parse
 
 SHORTEST = 8  # a shorter one would be found by chance
+BLOCK = 16 << 20
 
 
 def forms_of(secret: bytes):
@@ -44,24 +48,49 @@ def files_below(path: pathlib.Path):
         sys.exit(f"scan.py: {path} does not exist: nothing was searched there")
 
 
+def with_any(needles, files):
+    """Those of the files that hold any needle: grep looks for thousands as quickly as for one, and skips holes. A line
+    ends with a zero: there are cores without a line break in gigabytes."""
+    with tempfile.NamedTemporaryFile() as listed:  # 0600
+        listed.write(b"\n".join(needles) + b"\n")
+        listed.flush()
+        done = subprocess.run(["grep", "-zalF", "-f", listed.name, "--", *files], stdout=subprocess.PIPE, text=True,
+                              env=dict(os.environ, LC_ALL="C"))
+    if done.returncode not in (0, 1):
+        sys.exit("scan.py: grep failed: not everything was searched")
+    return [pathlib.Path(name) for name in done.stdout.splitlines()]
+
+
+def place_of(needle, path):
+    """The first byte of the needle in the file; None without it."""
+    with open(path, "rb") as file:
+        kept, start = b"", 0
+        while block := file.read(BLOCK):
+            data = kept + block
+            if (at := data.find(needle)) >= 0:
+                return start + at
+            kept = data[-len(needle):]
+            start += len(data) - len(kept)
+    return None
+
+
 def main():
     secrets_path, places = pathlib.Path(sys.argv[1]), [pathlib.Path(p) for p in sys.argv[2:]]
-    needles = []
+    needles = {}
     for number, line in enumerate(secrets_path.read_bytes().splitlines(), 1):
         if len(line) >= SHORTEST:
-            needles += [(number, form, needle) for form, needle in forms_of(line)]
+            for form, needle in forms_of(line):
+                needles.setdefault(needle, (number, form))
     if not needles or not places:
         sys.exit("scan.py: no secrets or no places given: nothing was searched")
-    found, searched, size = [], 0, 0
-    for place in places:
-        for path in files_below(place):
-            if path.samefile(secrets_path):
-                continue
-            data = path.read_bytes()
-            searched, size = searched + 1, size + len(data)
-            found += [f"{path}: secret {number}, {form}, at byte {data.find(needle)}"
-                      for number, form, needle in needles if needle in data]
-    print("\n".join(found) if found else f"no secret in {searched} files, {size} bytes")
+    files = [path for place in places for path in files_below(place) if not path.samefile(secrets_path)]
+    found = []
+    for path in with_any(needles, files) if files else []:
+        for needle, (number, form) in needles.items():
+            if (at := place_of(needle, path)) is not None:
+                found.append(f"{path}: secret {number}, {form}, at byte {at}")
+    size = sum(path.stat().st_size for path in files)
+    print("\n".join(found) if found else f"no secret in {len(files)} files, {size} bytes")
     sys.exit(1 if found else 0)
 
 

@@ -58,7 +58,8 @@ class Folder:
             directory = self.work / name.lower()
             directory.mkdir(mode=0o700)
             self.env["XDG_" + name] = str(directory)
-        self.values = {}
+        self.values, self.tokens, self.said = {}, {}, self.work / "said"
+        self.said.touch()
 
     def __enter__(self):
         arguments = [str(DEMO), "--up", str(self.path)]
@@ -73,23 +74,38 @@ class Folder:
             self.__exit__(None, None, None)
             raise AssertionError(f"demo.sh --up failed with {status}:\n{text}\n{errors}")
         self.values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        self.note_tokens()
         return self
 
     def __exit__(self, kind, error, trace):
-        found, denied = "", []
+        found, denied = self.found(), []
         if error is not None:
             self.show_logs()
+            print(found, file=sys.stderr)
         elif self.values:
-            found = canaries.search(canaries.secrets_of(self), canaries.written_by(self))
             denied = self.denials()
         subprocess.call([str(DEMO), "--down", str(self.path)], env=self.env, timeout=120,
                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if subprocess.call(["mountpoint", "-q", str(self.path)]) == 0:
             subprocess.call(["umount", "-l", str(self.path)])
         shutil.rmtree(self.work, ignore_errors=True)
-        check(not found, f"secrets were written: {found}")
+        check(not found or error is not None, f"secrets were written: {found}")
         check(not denied, f"the shipped policy does not allow what a mount asks for: {denied}")
         return False
+
+    def found(self):
+        """Secrets that were written where none may be, in words; a search that failed, too."""
+        if not self.values:
+            return ""
+        try:
+            self.note_tokens()
+            return canaries.search(canaries.secrets_of(self), canaries.written_by(self))
+        except (AssertionError, OSError, ValueError) as problem:
+            return f"the search failed: {problem!r}"
+
+    def note_tokens(self):
+        """Those of now: a logout or a renewal takes them away."""
+        self.tokens.update(dict.fromkeys(canaries.login_tokens(self.env["XDG_STATE_HOME"])))
 
     def denials(self):
         """What the simulator refused because a policy said so; empty too when it is gone."""
@@ -118,6 +134,10 @@ class Folder:
         """Runs stsfs; returns what it printed on stdout and stderr together."""
         done = subprocess.run([self.STSFS, *arguments], env=self.env, text=True, timeout=120,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kwargs)
+        self.note_tokens()
+        if arguments[0] != "credentials":  # which is there to print one
+            with open(self.said, "a") as said:
+                said.write(done.stdout)
         check(wanted is None or done.returncode == wanted,
               f"stsfs {' '.join(arguments)}: exit {done.returncode}, wanted {wanted}: {done.stdout}")
         return done.stdout

@@ -45,6 +45,7 @@ class Mount:
     def stsfs(self, *arguments, input=None, fails=False, timeout=120):
         done = subprocess.run([BIN / "stsfs", *arguments], input=input, text=True, capture_output=True, env=self.env,
                               timeout=timeout)
+        self.servers.note(done.stdout + done.stderr, self.env["XDG_STATE_HOME"])
         check(fails or done.returncode == 0, f"stsfs {arguments}: {done.stdout}{done.stderr}")
         return done
 

@@ -119,6 +119,7 @@ def with_certificate(work, servers):
     def stsfs(command, options, wanted):
         done = subprocess.run([BIN / "stsfs", *command, servers.url, "-o", f"cacert={work}/ca.crt{options}"], env=env,
                               input=PASSWORD + "\n", text=True, capture_output=True, timeout=300)
+        servers.note("" if command[0] == "credentials" else done.stdout + done.stderr, env["XDG_STATE_HOME"])
         check((done.returncode == 0) == (wanted is None), f"{command} {options}: {done.stdout}{done.stderr}")
         check(wanted is None or wanted in done.stderr, f"wanted {wanted!r}: {done.stderr}")
 

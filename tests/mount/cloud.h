@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "mount/process.h"
 #include "support/temporary_directory.h"
@@ -16,7 +18,7 @@ class Cloud {
   explicit Cloud(int credential_seconds = 3600, std::string folder = {},
                  const std::string& bucket = "examplebucket");
   /// Least privilege: whatever the suite did with what the shipped policy allows, nothing was
-  /// refused.
+  /// refused. And no secret was written to a log, to an output, or into arguments.
   ~Cloud();
 
   const std::string& vending_url() const { return vending_url_; }
@@ -32,15 +34,21 @@ class Cloud {
   /// Answer of the simulator's admin port; `more`: options of curl.
   std::string admin(const std::string& path, const std::vector<std::string>& more = {}) const;
 
+  /// For the search at the end: a secret of somebody's, and what a program has written.
+  void note_secret(std::string secret) { secrets_.push_back(std::move(secret)); }
+  void note_written(const std::string& text);
+
   void stop_vending() { vending_->kill_now(); }
   void start_vending();
 
  private:
+  void look_for_secrets();
   std::string write_config(const std::string& listen, int credential_seconds);
 
   testing::TemporaryDirectory directory_;
   std::unique_ptr<Process> simulator_, vending_;
   std::string oss_endpoint_, admin_endpoint_, vending_url_, sts_endpoint_, role_arn_, config_;
+  std::vector<std::string> secrets_;
   const int credential_seconds_;
   const std::string folder_;
 };
@@ -69,6 +77,9 @@ class MountedUser {
   const Variables& variables() const { return variables_; }
 
  private:
+  /// What is there to be searched, before it goes.
+  void hand_over();
+
   Cloud& cloud_;
   const std::string options_;
   testing::TemporaryDirectory directory_;

@@ -19,6 +19,10 @@ OSS_ACCESS_KEY_ID=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1
 OSS_ACCESS_KEY_SECRET=$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["AccessKeySecret"])' "$work/admin.json")
 export OSS_ACCESS_KEY_ID OSS_ACCESS_KEY_SECRET
 "$root/scripts/smoke-real.sh" --dry-run oss://smoke-bucket/some/prefix > /dev/null
-STSFS=$bin/stsfs "$root/scripts/smoke-real.sh" oss://smoke-bucket/some/prefix -o "endpoint=$endpoint,region=cn-hangzhou"
+STSFS=$bin/stsfs "$root/scripts/smoke-real.sh" oss://smoke-bucket/some/prefix -o "endpoint=$endpoint,region=cn-hangzhou" \
+  2>&1 | tee "$work/smoke.out"
 left=$(curl -sS "$admin/objects?bucket=smoke-bucket")
 [[ $left == *'"objects":[]'* && $left == *'"uploads":[]'* ]] || { echo "left over: $left" >&2; exit 1; }
+printf '%s\n' "$OSS_ACCESS_KEY_SECRET" > "$work/secrets"
+mapfile -t logs < <(find "$XDG_STATE_HOME" -name '*.log')
+python3 "$root/tests/canary/scan.py" "$work/secrets" "$work"/*.out "$work/sim.err" "${logs[@]}"

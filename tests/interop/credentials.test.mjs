@@ -8,6 +8,7 @@ import { BUCKET, Credentials, World, app, command, plain, refused, roleArn } fro
 
 const stsfs = process.env.STSFS_PROGRAM;
 const vend = process.env.STSFS_VEND_PROGRAM;
+const password = 'pass word 0123';
 let world, url, uri;
 
 /// A vending server of the world, with alice logged in at it.
@@ -31,17 +32,18 @@ region = "cn-hangzhou"
 bucket = "${BUCKET}"
 prefix = "users/\${user}/"
 `);
-  command(vend, ['user', 'add', 'alice', '--config', config, '--password-stdin'], 'pass word\n');
+  command(vend, ['user', 'add', 'alice', '--config', config, '--password-stdin'], `${password}\n`);
   url = (await world.run(vend, ['serve', '--config', config], 'VEND_URL')).VEND_URL;
   for (const name of ['STATE_HOME', 'CONFIG_HOME', 'RUNTIME_DIR']) {
     process.env[`XDG_${name}`] = path.join(world.directory, name);
     fs.mkdirSync(process.env[`XDG_${name}`], { mode: 0o700 });
   }
-  command(stsfs, ['login', url, '--user', 'alice', '--password-stdin'], 'pass word\n');
+  command(stsfs, ['login', url, '--user', 'alice', '--password-stdin'], `${password}\n`);
 }
 
 before(async () => {
   world = await World.start();
+  world.secrets.push(password);
   await vending();
   uri = (await world.run(stsfs, ['credentials', url, '--serve'], 'ALIBABA_CLOUD_CREDENTIALS_URI'))
     .ALIBABA_CLOUD_CREDENTIALS_URI;

@@ -69,6 +69,7 @@ export class World {
   static async start({ roles = { all: allow('oss:*', '*') }, args = [] } = {}) {
     const world = new World();
     world.log = [];
+    world.secrets = [admin.secret, app.secret];
     world.programs = [];
     // What the programs said is worth reading only when a test failed, which is known last.
     process.once('exit', (code) => { if (code || process.exitCode) process.stderr.write(world.log.join('')); });
@@ -82,6 +83,7 @@ export class World {
         '--bucket', BUCKET, '--bucket', 'sample-bucket', ...args], 'READY');
       world.port = Number(new URL(values.OSS_ENDPOINT).port);
       world.sts = values.STS_ENDPOINT;
+      world.adminEndpoint = values.ADMIN_ENDPOINT;
     } catch (error) {
       await world.stop();
       throw error;
@@ -96,8 +98,26 @@ export class World {
   }
 
   async stop() {
+    const issued = this.adminEndpoint && JSON.parse((await plain('GET', `${this.adminEndpoint}/credentials`)).body);
     for (const program of this.programs.reverse()) await program.stop();
+    const found = issued && this.lookForSecrets(issued.credentials);
     fs.rmSync(this.directory, { recursive: true, force: true });
+    assert.ok(!found, `secrets were written: ${found}`);
+  }
+
+  /// Nothing that STS gave, no key and no password is in what the programs wrote.
+  lookForSecrets(issued) {
+    const secrets = [...this.secrets, ...issued.flatMap((one) => [one.access_key_secret, one.security_token])];
+    const file = (name, text) => {
+      const place = path.join(this.directory, name);
+      fs.writeFileSync(place, text, { mode: 0o600 });
+      return place;
+    };
+    const audit = path.join(this.directory, 'audit.log');
+    const places = [file('programs.log', this.log.join('')), ...(fs.existsSync(audit) ? [audit] : [])];
+    const done = spawnSync('python3', [process.env.STSFS_SCAN, file('secrets', secrets.join('\n')), ...places],
+      { encoding: 'utf8' });
+    return done.status === 0 ? '' : done.stdout + done.stderr;
   }
 
   /// Virtual-hosted unless `sldEnable`. Names below localhost are loopback only to some resolvers.

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 
+SCAN = pathlib.Path(__file__).resolve().parents[2] / "canary" / "scan.py"
 BUCKET = "bucket"
 NAMES = {
     "empty": 0,
@@ -65,8 +66,10 @@ class Simulator:
     def __init__(self, place):
         program = pathlib.Path(os.environ.get("STSFS_BUILD", "build/dev"), "bin/stsfs-sim")
         key_file = place / "admin.json"
-        self.process = subprocess.Popen(
-            [program, "--bucket", BUCKET, "--init-admin", key_file], stdout=subprocess.PIPE, text=True)
+        self.log = place / "simulator.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen([program, "--bucket", BUCKET, "--init-admin", key_file],
+                                            stdout=subprocess.PIPE, stderr=log, text=True)
         self.values = {}
         for line in self.process.stdout:
             name, _, value = line.strip().partition("=")
@@ -81,6 +84,9 @@ class Simulator:
     def end(self):
         self.process.terminate()
         self.process.wait(20)
+        secrets = self.log.with_name("secrets")
+        secrets.write_text(self.secret)
+        run(sys.executable, SCAN, secrets, self.log)
 
 
 class Mount:

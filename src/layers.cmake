@@ -32,3 +32,12 @@ function(stsfs_program name)
   target_link_libraries(${name} PRIVATE ${arg_USES} ${arg_LIBS})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
+
+# stsfs_leaves_no_secrets(program): what it frees is wiped, and symbols are bound at the start: binding one at its first call
+# saves the vector registers, with what was copied last, on the stack. The sanitizers have a free() of their own.
+function(stsfs_leaves_no_secrets name)
+  if(NOT CMAKE_CXX_FLAGS_DEBUG MATCHES -fsanitize)
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src/base/wiping_free.cc)
+  endif()
+  target_link_options(${name} PRIVATE -Wl,-z,relro,-z,now)
+endfunction()

@@ -14,6 +14,9 @@
 namespace stsfs {
 namespace {
 
+// Much more than a request's functions take.
+constexpr std::size_t kStackWiped = std::size_t{32} << 10;
+
 std::size_t pages_for(std::size_t size) {
   static const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
   return (size + page - 1) / page * page;
@@ -73,6 +76,11 @@ std::ostream& operator<<(std::ostream& out, const Secret&) { return out << "***"
 void wipe(std::string& text) noexcept {
   explicit_bzero(text.data(), text.size());
   text.clear();
+}
+
+[[gnu::noinline]] void wipe_stack() noexcept {
+  char room[kStackWiped];
+  explicit_bzero(room, sizeof room);
 }
 
 }  // namespace stsfs

@@ -82,6 +82,12 @@ Result<std::unique_ptr<control::CredentialsPort>> open_port(credentials::Provide
   return port;
 }
 
+/// Past stdout, whose buffer would keep it.
+void print_address(const std::string& uri) {
+  const std::string line = "ALIBABA_CLOUD_CREDENTIALS_URI=" + uri + "\n";
+  [[maybe_unused]] const ssize_t written = write(STDOUT_FILENO, line.data(), line.size());
+}
+
 Result<void> serve(std::unique_ptr<credentials::Source> source, const Where& where,
                    const std::string& uri_file, Signals& signals) {
   const Deadline deadline = Deadline::in(system_clock(), where.options.mount_timeout);
@@ -89,8 +95,7 @@ Result<void> serve(std::unique_ptr<credentials::Source> source, const Where& whe
   if (!renewer) return fail(std::move(renewer.error()), "no credential");
   auto port = open_port(**renewer, uri_file);
   if (!port) return fail(std::move(port.error()));
-  std::printf("ALIBABA_CLOUD_CREDENTIALS_URI=%s\n", (*port)->uri().c_str());
-  std::fflush(stdout);
+  print_address((*port)->uri());
   notify_service_manager("READY=1");
   for (;;) {
     pollfd wait{signals.fd(), POLLIN, 0};

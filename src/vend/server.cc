@@ -292,7 +292,9 @@ MHD_Result MhdServer::on_request(void* self, MHD_Connection* connection, const c
       ++server->requests_;
       return MHD_YES;
     }
-    return server->take(*static_cast<Call*>(*context), connection, upload, upload_size);
+    const auto taken = server->take(*static_cast<Call*>(*context), connection, upload, upload_size);
+    wipe_stack();
+    return taken;
   } catch (const std::exception& error) {  // out of memory
     log_error("vend", "a request failed: {}", error.what());
     return MHD_NO;
@@ -360,7 +362,9 @@ void MhdServer::start_work(Call& call, MHD_Connection* connection) {
     --in_flight_;
   };
   const bool taken = (hashes ? hash_pool_ : serve_pool_).run([this, &call, finish] {
-    finish(service_.handle(call.request));
+    ServiceResponse response = service_.handle(call.request);
+    wipe_stack();
+    finish(std::move(response));
   });
   if (taken) return;
   ServiceResponse busy = error_response(503, "Busy", "too many requests, try again");

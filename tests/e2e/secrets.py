@@ -4,11 +4,16 @@
 What is secret is read from where it is kept; then the folder is used, an upload fails, a login is refused, other programs
 are given the credential, cores of the daemon, of the vending server and of `stsfs credentials --serve` are forced, and all
 that was written is searched. Once in a flat bucket, and once in one with a hierarchical namespace.
+
+A core as a crash would write it holds nothing at all. One that overrides what the programs have set holds their memory,
+and yet no password, login token or AccessKeySecret; the security token only where requests are under way. One is taken
+while files are written and credentials renewed.
 """
 import os
 import struct
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -80,10 +85,32 @@ class Server:
         self.log.close()
 
 
-def core_of(pid, places, name):
-    done = subprocess.run(["gcore", "-o", str(places / name), str(pid)], capture_output=True, text=True, timeout=120)
-    (places / (name + ".gcore")).write_text(done.stdout + done.stderr)
-    blank_registers(places / f"{name}.{pid}")
+# The programs' own settings, which gdb heeds, or their memory all the same, but for what they have advised against.
+HEEDED, OVERRIDDEN = "on", "off"
+
+
+def core_of(pid, places, name, filter):
+    core = places / f"{name}-{filter}"
+    done = subprocess.run(["gdb", "--nx", "--batch", "--readnever", "-iex", "set debuginfod enabled off",
+                           "-ex", f"set use-coredump-filter {filter}", "-ex", f"attach {pid}", "-ex", f"gcore {core}",
+                           "-ex", "detach"], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
+    (places / (core.name + ".gdb")).write_text(done.stdout + done.stderr)
+    check(core.exists(), f"no core of {name}: {done.stdout}{done.stderr}")
+    blank_registers(core)
+    return core
+
+
+def search_core(secrets, pid, places, name, known):
+    """Cores are large: one at a time. `known` is no secret: where it is found, a secret would be as well."""
+    for filter in (HEEDED, OVERRIDDEN):
+        core = core_of(pid, places, name, filter)
+        try:
+            found = canaries.search(secrets, [core])
+            check(not found, f"{core.name}: {found}")
+            has_memory = canaries.search([known], [core]) != ""
+            check(has_memory == (filter == OVERRIDDEN), f"{core.name}: memory is there: {has_memory}")
+        finally:
+            core.unlink()
 
 
 def blank_registers(core):
@@ -103,6 +130,39 @@ def blank_registers(core):
             file.write(bytes(size))
 
 
+class Writers:
+    """Some threads that write files of the folder again and again."""
+
+    def __init__(self, folder):
+        self.ended, self.written, self.failed = threading.Event(), 0, []
+        self.threads = [threading.Thread(target=self.write, args=(folder.path / f"busy {number}",)) for number in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def write(self, path):
+        try:
+            while not self.ended.is_set():
+                path.write_bytes(os.urandom(10_000))
+                path.read_bytes()
+                self.written += 1
+        except OSError as error:
+            self.failed.append(error)
+
+    def stop(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def cores(folder, places, server):
+    """In the quiet. A connection that was just answered is given a moment to be put away."""
+    time.sleep(0.5)
+    secrets = [*canaries.secrets_of(folder), server.secret]
+    search_core(secrets, folder.STSFS_PID, places, "core-STSFS", str(folder.path))
+    search_core(secrets, folder.VEND_PID, places, "core-VEND", str(folder.STATE_DIR))
+    search_core(secrets, server.process.pid, places, "core-serve", folder.VEND_URL)
+
+
 def search(hns):
     with Folder(ttl=600, options=["log_level=debug"], hns=hns) as folder:
         places = folder.work / "places"
@@ -110,23 +170,51 @@ def search(hns):
         server = Server(folder, places)
         try:
             server.use(places)
-            secrets = canaries.secrets_of(folder)
-            check(len(secrets) >= 5, f"found only {len(secrets)} secrets: this test would search for too little")
-            secrets.append(server.secret)
             use(folder, places, hns)
-            for name in ("STSFS", "VEND"):
-                core_of(int(folder.values[name + "_PID"]), places, "core-" + name)
-            core_of(server.process.pid, places, "core-serve")
-            time.sleep(0.2)
+            cores(folder, places, server)
         finally:
             server.stop()
+        secrets = [*canaries.secrets_of(folder), server.secret]
+        check(len(secrets) >= 6, f"found only {len(secrets)} secrets: this test would search for too little")
         found = canaries.search(secrets, [places, *canaries.written_by(folder)])
         check(not found, found)
+
+
+def found_when_busy(folder, places, name):
+    core = core_of(folder.values[name + "_PID"], places, f"core-{name}-busy", OVERRIDDEN)
+    try:
+        return canaries.search(canaries.long_lived(folder), [core])
+    finally:
+        core.unlink()
+
+
+def under_load():
+    """Security tokens are in the headers of requests under way; what lives longer is in no core even now. But for the
+    moment of a renewal, which has the login token in its request and a new AccessKeySecret in its answer: what stays is
+    found three times in a row.
+    """
+    with Folder(ttl=3) as folder:
+        places = folder.work / "places"
+        places.mkdir()
+        writers = Writers(folder)
+        try:
+            for _ in range(2):
+                renewals = folder.status()["credential"]["renewals"]
+                wait_until(lambda: folder.status()["credential"]["renewals"] > renewals, 30, "a renewal")
+                for name in ("STSFS", "VEND"):
+                    found = [found_when_busy(folder, places, name)]
+                    while found[-1] and len(found) < 3:
+                        found.append(found_when_busy(folder, places, name))
+                    check(not found[-1], found)
+        finally:
+            writers.stop()
+        check(writers.written > 100 and not writers.failed, f"{writers.written} files, {writers.failed}")
 
 
 def main():
     for hns in (False, True):
         search(hns)
+    under_load()
 
 
 if __name__ == "__main__":

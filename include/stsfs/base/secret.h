@@ -44,4 +44,7 @@ std::ostream& operator<<(std::ostream& out, const Secret& secret);
 /// Overwrites `text` before it is freed, in a way the compiler does not remove, and empties it.
 void wipe(std::string& text) noexcept;
 
+/// Overwrites the stack below the caller's frame: what the functions that it called left there.
+void wipe_stack() noexcept;
+
 }  // namespace stsfs

@@ -6,17 +6,17 @@
 // whole one. After a loss of power it may be torn, since nothing is synced: that is what the
 // checksums are for.
 //
-// How much is here is kept in a ledger, a number in memory that all processes of the directory
-// share. A kill may leave it too high by the blocks being written; whoever makes room counts the
-// files and sets it right. Room is made under a lock between processes, down to seven eighths of
-// the limit, so that the count, which looks at every file, is rare.
+// How much is here is kept in a ledger, a number that all processes of the directory share. A kill
+// may leave it too high by the blocks being written; whoever makes room counts the files and sets
+// it right. Room is made under a lock between processes, down to seven eighths of the limit, so
+// that the count, which looks at every file, is rare. Nobody waits for that lock: whoever has it
+// may be stopped, and reading goes on here on the same threads. Until it is free nothing more is
+// kept where the limit is reached.
 
 #include "stsfs/cache/block_store.h"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -28,6 +28,7 @@
 
 #include <fmt/format.h>
 
+#include "ledger.h"
 #include "stsfs/base/crc64.h"
 #include "stsfs/base/handle.h"
 #include "stsfs/base/log.h"
@@ -140,12 +141,6 @@ void for_each_entry(const std::string& directory, Each&& each) {
 
 }  // namespace
 
-/// Lies in a mapped file. A fresh one is all zeros.
-struct BlockStore::Ledger {
-  std::atomic<std::uint64_t> used_bytes;
-};
-static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "it is shared by processes");
-
 struct BlockStore::Entry {
   std::string path;
   std::uint64_t size = 0;
@@ -161,9 +156,10 @@ Result<std::unique_ptr<BlockStore>> BlockStore::open(const Options& options, con
   return store;
 }
 
-BlockStore::~BlockStore() {
-  if (ledger_ != nullptr) munmap(ledger_, sizeof(Ledger));
-}
+BlockStore::BlockStore(Options options, const Clock& clock)
+    : options_(std::move(options)), clock_(clock) {}
+
+BlockStore::~BlockStore() = default;
 
 Result<void> BlockStore::prepare() {
   if (auto made = make_directories(options_.directory); !made) return fail(std::move(made.error()));
@@ -177,17 +173,10 @@ Result<void> BlockStore::prepare() {
   if (statvfs(options_.directory.c_str(), &disk) != 0) return fail_errno("ask for its space");
   reserve_bytes_ = options_.reserve_bytes.value_or(
       std::min<std::uint64_t>(kReserveMax, disk.f_blocks * disk.f_frsize / 20));
-  return map_ledger();
-}
-
-Result<void> BlockStore::map_ledger() {
   const std::string path = options_.directory + "/ledger";
-  lock_ = UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!lock_) return fail_errno("open " + printable(path));
-  if (ftruncate(lock_.get(), sizeof(Ledger)) != 0) return fail_errno("extend " + printable(path));
-  void* memory = mmap(nullptr, sizeof(Ledger), PROT_READ | PROT_WRITE, MAP_SHARED, lock_.get(), 0);
-  if (memory == MAP_FAILED) return fail_errno("map " + printable(path));
-  ledger_ = static_cast<Ledger*>(memory);
+  UniqueFd ledger(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!ledger) return fail_errno("open " + printable(path));
+  ledger_ = std::make_unique<Ledger>(std::move(ledger));
   return {};
 }
 
@@ -242,7 +231,7 @@ void BlockStore::drop(const BlockId& id) {
   struct stat status {};
   const std::string path = path_of(id);
   if (stat(path.c_str(), &status) == 0 && unlink(path.c_str()) == 0)
-    ledger_->used_bytes -= static_cast<std::uint64_t>(status.st_size);
+    ledger_->subtract(static_cast<std::uint64_t>(status.st_size));
 }
 
 // --- writing ---
@@ -262,36 +251,45 @@ void BlockStore::write(const BlockId& id, const BlockFacts& facts,
     return;
   if (!has_space()) {
     ++refused_;
+    warn_once("the disk has less than " + human_bytes(reserve_bytes_) +
+              " left, which are for others");
     give_way();
     return;
   }
-  if ((ledger_->used_bytes += size) > options_.size_max_bytes) {
-    {
-      MutexLock lock(evicting_);
-      evict(options_.size_max_bytes / 8 * 7);
-    }
-    ledger_->used_bytes += size;  // it was not among the files that were counted
-  }
-  if (write_file(path_of(id), *head, block)) {
-    ++written_;
+  if (ledger_->bytes() + size > options_.size_max_bytes &&
+      !make_room(options_.size_max_bytes / 8 * 7)) {
+    ++refused_;
     return;
   }
-  ledger_->used_bytes -= size;
-  ++refused_;
+  ledger_->add(size);
+  if (auto written = write_file(path_of(id), *head, block); !written) {
+    ledger_->subtract(size);
+    ++refused_;
+    warn_once(written.error().message);
+    return;
+  }
+  ++written_;
 }
 
-bool BlockStore::write_file(const std::string& path, std::span<const std::byte> head,
-                            std::span<const std::byte> block) {
+void BlockStore::warn_once(const std::string& why) {
+  if (warned_.exchange(true)) return;
+  log_warning("cache", "{}: not all that is read is kept: {}", printable(options_.directory), why);
+}
+
+Result<void> BlockStore::write_file(const std::string& path, std::span<const std::byte> head,
+                                    std::span<const std::byte> block) {
   const std::string temporary = fmt::format("{}.{}.{}", path, getpid(), ++names_);
   UniqueFd fd = create(temporary);
   if (!fd && errno == ENOENT && mkdir(path.substr(0, path.rfind('/')).c_str(), 0700) == 0)
     fd = create(temporary);
-  if (!fd) return false;
-  if (pwrite_full(fd.get(), head, 0) && pwrite_full(fd.get(), block, kHeadSize) &&
-      set_time(fd.get(), clock_.wall()) && rename(temporary.c_str(), path.c_str()) == 0)
-    return true;
-  unlink(temporary.c_str());
-  return false;
+  if (!fd) return fail_errno("make a file");
+  Result<void> written = pwrite_full(fd.get(), head, 0);
+  if (written) written = pwrite_full(fd.get(), block, kHeadSize);
+  if (written &&
+      (!set_time(fd.get(), clock_.wall()) || rename(temporary.c_str(), path.c_str()) != 0))
+    written = fail_errno("name a file");
+  if (!written) unlink(temporary.c_str());
+  return written;
 }
 
 // --- making room ---
@@ -315,43 +313,54 @@ std::vector<BlockStore::Entry> BlockStore::take_stock() const {
       }
     });
   });
-  ledger_->used_bytes = used;
+  ledger_->set(used);
   return entries;
 }
 
 /// Others need the disk: the cache gets smaller, and nobody is told.
 void BlockStore::give_way() {
-  MutexLock lock(evicting_);
-  if (gave_way_ && clock_.steady() - *gave_way_ < kGivesWay) return;
-  gave_way_ = clock_.steady();
-  evict(ledger_->used_bytes / 8 * 7);
+  if (!evicting_.try_lock()) return;
+  const SteadyTime now = clock_.steady();
+  if (!gave_way_ || now - *gave_way_ >= kGivesWay) {
+    gave_way_ = now;
+    (void)evict(ledger_->bytes() / 8 * 7);
+  }
+  evicting_.unlock();
 }
 
-void BlockStore::tidy() {
-  MutexLock lock(evicting_);
-  evict(options_.size_max_bytes);
+void BlockStore::tidy() { (void)make_room(options_.size_max_bytes); }
+
+/// False when somebody else is just at it.
+bool BlockStore::make_room(std::uint64_t aim_bytes) {
+  if (!evicting_.try_lock()) return false;
+  const bool made = evict(aim_bytes);
+  evicting_.unlock();
+  return made;
 }
 
-/// The least recently used go until no more than `aim_bytes` are left.
-void BlockStore::evict(std::uint64_t aim_bytes) {
-  // Another process may just be at it; then it is done when the lock is ours.
-  if (flock(lock_.get(), LOCK_EX) != 0) return;
+/// The least recently used go until no more than `aim_bytes` are left. False when another process
+/// is at it.
+bool BlockStore::evict(std::uint64_t aim_bytes) {
+  if (!ledger_->try_lock()) return false;
   std::vector<Entry> entries = take_stock();
-  if (ledger_->used_bytes > aim_bytes) {
+  std::uint64_t used = ledger_->bytes();
+  if (used > aim_bytes) {
     std::sort(entries.begin(), entries.end(),
               [](const Entry& a, const Entry& b) { return a.used_at < b.used_at; });
     for (const Entry& entry : entries) {
-      if (ledger_->used_bytes <= aim_bytes) break;
+      if (used <= aim_bytes) break;
       if (unlink(entry.path.c_str()) != 0) continue;
-      ledger_->used_bytes -= entry.size;
+      ledger_->subtract(entry.size);
+      used -= std::min(used, entry.size);
       ++evicted_;
     }
   }
-  flock(lock_.get(), LOCK_UN);
+  ledger_->unlock();
+  return true;
 }
 
 BlockStore::Figures BlockStore::figures() const {
-  return {.used_bytes = ledger_->used_bytes,
+  return {.used_bytes = ledger_->bytes(),
           .hits = hits_,
           .misses = misses_,
           .written = written_,

@@ -141,7 +141,8 @@ std::string to_json(const Status& status) {
        {{"size_max_bytes", status.disk_cache.size_max_bytes},
         {"used_bytes", status.disk_cache.used_bytes},
         {"hits", status.disk_cache.hits},
-        {"misses", status.disk_cache.misses}}},
+        {"misses", status.disk_cache.misses},
+        {"refused", status.disk_cache.refused}}},
       {"read_memory", read_memory_json(status.read_memory)},
   };
   return to_line(object);
@@ -185,7 +186,8 @@ Result<Status> parse_status(const std::string& json) {
       .disk_cache = {.size_max_bytes = number_member(disk_cache, "size_max_bytes"),
                      .used_bytes = number_member(disk_cache, "used_bytes"),
                      .hits = number_member(disk_cache, "hits"),
-                     .misses = number_member(disk_cache, "misses")},
+                     .misses = number_member(disk_cache, "misses"),
+                     .refused = number_member(disk_cache, "refused")},
       .read_memory = parse_read_memory(object_member(*object, "read_memory")),
   };
 }

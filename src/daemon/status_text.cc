@@ -110,11 +110,13 @@ std::string traffic_text(const control::Status& status) {
   out += line("data", fmt::format("{} read, {} written", human_bytes(status.bytes_read),
                                   human_bytes(status.bytes_written)));
   const control::Status::DiskCache& cache = status.disk_cache;
-  if (cache.size_max_bytes != 0)
-    out +=
-        line("disk cache",
-             fmt::format("{} of {}, {} blocks found there, {} not", human_bytes(cache.used_bytes),
-                         human_bytes(cache.size_max_bytes), cache.hits, cache.misses));
+  if (cache.size_max_bytes != 0) {
+    std::string blocks =
+        fmt::format("{} of {}, {} blocks found there, {} not", human_bytes(cache.used_bytes),
+                    human_bytes(cache.size_max_bytes), cache.hits, cache.misses);
+    if (cache.refused != 0) blocks += fmt::format(", {} without room on its disk", cache.refused);
+    out += line("disk cache", blocks);
+  }
   return out;
 }
 

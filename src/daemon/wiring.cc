@@ -348,7 +348,7 @@ control::Status Stack::status() {
   if (disk_cache_) {
     const cache::BlockStore::Figures figures = disk_cache_->figures();
     out.disk_cache = {disk_cache_->size_max_bytes(), figures.used_bytes, figures.hits,
-                      figures.misses};
+                      figures.misses, figures.refused};
   }
   const fs::ReadMemory reading = folder_->read_memory();
   out.read_memory = {.budget_bytes = reading.budget_bytes,

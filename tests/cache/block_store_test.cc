@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -244,6 +246,37 @@ TEST_F(BlockStoreTest, WhatAKilledWriterLeftIsSwept) {
   EXPECT_TRUE(gives(*store, block(0)));
 }
 
+// As a full or broken disk, or somebody else, may leave it.
+TEST_F(BlockStoreTest, ALedgerThatLosesItsBytesIsNoHarm) {
+  auto store = open(8 * (kMiB + 4096));
+  for (std::uint64_t i = 0; i < 4; ++i) put(*store, block(i));
+  ASSERT_EQ(truncate((place() + "/ledger").c_str(), 0), 0);
+  for (std::uint64_t i = 4; i < 12; ++i) put(*store, block(i));
+  EXPECT_TRUE(gives(*store, block(11)));
+  store->tidy();
+  EXPECT_EQ(store->figures().used_bytes, bytes_on_disk());
+}
+
+// Another process may be stopped, or wait for its disk, in the middle of it.
+TEST_F(BlockStoreTest, NobodyWaitsForAnotherProcessThatMakesRoom) {
+  auto store = open(4 * (kMiB + 4096));
+  for (std::uint64_t i = 0; i < 4; ++i) put(*store, block(i));
+  UniqueFd other(::open((place() + "/ledger").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(flock(other.get(), LOCK_EX), 0);
+  auto wrote = std::async(std::launch::async, [&] {
+    put(*store, block(4));
+    store->tidy();
+  });
+  EXPECT_EQ(wrote.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  other.reset();
+  wrote.wait();
+  EXPECT_TRUE(gives(*store, block(3)));
+  EXPECT_FALSE(gives(*store, block(4)));
+  EXPECT_EQ(store->figures().refused, 1u);
+  put(*store, block(4));
+  EXPECT_TRUE(gives(*store, block(4)));
+}
+
 /// Writes blocks for ever, until it is killed.
 [[noreturn]] void write_for_ever(const std::string& place, std::uint64_t seed) {
   const Clock& clock = system_clock();
@@ -341,6 +374,23 @@ TEST_F(BlockStoreTest, AFullDiskMakesItSmaller) {
   put(*store, block(40));
   EXPECT_FALSE(gives(*store, block(40)));
   EXPECT_LT(store->figures().used_bytes, before);
+}
+
+TEST_F(BlockStoreTest, OpensOnAFullDiskAndKeepsBlocksWhenThereIsRoomAgain) {
+  const SmallDisk disk(place());
+  if (!disk) return;
+  const std::string hog = place() + "/hog";
+  const UniqueFd filled(::open(hog.c_str(), O_WRONLY | O_CREAT, 0600));
+  for (std::uint64_t at = 0; pwrite_full(filled.get(), Bytes(4096), at); at += 4096) {
+  }
+  auto store = open();
+  put(*store, block(0));
+  EXPECT_FALSE(gives(*store, block(0)));
+  EXPECT_EQ(store->figures().refused, 1u);
+  ASSERT_EQ(ftruncate(filled.get(), 0), 0);
+  put(*store, block(0));
+  EXPECT_TRUE(gives(*store, block(0)));
+  EXPECT_EQ(store->figures().used_bytes, bytes_on_disk());
 }
 
 }  // namespace

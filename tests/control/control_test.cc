@@ -93,7 +93,7 @@ Status full_status() {
   status.http_in_flight = 5;
   status.kernel_requests = 77;
   status.memory_bytes = 12'345'678;
-  status.disk_cache = {1 << 30, 5'000'000, 17, 4};
+  status.disk_cache = {1 << 30, 5'000'000, 17, 4, 3};
   status.read_memory = {
       .budget_bytes = 5, .used_bytes = 4, .highest_bytes = 3, .taken_away = 2, .waiting = 1};
   return status;
@@ -118,6 +118,7 @@ TEST(ControlStatus, ComesBackAsItWent) {
   EXPECT_EQ(got->kernel_requests, 77U);
   EXPECT_EQ(got->disk_cache.used_bytes, 5'000'000U);
   EXPECT_EQ(got->disk_cache.misses, 4U);
+  EXPECT_EQ(got->disk_cache.refused, 3U);
   EXPECT_EQ(got->read_memory.budget_bytes, 5U);
   EXPECT_EQ(got->read_memory.waiting, 1U);
 }

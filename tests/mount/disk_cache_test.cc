@@ -1,12 +1,17 @@
 // The cache on the local disk through real mounts. Statements of mount.stsfs(8) stand above the
 // tests that hold them.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "mount/cloud.h"
+#include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 
 #include <gtest/gtest.h>
@@ -153,6 +158,43 @@ TEST_F(DiskCache, AKilledDaemonLeavesAGoodOne) {
 }
 
 // "Where that lies, with mode 0700" "It must not be under the mount point."
+// "what there is no room for is read from OSS, and counted in stsfs status."
+TEST_F(DiskCache, OnAFullDiskItIsOnlySlower) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root mounts a tmpfs";
+  ASSERT_EQ(user_.umount().code, 0);
+  ASSERT_EQ(::mount("tmpfs", place().c_str(), "tmpfs", 0, "size=16m,mode=0700"), 0);
+  const auto detach = [](const std::string* where) { umount2(where->c_str(), MNT_DETACH); };
+  const std::string where = place();
+  const std::unique_ptr<const std::string, decltype(detach)> mounted(&where, detach);
+  const UniqueFd filled(::open((place() + "/filled").c_str(), O_WRONLY | O_CREAT, 0600));
+  const std::string page(4096, 'x');
+  for (std::uint64_t at = 0; pwrite_full(filled.get(), std::as_bytes(std::span(page)), at);)
+    at += page.size();
+  remount();
+  EXPECT_TRUE(read("large") == large_);
+  for (int i = 0; i < 500 && user_.status("/disk_cache/refused") == "0"; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_NE(user_.status("/disk_cache/refused"), "0");
+  ASSERT_EQ(ftruncate(filled.get(), 0), 0);
+  remount();
+  fill();
+  ASSERT_EQ(user_.umount().code, 0);
+}
+
+// Its process may be stopped, or its disk hang.
+TEST_F(DiskCache, AProcessThatHoldsItsLockHoldsUpNoReader) {
+  const std::string larger = bytes(20'000'000);
+  write("larger", larger);
+  ASSERT_EQ(user_.umount().code, 0);
+  const UniqueFd ledger(::open((place() + "/ledger").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(flock(ledger.get(), LOCK_EX), 0);
+  const Outcome back = user_.mount("cache_size=4M,read_timeout=5");
+  ASSERT_EQ(back.code, 0) << back.said;
+  EXPECT_TRUE(read("larger") == larger);
+  EXPECT_TRUE(read("large") == large_);
+  EXPECT_EQ(read("small"), "a few words");
+}
+
 TEST_F(DiskCache, APlaceThatOthersCanChangeOrThatIsTheMountItselfIsRefused) {
   ASSERT_EQ(user_.umount().code, 0);
   const std::string open_to_all = user_.outside("open");

@@ -10,11 +10,12 @@
 #include <vector>
 
 #include "stsfs/base/clock.h"
-#include "stsfs/base/fd.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/result.h"
 
 namespace stsfs::cache {
+
+class Ledger;
 
 /// One block of one version of one object.
 struct BlockId {
@@ -42,7 +43,7 @@ struct BlockFacts {
 /// Several processes of one user may share a directory, each with its own limit. What a killed one
 /// leaves behind are files under temporary names, which the others sweep.
 ///
-/// Threads:  any; every call waits for the disk.
+/// Threads:  any; every call waits for the disk, none for another process.
 class BlockStore {
  public:
   static constexpr std::uint64_t kBlockSize = std::uint64_t{1} << 20;
@@ -70,7 +71,8 @@ class BlockStore {
   std::optional<Found> read(const BlockId& id, std::span<std::byte> block);
   /// May be wrong a moment later. Costs a look at the directory, no read.
   bool has(const BlockId& id) const;
-  /// Keeps it, unless it is here already, the disk is full, or it could not be written.
+  /// Keeps it, unless it is here already, the disk is full, there is no room while somebody else
+  /// makes some, or it could not be written.
   void write(const BlockId& id, const BlockFacts& facts, std::span<const std::byte> block);
   void drop(const BlockId& id);
   /// Counts what is here, sweeps what a killed process left, and makes room where it is too much:
@@ -89,32 +91,32 @@ class BlockStore {
   ~BlockStore();
 
  private:
-  struct Ledger;
   struct Entry;
-  BlockStore(Options options, const Clock& clock) : options_(std::move(options)), clock_(clock) {}
+  BlockStore(Options options, const Clock& clock);
 
   Result<void> prepare();
-  Result<void> map_ledger();
   std::string path_of(const BlockId& id) const;
   bool has_space() const;
-  bool write_file(const std::string& path, std::span<const std::byte> head,
-                  std::span<const std::byte> block);
+  Result<void> write_file(const std::string& path, std::span<const std::byte> head,
+                          std::span<const std::byte> block);
   void give_way() STSFS_EXCLUDES(evicting_);
-  void evict(std::uint64_t aim_bytes) STSFS_REQUIRES(evicting_);
+  bool make_room(std::uint64_t aim_bytes) STSFS_EXCLUDES(evicting_);
+  bool evict(std::uint64_t aim_bytes) STSFS_REQUIRES(evicting_);
+  void warn_once(const std::string& why);
   std::vector<Entry> take_stock() const;
   void note_use(int fd) const;
 
   const Options options_;
   const Clock& clock_;
   std::uint64_t reserve_bytes_ = 0;  // of the disk, left to others
-  UniqueFd lock_;
-  Ledger* ledger_ = nullptr;  // in memory shared by every process of this directory
+  std::unique_ptr<Ledger> ledger_;   // shared by every process of this directory
 
-  Mutex evicting_;  // held while the disk is looked through
+  Mutex evicting_;  // held while the disk is looked through; nobody waits for it
   std::optional<SteadyTime> gave_way_ STSFS_GUARDED_BY(evicting_);
   std::atomic<std::uint64_t> names_{0};
   std::atomic<std::uint64_t> hits_{0}, misses_{0}, written_{0}, damaged_{0}, evicted_{0},
       refused_{0};
+  std::atomic<bool> warned_{false};
 };
 
 }  // namespace stsfs::cache

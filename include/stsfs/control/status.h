@@ -78,6 +78,7 @@ struct Status {
     std::uint64_t size_max_bytes = 0;  ///< 0: there is none.
     std::uint64_t used_bytes = 0;      ///< Of every mount that shares the directory.
     std::uint64_t hits = 0, misses = 0;
+    std::uint64_t refused = 0;  ///< Not kept: no room on the disk, or another failure.
   };
   DiskCache disk_cache;
   ReadMemory read_memory;

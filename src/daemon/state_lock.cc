@@ -68,8 +68,12 @@ Result<StateLock> StateLock::take(const std::string& directory, const std::strin
     std::this_thread::sleep_for(kLookAgain);
   }
   const std::string holder = mount_point + "\n";
-  if (ftruncate(file.get(), 0) != 0) return fail_errno("write " + path);
-  if (auto written = pwrite_full(file.get(), as_bytes(holder), 0); !written)
+  // In this order, so that a full disk takes it where the last holder stood.
+  auto written = pwrite_full(file.get(), as_bytes(holder), 0);
+  if (written && ftruncate(file.get(), static_cast<off_t>(holder.size())) != 0)
+    written = fail_errno("shorten it");
+  // Only those who are refused miss it.
+  if (!written && written.error().code != Errc::kNoSpace)
     return fail(std::move(written.error()), "write " + path);
   return StateLock(directory, std::move(file));
 }

@@ -13,8 +13,9 @@ Result<std::unique_ptr<MountedFolder>> MountedFolder::make(oss::ObjectStore& sto
                                                            const FolderOptions& options) {
   auto area = staging::StagingArea::open({options.staging_directory, options.staging_budget_bytes});
   if (!area) return fail(std::move(area.error()));
-  auto journal = staging::Journal::open(
-      {.file = options.staging_directory + "/journal.db", .sync_each = options.sync_close});
+  auto journal = staging::Journal::open({.file = options.staging_directory + "/journal.db",
+                                         .sync_each = options.sync_close,
+                                         .reserve = (*area)->reserve()});
   if (!journal) return fail(std::move(journal.error()));
   auto names = staging::NameJournal::open(**journal);
   if (!names) return fail(std::move(names.error()));

@@ -13,6 +13,7 @@
 
 #include "journal_row.h"
 #include "journal_sync.h"
+#include "reserve.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/mutex.h"
@@ -48,7 +49,9 @@ constexpr std::size_t kTogetherMax = 64;  // notes that wait for another one to 
 tl::unexpected<Error> failure_of(const SQLite::Exception& error) {
   const int code = error.getErrorCode();
   const std::string text = std::string("journal: ") + error.what();
-  if (code == SQLITE_FULL) return fail(Errc::kNoSpace, text);
+  // The second: for the index of the log, which is a file of its own.
+  if (code == SQLITE_FULL || error.getExtendedErrorCode() == SQLITE_IOERR_SHMSIZE)
+    return fail(Errc::kNoSpace, text);
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) return fail(Errc::kCorrupt, text);
   if (code == SQLITE_BUSY || code == SQLITE_LOCKED) return fail(Errc::kBusy, text);
   return fail(Errc::kIo, text);
@@ -115,6 +118,7 @@ struct Journal::State {
   struct Note {
     Work work;
     Callback<void> done;
+    bool ends = false;     // something: it may have the last of the reserve
     bool is_mark = false;  // of JournalSync, which brings it to the disk itself
   };
 
@@ -130,6 +134,8 @@ struct Journal::State {
   void add_with_next(Note note) STSFS_EXCLUDES(mutex);
   void write_waiting() STSFS_EXCLUDES(mutex);
   Result<void> write_all(std::vector<Note>& batch);
+  template <class Write>
+  auto with_reserve(bool last_half, Write&& write) -> decltype(write());
   SQLite::Statement& statement(const char* text);
 
   void mark_synced(std::vector<JournalSync::Note> those, Callback<std::vector<std::uint64_t>> done);
@@ -178,6 +184,16 @@ class Journal::State::Transaction {
   bool committed_ = false;
 };
 
+/// Whoever finds the disk full tries again with what was held for that.
+template <class Write>
+auto Journal::State::with_reserve(bool last_half, Write&& write) -> decltype(write()) {
+  auto result = write();
+  while (!result && result.error().code == Errc::kNoSpace && options.reserve &&
+         options.reserve->give_free(last_half))
+    result = write();
+  return result;
+}
+
 Result<void> Journal::State::prepare() {
   database.exec(options.sync_each ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
   database.exec("PRAGMA journal_mode=WAL");
@@ -194,8 +210,11 @@ Result<void> Journal::State::prepare() {
     for (const char* table : {"files", "fallbacks"})
       database.exec(std::string("ALTER TABLE ") + table +
                     " ADD COLUMN aside TEXT NOT NULL DEFAULT ''");
-  database.exec(kSchema);
-  database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
+  // On a full disk nothing is written that need not be.
+  if (version != kSchemaVersion) {
+    database.exec(kSchema);
+    database.exec("PRAGMA user_version=" + std::to_string(kSchemaVersion));
+  }
   fall_back();
   transaction.commit();
   notes = static_cast<std::uint64_t>(
@@ -287,13 +306,14 @@ void Journal::State::write_waiting() {
     Result<void> together = write_all(batch);
     const auto is_mark = [](const Note& note) { return note.is_mark; };
     if (sync && !std::ranges::all_of(batch, is_mark)) sync->log_grew();
+    if (options.reserve) options.reserve->fill();
     for (Note& note : batch) {
       // What fails together may succeed alone: one bad note must not take the others along.
       Result<void> result = together;
-      if (!together && batch.size() > 1) {
+      if (!together && (batch.size() > 1 || together.error().code == Errc::kNoSpace)) {
         std::vector<Note> alone;
         alone.push_back({std::move(note.work), nullptr});
-        result = write_all(alone);
+        result = with_reserve(note.ends, [&] { return write_all(alone); });
       }
       note.done(std::move(result));
     }
@@ -317,12 +337,20 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options) {
   // 0600 from the first moment: it holds names of files.
   UniqueFd made(::open(options.file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!made) return fail_errno("open the journal " + printable(options.file));
-  return guarded([&]() -> Result<std::unique_ptr<Journal>> {
-    auto state = std::make_unique<State>(options);
-    if (auto ready = state->prepare(); !ready) return fail(std::move(ready.error()));
-    if (auto named = sync_directory_of(options.file); !named) return fail(std::move(named.error()));
-    return std::unique_ptr<Journal>(new Journal(std::move(state)));
-  });
+  const auto open = [&] {
+    return guarded([&]() -> Result<std::unique_ptr<State>> {
+      auto state = std::make_unique<State>(options);
+      if (auto ready = state->prepare(); !ready) return fail(std::move(ready.error()));
+      return state;
+    });
+  };
+  auto state = open();
+  while (!state && state.error().code == Errc::kNoSpace && options.reserve &&
+         options.reserve->give_free(true))
+    state = open();
+  if (!state) return fail(std::move(state.error()));
+  if (auto named = sync_directory_of(options.file); !named) return fail(std::move(named.error()));
+  return std::unique_ptr<Journal>(new Journal(std::move(*state)));
 }
 
 Result<std::vector<JournalEntry>> Journal::entries() {
@@ -460,9 +488,9 @@ void Journal::erase(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool i
     done(std::move(result));
   };
   if (waits)
-    state_->add_with_next({std::move(work), std::move(erased)});
+    state_->add_with_next({std::move(work), std::move(erased), true});
   else
-    state_->add({std::move(work), std::move(erased)});
+    state_->add({std::move(work), std::move(erased), true});
 }
 
 void Journal::settle(Callback<void> done) {
@@ -498,21 +526,25 @@ void Journal::upload_ended(const std::string& upload_id) {
     erase.bind(1, upload_id);
     erase.exec();
   };
-  state_->add_with_next({std::move(work), [](Result<void> noted) {
+  state_->add_with_next({std::move(work),
+                         [](Result<void> noted) {
                            if (!noted)
                              log_warning("staging", "the end of an upload is not noted: {}",
                                          noted.error().message);
-                         }});
+                         },
+                         true});
 }
 
-void Journal::write(std::function<void(SQLite::Database&)> work, Callback<void> done) {
-  state_->add({std::move(work), std::move(done)});
+void Journal::write(std::function<void(SQLite::Database&)> work, bool ends, Callback<void> done) {
+  state_->add({std::move(work), std::move(done), ends});
 }
 
 Result<void> Journal::read(const std::function<void(SQLite::Database&)>& work) {
-  return guarded([&]() -> Result<void> {
-    work(state_->database);
-    return {};
+  return state_->with_reserve(true, [&] {
+    return guarded([&]() -> Result<void> {
+      work(state_->database);
+      return {};
+    });
   });
 }
 
@@ -538,7 +570,7 @@ void Journal::State::mark_synced(std::vector<JournalSync::Note> those,
     else
       done(fail(std::move(marked.error())));
   };
-  add({std::move(work), std::move(told), true});
+  add({.work = std::move(work), .done = std::move(told), .ends = true, .is_mark = true});
 }
 
 }  // namespace stsfs::staging

@@ -61,8 +61,9 @@ void move_notes(SQLite::Database& database, const std::string& old_path,
 
 Result<std::unique_ptr<NameJournal>> NameJournal::open(Journal& journal) {
   std::unique_ptr<NameJournal> out(new NameJournal(journal));
+  auto made = journal.read([](SQLite::Database& database) { database.exec(kNamesSchema); });
+  if (!made) return fail(std::move(made.error()));
   auto read = journal.read([&](SQLite::Database& database) {
-    database.exec(kNamesSchema);
     std::uint64_t last = 0;
     SQLite::Statement removal(database,
                               "SELECT id,key,etag,removed_at,has_marker FROM removals ORDER BY id");
@@ -128,7 +129,7 @@ void NameJournal::add(std::vector<RemovalEntry> removals, Callback<void> done) {
           put.reset();
         }
       },
-      std::move(done));
+      false, std::move(done));
 }
 
 void NameJournal::erase_removals(std::vector<std::uint64_t> ids, Callback<void> done) {
@@ -136,7 +137,7 @@ void NameJournal::erase_removals(std::vector<std::uint64_t> ids, Callback<void> 
       [ids = std::move(ids)](SQLite::Database& database) {
         erase_all(database, "DELETE FROM removals WHERE id=?", ids);
       },
-      std::move(done));
+      true, std::move(done));
 }
 
 void NameJournal::add(const MoveEntry& move, const std::string& old_path,
@@ -150,7 +151,7 @@ void NameJournal::add(const MoveEntry& move, const std::string& old_path,
         put.exec();
         move_notes(database, old_path, new_path, move.from, move.to);
       },
-      std::move(done));
+      false, std::move(done));
 }
 
 void NameJournal::take_back(const MoveEntry& move, const std::string& old_path,
@@ -160,7 +161,7 @@ void NameJournal::take_back(const MoveEntry& move, const std::string& old_path,
         erase_all(database, "DELETE FROM moves WHERE id=?", {move.id});
         move_notes(database, new_path, old_path, move.to, move.from);
       },
-      std::move(done));
+      true, std::move(done));
 }
 
 void NameJournal::erase_move(std::uint64_t id, Callback<void> done) {
@@ -168,7 +169,7 @@ void NameJournal::erase_move(std::uint64_t id, Callback<void> done) {
       [id](SQLite::Database& database) {
         erase_all(database, "DELETE FROM moves WHERE id=?", {id});
       },
-      std::move(done));
+      true, std::move(done));
 }
 
 void NameJournal::add(const LinkEntry& link, Callback<void> done) {
@@ -180,7 +181,7 @@ void NameJournal::add(const LinkEntry& link, Callback<void> done) {
         bind_bytes(put, 3, link.to);
         put.exec();
       },
-      std::move(done));
+      false, std::move(done));
 }
 
 void NameJournal::erase_link(std::uint64_t id, Callback<void> done) {
@@ -188,7 +189,7 @@ void NameJournal::erase_link(std::uint64_t id, Callback<void> done) {
       [id](SQLite::Database& database) {
         erase_all(database, "DELETE FROM links WHERE id=?", {id});
       },
-      std::move(done));
+      true, std::move(done));
 }
 
 void NameJournal::note(const ExchangeEntry& exchange, Callback<void> done) {
@@ -204,7 +205,7 @@ void NameJournal::note(const ExchangeEntry& exchange, Callback<void> done) {
         put.bind(5, static_cast<int>(exchange.step));
         put.exec();
       },
-      std::move(done));
+      false, std::move(done));
 }
 
 void NameJournal::erase_exchange(std::uint64_t id, Callback<void> done) {
@@ -212,7 +213,7 @@ void NameJournal::erase_exchange(std::uint64_t id, Callback<void> done) {
       [id](SQLite::Database& database) {
         erase_all(database, "DELETE FROM exchanges WHERE id=?", {id});
       },
-      std::move(done));
+      true, std::move(done));
 }
 
 }  // namespace stsfs::staging

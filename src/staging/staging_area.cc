@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "open_descriptors.h"
+#include "reserve.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
@@ -43,6 +44,7 @@ bool reserves_on_write(const std::string& directory) {
 StagingArea::StagingArea(StagingOptions options)
     : options_(std::move(options)),
       open_(std::make_unique<OpenDescriptors>(options_.directory, open_max())),
+      reserve_(std::make_shared<Reserve>(options_.directory + "/reserve")),
       writes_reserve_(!options_.allocates_always && reserves_on_write(options_.directory)) {}
 
 StagingArea::~StagingArea() {
@@ -127,14 +129,14 @@ Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>&
   return swept;
 }
 
-/// The budget, or less when the disk has less: an eighth of a small one, 16 MiB of a large one, are
-/// the journal's. Others write there too, so this is looked at again and again.
+/// The budget, or less when the disk has less: as much as is held for the journal is left to it
+/// besides. Others write there too, so this is looked at again and again.
 void StagingArea::look_at_disk() {
-  constexpr std::uint64_t kForTheJournalMax = std::uint64_t{16} << 20;
+  reserve_->fill();
   struct statvfs disk {};
   if (statvfs(options_.directory.c_str(), &disk) != 0) return;
   const std::uint64_t size = std::uint64_t{disk.f_blocks} * disk.f_frsize;
-  const std::uint64_t kept = std::min(kForTheJournalMax, size / 8);
+  const std::uint64_t kept = Reserve::wanted_bytes(size) + reserve_->missing_bytes();
   const std::uint64_t has = used_ + std::uint64_t{disk.f_bavail} * disk.f_frsize;
   const std::uint64_t room = has > kept ? has - kept : 0;
   limit_ = options_.budget_bytes == 0 ? room : std::min(room, options_.budget_bytes);

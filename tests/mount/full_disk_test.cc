@@ -81,6 +81,31 @@ TEST_F(FullDisk, KeepsWhatItAcknowledgedAndSaysWhenItIsFull) {
   EXPECT_EQ(store("again", std::string(1'000'000, 'x')), 0);
 }
 
+// "a mount comes up also where others have filled the disk meanwhile, brings what is staged to OSS
+// and accepts nothing new before there is room."
+TEST_F(FullDisk, ComesUpAndDrainsWhereOthersHaveFilledIt) {
+  ASSERT_EQ(user_.mount("commit=background").code, 0);
+  fault("POST", R"({"operation":"PutObject","status":503,"code":"ServiceUnavailable"})");
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(store("f" + std::to_string(i), std::string(100'000, 'x')), 0);
+  user_.kill_daemon();
+  umount2(user_.path().c_str(), MNT_DETACH);
+  const UniqueFd other(::open((state_ + "/other").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+  const std::string page(4096, 'x');
+  while (write(other.get(), page.data(), page.size()) > 0) {
+  }
+  const Outcome back = user_.mount("commit=background");
+  ASSERT_EQ(back.code, 0) << back.said;
+  EXPECT_EQ(user_.status("/pending/files"), "5");
+  EXPECT_EQ(store("new", std::string(100'000, 'y')), ENOSPC);
+  fault("DELETE", "");
+  ASSERT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+  EXPECT_EQ(user_.status("/pending/files"), "0");
+  EXPECT_EQ(load("f4"), std::string(100'000, 'x'));
+  ASSERT_EQ(ftruncate(other.get(), 0), 0);
+  EXPECT_EQ(store("again", std::string(1'000'000, 'x')), 0);
+}
+
 TEST_F(FullDisk, AFileThatIsLargerThanItFailsAndHarmsNoOther) {
   ASSERT_EQ(user_.mount().code, 0);
   ASSERT_EQ(store("before", "kept"), 0);

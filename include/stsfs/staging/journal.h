@@ -72,10 +72,15 @@ class UploadLog {
   virtual void upload_ended(const std::string& upload_id) = 0;
 };
 
+class Reserve;
+
 struct JournalOptions {
   std::string file;        ///< The database; its directory must exist. Made 0600.
   bool sync_each = false;  ///< Each note is on the disk when it is confirmed (`sync=close`).
   std::chrono::milliseconds sync_interval{1'000};  ///< Otherwise: how long after that at most.
+  /// Used up where the disk is full: by what is new only half of it, by opening, and by what ends
+  /// something, all. May be null.
+  std::shared_ptr<Reserve> reserve;
 };
 
 /// What is staged and not yet in OSS, in one SQLite file. A note survives a kill of the daemon as
@@ -135,9 +140,10 @@ class Journal : public UploadLog {
   void upload_ended(const std::string& upload_id) override;
 
   /// For journals of other things in the same file (NameJournal): `work` runs in the transaction
-  /// that it shares with the notes of that moment, and reaches the disk as they do.
-  void write(std::function<void(SQLite::Database&)> work, Callback<void> done);
-  /// At once; before the first note.
+  /// that it shares with the notes of that moment, and reaches the disk as they do. It may run more
+  /// than once. `ends`: it only says that something is no longer to be done.
+  void write(std::function<void(SQLite::Database&)> work, bool ends, Callback<void> done);
+  /// At once; before the first note. `work` may run more than once.
   Result<void> read(const std::function<void(SQLite::Database&)>& work);
 
  private:

@@ -19,6 +19,7 @@ class UniqueFd;
 namespace stsfs::staging {
 
 class OpenDescriptors;
+class Reserve;
 
 struct StagingOptions {
   std::string directory;  ///< Made 0700 if it is not there.
@@ -44,6 +45,8 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
   Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
 
   std::uint64_t used_bytes() const { return used_; }
+  /// What is held of the disk for the journal.
+  const std::shared_ptr<Reserve>& reserve() const { return reserve_; }
   /// How near the budget, or the end of the disk, is: 0 up to nine tenths of it, 1 when it is full.
   double pressure() const;
 
@@ -72,6 +75,7 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
 
   const StagingOptions options_;
   const std::unique_ptr<OpenDescriptors> open_;
+  const std::shared_ptr<Reserve> reserve_;
   const bool writes_reserve_;
   std::atomic<std::uint64_t> made_{0};   // files
   std::atomic<std::uint64_t> named_{0};  // of them, up to this number: whose names are on the disk

@@ -88,7 +88,10 @@ std::string FileContent::path_beside() const {
 
 std::string FileContent::last_error() const {
   MutexLock lock(mutex_);
-  return last_error_;
+  const bool refused = (staged_ && staged_->is_refused()) || around_.journal.disk_failed();
+  if (!refused) return last_error_;
+  return "the local disk refuses what was written, a loss of power would take it" +
+         (last_error_.empty() ? "" : "; " + last_error_);
 }
 
 std::uint64_t FileContent::staged_bytes() const {

@@ -120,6 +120,7 @@ struct Journal::State {
     Callback<void> done;
     bool ends = false;     // something: it may have the last of the reserve
     bool is_mark = false;  // of JournalSync, which brings it to the disk itself
+    bool folds = false;    // the log into the database, behind what is written with it
   };
 
   State(const JournalOptions& given)
@@ -140,6 +141,7 @@ struct Journal::State {
 
   void mark_synced(std::vector<JournalSync::Note> those, Callback<std::vector<std::uint64_t>> done);
   void fall_back();
+  Result<void> fold();
 
   const JournalOptions options;
   const std::string boot;
@@ -251,6 +253,16 @@ void Journal::State::fall_back() {
     }
 }
 
+/// Both are on the disk then. Readers of another process may prevent it.
+Result<void> Journal::State::fold() {
+  return guarded([&]() -> Result<void> {
+    SQLite::Statement fold(database, "PRAGMA wal_checkpoint(TRUNCATE)");
+    if (!fold.executeStep() || fold.getColumn(0).getInt() != 0)
+      return fail(Errc::kBusy, "journal: its log is in use");
+    return {};
+  });
+}
+
 Result<void> Journal::State::write_all(std::vector<Note>& batch) {
   return guarded([&]() -> Result<void> {
     Transaction transaction(*this);
@@ -315,6 +327,7 @@ void Journal::State::write_waiting() {
         alone.push_back({std::move(note.work), nullptr});
         result = with_reserve(note.ends, [&] { return write_all(alone); });
       }
+      if (note.folds && result) result = fold();
       note.done(std::move(result));
     }
   }
@@ -327,6 +340,12 @@ Journal::Journal(std::unique_ptr<State> state) : state_(std::move(state)) {
       [state = state_.get()](std::vector<JournalSync::Note> notes,
                              Callback<std::vector<std::uint64_t>> done) {
         state->mark_synced(std::move(notes), std::move(done));
+      },
+      [state = state_.get()](Callback<void> done) {
+        state->add({.work = [](SQLite::Database&) {},
+                    .done = std::move(done),
+                    .is_mark = true,
+                    .folds = true});
       });
   state_->sync->log_grew();  // by what opening it changed
 }
@@ -412,6 +431,8 @@ Result<std::vector<BegunUpload>> Journal::uploads() {
     return out;
   });
 }
+
+bool Journal::disk_failed() const { return state_->sync && state_->sync->log_failed(); }
 
 std::uint64_t Journal::next_id() {
   MutexLock lock(state_->mutex);

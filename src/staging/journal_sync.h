@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,7 +20,7 @@ namespace stsfs::staging {
 ///
 /// The staged bytes go first, then the mark that they are there, then the log that both stand in:
 /// never a mark without its bytes. What the note before lay in stays until then, because a loss of
-/// power may bring that note back.
+/// power may bring that note back. What fails is tried again, an interval later.
 ///
 /// Threads: every call at once on any thread.
 class JournalSync {
@@ -34,8 +35,12 @@ class JournalSync {
   using Mark =
       std::function<void(std::vector<Note> notes, Callback<std::vector<std::uint64_t>> done)>;
 
+  /// Brings everything that the log has to the disk by another way than the log. May call `done` on
+  /// any thread.
+  using Fold = std::function<void(Callback<void> done)>;
+
   /// `log`: the file that notes and marks are written to.
-  JournalSync(std::string log, std::chrono::milliseconds interval, Mark mark);
+  JournalSync(std::string log, std::chrono::milliseconds interval, Mark mark, Fold fold);
   /// Brings what is left to the disk.
   ~JournalSync();
 
@@ -48,6 +53,8 @@ class JournalSync {
   /// notes. Unless OSS has it, it stays until no loss of power brings the note back.
   void erased(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss)
       STSFS_EXCLUDES(mutex_);
+  /// The disk has refused the log, and does not have all of it.
+  bool log_failed() const { return log_failed_; }
 
  private:
   struct Unsynced {
@@ -57,19 +64,25 @@ class JournalSync {
   using Batch = std::map<std::uint64_t, Unsynced>;  // by the file's id
 
   void run() STSFS_EXCLUDES(mutex_);
-  void sync() STSFS_EXCLUDES(mutex_);
-  StagedFiles mark(std::vector<Note> notes) STSFS_EXCLUDES(mutex_);
+  Result<void> sync() STSFS_EXCLUDES(mutex_);
+  Result<void> sync_files() STSFS_EXCLUDES(mutex_);
+  Result<void> sync_log() STSFS_EXCLUDES(mutex_);
+  Result<void> mark(std::vector<Note> notes) STSFS_EXCLUDES(mutex_);
   StagedFiles before(const std::vector<std::uint64_t>& ids) STSFS_EXCLUDES(mutex_);
 
   const std::string log_;
   const std::chrono::milliseconds interval_;
   const Mark mark_;
+  const Fold fold_;
+  std::atomic<bool> log_failed_{false};
+  StagedFiles needless_;  // once the log is on the disk; of the thread alone
 
   Mutex mutex_;  // a leaf
   Condition wanted_;
   bool grew_ STSFS_GUARDED_BY(mutex_) = false;
   bool ending_ STSFS_GUARDED_BY(mutex_) = false;
   Batch unsynced_ STSFS_GUARDED_BY(mutex_);
+  Batch under_way_ STSFS_GUARDED_BY(mutex_);  // to the disk, and of no later note
   std::map<std::uint64_t, StagedFiles> before_ STSFS_GUARDED_BY(mutex_);
   // Of notes whose end the log has, and not the disk.
   std::vector<std::shared_ptr<StagedFile>> erased_ STSFS_GUARDED_BY(mutex_);

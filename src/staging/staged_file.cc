@@ -136,8 +136,11 @@ Result<void> StagedFile::truncate(std::uint64_t size) {
 Result<void> StagedFile::sync() const {
   const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
-  if (fdatasync((*file)->get()) != 0) return fail_errno("write a staged file to the disk");
-  return area_->sync_name(number_);
+  if (bytes_error_ == 0 && fdatasync((*file)->get()) != 0) bytes_error_ = errno;
+  if ((errno = bytes_error_) != 0) return fail_errno("write a staged file to the disk");
+  auto named = area_->sync_name(number_);
+  name_refused_ = !named;
+  return named;
 }
 
 }  // namespace stsfs::staging

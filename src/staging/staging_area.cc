@@ -94,6 +94,7 @@ void StagingArea::remove(const std::string& name) {
 
 /// False when it is to be deleted.
 bool StagingArea::reuse(StagedFile& file) {
+  if (file.is_refused()) return false;
   const auto fd = open_->of(file.name());
   if (!fd || ftruncate((*fd)->get(), 0) != 0) return false;
   file.charge((*fd)->get());

@@ -106,6 +106,35 @@ TEST_F(FullDisk, ComesUpAndDrainsWhereOthersHaveFilledIt) {
   EXPECT_EQ(store("again", std::string(1'000'000, 'x')), 0);
 }
 
+// "While the local disk refuses what was written, the log, stsfs status and user.oss.last-error say
+// so"
+TEST_F(FullDisk, SaysThatItRefusesWhatWasWritten) {
+  ASSERT_EQ(user_.mount("commit=background").code, 0);
+  fault("POST", R"({"operation":"PutObject","status":503,"code":"ServiceUnavailable"})");
+  std::string staging;
+  for (const auto& one : std::filesystem::directory_iterator(state_)) staging = one.path();
+  staging += "/staging";
+  UniqueFd file(::open((user_ / "f").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  ASSERT_EQ(write(file.get(), "precious", 8), 8);
+  // The name of what is staged cannot be brought to the disk.
+  std::filesystem::rename(staging, staging + "-away");
+  EXPECT_EQ(::close(file.release()), 0);
+  const auto says = [&](bool wanted) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto said = [&] {
+      return user_.status("/pending/some/0/last_error").find("local disk refuses") !=
+             std::string::npos;
+    };
+    while (said() != wanted && std::chrono::steady_clock::now() < until) usleep(20'000);
+    return said();
+  };
+  EXPECT_TRUE(says(true));
+  std::filesystem::rename(staging + "-away", staging);
+  EXPECT_FALSE(says(false));
+  fault("DELETE", "");
+  EXPECT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+}
+
 TEST_F(FullDisk, AFileThatIsLargerThanItFailsAndHarmsNoOther) {
   ASSERT_EQ(user_.mount().code, 0);
   ASSERT_EQ(store("before", "kept"), 0);

@@ -121,6 +121,10 @@ class Journal : public UploadLog {
   void sync_recovered(const JournalEntry& entry, std::shared_ptr<const StagedFile> staged,
                       std::shared_ptr<const StagedFile> before);
 
+  /// The disk has refused the journal: what is confirmed may not survive a loss of power until it
+  /// takes it.
+  bool disk_failed() const;
+
   std::uint64_t next_id();
   /// Replaces what was noted under the same id. `staged`: what its extents lie in; may be null.
   /// `before`: what those of the note before it lie in, if that is another file; it stays until no

@@ -48,8 +48,12 @@ class StagedFile {
   Result<void> punch(ByteRange range);
   /// Gives the blocks behind `size` back.
   Result<void> truncate(std::uint64_t size);
-  /// Returns when everything is on the disk, its name too.
+  /// Returns when everything is on the disk, its name too. Once the disk has refused the bytes it
+  /// fails for ever: the kernel may have forgotten which they are, and the next time say that all
+  /// is well.
   Result<void> sync() const;
+  /// The last `sync` failed.
+  bool is_refused() const { return bytes_error_ != 0 || name_refused_; }
 
  private:
   friend class StagingArea;
@@ -58,6 +62,8 @@ class StagedFile {
   const std::uint64_t number_;
   std::atomic<int> keepers_{0};
   std::atomic<bool> released_{false};
+  mutable std::atomic<int> bytes_error_{0};
+  mutable std::atomic<bool> name_refused_{false};
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
   std::atomic<std::uint64_t> reserved_from_{0},
       reserved_end_{0};  // the last run known to have blocks

@@ -279,6 +279,13 @@ Result<std::uint64_t> FileContent::append(std::span<const std::byte> bytes) {
   return offset;
 }
 
+Result<void> FileContent::write_within(std::span<const std::byte> bytes, std::uint64_t offset) {
+  MutexLock lock(mutex_);
+  const std::uint64_t size = map_.size();
+  if (offset >= size) return {};
+  return write_locked(bytes.first(std::min<std::uint64_t>(bytes.size(), size - offset)), offset);
+}
+
 /// The journal, or a commit under way, counts on what is staged: it must not be cut.
 bool FileContent::staged_in_use() const { return committing_ || noted_file_ == staged_; }
 

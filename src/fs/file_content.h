@@ -175,6 +175,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) STSFS_EXCLUDES(mutex_);
   /// Writes at the end; returns where that was.
   Result<std::uint64_t> append(std::span<const std::byte> bytes) STSFS_EXCLUDES(mutex_);
+  /// Writes as far as the file reaches by now.
+  Result<void> write_within(std::span<const std::byte> bytes, std::uint64_t offset)
+      STSFS_EXCLUDES(mutex_);
   Result<void> truncate(std::uint64_t size) STSFS_EXCLUDES(mutex_);
   /// What a copy of `range` is made of. Bytes of the base are ranges of an object for whoever takes
   /// them.

@@ -116,6 +116,8 @@ class Folder final : public MountedFolder, public CommitOwner {
             Callback<std::span<const std::byte>> done) override;
   Result<std::size_t> write(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
                             std::uint64_t offset) override;
+  Result<void> write_back(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
+                          std::uint64_t offset) override;
   void pace(Callback<void> done) override;
   Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,
                                    HandleNumber to, std::uint64_t to_offset) override;

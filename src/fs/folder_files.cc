@@ -180,6 +180,15 @@ Result<std::size_t> Folder::write(const Context&, HandleNumber number,
   return bytes.size();
 }
 
+Result<void> Folder::write_back(const Context&, HandleNumber number,
+                                std::span<const std::byte> bytes, std::uint64_t offset) {
+  auto handle = writable(number);
+  if (!handle) return fail(std::move(handle.error()));
+  if (auto written = (*handle)->content->write_within(bytes, offset); !written) return written;
+  if ((*handle)->content->dirty()) wrote(**handle);
+  return {};
+}
+
 /// Back-pressure: the scarcer the room for what is not in OSS yet, the slower its writers, down to
 /// what goes up meanwhile. Full is full: the next write says so.
 void Folder::pace(Callback<void> done) {

@@ -131,14 +131,24 @@ void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
 
 // --- write ---
 
+struct Write {
+  HandleNumber handle{};
+  std::uint64_t offset = 0;
+  bool of_pages = false;  ///< That were changed through a mapping.
+  bool kills_set_id = false;
+};
+
 Result<std::size_t> write_now(Driver& driver, const Context& context, InodeNumber inode,
-                              HandleNumber handle, std::span<const std::byte> bytes,
-                              std::uint64_t offset, bool kill_set_id) {
-  if (kill_set_id) {
-    auto cleared = clear_set_id_now(driver, context, inode, handle);
+                              const Write& write, std::span<const std::byte> bytes) {
+  if (write.kills_set_id) {
+    auto cleared = clear_set_id_now(driver, context, inode, write.handle);
     if (!cleared) return stsfs::fail(std::move(cleared.error()));
   }
-  return driver.file_system().write(context, handle, bytes, offset);
+  fs::FileSystem& fs = driver.file_system();
+  if (!write.of_pages) return fs.write(context, write.handle, bytes, write.offset);
+  auto written = fs.write_back(context, write.handle, bytes, write.offset);
+  if (!written) return stsfs::fail(std::move(written.error()));
+  return bytes.size();
 }
 
 /// The answer waits while room gets scarce; no thread waits with it.
@@ -157,17 +167,16 @@ void write(fuse_req_t request, fuse_ino_t inode, const char* data, std::size_t s
   Driver& driver = driver_of(request);
   Call call = begin(request, "write", inode);
   const std::span bytes(reinterpret_cast<const std::byte*>(data), size);
-  const HandleNumber handle = handle_of(info);
-  const auto position = static_cast<std::uint64_t>(offset);
-  const bool kill = current_kills_set_id();
-  auto result =
-      write_now(driver, call.context(Wait::kNever), call.inode(), handle, bytes, position, kill);
+  const Write what{.handle = handle_of(info),
+                   .offset = static_cast<std::uint64_t>(offset),
+                   .of_pages = info->writepage != 0,
+                   .kills_set_id = current_kills_set_id()};
+  auto result = write_now(driver, call.context(Wait::kNever), call.inode(), what, bytes);
   if (!would_wait(result)) return answer_written(std::move(call), result);
   call.make_interruptible();
-  driver.hand_over([call = std::move(call), &driver, handle, position, kill,
+  driver.hand_over([call = std::move(call), &driver, what,
                     copy = std::vector(bytes.begin(), bytes.end())]() mutable {
-    auto waited =
-        write_now(driver, call.context(Wait::kAllowed), call.inode(), handle, copy, position, kill);
+    auto waited = write_now(driver, call.context(Wait::kAllowed), call.inode(), what, copy);
     answer_written(std::move(call), waited);
   });
 }

@@ -397,6 +397,13 @@ Result<std::size_t> MemoryFileSystem::write(const Context& context, HandleNumber
   return bytes.size();
 }
 
+Result<void> MemoryFileSystem::write_back(const Context& context, HandleNumber handle,
+                                          std::span<const std::byte> bytes, std::uint64_t offset) {
+  auto written = write(context, handle, bytes, offset);
+  if (!written) return fail(std::move(written.error()));
+  return {};
+}
+
 Result<std::uint64_t> MemoryFileSystem::copy_range(const Context& context, HandleNumber from,
                                                    ByteRange range, HandleNumber to,
                                                    std::uint64_t to_offset) {

@@ -64,6 +64,19 @@ TEST_F(FolderTest, AppendsTruncatesAndLeavesHoles) {
   EXPECT_EQ(store_.content("users/alice/f"), std::string("01\0\0", 4));
 }
 
+TEST_F(FolderTest, PagesThatAreWrittenBackKeepTheirPlaceAndMakeNoFileLonger) {
+  store_.put("users/alice/f", "0123456789");
+  const auto inode = lookup("f")->attributes.inode;
+  const auto handle = folder_->open(context(), inode, O_RDWR | O_APPEND)->handle;
+  ASSERT_TRUE(folder_->write_back(context(), handle, as_bytes("AB"), 3));
+  ASSERT_TRUE(folder_->setattr(context(), inode, handle, {.size_bytes = 8}));
+  ASSERT_TRUE(folder_->write_back(context(), handle, as_bytes("CDEF"), 6));
+  ASSERT_TRUE(folder_->write_back(context(), handle, as_bytes("behind"), 8));
+  ASSERT_TRUE(flush(handle));
+  folder_->release(handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "012AB5CD");
+}
+
 TEST_F(FolderTest, TruncatesByPathAtOnce) {
   store_.put("users/alice/f", "0123456789");
   ASSERT_TRUE(

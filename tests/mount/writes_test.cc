@@ -194,6 +194,31 @@ TEST_F(Writes, MappingsAndWritesSeeEachOther) {
   EXPECT_TRUE(read("mapped") == expected);
 }
 
+// What is changed through it is no append; what another handle appends meanwhile is.
+TEST_F(Writes, AMappingOfADescriptorThatAppendsChangesTheFileWhereItIs) {
+  constexpr std::size_t kSize = 10'000;
+  std::string expected = bytes(kSize);
+  std::ofstream(at("appended"), std::ios::binary) << expected;
+  {
+    const UniqueFd fd = open("appended", O_RDWR | O_APPEND);
+    auto* shared =
+        static_cast<char*>(mmap(nullptr, kSize, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0));
+    ASSERT_NE(shared, MAP_FAILED);
+    std::memcpy(shared + 100, "MAPPED", 6);
+    std::memcpy(shared + kSize - 3, "END", 3);
+    put(open("appended", O_WRONLY | O_APPEND), "more");
+    ASSERT_EQ(msync(shared, kSize, MS_SYNC), 0);
+    munmap(shared, kSize);
+    expected.replace(100, 6, "MAPPED");
+    expected.replace(kSize - 3, 3, "END");
+    expected += "more";
+    EXPECT_TRUE(get(fd, 20'000, 0) == expected);
+  }
+  ASSERT_EQ(user_->umount().code, 0);
+  ASSERT_EQ(user_->mount().code, 0);
+  EXPECT_TRUE(read("appended") == expected);
+}
+
 // Nobody flushes a mapping whose file was closed before, and an unmount may drop the RELEASE.
 TEST_F(Writes, WhatWasMappedIsInOssAfterAnUnmountAtOnce) {
   constexpr std::size_t kSize = 10'000;

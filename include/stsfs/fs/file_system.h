@@ -175,6 +175,10 @@ class FileSystem {
                     Callback<std::span<const std::byte>> done) = 0;
   virtual Result<std::size_t> write(const Context&, HandleNumber handle,
                                     std::span<const std::byte> bytes, std::uint64_t offset) = 0;
+  /// What was changed through a mapping, page by page. It has its place, O_APPEND or not, and what
+  /// lies behind the end of the file is dropped.
+  virtual Result<void> write_back(const Context&, HandleNumber handle,
+                                  std::span<const std::byte> bytes, std::uint64_t offset) = 0;
   /// `done` when who has just written may go on: at once while there is room, later when it gets
   /// scarce, after a bounded time in any case.
   virtual void pace(Callback<void> done) { done({}); }

@@ -319,6 +319,7 @@ Entry Folder::entry_of(const InodePointer& inode) {
     if (is_regular(inode->attributes.mode)) out.attributes.size_bytes = inode->content->size();
     ours = ours || inode->content->dirty();
   }
+  inode->kernel_size = out.attributes.size_bytes;
   const auto left_of = [&](SteadyTime confirmed) {
     const auto left =
         std::chrono::floor<std::chrono::milliseconds>(confirmed + options_.fresh - clock_.steady());

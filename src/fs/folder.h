@@ -3,7 +3,9 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "aside_files.h"
@@ -374,10 +376,12 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   // --- open files (folder_files.cc) ---
   Result<FileHandlePointer> writable(HandleNumber handle) const;
-  void wrote(FileHandle& handle);
+  void wrote(FileHandle& handle, std::uint64_t end);
   std::optional<std::uint64_t> copy_at_hand(const Context& context, FileContent& source,
                                             ByteRange range, FileHandle& target,
                                             std::uint64_t to_offset);
+  Result<Opened> open_present(const Context& context, const InodePointer& inode, int flags);
+  bool must_look_up(const Context& context, const FileHandle& handle);
   Opened opened(const Context& context, const InodePointer& inode,
                 std::shared_ptr<FileContent> content, int flags);
   bool is_still_held(const Context& context, const FileHandle& handle,
@@ -419,6 +423,8 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   OpenHandles handles_;
   mutable Tree tree_;
+  /// Threads that were sent to look a name up, by the inode that they were about to open.
+  std::set<std::pair<InodeNumber, pid_t>> sent_back_ STSFS_GUARDED_BY(tree_.mutex);
   DirectoryTimes directory_times_;
   AsideFiles aside_;
   Recovery recovery_;

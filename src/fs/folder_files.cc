@@ -52,31 +52,50 @@ void Folder::pages_are_bad(const InodePointer& inode) {
 }
 
 Result<Opened> Folder::open(const Context& context, InodeNumber number, int flags) {
-  if (writes(flags) || (flags & O_TRUNC) != 0)
-    if (auto may = may_write(); !may) return fail(std::move(may.error()));
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
+  auto out = open_present(context, *found, flags);
+  if (out) out->size_is_news = must_look_up(context, *handles_.file(out->handle));
+  return out;
+}
+
+bool Folder::must_look_up(const Context& context, const FileHandle& handle) {
+  constexpr std::size_t kSentBackMax = 1'000;
+  const std::pair who(handle.inode->number, context.caller.pid);
+  MutexLock lock(tree_.mutex);
+  const bool again = sent_back_.erase(who) > 0;
+  const auto& known = handle.inode->kernel_size;
+  if (again || !known || *known == handle.content->size()) return false;
+  if (sent_back_.size() >= kSentBackMax) sent_back_.clear();
+  sent_back_.insert(who);
+  return true;
+}
+
+Result<Opened> Folder::open_present(const Context& context, const InodePointer& inode, int flags) {
+  if (writes(flags) || (flags & O_TRUNC) != 0)
+    if (auto may = may_write(); !may) return fail(std::move(may.error()));
   Result<bool> begun = false;
   const bool reads = !writes(flags) && (flags & O_TRUNC) == 0;
-  if (reads) begun = open_from_ahead(context, *found);
-  if (reads && begun && !*begun) begun = confirm_by_reading(context, *found);
+  if (reads) begun = open_from_ahead(context, inode);
+  if (reads && begun && !*begun) begun = confirm_by_reading(context, inode);
   if (!begun) return fail(std::move(begun.error()));
   if (!*begun)
-    if (auto confirmed = confirm_opened(context, *found); !confirmed)
+    if (auto confirmed = confirm_opened(context, inode); !confirmed)
       return fail(std::move(confirmed.error()));
   {
     MutexLock lock(tree_.mutex);
-    if (is_directory((*found)->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
+    if (is_directory(inode->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
   }
-  const Contents::Use content(contents_, *found);
+  const Contents::Use content(contents_, inode);
   if ((flags & O_TRUNC) != 0) {
     if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
     MutexLock lock(tree_.mutex);
-    (*found)->attributes.mtime = (*found)->attributes.ctime = now();
-    (*found)->times_given = false;
+    inode->attributes.mtime = inode->attributes.ctime = now();
+    inode->times_given = false;
+    inode->kernel_size = 0;
   }
-  Opened out = opened(context, *found, *content, flags);
-  if (reads) read_on(context, *found);
+  Opened out = opened(context, inode, *content, flags);
+  if (reads) read_on(context, inode);
   if ((flags & O_TRUNC) != 0) handles_.file(out.handle)->wrote = true;
   return out;
 }
@@ -97,7 +116,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));
   if (present && (flags & O_EXCL) != 0) return fail(Errc::kExists, printable(whole) + " exists");
   if (present) {
-    auto out = open(context, (*present)->number, flags);
+    auto out = open_present(context, *present, flags);
     if (!out) return fail(std::move(out.error()));
     return std::pair(counted_entry(*present), *out);
   }
@@ -160,8 +179,11 @@ Result<FileHandlePointer> Folder::writable(HandleNumber number) const {
   return handle;
 }
 
-void Folder::wrote(FileHandle& handle) {
+/// `end`: to where the kernel takes the file to reach by this, at least.
+void Folder::wrote(FileHandle& handle, std::uint64_t end) {
   MutexLock lock(tree_.mutex);
+  auto& known = handle.inode->kernel_size;
+  if (known) known = std::max(*known, end);
   handle.wrote = handle.filled = true;
   handle.inode->attributes.mtime = handle.inode->attributes.ctime = now();
   handle.inode->times_given = false;
@@ -171,12 +193,16 @@ Result<std::size_t> Folder::write(const Context&, HandleNumber number,
                                   std::span<const std::byte> bytes, std::uint64_t offset) {
   auto handle = writable(number);
   if (!handle) return fail(std::move(handle.error()));
+  Result<std::uint64_t> at = offset;
   if (((*handle)->flags & O_APPEND) != 0) {
-    if (auto at = (*handle)->content->append(bytes); !at) return fail(std::move(at.error()));
+    at = (*handle)->content->append(bytes);
+    if (!at) return fail(std::move(at.error()));
   } else if (auto written = (*handle)->content->write(bytes, offset); !written) {
     return fail(std::move(written.error()));
   }
-  wrote(**handle);
+  wrote(**handle, offset + bytes.size());
+  // The kernel took the file for longer or shorter, and has the bytes in pages there.
+  if (*at != offset) pages_are_bad((*handle)->inode);
   return bytes.size();
 }
 
@@ -185,7 +211,7 @@ Result<void> Folder::write_back(const Context&, HandleNumber number,
   auto handle = writable(number);
   if (!handle) return fail(std::move(handle.error()));
   if (auto written = (*handle)->content->write_within(bytes, offset); !written) return written;
-  if ((*handle)->content->dirty()) wrote(**handle);
+  if ((*handle)->content->dirty()) wrote(**handle, 0);
   return {};
 }
 
@@ -228,7 +254,7 @@ std::optional<std::uint64_t> Folder::copy_at_hand(const Context& context, FileCo
         return Transfer();
       });
   if (!bytes || bytes->empty() || !target.content->write(*bytes, to_offset)) return std::nullopt;
-  wrote(target);
+  wrote(target, to_offset + bytes->size());
   return bytes->size();
 }
 
@@ -257,8 +283,9 @@ Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber fr
   if (lent.extents.empty()) return 0;
   if (auto taken = (*target)->content->take(lent, range.offset, to_offset); !taken)
     return fail(std::move(taken.error()));
-  wrote(**target);
-  return lent.extents.back().range.end() - range.offset;
+  const std::uint64_t copied = lent.extents.back().range.end() - range.offset;
+  wrote(**target, to_offset + copied);
+  return copied;
 }
 
 Result<void> Folder::allocate(const Context& context, HandleNumber number, ByteRange range,
@@ -268,7 +295,8 @@ Result<void> Folder::allocate(const Context& context, HandleNumber number, ByteR
   if (auto may = may_wait(context); !may) return may;
   if (auto done = (*handle)->content->allocate(range, kind); !done) return done;
   // What changed no byte and no size is nothing that OSS would be told of: nor a new time.
-  if ((*handle)->content->dirty()) wrote(**handle);
+  const bool reaches = kind == Allocation::kExtend || kind == Allocation::kZero;
+  if ((*handle)->content->dirty()) wrote(**handle, reaches ? range.end() : 0);
   return {};
 }
 

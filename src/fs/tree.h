@@ -60,6 +60,8 @@ struct Inode {
   int writers = 0;                      ///< Of those, handles that may write.
   int paged_opens = 0;                  ///< Handles that read through the kernel's pages,
   const void* paged_content = nullptr;  ///< all of them this content.
+  /// As the kernel has it: told, or seen by itself in what it writes.
+  std::optional<std::uint64_t> kernel_size;
   int children = 0;
   bool removed = false;  ///< Without a name, but still open.
   /// Of a file with several names: where its content lies. Else empty; it lies under its name.

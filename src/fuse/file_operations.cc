@@ -42,8 +42,14 @@ void open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept {
         return driver.file_system().open(context, InodeNumber{inode}, flags);
       },
       [](Call& call, const fs::Opened& opened) {
-        if (!std::move(call.reply()).open(to_info(opened)))
-          call.driver().file_system().release(opened.handle);
+        const auto drop = [&] { call.driver().file_system().release(opened.handle); };
+        if (opened.size_is_news) {
+          drop();
+          // The kernel looks the path up anew, and opens what it finds once more. Source: Linux
+          // 6.18, do_filp_open.
+          return std::move(call.reply()).error(ESTALE);
+        }
+        if (!std::move(call.reply()).open(to_info(opened))) drop();
       });
 }
 

@@ -50,6 +50,62 @@ TEST_F(OpenTest, ANewVersionIsFoundAndShown) {
   folder_->release(opened.handle);
 }
 
+TEST_F(OpenTest, TheKernelIsToldOnceOfASizeThatItDoesNotKnow) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  EXPECT_FALSE(open(inode).size_is_news);
+  for (const std::string theirs : {"another, longer", "short"}) {
+    store_.put("users/alice/file", theirs);
+    clock_.advance(seconds(5));
+    EXPECT_TRUE(open(inode, O_WRONLY | O_APPEND).size_is_news);
+    EXPECT_FALSE(open(inode, O_WRONLY | O_APPEND).size_is_news);  // opened without a name
+    EXPECT_TRUE(open(inode).size_is_news);
+    look_up("file");
+    EXPECT_FALSE(open(inode).size_is_news);
+  }
+}
+
+TEST_F(OpenTest, WhatIsWrittenHereIsNoNewsToTheKernel) {
+  ASSERT_TRUE(write_file(kRoot, "file", "0123456789"));
+  const auto inode = look_up("file");
+  const auto is_news = [&](int flags) {
+    const Opened opened = open(inode, flags);
+    folder_->release(opened.handle);
+    return opened.size_is_news;
+  };
+  const Opened opened = open(inode, O_RDWR);
+  ASSERT_TRUE(folder_->write(context(), opened.handle, as_bytes("more"), 10));
+  EXPECT_FALSE(is_news(O_RDONLY));
+  ASSERT_TRUE(folder_->allocate(context(), opened.handle, {20, 30}, Allocation::kExtend));
+  EXPECT_FALSE(is_news(O_RDONLY));
+  ASSERT_TRUE(folder_->setattr(context(), inode, opened.handle, {.size_bytes = 7}));
+  EXPECT_FALSE(is_news(O_RDONLY));
+  const auto copy = folder_->create(context(), kRoot, "copy", 0644, O_WRONLY | O_CREAT).value();
+  ASSERT_TRUE(folder_->copy_range(context(), opened.handle, {0, 100}, copy.second.handle, 3));
+  EXPECT_FALSE(open(copy.first.attributes.inode).size_is_news);
+  EXPECT_FALSE(is_news(O_WRONLY | O_TRUNC));
+  EXPECT_FALSE(is_news(O_RDONLY));
+}
+
+TEST_F(OpenTest, TheKernelDropsPagesOfAnAppendThatItTookToBeElsewhere) {
+  class Listener final : public KernelNotifier {
+   public:
+    void inode_changed(InodeNumber inode) override { changed.push_back(inode); }
+    void entry_changed(InodeNumber, std::string_view) override {}
+    std::vector<InodeNumber> changed;
+  } listener;
+  folder_->set_notifier(&listener);
+  store_.put("users/alice/file", "0123456789");
+  const auto inode = look_up("file");
+  const Opened opened = open(inode, O_WRONLY | O_APPEND);
+  ASSERT_TRUE(folder_->write(context(), opened.handle, as_bytes("more"), 10));
+  EXPECT_TRUE(listener.changed.empty());
+  ASSERT_TRUE(folder_->write(context(), opened.handle, as_bytes("elsewhere"), 3));
+  EXPECT_EQ(listener.changed, std::vector{inode});
+  folder_->release(opened.handle);
+  folder_->stop();
+}
+
 TEST_F(OpenTest, AFileThatIsGoneIsNotOpened) {
   store_.put("users/alice/file", "old");
   const auto inode = look_up("file");

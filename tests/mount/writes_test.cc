@@ -136,6 +136,59 @@ TEST_F(Writes, AppendsOfSeveralHandlesFollowEachOther) {
   EXPECT_EQ(read("log"), expected);
 }
 
+// The kernel appends where it takes the end to be.
+TEST_F(Writes, AppendsToAFileThatAnotherClientGrewOrCutAreReadAsTheyAre) {
+  const std::string data = bytes(40'000);
+  for (const std::size_t theirs_size : {5'000U, 10U}) {
+    const std::string theirs(theirs_size, 'F');
+    const std::string name = "theirs-" + std::to_string(theirs_size);
+    std::ofstream(at(name)) << std::string(1'000, 'o');
+    ASSERT_EQ(file::file_size(at(name)), 1'000U);
+    cloud_->admin("/objects?bucket=examplebucket&key=users/writer/" + name,
+                  {"-X", "PUT", "--data-binary", theirs});
+    const auto has_theirs = [&](const UniqueFd& fd) {  // asks the daemon, not the kernel
+      return (lseek(fd.get(), 2'000, SEEK_DATA) == 2'000) == (theirs_size > 2'000) &&
+             (lseek(fd.get(), 100, SEEK_DATA) == 100) == (theirs_size > 100);
+    };
+    UniqueFd fd = open(name, O_RDWR | O_APPEND);
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!has_theirs(fd) && std::chrono::steady_clock::now() < until) {
+      fd.reset();
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      fd = open(name, O_RDWR | O_APPEND);
+    }
+    ASSERT_TRUE(has_theirs(fd)) << name;
+    const UniqueFd reader = open(name, O_RDONLY);
+    put(fd, data);
+    EXPECT_TRUE(get(reader, 60'000, 0) == theirs + data) << name;
+    EXPECT_TRUE(get(fd, 60'000, 0) == theirs + data) << name;
+    fd.reset();
+    EXPECT_TRUE(get(reader, 60'000, 0) == theirs + data) << name;
+    EXPECT_TRUE(read(name) == theirs + data) << name;
+  }
+}
+
+// A descriptor is opened again without a name that could be looked up.
+TEST_F(Writes, WhatAnotherClientGrewIsOpenedThroughADescriptorToo) {
+  std::ofstream(at("held")) << "old";
+  const UniqueFd path = open("held", O_PATH);
+  struct stat stat {};
+  ASSERT_EQ(fstat(path.get(), &stat), 0);
+  const std::string theirs(5'000, 'F');
+  cloud_->admin("/objects?bucket=examplebucket&key=users/writer/held",
+                {"-X", "PUT", "--data-binary", theirs});
+  const std::string by_number = "/proc/self/fd/" + std::to_string(path.get());
+  std::string seen;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (seen != theirs && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const UniqueFd fd(::open(by_number.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_TRUE(fd) << std::strerror(errno);
+    seen = get(fd, 10'000, 0);
+  }
+  EXPECT_TRUE(seen == theirs);
+}
+
 // "What was written by a process is at once visible to every other process on the same mount."
 TEST_F(Writes, OpenHandlesSeeTruncationsAndEachOther) {
   const UniqueFd one = open("shared", O_RDWR | O_CREAT);

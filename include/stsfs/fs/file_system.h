@@ -81,6 +81,9 @@ struct Opened {
   bool keep_cache = false;  ///< Its pages are of this version.
   bool direct_io = false;
   bool no_flush = false;  ///< Nothing to report at close.
+  /// The kernel has another size of the file, and appends there: it is to look the name up once
+  /// more before it uses a handle. Not asked twice in a row of one thread: it may have no name.
+  bool size_is_news = false;
 };
 
 struct Statistics {

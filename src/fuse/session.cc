@@ -85,6 +85,10 @@ void init(void* userdata, fuse_conn_info* connection) noexcept {
   // Linux 6.18, fuse_direct_IO, kiocb_invalidate_post_direct_write.
   connection->want &= ~static_cast<unsigned>(FUSE_CAP_ASYNC_DIO);
   connection->want |= connection->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
+  // The kernel takes the smaller of this, which is 128 KiB unless said, and of what the device has
+  // (raise_read_ahead).
+  if (options.read_ahead_kib != 0)
+    connection->max_readahead = static_cast<unsigned>(options.read_ahead_kib) * 1024;
   connection->max_background = static_cast<unsigned>(options.background_max);
   connection->congestion_threshold = static_cast<unsigned>(options.background_max * 3 / 4);
   connection->time_gran = 1;
@@ -136,7 +140,7 @@ Result<FuseSession> new_session(const SessionOptions& options,
 // --- the kernel's read-ahead ---
 
 /// The kernel's own 128 KiB keeps too few reads waiting while bytes are on their way. Only root
-/// may.
+/// may. Before INIT is answered.
 void raise_read_ahead(const SessionOptions& options, const MountEntry& mount) {
   if (options.read_ahead_kib == 0 || geteuid() != 0) return;
   const std::string path = "/sys/class/bdi/" + mount.device + "/read_ahead_kb";

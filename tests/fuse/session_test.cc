@@ -380,6 +380,23 @@ TEST_F(Mounted, UnmountingEndsTheSession) {
   EXPECT_TRUE(ended_);
 }
 
+TEST_F(Mounted, TheKernelReadsAheadAsFarAsRootWantsItTo) {
+  const auto read_ahead = [&] {
+    const auto mount = find_mount(directory_.path());
+    std::string out;
+    if (mount && mount->has_value())
+      std::ifstream("/sys/class/bdi/" + (*mount)->device + "/read_ahead_kb") >> out;
+    return out;
+  };
+  if (geteuid() != 0) GTEST_FAIL() << "needs root: nobody else may";
+  EXPECT_EQ(read_ahead(), "1024");
+  for (const int wanted : {0, 64, 2'048}) {
+    session_.reset();
+    mount({.read_ahead_kib = wanted});
+    EXPECT_EQ(read_ahead(), std::to_string(wanted == 0 ? 128 : wanted));
+  }
+}
+
 TEST_F(Mounted, AMountInUseIsBusyAndGoesWhenTheLastFileIsClosed) {
   write("file", "text");
   UniqueFd file(open(at("file").c_str(), O_RDONLY));

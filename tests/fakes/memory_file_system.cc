@@ -66,6 +66,26 @@ void MemoryFileSystem::await_reads_held(std::size_t count) {
   while (held_.size() < count) changed_.wait(mutex_);
 }
 
+void MemoryFileSystem::hold_writers() {
+  MutexLock lock(mutex_);
+  hold_writers_ = true;
+}
+
+void MemoryFileSystem::release_writers() {
+  std::vector<Callback<void>> held;
+  {
+    MutexLock lock(mutex_);
+    hold_writers_ = false;
+    held.swap(writers_held_);
+  }
+  for (auto& done : held) done({});
+}
+
+void MemoryFileSystem::await_writers_held(std::size_t count) {
+  MutexLock lock(mutex_);
+  while (writers_held_.size() < count) changed_.wait(mutex_);
+}
+
 void MemoryFileSystem::await_handles_released() {
   MutexLock lock(mutex_);
   while (!handles_.empty()) changed_.wait(mutex_);
@@ -402,6 +422,18 @@ Result<void> MemoryFileSystem::write_back(const Context& context, HandleNumber h
   auto written = write(context, handle, bytes, offset);
   if (!written) return fail(std::move(written.error()));
   return {};
+}
+
+void MemoryFileSystem::pace(Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (hold_writers_) {
+      writers_held_.push_back(std::move(done));
+      changed_.notify_all();
+      return;
+    }
+  }
+  done({});
 }
 
 Result<std::uint64_t> MemoryFileSystem::copy_range(const Context& context, HandleNumber from,

@@ -28,11 +28,15 @@ class MemoryFileSystem final : public FileSystem {
   /// Reads are parked until `release_reads`.
   void hold_reads() STSFS_EXCLUDES(mutex_);
   void release_reads() STSFS_EXCLUDES(mutex_);
+  /// Who has written waits until `release_writers`.
+  void hold_writers() STSFS_EXCLUDES(mutex_);
+  void release_writers() STSFS_EXCLUDES(mutex_);
 
   // --- what was seen ---
   std::size_t reads_held() const STSFS_EXCLUDES(mutex_);
   /// Waits until so many are held.
   void await_reads_held(std::size_t count) STSFS_EXCLUDES(mutex_);
+  void await_writers_held(std::size_t count) STSFS_EXCLUDES(mutex_);
   /// Waits until every handle has been released.
   void await_handles_released() STSFS_EXCLUDES(mutex_);
   std::uint64_t lookups_of(InodeNumber inode) const STSFS_EXCLUDES(mutex_);
@@ -77,6 +81,7 @@ class MemoryFileSystem final : public FileSystem {
                             std::uint64_t offset) override;
   Result<void> write_back(const Context&, HandleNumber handle, std::span<const std::byte> bytes,
                           std::uint64_t offset) override;
+  void pace(Callback<void> done) override;
   Result<std::uint64_t> copy_range(const Context&, HandleNumber from, ByteRange range,
                                    HandleNumber to, std::uint64_t to_offset) override;
   Result<void> allocate(const Context&, HandleNumber handle, ByteRange range,
@@ -130,6 +135,8 @@ class MemoryFileSystem final : public FileSystem {
   std::uint64_t next_ STSFS_GUARDED_BY(mutex_) = 2;
   Errc fail_next_ STSFS_GUARDED_BY(mutex_) = Errc::kWouldWait;
   bool hold_reads_ STSFS_GUARDED_BY(mutex_) = false;
+  bool hold_writers_ STSFS_GUARDED_BY(mutex_) = false;
+  std::vector<Callback<void>> writers_held_ STSFS_GUARDED_BY(mutex_);
   Caller last_caller_ STSFS_GUARDED_BY(mutex_);
   std::vector<bool> held_at_close_ STSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> xattr_questions_{0};

@@ -457,6 +457,35 @@ TEST_F(FolderTest, ChangesNothingWhenReadOnly) {
   EXPECT_EQ(read_file("f"), "x");
 }
 
+// "From nine tenths on, writers are slowed down, each write by a quarter of a second at most."
+TEST_F(FolderTest, WritersAreSlowedDownWhereRoomGetsScarce) {
+  using std::chrono::milliseconds;
+  options_.staging_budget_bytes = kMiB;
+  kill_and_begin();
+  const auto file = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT)->second.handle;
+  std::uint64_t size = 0;
+  const auto fill_to = [&](std::size_t percent) {
+    const std::string text(kMiB * percent / 100 - size, 'x');
+    ASSERT_TRUE(folder_->write(context(), file, as_bytes(text), size));
+    size += text.size();
+  };
+  const auto next_write_after = [&] {
+    bool goes_on = false;
+    folder_->pace([&](const Result<void>&) { goes_on = true; });
+    milliseconds waited{0};
+    for (; !goes_on && waited < milliseconds(1'000); ++waited) scheduler_.advance(milliseconds(1));
+    return waited;
+  };
+  fill_to(85);
+  EXPECT_EQ(next_write_after(), milliseconds(0));
+  fill_to(95);
+  EXPECT_NEAR(static_cast<double>(next_write_after().count()), 125, 15);
+  fill_to(100);
+  EXPECT_EQ(next_write_after(), milliseconds(250));
+  folder_->release(file);
+  EXPECT_EQ(next_write_after(), milliseconds(0));  // all of it is in OSS
+}
+
 // Found by fsstress: the time that was shown never came to OSS.
 TEST_F(FolderTest, RoomReservedOrAHolePunchedBehindTheEndLeavesTheTime) {
   ASSERT_TRUE(write_file(kRoot, "f", "text"));

@@ -221,7 +221,7 @@ TEST_F(Mounted, TheCallerIsWhoAsks) {
   EXPECT_EQ(files_.last_caller().uid, getuid());
 }
 
-// --- reads that wait ---
+// --- reads and writers that wait ---
 
 TEST_F(Mounted, ParkedReadsDoNotStopOtherWork) {
   write("file", std::string(100, 'x'));
@@ -238,6 +238,17 @@ TEST_F(Mounted, ParkedReadsDoNotStopOtherWork) {
   files_.release_reads();
   for (auto& reader : readers) reader.join();
   for (const auto& text : got) EXPECT_EQ(text, std::string(10, 'x'));
+}
+
+TEST_F(Mounted, AWriterGoesOnWhenTheFileSystemSaysSo) {
+  const UniqueFd file(open(at("file").c_str(), O_CREAT | O_WRONLY, 0600));
+  files_.hold_writers();
+  auto written = std::async(std::launch::async, [&] { return ::write(file.get(), "x", 1); });
+  files_.await_writers_held(1);
+  EXPECT_EQ(written.wait_for(seconds(0)), std::future_status::timeout);
+  EXPECT_TRUE(std::filesystem::create_directory(at("meanwhile")));
+  files_.release_writers();
+  EXPECT_EQ(written.get(), 1);
 }
 
 TEST_F(Mounted, ACloseKnowsWhetherItsProcessHoldsAnotherDescriptor) {

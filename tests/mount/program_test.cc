@@ -8,6 +8,8 @@
 #include <fstream>
 #include <thread>
 
+#include <nlohmann/json.hpp>
+
 #include "mount/cloud.h"
 #include "stsfs/base/random.h"
 
@@ -20,6 +22,11 @@ namespace file = std::filesystem;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
+std::string read(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 class Program : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
@@ -28,10 +35,6 @@ class Program : public ::testing::Test {
 
   static void write(const std::string& path, const std::string& text) {
     std::ofstream(path) << text;
-  }
-  static std::string read(const std::string& path) {
-    std::ifstream in(path);
-    return {std::istreambuf_iterator<char>(in), {}};
   }
   static bool mentions(const Outcome& outcome, const std::string& part) {
     return outcome.said.find(part) != std::string::npos;
@@ -93,6 +96,69 @@ TEST_F(Program, AMountInUseIsNotUnmountedUnlessAskedTo) {
   EXPECT_TRUE(wait_gone(pid, seconds(20)));
   ASSERT_EQ(user.mount().code, 0);
   EXPECT_EQ(read(user / "file"), "text");
+}
+
+/// Uploads to a folder fail as long as this is there, in a cloud of its own.
+class PendingAtUmount : public ::testing::Test {
+ protected:
+  std::string refuse(const std::string& name) {
+    const std::string told = cloud_.admin(
+        "/faults", {"-X", "POST", "-d",
+                    R"({"operation":"PutObject","status":503,"code":"ServiceUnavailable","key":")" +
+                        ("users/pending/" + name) + R"("})"});
+    return nlohmann::json::parse(told).at("id").get<std::string>();
+  }
+  void accept(const std::string& fault) { cloud_.admin("/faults?id=" + fault, {"-X", "DELETE"}); }
+  void write(const std::string& name, std::size_t size) {
+    std::ofstream(user_ / name) << std::string(size, 'x');
+  }
+  /// Waits until the output of a program says so.
+  static bool says(const std::string& output, const std::string& part) {
+    const auto end = steady_clock::now() + seconds(30);
+    while (steady_clock::now() < end) {
+      if (read(output).find(part) != std::string::npos) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return false;
+  }
+
+  Cloud cloud_;
+  MountedUser user_{cloud_, "pending", "commit=background"};
+};
+
+TEST_F(PendingAtUmount, UmountTellsWhatItWaitsForAndHowFastItGoes) {
+  const std::string first = refuse("first"), second = refuse("second");
+  write("first", 1024);
+  write("second", 2048);
+  const pid_t pid = user_.daemon_pid();
+  const std::string output = user_.outside("out");
+  for (const auto& [name, value] : user_.variables()) setenv(name.c_str(), value.c_str(), 1);
+  const Process umount({STSFS_PROGRAMS "/stsfs", "umount", user_.path()}, output);
+  for (const auto& [name, value] : user_.variables()) unsetenv(name.c_str());
+  EXPECT_TRUE(says(output, "waiting for 2 changes, 3.0 KiB, not in OSS yet\n")) << read(output);
+  accept(first);
+  EXPECT_TRUE(says(output, "waiting for 1 change, 2.0 KiB, ")) << read(output);
+  EXPECT_TRUE(says(output, "/s, not in OSS yet\n")) << read(output);
+  EXPECT_FALSE(wait_gone(umount.pid(), seconds(0)));
+  accept(second);
+  EXPECT_TRUE(wait_gone(umount.pid(), seconds(60)));
+  EXPECT_TRUE(wait_gone(pid, seconds(0)));
+}
+
+TEST_F(PendingAtUmount, UmountThatDoesNotWaitTellsWhatTheDaemonGoesOnWith) {
+  const std::string fault = refuse("file");
+  write("file", 1024);
+  const pid_t pid = user_.daemon_pid();
+  const Outcome gone = user_.stsfs({"umount", "--no-wait", user_.path()});
+  EXPECT_EQ(gone.code, 0) << gone.said;
+  EXPECT_NE(gone.said.find("1 change, 1.0 KiB, not in OSS yet: the daemon goes on with it"),
+            std::string::npos)
+      << gone.said;
+  EXPECT_FALSE(wait_gone(pid, seconds(0)));
+  accept(fault);
+  EXPECT_TRUE(wait_gone(pid, seconds(60)));
+  ASSERT_EQ(user_.mount().code, 0);
+  EXPECT_EQ(read(user_ / "file"), std::string(1024, 'x'));
 }
 
 TEST_F(Program, TermUnmountsAndEnds) {

@@ -1,10 +1,13 @@
-// Directories through real mounts: what listing costs, and what one mount sees of another's
-// changes. Statements of stsfs(7) stand above the tests that hold them.
+// Directories through real mounts: what listing costs, what one mount sees of another's changes,
+// and what becomes of changes of both. Statements of stsfs(7) stand above the tests that hold them.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -158,6 +161,37 @@ TEST_F(TwoMounts, NamesShowWithinTheFreshnessTime) {
   EXPECT_FALSE(file::exists(there("f")));
   EXPECT_TRUE(file::exists(there("g")));
   EXPECT_EQ(names_in(there_), std::set<std::string>{"g"});
+}
+
+/// "A version that another client wrote meanwhile is not overwritten. The new content is put beside
+/// it under a name with .conflict-, close returns ESTALE, and the path shows the other's version."
+/// "between machines when the file is committed: the loser's close returns EEXIST"
+TEST_F(TwoMounts, OfAFileThatBothWriteNothingIsLost) {
+  mount_with("freshness=1s");
+  struct Case {
+    std::string name;
+    int flags;
+    int error;  ///< Of the close that comes second.
+  };
+  write_to(here("whole"), "before");
+  EXPECT_EQ(read_from(there("whole")), "before");
+  for (const Case& one : {Case{"new", O_CREAT | O_EXCL, EEXIST}, Case{"whole", O_TRUNC, ESTALE}}) {
+    const int first = open(here(one.name).c_str(), O_WRONLY | one.flags, 0644);
+    const int second = open(there(one.name).c_str(), O_WRONLY | one.flags, 0644);
+    ASSERT_TRUE(first >= 0 && second >= 0) << one.name << ": " << std::strerror(errno);
+    EXPECT_EQ(write(first, "first", 5), 5);
+    EXPECT_EQ(write(second, "other", 5), 5);
+    EXPECT_EQ(close(first), 0) << one.name;
+    EXPECT_EQ(close(second), -1) << one.name;
+    EXPECT_EQ(errno, one.error) << one.name;
+    EXPECT_EQ(read_from(there(one.name)), "first") << one.name;
+    EXPECT_EQ(read_from(here(one.name)), "first") << one.name;
+    std::string beside;
+    for (const std::string& name : names_in(there_))
+      if (name.starts_with(one.name + ".conflict-")) beside = name;
+    ASSERT_NE(beside, "") << one.name;
+    EXPECT_EQ(read_from(there(beside)), "other") << one.name << ": " << beside;
+  }
 }
 
 TEST_F(Listing, NamesCostNoHeadAndAttributesAreRememberedOverARemount) {

@@ -270,12 +270,13 @@ Transfer CachingStore::start_copy(std::string_view key, const oss::CopyOptions& 
                                   Deadline deadline, Callback<oss::Written> done) {
   return inner_.start_copy(key, options, deadline, std::move(done));
 }
-Transfer CachingStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  return inner_.start_delete(key, deadline, std::move(done));
+Transfer CachingStore::start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                    Callback<void> done) {
+  return inner_.start_delete(key, etag, deadline, std::move(done));
 }
-Transfer CachingStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer CachingStore::start_delete_many(std::vector<oss::Doomed> doomed, Deadline deadline,
                                          Callback<std::vector<std::string>> done) {
-  return inner_.start_delete_many(std::move(keys), deadline, std::move(done));
+  return inner_.start_delete_many(std::move(doomed), deadline, std::move(done));
 }
 Transfer CachingStore::start_initiate(std::string_view key, const oss::PutOptions& options,
                                       Deadline deadline, Callback<std::string> done) {

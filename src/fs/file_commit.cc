@@ -17,6 +17,15 @@ namespace {
 using staging::Extent;
 using staging::Origin;
 
+/// At its target, before it goes up and once it was told that another is there. A commit that finds
+/// more is tried again later.
+constexpr int kLooksMax = 2;
+
+/// Nothing that a HEAD follows: no object, or a link to none.
+bool is_absent(const Error& error) {
+  return error.code == Errc::kNotFound || error.code == Errc::kLoop;
+}
+
 }  // namespace
 
 void FileContent::commit(Callback<void> done) {
@@ -123,7 +132,8 @@ void FileContent::plan() {
     stopped = stopped_;
     if (detached_) request_.key = key_;
     // Of the version this content is based on, whatever is known of the path by now.
-    looked_ = settled_ = false;
+    looks_ = 0;
+    settled_ = false;
     expected_etag_ = etag_;
     base_key_ = key_;
     if (etag_.empty()) map_.base_gone();
@@ -243,8 +253,7 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
     return self->around_.store.start_head(
         self->request_.key, Deadline::in(self->around_.clock, self->around_.options.read_timeout),
         [self, expected, done = std::move(done)](Result<oss::ObjectMeta> meta) mutable {
-          const bool gone =
-              !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+          const bool gone = !meta && is_absent(meta.error());
           const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
           if (meta && self->around_.successors.are_same(self->request_.key, meta->etag, expected) &&
               !(is_name && self->may_have_names()))
@@ -258,7 +267,7 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
 }
 
 void FileContent::look_at_target() {
-  looked_ = true;
+  ++looks_;
   chain_.step([&] {
     return around_.store.start_head(request_.key,
                                     Deadline::in(around_.clock, around_.options.read_timeout),
@@ -363,12 +372,14 @@ void FileContent::upload(bool to_conflict_key) {
   oss::PutOptions put = request_.put;
   put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
   put.forbid_overwrite = to_conflict_key || expected_etag_.empty();
+  if (!to_conflict_key) put.replaces = expected_etag_;
   auto done = [self = shared_from_this(), to_conflict_key](Result<oss::Written> written) {
     self->uploaded(to_conflict_key, std::move(written));
   };
   if (commit_stream_ && !to_conflict_key) {
     chain_.step([&, stream = commit_stream_] {
       const auto& plan = around_.options.upload.plan;
+      stream->set_replaced(expected_etag_);
       stream->complete(staging::streamed_parts(commit_size_, plan), last_look(expected_etag_),
                        std::move(done));
       return Transfer([stream] { stream->cancel(); });
@@ -450,7 +461,7 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
   }
   if (!written && starts_over(written.error())) return;
   const bool changed = !written && !expected_etag_.empty() && is_gone(written.error());
-  if (changed && !looked_) {
+  if (changed && looks_ < kLooksMax) {
     look_at_target();
     return;
   }

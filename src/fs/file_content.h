@@ -424,7 +424,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t commit_generation_ = 0;
   std::vector<staging::Extent> commit_extents_;
   bool attributes_only_ = false;  // every byte is the base's: a copy onto itself does
-  bool looked_ = false;           // at what stands in its way
+  int looks_ = 0;                 // at what stands in its way
   bool settled_ = false;          // what we ourselves had under way there
   int starts_ = 0;                // how often it was planned anew
   staging::CommitPlan plan_;

@@ -152,7 +152,8 @@ bool FileContent::is_copy_of_base(const oss::ObjectMeta& meta) const {
 /// Before what is at the key counts as another client's: in a tree on its way it may be what an
 /// earlier daemon has copied, or has not.
 void FileContent::settle_target() {
-  looked_ = settled_ = true;
+  ++looks_;
+  settled_ = true;
   chain_.step([&] {
     return around_.owner.look_settled(request_.key,
                                       [self = shared_from_this()](Result<oss::ObjectMeta> meta) {

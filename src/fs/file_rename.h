@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "file_content.h"
+#include "present.h"
 #include "removals.h"
 #include "stsfs/oss/object_store.h"
 #include "tree.h"
@@ -26,9 +27,16 @@ struct FileRename {
   std::string content_key;                ///< Of a file with several names.
   bool in_store = false;
   std::string etag, target_etag;
+  std::string target_link_etag;  ///< Where the target is one of several names: of the link it is.
   std::uint64_t size = 0;
   oss::CopyOptions copy;
   std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
+};
+
+/// What is under the new name until then.
+struct Replaced {
+  std::string known;  ///< The ETag of the content, as HEAD tells it.
+  Present present;    ///< Of what is at the key: not the same where that leads to the content.
 };
 
 /// And once it is there.

@@ -44,6 +44,7 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
                         .replace_metadata = true,
                         .put = request_.put};
   copy.put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
+  copy.put.replaces = written.etag;
   auto check = last_look(written.etag);
   chain_.step([&] {
     return staging::start_copy(
@@ -79,6 +80,8 @@ void FileContent::copy_onto_itself() {
                         .replace_metadata = true,
                         .put = request_.put};
   copy.put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
+  if (base_key_ == request_.key) copy.put.replaces = expected_etag_;
+  auto check = last_look(copy.put.replaces);
   chain_.step([&] {
     return staging::start_copy(
         around_.store, around_.clock, request_.key, std::move(copy), commit_size_,
@@ -86,7 +89,7 @@ void FileContent::copy_onto_itself() {
         [self = shared_from_this()](Result<oss::Written> written) {
           self->attributes_copied(std::move(written));
         },
-        last_look(base_key_ == request_.key ? expected_etag_ : ""));
+        std::move(check));
   });
 }
 
@@ -121,6 +124,7 @@ void FileContent::found_link(const oss::Symlink& link) {
 void FileContent::put_link(const std::string& target) {
   oss::PutOptions put = request_.put;
   put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
+  put.replaces = expected_etag_;
   chain_.step([&] {
     return around_.store.start_put_symlink(
         request_.key, target, put, Deadline::in(around_.clock, around_.options.read_timeout),
@@ -144,7 +148,7 @@ void FileContent::attributes_copied(Result<oss::Written> written) {
   if (starts_over(written.error())) return;
   switch (written.error().code) {
     case Errc::kChanged:  // it may have been us, and the answer was lost
-      if (std::exchange(looked_, true))
+      if (looks_++ > 0)
         refuse_attributes(written.error());
       else
         look_at_target();

@@ -32,6 +32,7 @@
 #include "open_runs.h"
 #include "opens_ahead.h"
 #include "posix_metadata.h"
+#include "present.h"
 #include "recovery.h"
 #include "removals.h"
 #include "stsfs/base/mutex.h"
@@ -218,7 +219,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                                                                oss::CopyOptions copy,
                                                                std::uint64_t size, bool tagged);
   Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key,
-                        bool forbid_overwrite);
+                        const Present& present);
   Result<void> count_name(const Context& context, const InodePointer& inode, const std::string& key,
                           const LinkArea::Name& name);
   Result<void> unlink_name(const Context& context, const InodePointer& inode,
@@ -323,7 +324,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                             std::string_view name, const InodePointer& found);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
-  Result<void> remove_now(const Context& context, const std::string& key, bool parent_has_marker);
+  Result<void> remove_now(const Context& context, const std::string& key, const std::string& etag,
+                          bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);
 
   // --- names that change (folder_rename.cc) ---
@@ -332,8 +334,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
   Result<Renamed> rename_file(const Context& context, const InodePointer& inode,
-                              const InodePointer& target, const std::string& old_path,
-                              const std::string& new_path, RenameMode mode, Holds& holds);
+                              const InodePointer& target, const std::string& target_link_etag,
+                              const std::string& old_path, const std::string& new_path,
+                              RenameMode mode, Holds& holds);
   Result<void> leave_old_name(const Context& context, const InodePointer& parent,
                               std::string_view name, std::vector<Removal> left,
                               bool stays_in_directory);
@@ -344,16 +347,15 @@ class Folder final : public MountedFolder, public CommitOwner {
   bool renamed_by_server(const Context& context, const FileRename& file);
   Result<oss::Written> move_object(const Context& context, const FileRename& file);
   Result<oss::Written> copy_object(const Context& context, const FileRename& file,
-                                   bool forbid_overwrite);
+                                   const Present& present);
   std::optional<oss::Written> copy_of_ours(const Context& context, const FileRename& file);
   Result<oss::Written> move_name(const Context& context, const FileRename& file,
                                  std::vector<Removal>& left);
   void note_renamed(const FileRename& file, const oss::Written& written, Holds& holds);
-  using Overwrite = std::function<Result<oss::Written>(bool forbid_overwrite)>;
-  Result<oss::Written> put_over(const Context& context, const std::string& key,
-                                const InodePointer& target, RenameMode mode, const Overwrite& put);
-  Result<void> keep_theirs(const Context& context, const std::string& key,
-                           const std::string& known_etag);
+  using Overwrite = std::function<Result<oss::Written>(const Present& present)>;
+  Result<oss::Written> put_over(const Context& context, const FileRename& file,
+                                const Overwrite& put);
+  Result<bool> keep_theirs(const Context& context, const std::string& key, Replaced& replaced);
   Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> hold_below(
       const Context& context, const InodePointer& inode, const InodePointer& target,
       const std::function<void()>& then) STSFS_EXCLUDES(tree_.mutex);

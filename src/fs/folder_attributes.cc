@@ -226,6 +226,10 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   Result<oss::Written> written;
   if (marker_only) {
     if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";
+    {
+      MutexLock lock(tree_.mutex);
+      put.replaces = inode->etag;
+    }
     written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
       return store_.start_put(key, http::memory_body(""), put, context.deadline, std::move(done));
     });
@@ -239,7 +243,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
     {
       MutexLock lock(tree_.mutex);
-      copy.source_etag = inode->etag;
+      copy.source_etag = copy.put.replaces = inode->etag;
     }
     written = copy_version(context, key, copy, size);
     if (written) successors_.became({key, copy.source_etag}, {key, written->etag});

@@ -4,6 +4,7 @@
 
 #include "conflict_name.h"
 #include "folder.h"
+#include "gone.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
@@ -99,7 +100,7 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
   std::optional<Holds> holds(std::in_place);
   if (auto sent = commit_changes(context, inode, nullptr); !sent) return sent;
   auto moved =
-      rename_file(context, inode, nullptr, old_path, new_path, RenameMode::kReplace, *holds);
+      rename_file(context, inode, nullptr, "", old_path, new_path, RenameMode::kReplace, *holds);
   if (!moved) return fail(std::move(moved.error()));
   InodePointer new_parent;
   std::shared_ptr<FileContent> content;
@@ -257,7 +258,7 @@ Result<void> Folder::make_second_name(const Context& context, const InodePointer
     fresh = inode->fresh;
   }
   if (auto shared = share_content(context, inode); !shared) return shared;
-  auto named = add_name(context, inode, key, true);
+  auto named = add_name(context, inode, key, std::nullopt);
   if (!named && named.error().code == Errc::kExists) {
     auto present = links_.name_at(key, context.interrupt, context.deadline);
     if (!present) return fail(std::move(present.error()));
@@ -271,12 +272,14 @@ Result<void> Folder::make_second_name(const Context& context, const InodePointer
       if (counted) note_second_name(inode, fresh);
       return counted;
     }
+    auto there = objects_.head(context, key);
+    if (!there && !is_gone(there.error())) return fail(std::move(there.error()));
     auto is_copy = objects_.have_equal_bytes(context, key, content_key);
     if (!is_copy) return fail(std::move(is_copy.error()));
     auto is_earlier = moved_copy(context, inode);
     if (!is_earlier) return fail(std::move(is_earlier.error()));
     if (!*is_copy && !*is_earlier) return link_beside(context, inode, key);
-    named = add_name(context, inode, key, false);
+    named = add_name(context, inode, key, there ? Present(there->etag) : std::nullopt);
   }
   if (named) note_second_name(inode, fresh);
   return named;
@@ -296,7 +299,7 @@ void Folder::note_second_name(const InodePointer& inode, const std::optional<Fre
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,
                                  const std::string& key) {
   const std::string beside = key + conflict_mark(now());
-  if (auto named = add_name(context, inode, beside, true); !named) return named;
+  if (auto named = add_name(context, inode, beside, std::nullopt); !named) return named;
   log_warning("fs", "{}: another client made it too; our file has the name {} instead",
               printable(key), printable(beside));
   directories_.forget(key.substr(0, key.rfind('/') + 1));

@@ -59,7 +59,7 @@ Result<void> Folder::link_at_once(const Context& context, const InodePointer& in
                                   const InodePointer& parent, std::string_view name,
                                   const std::string& key) {
   if (auto shared = share_content(context, inode); !shared) return shared;
-  if (auto named = add_name(context, inode, key, true); !named) return named;
+  if (auto named = add_name(context, inode, key, std::nullopt); !named) return named;
   MutexLock lock(tree_.mutex);
   inode->attributes.ctime = now();
   tree_.add_name(inode, parent->number, name);
@@ -68,7 +68,7 @@ Result<void> Folder::link_at_once(const Context& context, const InodePointer& in
 }
 
 Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
-                              const std::string& key, bool forbid_overwrite) {
+                              const std::string& key, const Present& present) {
   std::string content_key;
   {
     MutexLock lock(tree_.mutex);
@@ -82,7 +82,7 @@ Result<void> Folder::add_name(const Context& context, const InodePointer& inode,
   }
   if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
     return begun;
-  auto named = links_.put_name(name, key, forbid_overwrite, context.interrupt, context.deadline);
+  auto named = links_.put_name(name, key, present, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
   return count_name(context, inode, key, {name.content_key, name.token, named->etag});
 }
@@ -186,7 +186,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
     links_.take_back(name);  // and with it what was copied
     return fail(written ? std::move(unchanged.error()) : std::move(written.error()));
   }
-  auto named = links_.put_name(name, key, false, context.interrupt, context.deadline);
+  auto named = links_.put_name(name, key, copy.source_etag, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
   successors_.became({key, copy.source_etag}, {name.content_key, written->etag});
   return std::pair(std::move(name), std::move(*written));

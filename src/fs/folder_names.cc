@@ -230,7 +230,7 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
   }
   // In a tree that is being renamed the object may have another key still.
   if (moves_.place_of(key).where == TreeMoves::Where::kNew) {
-    if (!is_open || content->size() <= kFetchedMax) return remove_now(context, key, has_marker);
+    if (!is_open || content->size() <= kFetchedMax) return remove_now(context, key, "", has_marker);
     auto brought = await<void>(context.interrupt, [&](Callback<void> done) {
       moves_.bring(key, TreeMoves::Bring::kReplaced, std::move(done));
       return Transfer();
@@ -250,16 +250,19 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
   return added;
 }
 
+/// What another client has put there meanwhile stays.
 Result<void> Folder::remove_now(const Context& context, const std::string& key,
-                                bool parent_has_marker) {
+                                const std::string& etag, bool parent_has_marker) {
   if (!parent_has_marker) {
     const auto slash = key.rfind('/', key.size() - 2);
     auto kept = removals_.keep_directory(key.substr(0, slash + 1), key, context.interrupt);
     if (!kept) return kept;
   }
-  return await<void>(context.interrupt, [&](Callback<void> done) {
-    return store_.start_delete(key, context.deadline, std::move(done));
+  auto gone = await<void>(context.interrupt, [&](Callback<void> done) {
+    return store_.start_delete(key, etag, context.deadline, std::move(done));
   });
+  if (!gone && gone.error().code == Errc::kChanged) return {};
+  return gone;
 }
 
 Result<bool> Folder::directory_is_empty(const Context& context, const InodePointer& inode) {
@@ -322,7 +325,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     });
     if (!settled) return settled;
   }
-  auto gone = moves ? remove_now(context, *key, parent_has_marker)
+  auto gone = moves ? remove_now(context, *key, "", parent_has_marker)
                     : removals_.add(*key, etag, parent_has_marker);
   if (!gone) return gone;
   content->forget_changes();

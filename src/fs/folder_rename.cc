@@ -14,6 +14,13 @@
 
 namespace stsfs::fs {
 
+namespace {
+
+/// Between whose times another client writes anew under the name.
+constexpr int kOverwritesMax = 4;
+
+}  // namespace
+
 Result<void> Folder::check_replaceable(const Context& context, const InodePointer& source,
                                        const InodePointer& target, RenameMode mode) {
   if (mode == RenameMode::kNoReplace) return fail(Errc::kExists, "the new name is taken");
@@ -124,7 +131,8 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
       if (!known) return fail(std::move(known.error()));
       target_name = std::move(*known);
     }
-    auto moved = rename_file(context, source, target, old_path, new_path, mode, *holds);
+    auto moved = rename_file(context, source, target, target_name ? target_name->etag : "",
+                             old_path, new_path, mode, *holds);
     if (!moved) return fail(std::move(moved.error()));
     renamed = std::move(*moved);
   }
@@ -184,7 +192,7 @@ Result<void> Folder::leave_old_name(const Context& context, const InodePointer& 
   left.erase(moving, left.end());
   const auto remove = [&](const std::vector<Removal>& removals) -> Result<void> {
     for (const Removal& one : removals)
-      if (auto gone = remove_now(context, one.key, one.directory_has_marker); !gone)
+      if (auto gone = remove_now(context, one.key, one.etag, one.directory_has_marker); !gone)
         return fail(std::move(gone.error()),
                     "the copy is there, but the old name could not be deleted");
     return {};
@@ -232,8 +240,9 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
 
 /// `leave_old_name` is to follow.
 Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& inode,
-                                    const InodePointer& target, const std::string& old_path,
-                                    const std::string& new_path, RenameMode mode, Holds& holds) {
+                                    const InodePointer& target, const std::string& target_link_etag,
+                                    const std::string& old_path, const std::string& new_path,
+                                    RenameMode mode, Holds& holds) {
   auto old_key = keys_.file_key(old_path);
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
@@ -245,6 +254,7 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   FileRename file = file_rename(inode, target, *old_key, *new_key);
   file.new_path = new_path;
   file.mode = mode;
+  file.target_link_etag = target_link_etag;
   // What lies in a tree on its way may have another ETag once it has come.
   const bool is_on_its_way = moves_.place_of(*old_key).where == TreeMoves::Where::kNew;
   Renamed out;
@@ -335,19 +345,21 @@ bool Folder::renamed_by_server(const Context& context, const FileRename& file) {
 
 /// The one object that the file is.
 Result<oss::Written> Folder::move_object(const Context& context, const FileRename& file) {
-  return put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-    auto copied = copy_object(context, file, forbid_overwrite);
-    if (copied || copied.error().code != Errc::kExists) return copied;
+  return put_over(context, file, [&](const Present& present) {
+    auto copied = copy_object(context, file, present);
+    const bool stands_in_its_way = !copied && (copied.error().code == Errc::kExists ||
+                                               (present && copied.error().code == Errc::kChanged));
+    if (!stands_in_its_way) return copied;
     if (auto ours = copy_of_ours(context, file)) return Result<oss::Written>(*ours);
     const auto earlier = moved_copy(context, file.inode);
-    return earlier && *earlier ? copy_object(context, file, false) : copied;
+    return earlier && *earlier ? copy_object(context, file, (*earlier)->etag) : copied;
   });
 }
 
 Result<oss::Written> Folder::copy_object(const Context& context, const FileRename& file,
-                                         bool forbid_overwrite) {
+                                         const Present& present) {
   oss::CopyOptions copy = file.copy;
-  copy.put.forbid_overwrite = forbid_overwrite;
+  expect(copy.put, present);
   auto copied = copy_version(context, file.new_key, copy, file.size);
   if (copied) successors_.became({copy.source_key, copy.source_etag}, {file.new_key, copied->etag});
   return copied;
@@ -379,14 +391,12 @@ Result<oss::Written> Folder::move_name(const Context& context, const FileRename&
   if (!known) return fail(std::move(known.error()));
   if (!*known || (*known)->content_key != file.content_key)
     return fail(Errc::kStale, printable(file.old_key) + " is no name of that file any more");
-  auto written =
-      put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-        const LinkArea::Name name = LinkArea::new_name(file.content_key);
-        if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
-          return Result<oss::Written>(fail(std::move(begun.error())));
-        return links_.put_name(name, file.new_key, forbid_overwrite, context.interrupt,
-                               context.deadline);
-      });
+  auto written = put_over(context, file, [&](const Present& present) {
+    const LinkArea::Name name = LinkArea::new_name(file.content_key);
+    if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
+      return Result<oss::Written>(fail(std::move(begun.error())));
+    return links_.put_name(name, file.new_key, present, context.interrupt, context.deadline);
+  });
   if (written) left = {{(*known)->token_key(), "", true}, {file.old_key, (*known)->etag, false}};
   return written;
 }
@@ -418,32 +428,47 @@ void Folder::note_renamed(const FileRename& file, const oss::Written& written, H
 }
 
 /// What another client has put under the new name since we looked is kept under a name of its own.
-Result<oss::Written> Folder::put_over(const Context& context, const std::string& key,
-                                      const InodePointer& target, RenameMode mode,
+Result<oss::Written> Folder::put_over(const Context& context, const FileRename& file,
                                       const Overwrite& put) {
-  std::string seen;
-  bool just_now = false;
-  if (target) {
+  Replaced replaced;
+  bool just_now = true;
+  if (file.target) {
     MutexLock lock(tree_.mutex);
-    seen = target->etag;
-    just_now = is_fresh(target->confirmed, options_.open_fresh) || is_link(target->attributes.mode);
+    replaced.known = file.target->etag;
+    replaced.present = file.target_link_etag.empty() ? replaced.known : file.target_link_etag;
+    just_now = is_fresh(file.target->confirmed, options_.open_fresh) ||
+               is_link(file.target->attributes.mode);
   }
-  if (target && !just_now)
-    if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
-  auto written = put(!target);
-  if (written || written.error().code != Errc::kExists || mode == RenameMode::kNoReplace)
-    return written;
-  if (auto kept = keep_theirs(context, key, seen); !kept) return fail(std::move(kept.error()));
-  return put(false);
+  if (!just_now)
+    if (auto kept = keep_theirs(context, file.new_key, replaced); !kept)
+      return fail(std::move(kept.error()));
+  for (int tries = 1;; ++tries) {
+    auto written = put(replaced.present);
+    if (written || tries == kOverwritesMax) return written;
+    const Errc code = written.error().code;
+    const bool is_taken = code == Errc::kExists && file.mode != RenameMode::kNoReplace;
+    const bool may_be_another = code == Errc::kChanged && replaced.present;
+    if (!is_taken && !may_be_another) return written;
+    auto kept = keep_theirs(context, file.new_key, replaced);
+    if (!kept) return fail(std::move(kept.error()));
+    if (may_be_another && !*kept) return written;
+    if (is_taken && !replaced.present) replaced.present = "";  // a link that leads nowhere
+  }
 }
 
-/// Copies what is at the key beside it, unless it is the version that we know or nothing.
-Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
-                                 const std::string& known_etag) {
+/// Copies what is at the key beside it, unless it is the version that we know or nothing. Tells
+/// whether it is to be replaced as another one than before.
+Result<bool> Folder::keep_theirs(const Context& context, const std::string& key,
+                                 Replaced& replaced) {
   auto meta = objects_.head(context, key);
-  if (!meta && meta.error().code == Errc::kNotFound) return {};
+  if (!meta && meta.error().code == Errc::kNotFound) {
+    replaced.known.clear();
+    return std::exchange(replaced.present, std::nullopt).has_value();
+  }
   if (!meta) return fail(std::move(meta.error()));
-  if (successors_.are_same(key, meta->etag, known_etag)) return {};
+  const bool is_name = meta->type == oss::ObjectType::kSymlink;  // HEAD tells of where it leads
+  if (successors_.are_same(key, meta->etag, replaced.known))
+    return !is_name && std::exchange(replaced.present, meta->etag) != meta->etag;
   const std::string beside = key + conflict_mark(now());
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   copy.put.headers = meta->headers;  // for a copy in parts
@@ -455,7 +480,9 @@ Result<void> Folder::keep_theirs(const Context& context, const std::string& key,
   log_warning("fs", "{} is renamed over; another client had written it: that is kept as {}",
               printable(key), printable(beside));
   directories_.forget(key.substr(0, key.rfind('/') + 1));
-  return {};
+  replaced.known = meta->etag;
+  replaced.present = is_name ? "" : meta->etag;
+  return true;
 }
 
 }  // namespace stsfs::fs

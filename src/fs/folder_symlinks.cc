@@ -120,11 +120,10 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
     put.headers.user[kRawTarget] = percent_encode(target);
   else
     put.headers.user.erase(kRawTarget);
-  auto written =
-      put_over(context, file.new_key, file.target, file.mode, [&](bool forbid_overwrite) {
-        put.forbid_overwrite = forbid_overwrite;
-        return put_symlink(store_, context, file.new_key, target_key, target, put);
-      });
+  auto written = put_over(context, file, [&](const Present& present) {
+    expect(put, present);
+    return put_symlink(store_, context, file.new_key, target_key, target, put);
+  });
   if (!written) return written;
   MutexLock lock(tree_.mutex);
   file.inode->symlink_key = target_key.value_or("");

@@ -94,12 +94,12 @@ Result<void> LinkArea::begin_name(const Name& name, Interrupt* interrupt, Deadli
 }
 
 Result<oss::Written> LinkArea::put_name(const Name& name, const std::string& key,
-                                        bool forbid_overwrite, Interrupt* interrupt,
+                                        const Present& present, Interrupt* interrupt,
                                         Deadline deadline) {
   oss::PutOptions put;
   put.headers.user[kTokenName] = name.token;
   put.headers.user[oss::kWriteIdName] = name.token;  // knows its own after a lost answer
-  put.forbid_overwrite = forbid_overwrite;
+  expect(put, present);
   const SteadyTime since = clock_.steady();
   auto written = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put_symlink(key, name.content_key, put, deadline, std::move(done));

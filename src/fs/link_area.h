@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "links_ahead.h"
+#include "present.h"
 #include "removals.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
@@ -64,10 +65,11 @@ class LinkArea {
   static Name new_name(std::string content_key);
   /// Makes its token, which is there afterwards, or goes.
   Result<void> begin_name(const Name& name, Interrupt* interrupt, Deadline deadline);
-  /// Puts the name at `key`; `forbid_overwrite`: kExists when something is there. Where the answer
-  /// was lost it is looked for: on an error it is not there and its token goes, or OSS does not
-  /// say, and it is looked for once more later (`settle_unsure`).
-  Result<oss::Written> put_name(const Name& name, const std::string& key, bool forbid_overwrite,
+  /// Puts the name at `key` over what is `present`; kExists when that is nothing, kChanged as
+  /// PutOptions::replaces has it. Where the answer was lost it is looked for: on an error it is not
+  /// there and its token goes, or OSS does not say, and it is looked for once more later
+  /// (`settle_unsure`).
+  Result<oss::Written> put_name(const Name& name, const std::string& key, const Present& present,
                                 Interrupt* interrupt, Deadline deadline);
   /// A name that is not there for sure: its token goes.
   void take_back(const Name& name);

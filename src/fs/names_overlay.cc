@@ -344,10 +344,11 @@ Transfer NamesOverlay::start_initiate(std::string_view key, const oss::PutOption
 
 // --- what names do not matter to ---
 
-Transfer NamesOverlay::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
+Transfer NamesOverlay::start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                    Callback<void> done) {
   const TreeMoves::Place place = moves_.place_of(key);
   if (place.where == TreeMoves::Where::kElsewhere)
-    return inner_.start_delete(key, deadline, std::move(done));
+    return inner_.start_delete(key, etag, deadline, std::move(done));
   if (place.where == TreeMoves::Where::kOld) {
     done({});
     return Transfer();
@@ -358,9 +359,9 @@ Transfer NamesOverlay::start_delete(std::string_view key, Deadline deadline, Cal
   return Transfer([call] { call->cancel(); });
 }
 
-Transfer NamesOverlay::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer NamesOverlay::start_delete_many(std::vector<oss::Doomed> doomed, Deadline deadline,
                                          Callback<std::vector<std::string>> done) {
-  return inner_.start_delete_many(std::move(keys), deadline, std::move(done));
+  return inner_.start_delete_many(std::move(doomed), deadline, std::move(done));
 }
 
 Transfer NamesOverlay::start_upload_part(std::string_view key, std::string_view upload_id,

@@ -14,13 +14,16 @@ namespace stsfs::fs {
 namespace {
 
 constexpr std::size_t kLooksAtOnce = 64;
-/// LastModified has whole seconds.
-constexpr std::chrono::seconds kSecond{1};
 
 std::string directory_of(std::string_view key) {
   if (key.ends_with('/')) key.remove_suffix(1);
   const auto slash = key.rfind('/');
   return slash == std::string_view::npos ? "" : std::string(key.substr(0, slash + 1));
+}
+
+void note_that_it_stays(const std::string& key) {
+  log_info("fs", "{} was removed here and written again by another client: it stays",
+           printable(key));
 }
 
 /// What a later attempt will not change.
@@ -348,16 +351,11 @@ std::vector<std::optional<Error>> Removals::look(Batch& batch) {
       if (brief.error().code == Errc::kNotFound) out[places[i]]->code = Errc::kChanged;
       continue;
     }
-    // By the server's clock: what it said, less what had passed here when it was asked. Not when it
-    // has answered: what we wrote ourselves would look later than its removal.
-    const WallTime removed_there = brief->server_time - (asked[i] - entry.removed_at);
-    const bool later =
-        brief->server_time != WallTime{} && brief->last_modified > removed_there + kSecond;
+    const bool later = oss::is_written_after(*brief, entry.removed_at, asked[i]);
     const bool other = !entry.etag.empty() && brief->etag != entry.etag;
     if (!later && !other) continue;
     out[places[i]] = Error{Errc::kChanged, "written again meanwhile", {}};
-    log_info("fs", "{} was removed here and written again by another client: it stays",
-             printable(entry.key));
+    note_that_it_stays(entry.key);
   }
   return out;
 }
@@ -368,11 +366,11 @@ std::vector<std::optional<Error>> Removals::remove(const Batch& batch) {
   const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
   std::set<std::string> left;
   if (batch.size() > 1) {
-    std::vector<std::string> keys;
-    for (const Pending& one : batch) keys.push_back(one.entry.key);
+    std::vector<oss::Doomed> doomed;
+    for (const Pending& one : batch) doomed.push_back({one.entry.key, one.entry.etag});
     auto answer =
         await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
-          return store_.start_delete_many(std::move(keys), deadline, std::move(done));
+          return store_.start_delete_many(std::move(doomed), deadline, std::move(done));
         });
     if (!answer) {
       std::fill(out.begin(), out.end(), answer.error());
@@ -390,11 +388,16 @@ std::vector<std::optional<Error>> Removals::remove(const Batch& batch) {
     if (left.contains(batch[i].entry.key)) places.push_back(i);
   const auto gone =
       fan_out<void>(&ending_, places.size(), kLooksAtOnce, [&](std::size_t i, Callback<void> done) {
-        return store_.start_delete(batch[places[i]].entry.key, deadline, std::move(done));
+        const staging::RemovalEntry& entry = batch[places[i]].entry;
+        return store_.start_delete(entry.key, entry.etag, deadline, std::move(done));
       });
   for (std::size_t i = 0; i < places.size(); ++i) {
     out[places[i]].reset();
-    if (!gone[i]) out[places[i]] = gone[i].error();
+    if (gone[i]) continue;
+    if (gone[i].error().code == Errc::kChanged)
+      note_that_it_stays(batch[places[i]].entry.key);
+    else
+      out[places[i]] = gone[i].error();
   }
   return out;
 }

@@ -67,7 +67,7 @@ Result<bool> ServerRenames::take_up(const std::string& from, const std::string& 
 Result<void> ServerRenames::remove(const std::string& directory_key, Interrupt* interrupt,
                                    Deadline until) {
   return await<void>(interrupt, [&](Callback<void> done) {
-    return store_.start_delete(directory_key, until, std::move(done));
+    return store_.start_delete(directory_key, "", until, std::move(done));
   });
 }
 

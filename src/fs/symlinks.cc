@@ -19,11 +19,12 @@ Result<oss::Written> put_symlink(oss::ObjectStore& store, const Context& context
 }
 
 Result<oss::Written> put_symlink_anew(oss::ObjectStore& store, const Context& context,
-                                      const std::string& key, const oss::PutOptions& put) {
+                                      const std::string& key, oss::PutOptions put) {
   auto link = await<oss::Symlink>(context.interrupt, [&](Callback<oss::Symlink> done) {
     return store.start_get_symlink(key, context.deadline, std::move(done));
   });
   if (!link) return fail(std::move(link.error()));
+  put.replaces = link->etag;
   return await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
     return store.start_put_symlink(key, link->target, put, context.deadline, std::move(done));
   });

@@ -19,6 +19,6 @@ Result<oss::Written> put_symlink(oss::ObjectStore& store, const Context& context
 /// The Symlink object at `key` with new metadata: whether a copy onto itself leaves it one is not
 /// documented. Waits.
 Result<oss::Written> put_symlink_anew(oss::ObjectStore& store, const Context& context,
-                                      const std::string& key, const oss::PutOptions& put);
+                                      const std::string& key, oss::PutOptions put);
 
 }  // namespace stsfs::fs

@@ -208,6 +208,13 @@ std::vector<TreeMoves::UnderWay> TreeMoves::under_way() const {
   return out;
 }
 
+/// Empty when it is not.
+std::string TreeMoves::etag_copied(const MovePointer& move, const std::string& old_key) const {
+  MutexLock lock(mutex_);
+  const auto found = move->copied.find(old_key);
+  return found == move->copied.end() ? "" : found->second;
+}
+
 bool TreeMoves::is_copied(const MovePointer& move, const oss::ListEntry& object) const {
   MutexLock lock(mutex_);
   const auto found = move->copied.find(object.key);
@@ -378,14 +385,14 @@ Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
     return brought;
   const Place place = place_of(new_key);
   if (place.where != Where::kNew)
-    return how == Bring::kDiscarded ? remove(new_key) : Result<void>();
+    return how == Bring::kDiscarded ? remove(new_key, "") : Result<void>();
   MovePointer move;
   {
     MutexLock lock(mutex_);
     move = find(place.move);
   }
-  auto done =
-      how == Bring::kDiscarded ? discard_now(place, new_key) : replace_now(move, place, new_key);
+  auto done = how == Bring::kDiscarded ? discard_now(move, place, new_key)
+                                       : replace_now(move, place, new_key);
   if (!done) return done;
   MutexLock lock(mutex_);
   move->copied[place.old_key];  // nobody need look there any more
@@ -406,21 +413,28 @@ Result<void> TreeMoves::replace_now(const MovePointer& move, const Place& place,
     if (!is_copied(move, page->objects[0]))
       return fail(Errc::kUnavailable, printable(new_key) + " changes while it is renamed");
   }
-  return remove(place.old_key);
+  return remove(place.old_key, etag_copied(move, place.old_key));
 }
 
 /// The one that shows last: an error between the two leaves it where it is.
-Result<void> TreeMoves::discard_now(const Place& place, const std::string& new_key) {
-  const std::string& first = place.is_copied ? place.old_key : new_key;
-  const std::string& last = place.is_copied ? new_key : place.old_key;
-  if (auto gone = remove(first); !gone) return gone;
-  return remove(last);
+Result<void> TreeMoves::discard_now(const MovePointer& move, const Place& place,
+                                    const std::string& new_key) {
+  const std::string old_etag = etag_copied(move, place.old_key);
+  if (!place.is_copied) {
+    if (auto gone = remove(new_key, ""); !gone) return gone;
+    return remove(place.old_key, old_etag);
+  }
+  if (auto gone = remove(place.old_key, old_etag); !gone) return gone;
+  return remove(new_key, "");
 }
 
-Result<void> TreeMoves::remove(const std::string& key) {
-  return await<void>(&ending_, [&](Callback<void> done) {
-    return store_.start_delete(key, deadline(), std::move(done));
+/// What another client has put there meanwhile stays.
+Result<void> TreeMoves::remove(const std::string& key, const std::string& etag) {
+  auto gone = await<void>(&ending_, [&](Callback<void> done) {
+    return store_.start_delete(key, etag, deadline(), std::move(done));
   });
+  if (!gone && gone.error().code == Errc::kChanged) return {};
+  return gone;
 }
 
 }  // namespace stsfs::fs

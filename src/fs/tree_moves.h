@@ -183,8 +183,10 @@ class TreeMoves : private BehindJournal {
   MovePointer confirmed_move(const std::string& new_key) STSFS_EXCLUDES(mutex_);
   Result<void> bring_now(const std::string& new_key, Bring how);
   Result<void> replace_now(const MovePointer& move, const Place& place, const std::string& new_key);
-  Result<void> discard_now(const Place& place, const std::string& new_key);
-  Result<void> remove(const std::string& key);
+  Result<void> discard_now(const MovePointer& move, const Place& place, const std::string& new_key);
+  Result<void> remove(const std::string& key, const std::string& etag);
+  std::string etag_copied(const MovePointer& move, const std::string& old_key) const
+      STSFS_EXCLUDES(mutex_);
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);

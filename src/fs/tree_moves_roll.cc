@@ -240,18 +240,19 @@ Result<void> TreeMoves::delete_copied(const MovePointer& move, const Page& page,
                                       const std::string& after) {
   auto now = list(move->entry.from, after);
   if (!now) return fail(std::move(now.error()));
-  std::vector<std::string> keys;
+  std::vector<oss::Doomed> doomed;
   for (const oss::ListEntry& object : *now)
-    if (object.key <= page.back().key && is_copied(move, object)) keys.push_back(object.key);
-  if (keys.empty()) return {};
-  const std::size_t count = keys.size();
+    if (object.key <= page.back().key && is_copied(move, object))
+      doomed.push_back({object.key, object.etag});
+  if (doomed.empty()) return {};
+  const std::size_t count = doomed.size();
   auto left =
       await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
-        return store_.start_delete_many(std::move(keys), deadline(), std::move(done));
+        return store_.start_delete_many(std::move(doomed), deadline(), std::move(done));
       });
   if (!left) return fail(std::move(left.error()));
   for (const std::string& key : *left) {
-    if (auto gone = remove(key); !gone)
+    if (auto gone = remove(key, etag_copied(move, key)); !gone)
       return fail(std::move(gone.error()), "the old name of what was renamed");
   }
   MutexLock lock(mutex_);

@@ -18,6 +18,13 @@ enum class Damage { kSendAgain, kFinal };
 /// all is as it would be then.
 enum class Proof { kId, kCircumstances };
 
+/// What is there, looked at before a write or a delete is repeated.
+enum class Seen {
+  kExpected,  ///< What the call is to replace or to delete.
+  kNothing,   ///< There is nothing left to do.
+  kAnother,   ///< Not what it was when the call began: somebody wrote it since, or we.
+};
+
 /// When to try again, and what to say in the end. One per call.
 class RetryPlan {
  public:
@@ -75,6 +82,11 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
     proof_ = proof;
   }
 
+  /// Asked before a try that is not the first: OSS takes no condition with a write, and between two
+  /// tries there is time for another client's. That it fails is a try in vain.
+  using Look = std::function<Transfer(Callback<Seen>)>;
+  void look_before_repeating(Look look) { look_ = std::move(look); }
+
   static Transfer begin(const std::shared_ptr<Attempts>& self) {
     self->run();
     return Transfer([self] { self->chain_.cancel(); });
@@ -105,6 +117,37 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
     });
   }
 
+  void run_again() {
+    if (!look_) return run();
+    chain_.step([this] {
+      return look_([self = this->shared_from_this()](Result<Seen> seen) mutable {
+        self->looked(std::move(seen));
+      });
+    });
+  }
+
+  void looked(Result<Seen> seen) {
+    if (!seen) {
+      plan_.begin_attempt();
+      if (const auto pause = plan_.pause_after(seen.error())) return wait(*pause);
+      return finish(fail(plan_.give_up(std::move(seen.error()))));
+    }
+    if (*seen == Seen::kExpected) return run();
+    if (*seen == Seen::kNothing) return finish(Result<T>());
+    if (!verify_) return finish(replaced());
+    chain_.step([this] {
+      return verify_([self = this->shared_from_this()](Result<T> own) mutable {
+        if (own) return self->finish(std::move(own));
+        if (own.error().code == Errc::kCorrupt) return self->run();  // ours, to be made whole
+        self->finish(self->replaced());
+      });
+    });
+  }
+
+  static tl::unexpected<Error> replaced() {
+    return fail(Errc::kChanged, "another client wrote it while the request was being repeated");
+  }
+
   /// What a write meets when it has been done already.
   static bool may_be_own(Errc code) {
     return code == Errc::kExists || code == Errc::kChanged || code == Errc::kNotFound;
@@ -112,7 +155,7 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
 
   void wait(std::chrono::milliseconds pause) {
     chain_.step([&] {
-      return scheduler_.after(pause, [self = this->shared_from_this()] { self->run(); });
+      return scheduler_.after(pause, [self = this->shared_from_this()] { self->run_again(); });
     });
   }
 
@@ -125,6 +168,7 @@ class RetryingStore::Attempts : public std::enable_shared_from_this<Attempts<T>>
   RetryPlan plan_;
   const Start start_;
   Verify verify_;
+  Look look_;
   Proof proof_ = Proof::kId;
   Callback<T> done_;
   Chain chain_;

@@ -108,13 +108,14 @@ Transfer CountingStore::start_copy(std::string_view key, const CopyOptions& opti
   return inner_.start_copy(key, options, deadline, counted(Operation::kCopy, std::move(done)));
 }
 
-Transfer CountingStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  return inner_.start_delete(key, deadline, counted(Operation::kDelete, std::move(done)));
+Transfer CountingStore::start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                     Callback<void> done) {
+  return inner_.start_delete(key, etag, deadline, counted(Operation::kDelete, std::move(done)));
 }
 
-Transfer CountingStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer CountingStore::start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
                                           Callback<std::vector<std::string>> done) {
-  return inner_.start_delete_many(std::move(keys), deadline,
+  return inner_.start_delete_many(std::move(doomed), deadline,
                                   counted(Operation::kDeleteMany, std::move(done)));
 }
 

@@ -193,7 +193,8 @@ Transfer OssStore::start_copy(std::string_view key, const CopyOptions& options, 
                        });
 }
 
-Transfer OssStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
+Transfer OssStore::start_delete(std::string_view key, std::string_view /*etag*/, Deadline deadline,
+                                Callback<void> done) {
   RequestSpec spec = hierarchical_namespace_ && key.ends_with('/') ? delete_directory_request(key)
                                                                    : delete_request(key);
   if (auto good = check_key(key); !good)
@@ -205,9 +206,12 @@ Transfer OssStore::start_delete(std::string_view key, Deadline deadline, Callbac
   return courier_->run(std::move(spec), deadline, std::move(finish), nothing_to_read);
 }
 
-Transfer OssStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer OssStore::start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
                                      Callback<std::vector<std::string>> done) {
   Result<void> good = {};
+  std::vector<std::string> keys;
+  keys.reserve(doomed.size());
+  for (Doomed& one : doomed) keys.push_back(std::move(one.key));
   if (keys.empty() || keys.size() > kDeleteManyMax)
     good = fail(Errc::kInvalid, "1 to 1,000 keys can be deleted at once");
   for (const std::string& key : keys)

@@ -181,26 +181,6 @@ Transfer RetryingStore::start_brief(std::string_view key, Deadline deadline,
       std::move(done)));
 }
 
-Transfer RetryingStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  return Attempts<void>::begin(std::make_shared<Attempts<void>>(
-      *this, deadline,
-      [this, key = std::string(key), deadline](Callback<void> each) {
-        return inner_.start_delete(key, deadline, std::move(each));
-      },
-      std::move(done)));
-}
-
-Transfer RetryingStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
-                                          Callback<std::vector<std::string>> done) {
-  using Keys = std::vector<std::string>;
-  return Attempts<Keys>::begin(std::make_shared<Attempts<Keys>>(
-      *this, deadline,
-      [this, keys = std::move(keys), deadline](Callback<Keys> each) {
-        return inner_.start_delete_many(keys, deadline, std::move(each));
-      },
-      std::move(done)));
-}
-
 Transfer RetryingStore::start_initiate(std::string_view key, const PutOptions& options,
                                        Deadline deadline, Callback<std::string> done) {
   return Attempts<std::string>::begin(std::make_shared<Attempts<std::string>>(
@@ -299,7 +279,29 @@ Transfer RetryingStore::start_restore(std::string_view key, const RestoreRequest
       std::move(done)));
 }
 
-// --- what may meet its own result ---
+// --- what may meet its own result, or another client's ---
+
+/// A GetObjectMeta, as it tells of a symbolic link itself.
+Transfer RetryingStore::look_for(const std::string& key, const std::string& etag, Deadline deadline,
+                                 Callback<Seen> done) {
+  return inner_.start_brief(key, deadline,
+                            [etag, done = std::move(done)](Result<ObjectBrief> brief) mutable {
+                              if (!brief && brief.error().code != Errc::kNotFound)
+                                return done(fail(std::move(brief.error())));
+                              const bool same = brief && brief->etag == etag;
+                              done(same ? Seen::kExpected : Seen::kAnother);
+                            });
+}
+
+template <class T>
+void RetryingStore::guard(Attempts<T>& attempts, std::string_view key, const std::string& replaces,
+                          Deadline deadline) {
+  if (replaces.empty()) return;
+  attempts.look_before_repeating(
+      [this, key = std::string(key), replaces, deadline](Callback<Seen> seen) {
+        return look_for(key, replaces, deadline, std::move(seen));
+      });
+}
 
 Transfer RetryingStore::look_for_own(const std::string& key, const PutOptions& options,
                                      Deadline deadline, Callback<ObjectMeta> done) {
@@ -334,6 +336,7 @@ Transfer RetryingStore::start_put(std::string_view key, std::shared_ptr<http::Bo
             own(written_of(*meta));
           });
     });
+  guard(*attempts, key, options.replaces, deadline);
   return Attempts<Written>::begin(attempts);
 }
 
@@ -354,6 +357,9 @@ Transfer RetryingStore::start_copy(std::string_view key, const CopyOptions& opti
                                 own(written_of(*meta));
                               });
         });
+  // The server itself compares what is copied onto itself.
+  if (key != options.source_key || options.put.replaces != options.source_etag)
+    guard(*attempts, key, options.put.replaces, deadline);
   return Attempts<Written>::begin(attempts);
 }
 
@@ -378,6 +384,7 @@ Transfer RetryingStore::start_complete(std::string_view key, std::string_view up
                           });
       },
       write_id(options.headers.user).empty() ? Proof::kCircumstances : Proof::kId);
+  guard(*attempts, key, options.replaces, deadline);
   return Attempts<Written>::begin(attempts);
 }
 
@@ -402,6 +409,7 @@ Transfer RetryingStore::start_put_symlink(std::string_view key, std::string_view
           own(Written{link->etag, std::nullopt, {}, {}});
         });
   });
+  guard(*attempts, key, options.replaces, deadline);
   return Attempts<Written>::begin(attempts);
 }
 
@@ -431,6 +439,138 @@ Transfer RetryingStore::start_rename(std::string_view from, std::string_view to,
   };
   attempts->verify_with(std::move(gone_and_there), Proof::kCircumstances);
   return Attempts<void>::begin(attempts);
+}
+
+// --- deleting: what came after the call began stays ---
+
+namespace {
+
+/// Equal bytes have the same ETag, so the time counts, too.
+Seen seen_of(const Result<ObjectBrief>& brief, const Doomed& doomed, WallTime began,
+             WallTime asked) {
+  if (!brief) return Seen::kNothing;
+  const bool other = !doomed.etag.empty() && brief->etag != doomed.etag;
+  return other || is_written_after(*brief, began, asked) ? Seen::kAnother : Seen::kExpected;
+}
+
+/// That a real directory of a hierarchical namespace is not found is no sign of its being gone.
+bool is_directory(const Doomed& doomed) { return doomed.key.ends_with('/'); }
+
+}  // namespace
+
+/// Looks at all of them, and leaves those that are still to go.
+class RetryingStore::DoomedLook final
+    : public std::enable_shared_from_this<RetryingStore::DoomedLook> {
+ public:
+  DoomedLook(RetryingStore& store, std::shared_ptr<std::vector<Doomed>> doomed, bool is_alone,
+             WallTime began, Callback<Seen> done)
+      : store_(store),
+        doomed_(std::move(doomed)),
+        is_alone_(is_alone),
+        began_(began),
+        done_(std::move(done)) {
+    MutexLock lock(mutex_);
+    seen_.resize(doomed_->size());
+    left_ = doomed_->size();
+  }
+
+  Transfer start(Deadline deadline) {
+    const WallTime asked = store_.clock_.wall();
+    const std::vector<Doomed> all = *doomed_;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Transfer transfer = store_.inner_.start_brief(
+          all[i].key, deadline,
+          [self = shared_from_this(), i, asked, one = all[i]](const Result<ObjectBrief>& brief) {
+            if (!brief && brief.error().code != Errc::kNotFound)
+              self->found(i, fail(brief.error()));
+            else if (!brief && is_directory(one))
+              self->found(i, Seen::kExpected);
+            else
+              self->found(i, seen_of(brief, one, self->began_, asked));
+          });
+      MutexLock lock(mutex_);
+      transfers_.push_back(std::move(transfer));
+    }
+    return Transfer([self = shared_from_this()] { self->cancel(); });
+  }
+
+ private:
+  void found(std::size_t i, Result<Seen> seen) {
+    {
+      MutexLock lock(mutex_);
+      seen_[i] = std::move(seen);
+      if (--left_ > 0) return;
+    }
+    auto done = std::move(done_);
+    done(leave_expected());
+  }
+
+  Result<Seen> leave_expected() {
+    MutexLock lock(mutex_);
+    std::vector<Doomed> expected;
+    for (std::size_t i = 0; i < seen_.size(); ++i) {
+      if (!seen_[i]) return seen_[i];
+      if (*seen_[i] == Seen::kExpected) expected.push_back((*doomed_)[i]);
+    }
+    if (expected.empty()) return is_alone_ ? *seen_[0] : Seen::kNothing;
+    *doomed_ = std::move(expected);
+    return Seen::kExpected;
+  }
+
+  void cancel() {
+    std::vector<Transfer> dropped;
+    MutexLock lock(mutex_);
+    dropped.swap(transfers_);
+  }
+
+  RetryingStore& store_;
+  const std::shared_ptr<std::vector<Doomed>> doomed_;
+  const bool is_alone_;  // else those go that are still to
+  const WallTime began_;
+  Callback<Seen> done_;
+  Mutex mutex_;  // a leaf
+  std::size_t left_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::vector<Result<Seen>> seen_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Transfer> transfers_ STSFS_GUARDED_BY(mutex_);
+};
+
+template <class T>
+void RetryingStore::guard_deletes(Attempts<T>& attempts,
+                                  std::shared_ptr<std::vector<Doomed>> doomed, Deadline deadline) {
+  attempts.look_before_repeating([this, doomed = std::move(doomed), began = clock_.wall(),
+                                  deadline](Callback<Seen> seen) {
+    return std::make_shared<DoomedLook>(*this, doomed, std::is_void_v<T>, began, std::move(seen))
+        ->start(deadline);
+  });
+}
+
+Transfer RetryingStore::start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                     Callback<void> done) {
+  const auto doomed = std::make_shared<std::vector<Doomed>>();
+  doomed->push_back({std::string(key), std::string(etag)});
+  auto attempts = std::make_shared<Attempts<void>>(
+      *this, deadline,
+      [this, doomed, deadline](Callback<void> each) {
+        const Doomed& one = doomed->front();
+        return inner_.start_delete(one.key, one.etag, deadline, std::move(each));
+      },
+      std::move(done));
+  guard_deletes(*attempts, doomed, deadline);
+  return Attempts<void>::begin(attempts);
+}
+
+Transfer RetryingStore::start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
+                                          Callback<std::vector<std::string>> done) {
+  using Keys = std::vector<std::string>;
+  const auto left = std::make_shared<std::vector<Doomed>>(std::move(doomed));
+  auto attempts = std::make_shared<Attempts<Keys>>(
+      *this, deadline,
+      [this, left, deadline](Callback<Keys> each) {
+        return inner_.start_delete_many(*left, deadline, std::move(each));
+      },
+      std::move(done));
+  guard_deletes(*attempts, left, deadline);
+  return Attempts<Keys>::begin(attempts);
 }
 
 }  // namespace stsfs::oss

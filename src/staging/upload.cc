@@ -145,6 +145,11 @@ void MultipartUpload::outdated(ByteRange range) {
       sent.outdated = true;
 }
 
+void MultipartUpload::set_replaced(std::string etag) {
+  MutexLock lock(mutex_);
+  replaced_ = std::move(etag);
+}
+
 void MultipartUpload::complete(std::vector<PlannedPart> parts, Check check,
                                Callback<oss::Written> done) {
   bool begins = false;
@@ -225,6 +230,7 @@ void MultipartUpload::finish_sending() {
 void MultipartUpload::complete_now() {
   std::vector<oss::Part> parts;
   std::string id;
+  oss::PutOptions put = put_;
   {
     Transfer checked;  // goes here, where it has just ended, and not where all of this may end next
     MutexLock lock(mutex_);
@@ -233,9 +239,10 @@ void MultipartUpload::complete_now() {
     checked = std::move(control_);
     parts = std::move(finished_);
     id = upload_id_;
+    if (replaced_) put.replaces = *replaced_;
   }
   Transfer transfer =
-      store_.start_complete(key_, id, std::move(parts), put_, upload_deadline(clock_, options_, 0),
+      store_.start_complete(key_, id, std::move(parts), put, upload_deadline(clock_, options_, 0),
                             [self = shared_from_this()](Result<oss::Written> written) {
                               if (written)
                                 self->end(std::move(written));

@@ -73,7 +73,7 @@ class ObjectStoreContract : public ::testing::TestWithParam<WorldKind> {
   }
   Result<void> erase(const std::string& name) {
     return await<void>(nullptr, [&](Callback<void> done) {
-      return store().start_delete(key(name), deadline(), std::move(done));
+      return store().start_delete(key(name), "", deadline(), std::move(done));
     });
   }
   Result<void> rename(const std::string& from, const std::string& to) {

@@ -169,24 +169,24 @@ Transfer FakeObjectStore::start_copy(std::string_view key, const oss::CopyOption
                            });
 }
 
-Transfer FakeObjectStore::start_delete(std::string_view key, Deadline deadline,
-                                       Callback<void> done) {
+Transfer FakeObjectStore::start_delete(std::string_view key, std::string_view /*etag*/,
+                                       Deadline deadline, Callback<void> done) {
   return run<void>(deadline, std::move(done), [this, key = std::string(key)]() -> Result<void> {
     if (auto good = oss::check_key(key); !good) return good;
     return bucket_->erase(key);
   });
 }
 
-Transfer FakeObjectStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer FakeObjectStore::start_delete_many(std::vector<oss::Doomed> doomed, Deadline deadline,
                                             Callback<std::vector<std::string>> done) {
   return run<std::vector<std::string>>(
       deadline, std::move(done),
-      [this, keys = std::move(keys)]() -> Result<std::vector<std::string>> {
-        if (keys.empty() || keys.size() > oss::kDeleteManyMax)
+      [this, doomed = std::move(doomed)]() -> Result<std::vector<std::string>> {
+        if (doomed.empty() || doomed.size() > oss::kDeleteManyMax)
           return fail(Errc::kInvalid, "1 to 1,000 keys can be deleted at once");
-        for (const std::string& key : keys)
-          if (auto good = oss::check_key(key); !good) return fail(good.error());
-        for (const std::string& key : keys) (void)bucket_->erase(key);
+        for (const oss::Doomed& one : doomed)
+          if (auto good = oss::check_key(one.key); !good) return fail(good.error());
+        for (const oss::Doomed& one : doomed) (void)bucket_->erase(one.key);
         return std::vector<std::string>();
       });
 }

@@ -264,19 +264,21 @@ Transfer FaultyStore::start_copy(std::string_view key, const oss::CopyOptions& o
       });
 }
 
-Transfer FaultyStore::start_delete(std::string_view key, Deadline deadline, Callback<void> done) {
-  return run<void>(Operation::kDelete, key, std::move(done),
-                   [this, key = std::string(key), deadline](Callback<void> finish) {
-                     return inner_.start_delete(key, deadline, std::move(finish));
-                   });
+Transfer FaultyStore::start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                   Callback<void> done) {
+  return run<void>(
+      Operation::kDelete, key, std::move(done),
+      [this, key = std::string(key), etag = std::string(etag), deadline](Callback<void> finish) {
+        return inner_.start_delete(key, etag, deadline, std::move(finish));
+      });
 }
 
-Transfer FaultyStore::start_delete_many(std::vector<std::string> keys, Deadline deadline,
+Transfer FaultyStore::start_delete_many(std::vector<oss::Doomed> doomed, Deadline deadline,
                                         Callback<std::vector<std::string>> done) {
   return run<std::vector<std::string>>(
       Operation::kDeleteMany, {}, std::move(done),
-      [this, keys = std::move(keys), deadline](Callback<std::vector<std::string>> finish) {
-        return inner_.start_delete_many(keys, deadline, std::move(finish));
+      [this, doomed = std::move(doomed), deadline](Callback<std::vector<std::string>> finish) {
+        return inner_.start_delete_many(doomed, deadline, std::move(finish));
       });
 }
 

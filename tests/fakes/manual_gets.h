@@ -105,10 +105,11 @@ class ManualGets final : public oss::ObjectStore {
                       Callback<oss::Written> done) override {
     return refuse(std::move(done));
   }
-  Transfer start_delete(std::string_view, Deadline, Callback<void> done) override {
+  Transfer start_delete(std::string_view, std::string_view, Deadline,
+                        Callback<void> done) override {
     return refuse(std::move(done));
   }
-  Transfer start_delete_many(std::vector<std::string>, Deadline,
+  Transfer start_delete_many(std::vector<oss::Doomed>, Deadline,
                              Callback<std::vector<std::string>> done) override {
     return refuse(std::move(done));
   }

@@ -55,7 +55,7 @@ class Client {
   }
   bool remove(const std::string& key) {
     return allowed<void>(
-        [&](auto done) { return store_->start_delete(key, deadline(), std::move(done)); });
+        [&](auto done) { return store_->start_delete(key, "", deadline(), std::move(done)); });
   }
   bool list(const std::string& prefix) {
     return allowed<oss::ListPage>([&](auto done) {

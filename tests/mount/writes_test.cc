@@ -21,7 +21,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mount/cloud.h"
+#include "mount/mount_fixture.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 
@@ -444,6 +444,55 @@ TEST_F(Writes, WhatAShellRedirectsIsSentOnce) {
   EXPECT_EQ(counted().at("PutObject").at("requests"), 2);
   EXPECT_EQ(read("redirected"), "one\n");
   EXPECT_EQ(read("inherited"), "two\nthree\nfour\n");
+}
+
+/// The simulator answers `operation` on the file with 503, three times; another client writes it
+/// after the first.
+class BusyOss : public MountTest {
+ protected:
+  void is_busy(const std::string& operation) const {
+    cloud_->admin("/faults", {"-d", R"({"operation": ")" + operation + R"(", "key": "users/)" +
+                                        name_ + R"(/f", "status": 503, "code": "ServiceUnavailable",
+                                        "count": 3})"});
+  }
+  void write_theirs_once_asked() const {
+    while (nlohmann::json::parse(cloud_->admin("/faults")).at(0).value("used", 0) == 0)
+      std::this_thread::yield();
+    cloud_->admin("/objects?bucket=examplebucket&key=users/" + name_ + "/f",
+                  {"-X", "PUT", "-d", "theirs"});
+  }
+  void TearDown() override {
+    cloud_->admin("/faults", {"-X", "DELETE"});
+    MountTest::TearDown();
+  }
+  std::string in_oss() const {
+    return cloud_->admin("/objects/content?bucket=examplebucket&key=users/" + name_ + "/f");
+  }
+};
+
+// "A write or a delete that has to be repeated, since OSS was busy or the network broke, is checked
+// again before each repetition."
+TEST_F(BusyOss, RepeatsNoWriteOverAnothersThatCameMeanwhile) {
+  write("f", "before");
+  const int handle = ::open(at("f").c_str(), O_WRONLY | O_TRUNC);
+  ASSERT_GE(handle, 0);
+  ASSERT_EQ(::write(handle, "ours", 4), 4);
+  is_busy("PutObject");
+  std::thread other([this] { write_theirs_once_asked(); });
+  EXPECT_EQ(::close(handle), -1);
+  EXPECT_EQ(errno, ESTALE);
+  other.join();
+  EXPECT_EQ(in_oss(), "theirs");
+}
+
+TEST_F(BusyOss, RepeatsNoDeleteOfWhatCameMeanwhile) {
+  write("f", "before");
+  is_busy("DeleteObject");
+  ASSERT_EQ(::unlink(at("f").c_str()), 0);
+  write_theirs_once_asked();
+  const Outcome drained = user_->stsfs({"drain", user_->path()});
+  EXPECT_EQ(drained.code, 0) << drained.said;
+  EXPECT_EQ(in_oss(), "theirs");
 }
 
 }  // namespace

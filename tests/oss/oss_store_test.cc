@@ -294,10 +294,11 @@ TEST_F(OssStoreTest, NamesTheKeysThatWereNotDeleted) {
   engine_.answer(200, {},
                  "<DeleteResult><EncodingType>url</EncodingType>"
                  "<Deleted><Key>a</Key></Deleted></DeleteResult>");
-  const auto left = await<std::vector<std::string>>(nullptr, [&](Callback<std::vector<std::string>>
-                                                                     done) {
-    return store_->start_delete_many({"a", "b", "not in xml \x01"}, deadline(), std::move(done));
-  });
+  const auto left =
+      await<std::vector<std::string>>(nullptr, [&](Callback<std::vector<std::string>> done) {
+        return store_->start_delete_many({{"a", ""}, {"b", ""}, {"not in xml \x01", ""}},
+                                         deadline(), std::move(done));
+      });
   ASSERT_TRUE(left) << left.error().message;
   EXPECT_EQ(*left, (std::vector<std::string>{"b", "not in xml \x01"}));
   EXPECT_THAT(engine_.seen().back().body, Not(HasSubstr("\x01")));
@@ -306,11 +307,11 @@ TEST_F(OssStoreTest, NamesTheKeysThatWereNotDeleted) {
 TEST_F(OssStoreTest, TakesADeleteOfNothingForDone) {
   engine_.answer(404, {}, error_xml("NoSuchKey"));
   EXPECT_TRUE(await<void>(nullptr, [&](Callback<void> done) {
-    return store_->start_delete("k", deadline(), std::move(done));
+    return store_->start_delete("k", "", deadline(), std::move(done));
   }));
   engine_.answer(404, {}, error_xml("NoSuchBucket"));
   EXPECT_FALSE(await<void>(nullptr, [&](Callback<void> done) {
-    return store_->start_delete("k", deadline(), std::move(done));
+    return store_->start_delete("k", "", deadline(), std::move(done));
   }));
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <optional>
 #include <thread>
 
@@ -325,6 +326,218 @@ TEST_F(RetryingStoreTest, KnowsItsOwnLinkEvenADanglingOne) {
   EXPECT_TRUE(finish<Written>([&](Callback<Written> done) {
     return store_.start_put_symlink("k", "nowhere", new_file("id-3"), deadline(), std::move(done));
   }));
+}
+
+// --- another client writes between two tries ---
+
+class ForeignWriteBetweenTries : public RetryingStoreTest {
+ protected:
+  ForeignWriteBetweenTries() {
+    fake_.put("k", "before");
+    expected_.replaces = fake_.meta("k")->etag;
+    expected_.headers.user[kWriteIdName] = "id-1";
+    fake_.put("source", "copied");
+  }
+  /// `operation` fails three times, then somebody writes `theirs` there.
+  void meets(Operation operation, const std::string& theirs) {
+    faulty_.fail({.operation = operation, .count = 3}, kBusyServer);
+    faulty_.before({.operation = Operation::kBrief, .from = 3}, [this, theirs] {
+      clock_.advance(seconds(5));
+      fake_.put("k", theirs);
+    });
+  }
+  Result<Written> copy(bool replace_metadata) {
+    return finish<Written>([&](Callback<Written> done) {
+      return store_.start_copy(
+          "k", {.source_key = "source", .replace_metadata = replace_metadata, .put = expected_},
+          deadline(), std::move(done));
+    });
+  }
+  Result<Written> link() {
+    return finish<Written>([&](Callback<Written> done) {
+      return store_.start_put_symlink("k", "source", expected_, deadline(), std::move(done));
+    });
+  }
+  Result<Written> upload() {
+    const auto id = *finish<std::string>([&](Callback<std::string> done) {
+      return store_.start_initiate("k", expected_, deadline(), std::move(done));
+    });
+    const auto part = *finish<Part>([&](Callback<Part> done) {
+      return store_.start_upload_part("k", id, 1, http::memory_body("part"), deadline(),
+                                      std::move(done));
+    });
+    return finish<Written>([&](Callback<Written> done) {
+      return store_.start_complete("k", id, {part}, expected_, deadline(), std::move(done));
+    });
+  }
+  Result<void> erase(const std::string& etag) {
+    return finish<void>([&](Callback<void> done) {
+      return store_.start_delete("k", etag, deadline(), std::move(done));
+    });
+  }
+  Result<std::vector<std::string>> erase_many(std::vector<Doomed> doomed) {
+    return finish<std::vector<std::string>>([&](Callback<std::vector<std::string>> done) {
+      return store_.start_delete_many(doomed, deadline(), std::move(done));
+    });
+  }
+  struct Write {
+    Operation operation;
+    std::function<Result<Written>()> run;
+  };
+  const std::vector<Write> writes_{
+      {Operation::kPut, [this] { return put("ours", expected_); }},
+      {Operation::kCopy, [this] { return copy(false); }},
+      {Operation::kCopy, [this] { return copy(true); }},
+      {Operation::kPutSymlink, [this] { return link(); }},
+      {Operation::kComplete, [this] { return upload(); }},
+  };
+  PutOptions expected_;
+};
+
+TEST_F(ForeignWriteBetweenTries, IsNotReplaced) {
+  for (const Write& write : writes_) {
+    SCOPED_TRACE(name_of(write.operation));
+    faulty_.heal();
+    fake_.put("k", "before");
+    meets(write.operation, "theirs");
+    EXPECT_EQ(write.run().error().code, Errc::kChanged);
+    EXPECT_EQ(fake_.content("k"), "theirs");
+  }
+}
+
+TEST_F(ForeignWriteBetweenTries, AsADeleteIsNotUndone) {
+  for (const Write& write : writes_) {
+    SCOPED_TRACE(name_of(write.operation));
+    faulty_.heal();
+    fake_.put("k", "before");
+    faulty_.fail({.operation = write.operation}, kReset);
+    faulty_.before({.operation = Operation::kBrief}, [&] { fake_.erase("k"); });
+    EXPECT_EQ(write.run().error().code, Errc::kChanged);
+    EXPECT_FALSE(fake_.meta("k"));
+  }
+}
+
+TEST_F(ForeignWriteBetweenTries, DoesNotHinderWhereThereIsNone) {
+  for (const Write& write : writes_) {
+    SCOPED_TRACE(name_of(write.operation));
+    faulty_.heal();
+    fake_.put("k", "before");
+    faulty_.fail({.operation = write.operation, .count = 3}, kReset);
+    const auto looks = faulty_.started(Operation::kBrief);
+    const auto written = write.run();
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_EQ(faulty_.started(Operation::kBrief), looks + 3);
+  }
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNotLookedForWhenNothingFails) {
+  for (const Write& write : writes_) {
+    fake_.put("k", "before");
+    EXPECT_TRUE(write.run());
+  }
+  EXPECT_TRUE(erase(""));
+  EXPECT_TRUE(erase_many({{"k", ""}, {"source", ""}}));
+  EXPECT_EQ(faulty_.started(Operation::kBrief) + faulty_.started(Operation::kHead), 0u);
+}
+
+TEST_F(ForeignWriteBetweenTries, IsToldFromOurOwnWhoseAnswerWasLost) {
+  for (const Write& write : writes_) {
+    if (&write == &writes_[1]) continue;  // a copy of the metadata has the number of its source
+    SCOPED_TRACE(name_of(write.operation));
+    faulty_.heal();
+    fake_.put("k", "before");
+    faulty_.lose_answer({.operation = write.operation}, kReset);
+    const auto before = faulty_.started(write.operation);
+    const auto written = write.run();
+    ASSERT_TRUE(written) << written.error().message;
+    EXPECT_EQ(faulty_.started(write.operation), before + 1);
+  }
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNoMatterWhereTheServerItselfCompares) {
+  faulty_.fail({.operation = Operation::kCopy, .count = 2}, kReset);
+  faulty_.before({.operation = Operation::kCopy, .from = 3}, [&] { fake_.put("k", "theirs"); });
+  const auto copied = finish<Written>([&](Callback<Written> done) {
+    return store_.start_copy("k",
+                             {.source_key = "k",
+                              .source_etag = expected_.replaces,
+                              .replace_metadata = true,
+                              .put = expected_},
+                             deadline(), std::move(done));
+  });
+  EXPECT_EQ(copied.error().code, Errc::kChanged);
+  EXPECT_EQ(fake_.content("k"), "theirs");
+  EXPECT_EQ(faulty_.started(Operation::kBrief), 0u);
+}
+
+TEST_F(ForeignWriteBetweenTries, MaySendADamagedObjectOfOursAgain) {
+  faulty_.fail({.operation = Operation::kPut}, Error{Errc::kCorrupt, "CRC-64", {}});
+  faulty_.before({.operation = Operation::kBrief}, [&] {
+    fake_.put("k", "oursX", {{kWriteIdName, "id-1"}});
+  });
+  EXPECT_TRUE(put("ours", expected_));
+  EXPECT_EQ(fake_.content("k"), "ours");
+}
+
+TEST_F(ForeignWriteBetweenTries, IsLookedForAgainWhereALookFails) {
+  faulty_.fail({.operation = Operation::kPut}, kReset);
+  faulty_.fail({.operation = Operation::kBrief, .count = 2}, kBusyServer);
+  EXPECT_TRUE(put("ours", expected_));
+  EXPECT_EQ(faulty_.started(Operation::kBrief), 3u);
+  EXPECT_EQ(faulty_.started(Operation::kPut), 2u);
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNotRiskedWhereNobodyMayLook) {
+  faulty_.fail({.operation = Operation::kPut}, kReset);
+  faulty_.fail({.operation = Operation::kBrief}, Error{Errc::kDenied, "403", {}});
+  EXPECT_EQ(put("ours", expected_).error().code, Errc::kDenied);
+  EXPECT_EQ(fake_.content("k"), "before");
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNotDeleted) {
+  for (const std::string& etag : {std::string(), expected_.replaces}) {
+    faulty_.heal();
+    fake_.put("k", "before");
+    clock_.advance(seconds(10));
+    meets(Operation::kDelete, "theirs");
+    EXPECT_EQ(erase(etag).error().code, Errc::kChanged);
+    EXPECT_EQ(fake_.content("k"), "theirs");
+  }
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNotDeletedThoughItsBytesAreTheSame) {
+  clock_.advance(seconds(10));
+  meets(Operation::kDelete, "before");
+  EXPECT_EQ(erase(expected_.replaces).error().code, Errc::kChanged);
+  EXPECT_TRUE(fake_.meta("k"));
+}
+
+TEST_F(ForeignWriteBetweenTries, DoesNotHinderADeleteWhereThereIsNone) {
+  faulty_.fail({.operation = Operation::kDelete, .count = 2}, kReset);
+  EXPECT_TRUE(erase(expected_.replaces));
+  EXPECT_FALSE(fake_.meta("k"));
+}
+
+TEST_F(ForeignWriteBetweenTries, IsNotLookedForTwiceAfterADelete) {
+  faulty_.lose_answer({.operation = Operation::kDelete}, kReset);
+  EXPECT_TRUE(erase(expected_.replaces));
+  EXPECT_EQ(faulty_.started(Operation::kDelete), 1u);
+}
+
+TEST_F(ForeignWriteBetweenTries, StaysWhereManyAreDeleted) {
+  fake_.put("other", "x");
+  clock_.advance(seconds(10));
+  faulty_.fail({.operation = Operation::kDeleteMany, .count = 2}, kReset);
+  faulty_.before({.operation = Operation::kBrief}, [&] { fake_.put("k", "theirs"); });
+  const auto left = erase_many(
+      {{"k", expected_.replaces}, {"other", ""}, {"source", fake_.meta("source")->etag}});
+  ASSERT_TRUE(left) << left.error().message;
+  EXPECT_TRUE(left->empty());
+  EXPECT_EQ(fake_.keys(), std::vector<std::string>{"k"});
+  EXPECT_EQ(fake_.content("k"), "theirs");
+  faulty_.fail({.operation = Operation::kDeleteMany}, kReset);
+  EXPECT_TRUE(erase_many({{"k", expected_.replaces}}));
+  EXPECT_EQ(fake_.content("k"), "theirs");
 }
 
 TEST_F(RetryingStoreTest, DroppedInAPauseItNeverGoesOn) {

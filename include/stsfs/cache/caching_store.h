@@ -47,8 +47,9 @@ class CachingStore final : public oss::ObjectStore {
                      Callback<oss::Written> done) override;
   Transfer start_copy(std::string_view key, const oss::CopyOptions& options, Deadline deadline,
                       Callback<oss::Written> done) override;
-  Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) override;
-  Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
+  Transfer start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                        Callback<void> done) override;
+  Transfer start_delete_many(std::vector<oss::Doomed> doomed, Deadline deadline,
                              Callback<std::vector<std::string>> done) override;
   Transfer start_initiate(std::string_view key, const oss::PutOptions& options, Deadline deadline,
                           Callback<std::string> done) override;

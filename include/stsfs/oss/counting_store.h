@@ -49,8 +49,9 @@ class CountingStore final : public ObjectStore {
                      const PutOptions& options, Deadline deadline, Callback<Written> done) override;
   Transfer start_copy(std::string_view key, const CopyOptions& options, Deadline deadline,
                       Callback<Written> done) override;
-  Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) override;
-  Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
+  Transfer start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                        Callback<void> done) override;
+  Transfer start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
                              Callback<std::vector<std::string>> done) override;
   Transfer start_initiate(std::string_view key, const PutOptions& options, Deadline deadline,
                           Callback<std::string> done) override;

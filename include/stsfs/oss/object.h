@@ -55,6 +55,15 @@ struct ObjectBrief {
   WallTime server_time;
 };
 
+/// Whether the object was written after `moment`, on the server's clock and as far as whole seconds
+/// tell. `asked` is when the brief was asked for; both are of this machine's clock. Not when it was
+/// answered: what we wrote ourselves would look later than it is.
+inline bool is_written_after(const ObjectBrief& brief, WallTime moment, WallTime asked) {
+  constexpr std::chrono::seconds kSecond{1};
+  return brief.server_time != WallTime{} &&
+         brief.last_modified > brief.server_time - (asked - moment) + kSecond;
+}
+
 /// One object in a listing.
 struct ListEntry {
   std::string key;
@@ -89,6 +98,15 @@ struct PutOptions {
   std::string acl;                ///< Empty: the bucket's (`default`).
   std::string tagging;            ///< `a=1&b=2`, encoded.
   bool forbid_overwrite = false;  ///< kExists when the key is taken (versioned buckets ignore it).
+  /// The ETag of what it is to replace; empty: whatever is there. OSS takes no such condition: it
+  /// counts where a write is repeated, see RetryingStore.
+  std::string replaces;
+};
+
+/// A version that is to be deleted.
+struct Doomed {
+  std::string key;
+  std::string etag;  ///< Empty: whichever is there.
 };
 
 /// What a write left behind.

@@ -72,7 +72,8 @@ class ObjectStore {
                              ReadSink& sink, Deadline deadline, Callback<void> done) = 0;
 
   /// Whole object at once, up to kPutSizeMax. The CRC-64 of what was read from `body` is compared
-  /// with the server's: kCorrupt. Errors: kExists (forbid_overwrite), kTooLarge, kMetadataFull.
+  /// with the server's: kCorrupt. Errors: kExists (forbid_overwrite), kChanged (replaces),
+  /// kTooLarge, kMetadataFull.
   /// Source: PutObject.
   virtual Transfer start_put(std::string_view key, std::shared_ptr<http::BodySource> body,
                              const PutOptions& options, Deadline deadline,
@@ -84,11 +85,14 @@ class ObjectStore {
                               Callback<Written> done) = 0;
 
   /// Well also when it did not exist. kNotEmpty: a directory of a hierarchical namespace in which
-  /// something is. Source: DeleteObject; of such a directory DeleteDirectory (`x-oss-delete`).
-  virtual Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) = 0;
+  /// something is. `etag` is as `PutOptions::replaces`: kChanged when a repetition finds another.
+  /// Source: DeleteObject; of such a directory DeleteDirectory (`x-oss-delete`).
+  virtual Transfer start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                                Callback<void> done) = 0;
   /// Up to kDeleteManyMax keys; returns those that the server did not confirm, among them the
-  /// directories of a hierarchical namespace. Source: DeleteMultipleObjects.
-  virtual Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
+  /// directories of a hierarchical namespace. What a repetition finds replaced stays, and is not
+  /// among them. Source: DeleteMultipleObjects.
+  virtual Transfer start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
                                      Callback<std::vector<std::string>> done) = 0;
 
   // --- multipart; kNotFound when the upload is unknown ---

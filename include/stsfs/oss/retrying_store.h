@@ -11,6 +11,8 @@ namespace stsfs::oss {
 /// answer that was lost can be told from another writer.
 inline constexpr const char* kWriteIdName = "stsfs-write";
 
+enum class Seen;
+
 struct RetryOptions {
   int attempts_max = 12;  ///< In a row without progress; the first try counts. 1 means no retry.
   std::chrono::milliseconds backoff{100};  ///< Doubles each time, with full jitter, up to:
@@ -26,6 +28,12 @@ struct RetryOptions {
 /// A read goes on where it broke off, on the same version. A write whose answer was lost and that
 /// then meets its own result (kExists, kChanged, an upload that is gone) looks with HEAD whether
 /// that is its own, by `stsfs-write` in the metadata or, for Complete, also by size and CRC-64.
+///
+/// A write that says what it replaces, and every delete, looks again before it is repeated
+/// (GetObjectMeta): nothing that another client wrote since the call began is replaced or deleted.
+/// It is kChanged then, also where a write finds nothing any more, unless what is there is its own.
+/// A delete that finds nothing has been done. Of what nothing is repeated nothing more is asked.
+///
 /// An error that gives up says how often and how long was tried; its code is that of the last try,
 /// kTimedOut when the deadline has passed.
 ///
@@ -48,8 +56,9 @@ class RetryingStore final : public ObjectStore {
                      const PutOptions& options, Deadline deadline, Callback<Written> done) override;
   Transfer start_copy(std::string_view key, const CopyOptions& options, Deadline deadline,
                       Callback<Written> done) override;
-  Transfer start_delete(std::string_view key, Deadline deadline, Callback<void> done) override;
-  Transfer start_delete_many(std::vector<std::string> keys, Deadline deadline,
+  Transfer start_delete(std::string_view key, std::string_view etag, Deadline deadline,
+                        Callback<void> done) override;
+  Transfer start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
                              Callback<std::vector<std::string>> done) override;
   Transfer start_initiate(std::string_view key, const PutOptions& options, Deadline deadline,
                           Callback<std::string> done) override;
@@ -84,6 +93,18 @@ class RetryingStore final : public ObjectStore {
   template <class T>
   class Attempts;
   class GetAttempts;
+  class DoomedLook;
+
+  /// What is at `key` instead of the version `etag`.
+  Transfer look_for(const std::string& key, const std::string& etag, Deadline deadline,
+                    Callback<Seen> done);
+  /// Before a repetition: is what the write is to replace still there?
+  template <class T>
+  void guard(Attempts<T>& attempts, std::string_view key, const std::string& replaces,
+             Deadline deadline);
+  template <class T>
+  void guard_deletes(Attempts<T>& attempts, std::shared_ptr<std::vector<Doomed>> doomed,
+                     Deadline deadline);
 
   /// What is at `key`, when the write with `options` left it; any failure otherwise.
   Transfer look_for_own(const std::string& key, const PutOptions& options, Deadline deadline,

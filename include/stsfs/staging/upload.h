@@ -57,6 +57,8 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   void send(const PlannedPart& part) STSFS_EXCLUDES(mutex_);
   /// What was sent of these bytes is no longer right.
   void outdated(ByteRange range) STSFS_EXCLUDES(mutex_);
+  /// What completing it replaces, as PutOptions has it; before `complete`.
+  void set_replaced(std::string etag) STSFS_EXCLUDES(mutex_);
   /// Makes the object of exactly these parts; those not sent yet, or outdated, are sent first.
   /// Once. `check` may be null; else it comes last before the object is there, and its error ends
   /// the upload. Errors: as ObjectStore says; kExists with `put.forbid_overwrite`; kTimedOut.
@@ -107,6 +109,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   bool wants_end_ STSFS_GUARDED_BY(mutex_) = false;  // `complete` was called
   int last_part_ STSFS_GUARDED_BY(mutex_) = 0;       // of the object
   Check check_ STSFS_GUARDED_BY(mutex_);
+  std::optional<std::string> replaced_ STSFS_GUARDED_BY(mutex_);  // else as `put_` has it
   std::vector<oss::Part> finished_ STSFS_GUARDED_BY(mutex_);
   Callback<oss::Written> done_ STSFS_GUARDED_BY(mutex_);
   Transfer control_ STSFS_GUARDED_BY(mutex_);  // initiate, check, complete

@@ -453,8 +453,10 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
                                       [self = shared_from_this()](Result<oss::ObjectMeta> meta) {
                                         if (meta)
                                           self->found_at_target(*meta);
-                                        else
+                                        else if (is_absent(meta.error()))
                                           self->upload(true);
+                                        else
+                                          self->finish(fail(std::move(meta.error())));
                                       });
     });
     return;

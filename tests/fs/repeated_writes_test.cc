@@ -209,5 +209,15 @@ TEST_F(RepeatedWrites, OfALinkRenamedOverALink) {
   EXPECT_EQ(beside(), std::vector<std::string>{kTheirs});
 }
 
+// OSS says that there is one already: nobody knows yet whose.
+TEST_F(FolderTest, ANewFileIsNoConflictBecauseNobodyCanTellWhoseIsThere) {
+  EXPECT_TRUE(names(kRoot).size() > 0);
+  faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kExists, "409", {}});
+  faulty_.fail({.operation = Operation::kHead}, Error{Errc::kUnavailable, "reset", {}});
+  EXPECT_EQ(write_file(kRoot, "new", "ours").error().code, Errc::kUnavailable);
+  EXPECT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/new"});
+}
+
 }  // namespace
 }  // namespace stsfs::fs

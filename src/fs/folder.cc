@@ -63,13 +63,23 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       area_(std::move(area)),
       journal_(std::move(journal)),
       name_journal_(std::move(names)),
-      removals_(store, scheduler, clock_, *name_journal_,
-                {.prefix = options_.prefix,
-                 .request_timeout = options_.metadata_timeout,
-                 .goes_along =
-                     [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
-                       return links_.goes_along(key, deadline, std::move(done));
-                     }}),
+      removals_(
+          store, scheduler, clock_, *name_journal_,
+          {.prefix = options_.prefix,
+           .request_timeout = options_.metadata_timeout,
+           .goes_along =
+               [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
+                 return links_.goes_along(key, deadline, std::move(done));
+               },
+           .are_same =
+               [this](const std::string& key, const std::string& etag, const std::string& other) {
+                 return successors_.are_same(key, etag, other);
+               },
+           .stays =
+               [this](const std::string& key) {
+                 directories_.forget(key.substr(0, key.rfind('/', key.size() - 2) + 1));
+               },
+           .hierarchical = options_.hierarchical_namespace}),
       successors_(clock_),
       moves_(store, scheduler, clock_, *name_journal_, removals_,
              {.prefix = options_.prefix,

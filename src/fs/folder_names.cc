@@ -241,7 +241,7 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
     MutexLock lock(tree_.mutex);
     etag = inode->etag;
   }
-  auto added = removals_.add(key, etag, has_marker);
+  auto added = removals_.add({Removal{key, etag, has_marker, true}});
   if (!added && is_open) {
     removals_.release(key);
     MutexLock lock(tree_.mutex);
@@ -326,7 +326,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
     if (!settled) return settled;
   }
   auto gone = moves ? remove_now(context, *key, "", parent_has_marker)
-                    : removals_.add(*key, etag, parent_has_marker);
+                    : removals_.add({Removal{*key, etag, parent_has_marker, true}});
   if (!gone) return gone;
   content->forget_changes();
   directories_.forget(*key);

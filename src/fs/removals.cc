@@ -42,7 +42,7 @@ Removals::Removals(oss::ObjectStore& store, Scheduler& scheduler, const Clock& c
       options_(std::move(options)) {
   MutexLock lock(mutex_);
   for (const staging::RemovalEntry& entry : journal.removals())
-    pending_[entry.key] = Pending{.entry = entry, .look_first = true};
+    pending_[entry.key] = Pending{.entry = entry};
 }
 
 // --- what the operations ask ---
@@ -73,8 +73,9 @@ Result<void> Removals::add(const std::vector<Removal>& removals) {
     MutexLock lock(mutex_);
     if (stopped_) return {};  // the next daemon goes on
     wait = denied_;
-    for (const staging::RemovalEntry& entry : entries)
-      pending_[entry.key] = Pending{.entry = entry, .since = since};
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      pending_[entries[i].key] = Pending{
+          .entry = entries[i], .since = since, .by_name = removals[i].by_name, .is_new = true};
     last_added_ = since;
     wake();
   }
@@ -113,8 +114,8 @@ void Removals::written(std::string_view key) { ended_->forget(key); }
 bool Removals::hides_surely(std::string_view key) const {
   MutexLock lock(mutex_);
   const auto found = pending_.find(key);
-  return found != pending_.end() && !found->second.look_first &&
-         clock_.steady() - found->second.since < options_.unchecked_for;
+  return found != pending_.end() && found->second.is_new &&
+         clock_.steady() - found->second.since < options_.hidden_for;
 }
 
 bool Removals::any() const {
@@ -236,7 +237,6 @@ Removals::Batch Removals::take_batch() {
       continue;
     }
     if (out.size() == oss::kDeleteManyMax) return out;  // the rest is due, too
-    if (clock_.steady() - one.since > options_.unchecked_for) one.look_first = true;
     settling_.taken(one.entry.id);
     out.push_back(one);
   }
@@ -269,8 +269,11 @@ void Removals::send(Batch batch) {
   const auto along = going_along(batch);
   Batch left;
   std::vector<std::size_t> places;
+  std::vector<std::string> staying;
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (looked[i] && looked[i]->code != Errc::kChanged) errors[i] = looked[i];
+    const bool stays = looked[i] && looked[i]->code == Errc::kChanged;
+    if (looked[i] && !stays && looked[i]->code != Errc::kNotFound) errors[i] = looked[i];
+    if (stays) staying.push_back(batch[i].entry.key);
     if (!along[i]) errors[i] = along[i].error();
     // Also when the object itself is gone: a daemon may have been killed between the two.
     if (along[i] && !along[i]->empty()) {
@@ -285,6 +288,8 @@ void Removals::send(Batch batch) {
   for (std::size_t i = 0; i < places.size(); ++i)
     if (removed[i]) errors[places[i]] = removed[i];
   ended(batch, errors);
+  if (!options_.stays) return;
+  for (const std::string& key : staying) options_.stays(key);
 }
 
 std::vector<Result<std::string>> Removals::going_along(const Batch& batch) {
@@ -329,35 +334,43 @@ Result<void> Removals::keep_directory(const std::string& directory_key, const st
   return {};
 }
 
-/// kChanged for what is not to be deleted any more: it is gone, or another version is there. An
-/// equal content that was written after the removal has the same ETag, so the time counts, too.
-std::vector<std::optional<Error>> Removals::look(Batch& batch) {
+/// What is not to be deleted any more: kNotFound, it is gone; kChanged, another version is there.
+std::vector<std::optional<Error>> Removals::look(const Batch& batch) {
   std::vector<std::optional<Error>> out(batch.size());
   std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < batch.size(); ++i)
-    if (batch[i].look_first) places.push_back(i);
-  const Deadline deadline = Deadline::in(clock_, options_.request_timeout);
-  std::vector<WallTime> asked(places.size());
-  const auto briefs = fan_out<oss::ObjectBrief>(
-      &ending_, places.size(), kLooksAtOnce, [&](std::size_t i, Callback<oss::ObjectBrief> done) {
-        asked[i] = clock_.wall();
-        return store_.start_brief(batch[places[i]].entry.key, deadline, std::move(done));
-      });
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const auto& brief = briefs[i];
-    const staging::RemovalEntry& entry = batch[places[i]].entry;
-    if (!brief) {
-      out[places[i]] = brief.error();
-      if (brief.error().code == Errc::kNotFound) out[places[i]]->code = Errc::kChanged;
-      continue;
+  std::vector<std::string> keys;
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (options_.hierarchical && batch[i].entry.key.ends_with('/')) continue;
+    places.push_back(i);
+    keys.push_back(batch[i].entry.key);
+  }
+  const auto seen = objects_now(store_, clock_, keys, options_.prefix,
+                                Deadline::in(clock_, options_.request_timeout), &ending_);
+  for (std::size_t i = 0; i < seen.size(); ++i) {
+    std::optional<Error>& error = out[places[i]];
+    if (!seen[i].brief) {
+      error = seen[i].brief.error();
+    } else if (is_another(batch[places[i]], seen[i])) {
+      error = Error{Errc::kChanged, "written again meanwhile", {}};
+      note_that_it_stays(keys[i]);
     }
-    const bool later = oss::is_written_after(*brief, entry.removed_at, asked[i]);
-    const bool other = !entry.etag.empty() && brief->etag != entry.etag;
-    if (!later && !other) continue;
-    out[places[i]] = Error{Errc::kChanged, "written again meanwhile", {}};
-    note_that_it_stays(entry.key);
   }
   return out;
+}
+
+/// An equal content that was written after the removal has the same ETag, so the time counts, too:
+/// by the server's clock, what it said less what has passed here. For what is to stay, since it was
+/// asked: what we wrote ourselves would look later than its removal. For what is to go, until it
+/// has answered, so that what came after the removal never looks earlier.
+bool Removals::is_another(const Pending& one, const ObjectNow& now) const {
+  const staging::RemovalEntry& entry = one.entry;
+  const oss::ObjectBrief& brief = *now.brief;
+  if (oss::is_written_after(brief, entry.removed_at, now.asked)) return true;
+  if (entry.etag.empty() || brief.etag == entry.etag) return false;
+  if (options_.are_same && options_.are_same(entry.key, brief.etag, entry.etag)) return false;
+  const WallTime surely_before = brief.server_time - (now.answered - one.since) - kSecond;
+  const bool has_time = brief.server_time != WallTime{};
+  return !(has_time && one.by_name && brief.last_modified < surely_before);
 }
 
 std::vector<std::optional<Error>> Removals::remove(const Batch& batch) {
@@ -426,7 +439,7 @@ void Removals::ended(const Batch& batch, const std::vector<std::optional<Error>>
         pending_.erase(found);
         settling_.ended(batch[i].entry.id, errors[i]);
       } else {
-        found->second.look_first = true;
+        found->second.is_new = false;
         found->second.last_error = errors[i]->message;
         settling_.failed(batch[i].entry.id, *errors[i]);
         failed = true;

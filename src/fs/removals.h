@@ -14,6 +14,7 @@
 
 #include "behind_journal.h"
 #include "ended_removals.h"
+#include "objects_now.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/mounted_folder.h"
@@ -27,13 +28,21 @@ struct RemovalOptions {
   /// How long a removal waits for another one to go along, and how long while they keep coming.
   std::chrono::milliseconds linger{100};
   std::chrono::milliseconds linger_max{1'000};
-  /// Until then nobody looks again before a delete: no longer than an unlink itself may take.
-  std::chrono::seconds unchecked_for{5};
+  /// So long nobody is asked whether a name that was removed is there: no longer than an unlink
+  /// itself may take.
+  std::chrono::seconds hidden_for{5};
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
   std::chrono::milliseconds request_timeout{30'000};
   /// Asks, just before an object is deleted, for one that is to go along with it; "" when none is.
   std::function<Transfer(const std::string& key, Deadline, Callback<std::string>)> goes_along;
+  /// Whether we ourselves have put one of these versions in the place of the other.
+  std::function<bool(const std::string& key, const std::string& etag, const std::string& other)>
+      are_same;
+  /// Another client's version stays there: the name shows again.
+  std::function<void(const std::string& key)> stays;
+  /// The server deletes no directory that is not empty: nothing can be lost there.
+  bool hierarchical = false;
 };
 
 /// An object that is to be deleted.
@@ -41,14 +50,18 @@ struct Removal {
   std::string key;
   std::string etag;                  ///< May be empty: whatever version is there.
   bool directory_has_marker = true;  ///< Else the directory may vanish with its last object.
+  /// The name is what was removed: with it goes what was surely there by then, though another
+  /// client had written it and nobody here knew of it yet.
+  bool by_name = false;
 };
 
 /// Objects whose names are gone here and which are still to be deleted. A removal is acknowledged
 /// when the journal has it; the deletes follow behind, up to 1,000 in one request.
 ///
-/// What is deleted is the version that was removed: one that has waited long, or was left by an
-/// earlier daemon, is looked at first, and a version that came later stays. A delete that OSS
-/// refuses for good is given up: the name shows again, and from then on who removes waits for OSS.
+/// What is deleted is the version that was removed: each is looked at just before, and one that
+/// came later stays. OSS has no If-Match on deletes: what is left is the time between the two
+/// requests. A delete that OSS refuses for good is given up: the name shows again, and from then on
+/// who removes waits for OSS.
 ///
 /// A directory without an object of its own gets one before the last object below it goes.
 ///
@@ -105,7 +118,8 @@ class Removals : private BehindJournal {
   struct Pending {
     staging::RemovalEntry entry;
     SteadyTime since{};
-    bool look_first = false;  // at what is there now, before it is deleted
+    bool by_name = false;  // as in Removal
+    bool is_new = false;   // from this daemon, and not tried yet
     std::string last_error;
   };
   using Batch = std::vector<Pending>;
@@ -115,7 +129,8 @@ class Removals : private BehindJournal {
   std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
   void keep_directories(const Batch& batch);
-  std::vector<std::optional<Error>> look(Batch& batch);
+  std::vector<std::optional<Error>> look(const Batch& batch);
+  bool is_another(const Pending& one, const ObjectNow& now) const;
   std::vector<std::optional<Error>> remove(const Batch& batch);
   void ended(const Batch& batch, const std::vector<std::optional<Error>>& errors)
       STSFS_EXCLUDES(mutex_);

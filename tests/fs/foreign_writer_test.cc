@@ -47,6 +47,7 @@ class ForeignWriter : public FolderTest {
     /// Ours is there by then, and is theirs to replace: what is left is the old name, which may
     /// have to be looked at first.
     std::set<Operation> afterwards = {};
+    std::string key = kKey;  ///< Where the other writes.
   };
 
   static std::string base() { return std::string(20 * kMiB, 'b'); }
@@ -92,7 +93,7 @@ class ForeignWriter : public FolderTest {
       faulty_.before({.operation = operation, .count = Calls::kAll}, [&, operation] {
         if (++seen != n) return;
         hit = operation;
-        store_.put(kKey, kTheirs);
+        store_.put(scenario.key, kTheirs);
       });
     }
     const Result<void> told = scenario.run();
@@ -257,6 +258,67 @@ TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
                  clock_.advance(std::chrono::seconds(5));
                },
            .afterwards = {Operation::kBrief, Operation::kDelete, Operation::kDeleteMany}});
+}
+
+// Theirs comes between the removal and the delete, which is behind the journal, or before both.
+TEST_F(ForeignWriter, WhenAFileIsRemoved) {
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 auto gone = folder_->unlink(context(), kRoot, "f");
+                 return gone ? drain() : gone;
+               },
+           .blind = {Operation::kDelete},
+           .has_bytes = false});
+}
+
+TEST_F(ForeignWriter, WhenItIsRemovedWithManyOthers) {
+  constexpr int kOthers = 40;
+  run_all({.exists = true,
+           .run = [&]() -> Result<void> {
+             for (int i = 0; i < kOthers; ++i)
+               if (auto gone = folder_->unlink(context(), kRoot, "f" + std::to_string(i)); !gone)
+                 return gone;
+             auto gone = folder_->unlink(context(), kRoot, "f");
+             return gone ? drain() : gone;
+           },
+           .blind = {Operation::kDeleteMany},
+           .prepare =
+               [&] {
+                 for (int i = 0; i < kOthers; ++i)
+                   store_.put(kKey + std::to_string(i), base().substr(0, 1));
+                 folder_->refresh();
+                 names(kRoot);
+                 for (int i = 0; i < kOthers; ++i) ASSERT_TRUE(lookup("f" + std::to_string(i)));
+                 ASSERT_TRUE(lookup("f"));
+               },
+           .has_bytes = false});
+}
+
+// The other writes under the old name.
+TEST_F(ForeignWriter, WhenAFileIsRenamed) {
+  run_all({.exists = true,
+           .run = [&]() -> Result<void> {
+             auto renamed =
+                 folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace);
+             return renamed ? drain() : renamed;
+           },
+           .ours = base(),
+           .blind = {Operation::kDelete},
+           .fails_whole = true});
+}
+
+TEST_F(ForeignWriter, WhenADirectoryIsRemoved) {
+  run_all({.exists = true,
+           .run =
+               [&]() {
+                 auto gone = folder_->rmdir(context(), kRoot, "d");
+                 return gone ? drain() : gone;
+               },
+           .blind = {Operation::kDelete},
+           .prepare = [&] { ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755)); },
+           .has_bytes = false,
+           .key = "users/alice/d/"});
 }
 
 TEST_F(ForeignWriter, WhenOnlyAttributesChange) {

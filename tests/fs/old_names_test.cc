@@ -89,6 +89,20 @@ TEST_F(OldNamesTest, GoAfterAKillToo) {
   EXPECT_EQ(read_file("b"), "theirs");
 }
 
+TEST_F(OldNamesTest, SpareWhatAnotherClientWritesThere) {
+  ASSERT_TRUE(write_file(kRoot, "a", "x"));
+  clock_.advance(std::chrono::seconds(1));
+  faulty_.after({.operation = Operation::kCopy}, [&] {
+    store_.put("users/alice/a", "theirs");
+    clock_.advance(std::chrono::seconds(10));  // until it is removed
+  });
+  ASSERT_TRUE(rename("a", "b"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/a"), "theirs");
+  EXPECT_EQ(read_file("b"), "x");
+  EXPECT_EQ(read_file("a"), "theirs");
+}
+
 TEST_F(OldNamesTest, AreBothThereWhenKilledBeforeTheJournalKnows) {
   ASSERT_TRUE(write_file(kRoot, "a", "x"));
   faulty_.lose_answer({.operation = Operation::kCopy, .count = fakes::Calls::kAll},

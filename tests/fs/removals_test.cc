@@ -204,6 +204,76 @@ TEST_F(RemovalsTest, ThatFailedLookAgainBeforeTheyDelete) {
   EXPECT_EQ(store_.content("users/alice/f"), "theirs");
 }
 
+TEST_F(RemovalsTest, SpareWhatAnotherClientWritesBeforeTheDelete) {
+  store_.put("users/alice/f", "ours");
+  ASSERT_TRUE(unlink("f"));
+  store_.put("users/alice/f", "theirs");
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), "theirs");
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
+  EXPECT_EQ(read_file("f"), "theirs");
+}
+
+TEST_F(RemovalsTest, OfManyLookAtThemWithOneListing) {
+  for (int i = 0; i < 500; ++i) store_.put("users/alice/z" + std::to_string(i), "x");
+  names(kRoot);
+  for (int i = 0; i < 500; ++i) ASSERT_TRUE(unlink("z" + std::to_string(i)));
+  store_.put("users/alice/z7", "theirs");
+  store_.erase("users/alice/z8");
+  const auto before = faulty_.started();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/z7"});
+  EXPECT_EQ(store_.content("users/alice/z7"), "theirs");
+  EXPECT_EQ(faulty_.started() - before, 2U);
+  EXPECT_EQ(faulty_.started(Operation::kBrief), 0U);
+}
+
+// A listing shows what lies between them as well.
+TEST_F(RemovalsTest, ThatLieFarApartAreLookedAtOneByOne) {
+  const auto name = [](int i) { return "ä" + std::to_string(i) + "é"; };
+  for (int i = 0; i < 3'000; ++i) store_.put("users/alice/" + name(i), "x");
+  names(kRoot);
+  for (int i = 0; i < 3'000; i += 30) ASSERT_TRUE(unlink(name(i)));
+  store_.put("users/alice/" + name(30), "theirs");
+  const auto listings = faulty_.started(Operation::kList);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys().size(), 2'901U);
+  EXPECT_EQ(store_.content("users/alice/" + name(30)), "theirs");
+  EXPECT_LE(faulty_.started(Operation::kList) - listings, 3U);
+  EXPECT_LE(faulty_.started(Operation::kBrief), 100U);
+}
+
+TEST_F(RemovalsTest, TakeAlongWhatAnotherClientHadWrittenBefore) {
+  for (const char* name : {"before", "just", "old"})
+    store_.put("users/alice/" + std::string(name), "known");
+  names(kRoot);
+  for (const char* name : {"before", "just", "old"}) ASSERT_TRUE(lookup(name));
+  store_.put("users/alice/before", "theirs");
+  store_.put("users/alice/old", "theirs");
+  clock_.advance(std::chrono::seconds(20));
+  store_.put("users/alice/just", "theirs");  // which may have been later
+  ASSERT_TRUE(unlink("before"));
+  ASSERT_TRUE(unlink("just"));
+  // That a file is renamed does not say that its name goes, whatever it has by then.
+  EXPECT_FALSE(folder_->rename(context(), kRoot, "old", kRoot, "new", RenameMode::kReplace));
+  // However long the answer takes.
+  faulty_.before({.operation = Operation::kBrief, .count = Calls::kAll},
+                 [&] { clock_.advance(std::chrono::seconds(5)); });
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/just", "users/alice/old"}));
+}
+
+TEST_F(RemovalsTest, OfADirectorySpareItWhereAnotherClientMakesItAnew) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  ASSERT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+  clock_.advance(std::chrono::seconds(3));
+  store_.put("users/alice/d/", "");  // an ETag that all directories have
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/d/"});
+  EXPECT_TRUE(lookup("d"));
+}
+
 TEST_F(RemovalsTest, ComeBeforeWhatIsWrittenUnderTheSameName) {
   store_.put("users/alice/f", "old");
   ASSERT_TRUE(unlink("f"));

@@ -131,6 +131,27 @@ TEST_F(TwoMounts, StrictSeesEverythingAtOnce) {
   EXPECT_FALSE(names_in(there_).contains("f"));
 }
 
+/// "What another client writes under that name meanwhile is not deleted."
+TEST_F(TwoMounts, ARemovalSparesWhatIsWrittenElsewhereMeanwhile) {
+  mount_with("");
+  const auto name = [](int number) { return "z" + std::to_string(100 + number); };
+  for (int i = 0; i < 40; ++i) write_to(here(name(i)), "ours");
+  for (const char* one : {"removed", "renamed"}) write_to(here(one), "ours");
+  for (const std::string& one : {std::string("removed"), std::string("renamed"), name(7)})
+    EXPECT_EQ(read_from(there(one)), "ours");
+  file::remove(here("removed"));
+  write_to(there("removed"), "theirs");
+  file::rename(here("renamed"), here("new"));
+  write_to(there("renamed"), "theirs");
+  for (int i = 0; i < 40; ++i) file::remove(here(name(i)));
+  write_to(there(name(7)), "theirs");
+  ASSERT_EQ(here_->stsfs({"drain", here_->path()}).code, 0);
+  const std::set<std::string> left{"new", "removed", "renamed", name(7)};
+  EXPECT_EQ(names_in(here_->path()), left);
+  for (const std::string& one : left)
+    EXPECT_EQ(read_from(here(one)), one == "new" ? "ours" : "theirs") << one;
+}
+
 /// "nothing that is known is asked again" and "`stsfs refresh path` makes what others changed at
 /// and below a path show at once."
 TEST_F(TwoMounts, PrivateAsksNothingTwiceUntilItIsToldTo) {

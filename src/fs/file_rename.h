@@ -35,8 +35,9 @@ struct FileRename {
 
 /// What is under the new name until then.
 struct Replaced {
-  std::string known;  ///< The ETag of the content, as HEAD tells it.
+  std::string known;  ///< The ETag of the content.
   Present present;    ///< Of what is at the key: not the same where that leads to the content.
+  bool is_one_of_several = false;  ///< Names: it leads to the content.
 };
 
 /// And once it is there.

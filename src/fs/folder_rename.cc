@@ -428,18 +428,17 @@ void Folder::note_renamed(const FileRename& file, const oss::Written& written, H
 }
 
 /// What another client has put under the new name since we looked is kept under a name of its own.
+/// OSS takes no condition on what a copy replaces: it is looked at just before.
 Result<oss::Written> Folder::put_over(const Context& context, const FileRename& file,
                                       const Overwrite& put) {
   Replaced replaced;
-  bool just_now = true;
   if (file.target) {
     MutexLock lock(tree_.mutex);
     replaced.known = file.target->etag;
     replaced.present = file.target_link_etag.empty() ? replaced.known : file.target_link_etag;
-    just_now = is_fresh(file.target->confirmed, options_.open_fresh) ||
-               is_link(file.target->attributes.mode);
+    replaced.is_one_of_several = !file.target->content_key.empty();
   }
-  if (!just_now)
+  if (file.target)
     if (auto kept = keep_theirs(context, file.new_key, replaced); !kept)
       return fail(std::move(kept.error()));
   for (int tries = 1;; ++tries) {
@@ -452,36 +451,50 @@ Result<oss::Written> Folder::put_over(const Context& context, const FileRename& 
     auto kept = keep_theirs(context, file.new_key, replaced);
     if (!kept) return fail(std::move(kept.error()));
     if (may_be_another && !*kept) return written;
-    if (is_taken && !replaced.present) replaced.present = "";  // a link that leads nowhere
   }
 }
 
-/// Copies what is at the key beside it, unless it is the version that we know or nothing. Tells
-/// whether it is to be replaced as another one than before.
+/// Copies what is at the key beside it, unless it is the version that we know or nothing. A link is
+/// copied as one: wherever it leads, HEAD tells of that instead. Tells whether it is to be replaced
+/// as another one than before.
 Result<bool> Folder::keep_theirs(const Context& context, const std::string& key,
                                  Replaced& replaced) {
-  auto meta = objects_.head(context, key);
-  if (!meta && meta.error().code == Errc::kNotFound) {
-    replaced.known.clear();
-    return std::exchange(replaced.present, std::nullopt).has_value();
+  const auto there =
+      await<oss::ObjectBrief>(context.interrupt, [&](Callback<oss::ObjectBrief> done) {
+        return store_.start_brief(key, context.deadline, std::move(done));
+      });
+  if (!there && there.error().code == Errc::kNotFound) {
+    replaced = {};
+    return true;
   }
-  if (!meta) return fail(std::move(meta.error()));
-  const bool is_name = meta->type == oss::ObjectType::kSymlink;  // HEAD tells of where it leads
-  if (successors_.are_same(key, meta->etag, replaced.known))
-    return !is_name && std::exchange(replaced.present, meta->etag) != meta->etag;
+  if (!there) return fail(there.error());
+  const bool is_news = std::exchange(replaced.present, there->etag) != there->etag;
+  if (!replaced.is_one_of_several && successors_.are_same(key, there->etag, replaced.known))
+    return is_news;
+  const auto meta = objects_.head(context, key);
+  const bool leads_nowhere =
+      !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+  if (!meta && !leads_nowhere) return fail(meta.error());
+  if (replaced.is_one_of_several && meta && successors_.are_same(key, meta->etag, replaced.known))
+    return is_news;
   const std::string beside = key + conflict_mark(now());
-  oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
-  copy.put.headers = meta->headers;  // for a copy in parts
+  oss::CopyOptions copy{.source_key = key};
+  std::uint64_t size = 0;
+  if (meta && meta->type != oss::ObjectType::kSymlink) {
+    copy.source_etag = meta->etag;
+    copy.put.headers = meta->headers;  // for a copy in parts
+    size = meta->size_bytes;
+  }
   auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, beside, copy, meta->size_bytes, contents_.upload(),
+    return staging::start_copy(store_, clock_, beside, copy, size, contents_.upload(),
                                std::move(done));
   });
+  if (!written && leads_nowhere && written.error().code == Errc::kNotFound) return is_news;
   if (!written) return fail(std::move(written.error()));
   log_warning("fs", "{} is renamed over; another client had written it: that is kept as {}",
               printable(key), printable(beside));
   directories_.forget(key.substr(0, key.rfind('/') + 1));
-  replaced.known = meta->etag;
-  replaced.present = is_name ? "" : meta->etag;
+  replaced = {.known = there->etag, .present = there->etag};
   return true;
 }
 

@@ -209,6 +209,24 @@ TEST_F(FolderTest, KeepsWhatAnotherClientWroteWhereSomethingIsRenamedTo) {
   EXPECT_EQ(store_.content(keys[2]), "theirs too");
 }
 
+// HEAD would say that nothing is there.
+TEST_F(FolderTest, KeepsAnotherClientsLinkToNothingWhereSomethingIsRenamedTo) {
+  ASSERT_TRUE(write_file(kRoot, "a", "ours"));
+  ASSERT_TRUE(write_file(kRoot, "b", "old"));
+  store_.erase("users/alice/b");
+  const auto linked = await<oss::Written>(nullptr, [&](Callback<oss::Written> done) {
+    return store_.start_put_symlink("users/alice/b", "users/alice/nothing", {}, context().deadline,
+                                    std::move(done));
+  });
+  ASSERT_TRUE(linked);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "a", kRoot, "b", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/b"), "ours");
+  const auto keys = store_.keys();
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_TRUE(keys[1].starts_with("users/alice/b.conflict-"));
+}
+
 // libcurl sends a copy again by itself when its connection ends: then it is there already.
 TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
   const auto copied_before = [&] {

@@ -47,7 +47,8 @@ class ForeignWriter : public FolderTest {
     /// Ours is there by then, and is theirs to replace: what is left is the old name, which may
     /// have to be looked at first.
     std::set<Operation> afterwards = {};
-    std::string key = kKey;  ///< Where the other writes.
+    std::string key = kKey;        ///< Where the other writes.
+    bool may_be_replaced = false;  ///< By a blind request, as with `exists`.
   };
 
   static std::string base() { return std::string(20 * kMiB, 'b'); }
@@ -110,7 +111,8 @@ class ForeignWriter : public FolderTest {
   void check(const Scenario& scenario, const Result<void>& told, Operation hit) {
     std::multiset<std::string> contents;
     for (const std::string& key : store_.keys()) contents.insert(*store_.content(key));
-    EXPECT_TRUE(contents.contains(kTheirs) || (scenario.exists && scenario.blind.contains(hit)))
+    EXPECT_TRUE(contents.contains(kTheirs) ||
+                ((scenario.exists || scenario.may_be_replaced) && scenario.blind.contains(hit)))
         << "theirs is lost";
     if (scenario.has_bytes && !scenario.afterwards.contains(hit)) {
       const bool ours_is_there = contents.contains(scenario.ours);
@@ -306,6 +308,23 @@ TEST_F(ForeignWriter, WhenAFileIsRenamed) {
            .ours = base(),
            .blind = {Operation::kDelete},
            .fails_whole = true});
+}
+
+// What was a link here is theirs by then.
+TEST_F(ForeignWriter, WhenAFileIsRenamedOverALink) {
+  run_all({.run =
+               [&]() {
+                 return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
+               },
+           .ours = "ours",
+           .blind = {Operation::kCopy},
+           .prepare =
+               [&] {
+                 ASSERT_TRUE(write_file(kRoot, "new", "ours"));
+                 ASSERT_TRUE(folder_->symlink(context(), kRoot, "f", "new"));
+               },
+           .afterwards = {Operation::kBrief, Operation::kDelete, Operation::kDeleteMany},
+           .may_be_replaced = true});
 }
 
 TEST_F(ForeignWriter, WhenADirectoryIsRemoved) {

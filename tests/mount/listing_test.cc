@@ -152,6 +152,21 @@ TEST_F(TwoMounts, ARemovalSparesWhatIsWrittenElsewhereMeanwhile) {
     EXPECT_EQ(read_from(here(one)), one == "new" ? "ours" : "theirs") << one;
 }
 
+/// "What is there when a file is renamed over it is looked at just before."
+TEST_F(TwoMounts, ARenameOverALinkKeepsTheFileThatItHasBecomeElsewhere) {
+  mount_with("");
+  write_to(here("new"), "ours");
+  file::create_symlink("new", here("name"));
+  EXPECT_EQ(read_from(there("name")), "ours");
+  file::remove(there("name"));
+  write_to(there("name"), "theirs");
+  file::rename(here("new"), here("name"));
+  EXPECT_EQ(read_from(here("name")), "ours");
+  std::set<std::string> texts;
+  for (const std::string& one : names_in(here_->path())) texts.insert(read_from(here(one)));
+  EXPECT_EQ(texts, (std::set<std::string>{"ours", "theirs"}));
+}
+
 /// "nothing that is known is asked again" and "`stsfs refresh path` makes what others changed at
 /// and below a path show at once."
 TEST_F(TwoMounts, PrivateAsksNothingTwiceUntilItIsToldTo) {

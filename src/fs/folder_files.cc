@@ -107,8 +107,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
   const std::string whole = path_below(*parent, name);
-  if (auto key = keys_.directory_key(whole); !key)
-    return fail(std::move(key.error()));  // room for children's slash
+  if (auto key = keys_.file_key(whole); !key) return fail(std::move(key.error()));
   // The kernel looked the name up, but perhaps some time ago: from memory this costs nothing.
   auto present = resolve(context, *parent, name);
   if (!present && present.error().code != Errc::kNotFound) return fail(std::move(present.error()));

@@ -195,7 +195,16 @@ TEST_F(OddNames, ThatAreTooLongAreRefusedAtOnce) {
   EXPECT_EQ(write_file(at, "12345678", "x").error().code, Errc::kNameTooLong);
   EXPECT_EQ(folder_->mkdir(context(), at, "1234567", 0755).error().code, Errc::kNameTooLong);
   EXPECT_EQ(faulty_.started(), before);
-  EXPECT_TRUE(write_file(at, "123456", "x"));
+  ASSERT_TRUE(write_file(at, "1234567", "x"));  // which needs no room for a slash
+  kill_and_begin();
+  at = kRoot;
+  for (int i = 0; i < 4; ++i) at = lookup(at, name)->attributes.inode;
+  EXPECT_EQ(read_file(at, "1234567"), "x");
+  EXPECT_EQ(names(at), (std::vector<std::string>{".", "..", "1234567"}));
+  ASSERT_TRUE(folder_->rename(context(), at, "1234567", at, "7654321", RenameMode::kReplace));
+  ASSERT_TRUE(folder_->unlink(context(), at, "7654321"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(names(at), (std::vector<std::string>{".", ".."}));
 }
 
 TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {

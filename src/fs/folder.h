@@ -141,6 +141,7 @@ class Folder final : public MountedFolder, public CommitOwner {
       const Context&, HandleNumber handle, std::uint64_t cookie,
       const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) override;
   void releasedir(HandleNumber handle) override;
+  void fsyncdir(const Context&, Callback<void> done) override;
 
  private:
   struct NameChange {

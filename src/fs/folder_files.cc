@@ -340,6 +340,9 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
     done({});
 }
 
+/// Names are in OSS, or in the journal, when the operation that made them returns.
+void Folder::fsyncdir(const Context&, Callback<void> done) { journal_->to_disk(std::move(done)); }
+
 void Folder::fsync(const Context&, HandleNumber number, bool, Callback<void> done) {
   const FileHandlePointer handle = handles_.file(number);
   if (!handle) {

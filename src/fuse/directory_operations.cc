@@ -150,11 +150,6 @@ void releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
   fuse_reply_err(request, 0);
 }
 
-// Names are in OSS, or in the journal, when the operation that made them returns.
-void fsyncdir(fuse_req_t request, fuse_ino_t, int, fuse_file_info*) noexcept {
-  fuse_reply_err(request, 0);
-}
-
 }  // namespace
 
 void add_directory_operations(fuse_lowlevel_ops& operations) {
@@ -162,7 +157,6 @@ void add_directory_operations(fuse_lowlevel_ops& operations) {
   operations.readdir = readdir;
   operations.readdirplus = readdirplus;
   operations.releasedir = releasedir;
-  operations.fsyncdir = fsyncdir;
 }
 
 }  // namespace stsfs::fuse

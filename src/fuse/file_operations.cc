@@ -130,6 +130,15 @@ void fsync(fuse_req_t request, fuse_ino_t inode, int data_only, fuse_file_info* 
       [](Call& call) { std::move(call.reply()).ok(); });
 }
 
+void fsyncdir(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info*) noexcept {
+  start_parked<void>(
+      begin_long(request, "fsyncdir", inode), Wait::kNever,
+      [&fs = driver_of(request).file_system()](const Context& context, Callback<void> done) {
+        fs.fsyncdir(context, std::move(done));
+      },
+      [](Call& call) { std::move(call.reply()).ok(); });
+}
+
 void release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) noexcept {
   driver_of(request).file_system().release(handle_of(info));
   fuse_reply_err(request, 0);
@@ -196,6 +205,7 @@ void add_file_operations(fuse_lowlevel_ops& operations) {
   operations.write = write;
   operations.flush = flush;
   operations.fsync = fsync;
+  operations.fsyncdir = fsyncdir;
   operations.release = release;
 }
 

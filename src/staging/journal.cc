@@ -526,6 +526,15 @@ void Journal::settle(Callback<void> done) {
     state_->add({[](SQLite::Database&) {}, std::move(done)});
 }
 
+void Journal::to_disk(Callback<void> done) {
+  settle([state = state_.get(), done = std::move(done)](Result<void> confirmed) mutable {
+    if (confirmed && state->sync)
+      state->sync->settle(std::move(done));
+    else
+      done(std::move(confirmed));
+  });
+}
+
 void Journal::upload_began(const BegunUpload& upload, UniqueFunction<void()> noted) {
   auto work = [state = state_.get(), upload](SQLite::Database&) {
     SQLite::Statement& put =

@@ -68,18 +68,36 @@ void JournalSync::erased(std::uint64_t id, std::shared_ptr<StagedFile> staged, b
   log_grew();
 }
 
+void JournalSync::settle(Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    if (grew_ || syncing_) {
+      settling_.push_back(std::move(done));
+      wanted_.notify_all();
+      return;
+    }
+  }
+  done({});
+}
+
 void JournalSync::run() {
   bool failed = false;
   for (bool ending = false; !ending;) {
+    std::vector<Callback<void>> settling;
     {
       MutexLock lock(mutex_);
-      while (!grew_ && !ending_) wanted_.wait(mutex_);
+      syncing_ = false;
+      while (!grew_ && !ending_ && settling_.empty()) wanted_.wait(mutex_);
       // What comes within the interval shares the disk's time, and is often erased before.
       const auto until = std::chrono::steady_clock::now() + interval_;
-      while (!ending_ && wanted_.wait_until(mutex_, until) != std::cv_status::timeout) {
+      while (!ending_ && settling_.empty() &&
+             wanted_.wait_until(mutex_, until) != std::cv_status::timeout) {
       }
       ending = ending_;
-      if (!std::exchange(grew_, false)) continue;  // what comes from now on is for the next time
+      settling.swap(settling_);
+      // What comes from now on is for the next time.
+      if (!std::exchange(grew_, false) && settling.empty()) continue;
+      syncing_ = true;
     }
     const auto synced = sync();
     if (!synced && !failed)
@@ -88,6 +106,7 @@ void JournalSync::run() {
                 synced.error().message);
     if (synced && failed) log_info("staging", "the disk has taken what it refused before");
     failed = !synced;
+    for (Callback<void>& done : settling) done(synced);
     MutexLock lock(mutex_);
     grew_ = grew_ || failed;
   }

@@ -55,6 +55,8 @@ class JournalSync {
       STSFS_EXCLUDES(mutex_);
   /// The disk has refused the log, and does not have all of it.
   bool log_failed() const { return log_failed_; }
+  /// `done` when all of this is on the disk: at once, or on the thread of this, which begins now.
+  void settle(Callback<void> done) STSFS_EXCLUDES(mutex_);
 
  private:
   struct Unsynced {
@@ -80,7 +82,9 @@ class JournalSync {
   Mutex mutex_;  // a leaf
   Condition wanted_;
   bool grew_ STSFS_GUARDED_BY(mutex_) = false;
+  bool syncing_ STSFS_GUARDED_BY(mutex_) = false;
   bool ending_ STSFS_GUARDED_BY(mutex_) = false;
+  std::vector<Callback<void>> settling_ STSFS_GUARDED_BY(mutex_);
   Batch unsynced_ STSFS_GUARDED_BY(mutex_);
   Batch under_way_ STSFS_GUARDED_BY(mutex_);  // to the disk, and of no later note
   std::map<std::uint64_t, StagedFiles> before_ STSFS_GUARDED_BY(mutex_);

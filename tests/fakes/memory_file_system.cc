@@ -490,6 +490,10 @@ void MemoryFileSystem::flush(const Context& context, HandleNumber, const HoldsFo
 }
 
 void MemoryFileSystem::fsync(const Context& context, HandleNumber, bool, Callback<void> done) {
+  fsyncdir(context, std::move(done));
+}
+
+void MemoryFileSystem::fsyncdir(const Context& context, Callback<void> done) {
   Result<void> ready;
   {
     MutexLock lock(mutex_);

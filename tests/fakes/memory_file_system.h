@@ -99,6 +99,7 @@ class MemoryFileSystem final : public FileSystem {
       const Context&, HandleNumber handle, std::uint64_t cookie,
       const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) override;
   void releasedir(HandleNumber handle) override;
+  void fsyncdir(const Context&, Callback<void> done) override;
 
  private:
   struct Node {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -161,6 +162,26 @@ TEST_F(JournalTest, WhatGivesRoomBackDoesNotWait) {
   journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
   journal->erase(1, file, true, [](Result<void> result) { EXPECT_TRUE(result); });
   EXPECT_TRUE(Journal::read(file_)->empty());
+}
+
+TEST_F(JournalTest, BringsWhatItHasToTheDiskWhenAsked) {
+  const auto area = StagingArea::open({.directory = directory_.path() + "/staging"}).value();
+  const std::shared_ptr<StagedFile> file = area->create().value();
+  ASSERT_TRUE(file->write(as_bytes("precious"), 0));
+  for (const bool sync_each : {false, true}) {
+    const auto journal =
+        Journal::open(
+            {.file = file_, .sync_each = sync_each, .sync_interval = std::chrono::hours(1)})
+            .value();
+    journal->put(entry(1), file, nullptr, [](Result<void> result) { EXPECT_TRUE(result); });
+    EXPECT_EQ(Journal::read(file_)->at(0).synced, sync_each);
+    for (int i = 0; i < 2; ++i) {  // and once more with nothing left to do
+      std::promise<Result<void>> promise;
+      journal->to_disk([&](Result<void> result) { promise.set_value(std::move(result)); });
+      EXPECT_TRUE(promise.get_future().get());
+    }
+    EXPECT_TRUE(Journal::read(file_)->at(0).synced);
+  }
 }
 
 TEST_F(JournalTest, MarksWhatIsOnTheDiskSoonAfter) {

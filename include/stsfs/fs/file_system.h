@@ -215,6 +215,8 @@ class FileSystem {
       const Context&, HandleNumber handle, std::uint64_t cookie,
       const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) = 0;
   virtual void releasedir(HandleNumber handle) = 0;
+  /// What was acknowledged of names until now survives a loss of power.
+  virtual void fsyncdir(const Context&, Callback<void> done) = 0;
 };
 
 /// Tells the kernel that what it remembers is no longer so. Implemented by `fuse`, called by `fs`.

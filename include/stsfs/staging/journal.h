@@ -139,6 +139,9 @@ class Journal : public UploadLog {
   /// `done` when everything that was put or erased before is confirmed; at once when nothing is
   /// being written.
   void settle(Callback<void> done);
+  /// `done` when all that is on the disk, too, and what is staged of it: no loss of power takes it
+  /// back. It is brought there without waiting for more to come.
+  void to_disk(Callback<void> done);
 
   void upload_began(const BegunUpload& upload, UniqueFunction<void()> noted) override;
   void upload_ended(const std::string& upload_id) override;

@@ -150,6 +150,7 @@ class Folder final : public MountedFolder, public CommitOwner {
     InodePointer new_parent;
     std::string_view new_name;
   };
+
   // --- shared by the operations (folder.cc) ---
   Result<void> may_wait(const Context& context) const { return state_.may_wait(context); }
   Result<void> may_write() const { return state_.may_write(); }

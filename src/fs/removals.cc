@@ -14,6 +14,7 @@ namespace stsfs::fs {
 namespace {
 
 constexpr std::size_t kLooksAtOnce = 64;
+constexpr std::chrono::seconds kSecond{1};  // as fine as OSS tells times
 
 std::string directory_of(std::string_view key) {
   if (key.ends_with('/')) key.remove_suffix(1);

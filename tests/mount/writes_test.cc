@@ -455,11 +455,15 @@ class BusyOss : public MountTest {
                                         name_ + R"(/f", "status": 503, "code": "ServiceUnavailable",
                                         "count": 3})"});
   }
-  void write_theirs_once_asked() const {
-    while (nlohmann::json::parse(cloud_->admin("/faults")).at(0).value("used", 0) == 0)
-      std::this_thread::yield();
-    cloud_->admin("/objects?bucket=examplebucket&key=users/" + name_ + "/f",
-                  {"-X", "PUT", "-d", "theirs"});
+  /// A shell that does it: begun before a file is open here, for a child would hold it open, too.
+  std::unique_ptr<Process> other_client() const {
+    const std::string admin = "curl -sSg '" + cloud_->admin_endpoint();
+    const std::string script = "until " + admin +
+                               "/faults' | grep -Eq '\"used\": *[1-9]'; do :; done; " + admin +
+                               "/objects?bucket=examplebucket&key=users/" + name_ +
+                               "/f' -X PUT -d theirs >/dev/null; echo written=yes; exec sleep 60";
+    return std::make_unique<Process>(std::vector<std::string>{"sh", "-c", script},
+                                     output_ / "other");
   }
   void TearDown() override {
     cloud_->admin("/faults", {"-X", "DELETE"});
@@ -468,28 +472,30 @@ class BusyOss : public MountTest {
   std::string in_oss() const {
     return cloud_->admin("/objects/content?bucket=examplebucket&key=users/" + name_ + "/f");
   }
+  stsfs::testing::TemporaryDirectory output_;
 };
 
 // "A write or a delete that has to be repeated, since OSS was busy or the network broke, is checked
 // again before each repetition."
 TEST_F(BusyOss, RepeatsNoWriteOverAnothersThatCameMeanwhile) {
   write("f", "before");
+  is_busy("PutObject");
+  const auto other = other_client();
   const int handle = ::open(at("f").c_str(), O_WRONLY | O_TRUNC);
   ASSERT_GE(handle, 0);
   ASSERT_EQ(::write(handle, "ours", 4), 4);
-  is_busy("PutObject");
-  std::thread other([this] { write_theirs_once_asked(); });
   EXPECT_EQ(::close(handle), -1);
   EXPECT_EQ(errno, ESTALE);
-  other.join();
+  EXPECT_EQ(other->value_of("written"), "yes");
   EXPECT_EQ(in_oss(), "theirs");
 }
 
 TEST_F(BusyOss, RepeatsNoDeleteOfWhatCameMeanwhile) {
   write("f", "before");
   is_busy("DeleteObject");
+  const auto other = other_client();
   ASSERT_EQ(::unlink(at("f").c_str()), 0);
-  write_theirs_once_asked();
+  EXPECT_EQ(other->value_of("written"), "yes");
   const Outcome drained = user_->stsfs({"drain", user_->path()});
   EXPECT_EQ(drained.code, 0) << drained.said;
   EXPECT_EQ(in_oss(), "theirs");

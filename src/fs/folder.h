@@ -323,6 +323,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- names that go (folder_names.cc) ---
   Result<void> unlink_found(const Context& context, const InodePointer& parent,
                             std::string_view name, const InodePointer& found);
+  Result<bool> fetch_if_open(const Context& context, const InodePointer& inode,
+                             const std::shared_ptr<FileContent>& content);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
   Result<void> remove_now(const Context& context, const std::string& key, const std::string& etag,

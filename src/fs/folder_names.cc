@@ -198,14 +198,31 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   return removed;
 }
 
-/// What is open stays readable: up to a size its bytes are fetched before the object goes, else the
-/// object waits for the last close.
+/// What somebody has open stays readable: up to a size its bytes are fetched before its object is
+/// deleted or replaced. False: it is larger. `content`: the inode's, held; null when it has none.
+Result<bool> Folder::fetch_if_open(const Context& context, const InodePointer& inode,
+                                   const std::shared_ptr<FileContent>& content) {
+  constexpr std::uint64_t kFetchedMax = std::uint64_t{64} << 20;
+  bool is_open = false;
+  {
+    MutexLock lock(tree_.mutex);
+    is_open = inode->opens > 0 && content;
+  }
+  if (!is_open) return true;
+  if (content->size() > kFetchedMax) return false;
+  auto fetched = await<void>(context.interrupt, [&](Callback<void> done) {
+    content->detach(std::move(done));
+    return Transfer();
+  });
+  if (!fetched) return fail(std::move(fetched.error()));
+  return true;
+}
+
+/// An object that is too large to be fetched while somebody has it open waits for the last close.
 Result<void> Folder::remove_object(const Context& context, const InodePointer& inode,
                                    const std::shared_ptr<FileContent>& content,
                                    const std::string& key) {
-  constexpr std::uint64_t kFetchedMax = std::uint64_t{64} << 20;
   std::string etag;
-  bool is_open = false;
   bool has_marker = false;
   {
     MutexLock lock(tree_.mutex);
@@ -213,24 +230,20 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
     const bool unknown_version = content && content->may_be_in_store();
     if (!inode->in_store && !unknown_version) return {};
     if (!unknown_version) etag = inode->etag;
-    is_open = inode->opens > 0 && content;
     const InodePointer parent = tree_.find(inode->parent);
     has_marker = parent && parent->in_store;
   }
-  if (is_open && content->size() <= kFetchedMax) {
-    auto fetched = await<void>(context.interrupt, [&](Callback<void> done) {
-      content->detach(std::move(done));
-      return Transfer();
-    });
-    if (!fetched) return fetched;
-  } else if (is_open) {
+  const auto fetched = fetch_if_open(context, inode, content);
+  if (!fetched) return fail(fetched.error());
+  const bool stays = !*fetched;
+  if (stays) {
     removals_.hold(key);
     MutexLock lock(tree_.mutex);
     inode->held_key = key;
   }
   // In a tree that is being renamed the object may have another key still.
   if (moves_.place_of(key).where == TreeMoves::Where::kNew) {
-    if (!is_open || content->size() <= kFetchedMax) return remove_now(context, key, "", has_marker);
+    if (!stays) return remove_now(context, key, "", has_marker);
     auto brought = await<void>(context.interrupt, [&](Callback<void> done) {
       moves_.bring(key, TreeMoves::Bring::kReplaced, std::move(done));
       return Transfer();
@@ -242,7 +255,7 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
     etag = inode->etag;
   }
   auto added = removals_.add({Removal{key, etag, has_marker, true}});
-  if (!added && is_open) {
+  if (!added && stays) {
     removals_.release(key);
     MutexLock lock(tree_.mutex);
     inode->held_key.clear();

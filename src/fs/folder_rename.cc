@@ -255,6 +255,9 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   file.new_path = new_path;
   file.mode = mode;
   file.target_link_etag = target_link_etag;
+  if (file.replaced)
+    if (auto fetched = fetch_if_open(context, target, file.replaced); !fetched)
+      return fail(std::move(fetched.error()));
   // What lies in a tree on its way may have another ETag once it has come.
   const bool is_on_its_way = moves_.place_of(*old_key).where == TreeMoves::Where::kNew;
   Renamed out;

@@ -243,5 +243,20 @@ TEST_F(OpenTest, ClosingEndsWhatNobodyReads) {
   EXPECT_EQ(folder_->read_memory().used_bytes, 0U);
 }
 
+// As a program or a library is that is replaced while it runs.
+TEST_F(OpenTest, WhatIsRenamedOverIsReadOnByWhoHasItOpen) {
+  store_.put("users/alice/old", std::string(300'000, 'o'));
+  store_.put("users/alice/new", "new");
+  clock_.advance(std::chrono::seconds(5));
+  const auto opened = folder_->open(context(), lookup("old")->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(opened);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "new", kRoot, "old", RenameMode::kReplace));
+  EXPECT_EQ(read_file("old"), "new");
+  EXPECT_TRUE(read_handle(opened->handle, {0, 300'000}) == std::string(300'000, 'o'));
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/old"});
+}
+
 }  // namespace
 }  // namespace stsfs::fs

@@ -1,6 +1,7 @@
 // Files through a real mount of a real (simulated) cloud. Statements of stsfs(7) stand above the
 // tests that hold them.
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
@@ -227,6 +228,25 @@ TEST_F(Files, CanBeReadAfterTheirRemoval) {
   std::array<char, 8> buffer{};
   EXPECT_EQ(::read(fd.get(), buffer.data(), buffer.size()), 4);
   EXPECT_FALSE(file::exists(at("file")));
+}
+
+// "So can one that is renamed over, as a program or a library is that is replaced while it runs"
+TEST_F(Files, CanBeReadAfterTheirReplacement) {
+  constexpr std::size_t kSize = 40'000'000;
+  const std::string old_text = bytes(kSize);
+  write("library", old_text);
+  write("another", "another");
+  ASSERT_EQ(user_->umount().code, 0);
+  ASSERT_EQ(user_->mount().code, 0);  // nothing of it is here
+  const UniqueFd fd(open(at("library").c_str(), O_RDONLY));
+  const auto* mapping =
+      static_cast<const char*>(mmap(nullptr, kSize, PROT_READ, MAP_PRIVATE, fd.get(), 0));
+  ASSERT_NE(mapping, MAP_FAILED);
+  EXPECT_EQ(mapping[0], old_text[0]);
+  file::rename(at("another"), at("library"));
+  EXPECT_EQ(read("library"), "another");
+  EXPECT_TRUE(std::string_view(mapping, kSize) == old_text);
+  munmap(const_cast<char*>(mapping), kSize);
 }
 
 TEST_F(Files, WhatIsNotThereIsNotFound) {

@@ -76,7 +76,7 @@ class Asking {
     request.start_after = just_before(key(places.front()));
     if (request.start_after.size() <= request.prefix.size()) request.start_after.clear();
     request.keys_max = static_cast<int>(std::min(kListedMax, 4 * places.size()));
-    const WallTime asked = clock_.wall();
+    const SteadyTime asked = clock_.steady();
     const auto page = await<oss::ListPage>(interrupt_, [&](Callback<oss::ListPage> done) {
       return store_.start_list(request, deadline_, std::move(done));
     });
@@ -109,11 +109,11 @@ class Asking {
   }
 
   void one_by_one(std::span<const std::size_t> places) {
-    std::vector<WallTime> asked(places.size());
+    std::vector<SteadyTime> asked(places.size());
     std::vector<Result<oss::ObjectBrief>> briefs = fan_out<oss::ObjectBrief>(
         interrupt_, places.size(), kAsksAtOnce,
         [&](std::size_t i, Callback<oss::ObjectBrief> done) {
-          asked[i] = clock_.wall();
+          asked[i] = clock_.steady();
           return store_.start_brief(key(places[i]), deadline_, std::move(done));
         });
     const SteadyTime answered = clock_.steady();

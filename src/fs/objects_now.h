@@ -12,8 +12,7 @@ namespace stsfs::fs {
 /// What OSS has under one key, and between which moments it said so, by the clocks of this machine.
 struct ObjectNow {
   Result<oss::ObjectBrief> brief = fail(Errc::kNotFound, "no listing shows it");
-  WallTime asked{};
-  SteadyTime answered{};
+  SteadyTime asked{}, answered{};
 };
 
 /// Asks what OSS has under each of these keys, in any order, at this moment and with few requests:

@@ -366,7 +366,11 @@ std::vector<std::optional<Error>> Removals::look(const Batch& batch) {
 bool Removals::is_another(const Pending& one, const ObjectNow& now) const {
   const staging::RemovalEntry& entry = one.entry;
   const oss::ObjectBrief& brief = *now.brief;
-  if (oss::is_written_after(brief, entry.removed_at, now.asked)) return true;
+  // Of another daemon's only the clock that may be set is known.
+  const auto passed = one.since == SteadyTime{}
+                          ? clock_.wall() - (clock_.steady() - now.asked) - entry.removed_at
+                          : now.asked - one.since;
+  if (oss::is_written_within(brief, passed)) return true;
   if (entry.etag.empty() || brief.etag == entry.etag) return false;
   if (options_.are_same && options_.are_same(entry.key, brief.etag, entry.etag)) return false;
   const WallTime surely_before = brief.server_time - (now.answered - one.since) - kSecond;

@@ -446,11 +446,11 @@ Transfer RetryingStore::start_rename(std::string_view from, std::string_view to,
 namespace {
 
 /// Equal bytes have the same ETag, so the time counts, too.
-Seen seen_of(const Result<ObjectBrief>& brief, const Doomed& doomed, WallTime began,
-             WallTime asked) {
+Seen seen_of(const Result<ObjectBrief>& brief, const Doomed& doomed,
+             std::chrono::nanoseconds passed) {
   if (!brief) return Seen::kNothing;
   const bool other = !doomed.etag.empty() && brief->etag != doomed.etag;
-  return other || is_written_after(*brief, began, asked) ? Seen::kAnother : Seen::kExpected;
+  return other || is_written_within(*brief, passed) ? Seen::kAnother : Seen::kExpected;
 }
 
 /// That a real directory of a hierarchical namespace is not found is no sign of its being gone.
@@ -463,7 +463,7 @@ class RetryingStore::DoomedLook final
     : public std::enable_shared_from_this<RetryingStore::DoomedLook> {
  public:
   DoomedLook(RetryingStore& store, std::shared_ptr<std::vector<Doomed>> doomed, bool is_alone,
-             WallTime began, Callback<Seen> done)
+             SteadyTime began, Callback<Seen> done)
       : store_(store),
         doomed_(std::move(doomed)),
         is_alone_(is_alone),
@@ -475,7 +475,7 @@ class RetryingStore::DoomedLook final
   }
 
   Transfer start(Deadline deadline) {
-    const WallTime asked = store_.clock_.wall();
+    const SteadyTime asked = store_.clock_.steady();
     const std::vector<Doomed> all = *doomed_;
     for (std::size_t i = 0; i < all.size(); ++i) {
       Transfer transfer = store_.inner_.start_brief(
@@ -486,7 +486,7 @@ class RetryingStore::DoomedLook final
             else if (!brief && is_directory(one))
               self->found(i, Seen::kExpected);
             else
-              self->found(i, seen_of(brief, one, self->began_, asked));
+              self->found(i, seen_of(brief, one, asked - self->began_));
           });
       MutexLock lock(mutex_);
       transfers_.push_back(std::move(transfer));
@@ -526,7 +526,7 @@ class RetryingStore::DoomedLook final
   RetryingStore& store_;
   const std::shared_ptr<std::vector<Doomed>> doomed_;
   const bool is_alone_;  // else those go that are still to
-  const WallTime began_;
+  const SteadyTime began_;
   Callback<Seen> done_;
   Mutex mutex_;  // a leaf
   std::size_t left_ STSFS_GUARDED_BY(mutex_) = 0;
@@ -537,7 +537,7 @@ class RetryingStore::DoomedLook final
 template <class T>
 void RetryingStore::guard_deletes(Attempts<T>& attempts,
                                   std::shared_ptr<std::vector<Doomed>> doomed, Deadline deadline) {
-  attempts.look_before_repeating([this, doomed = std::move(doomed), began = clock_.wall(),
+  attempts.look_before_repeating([this, doomed = std::move(doomed), began = clock_.steady(),
                                   deadline](Callback<Seen> seen) {
     return std::make_shared<DoomedLook>(*this, doomed, std::is_void_v<T>, began, std::move(seen))
         ->start(deadline);

@@ -55,13 +55,13 @@ struct ObjectBrief {
   WallTime server_time;
 };
 
-/// Whether the object was written after `moment`, on the server's clock and as far as whole seconds
-/// tell. `asked` is when the brief was asked for; both are of this machine's clock. Not when it was
-/// answered: what we wrote ourselves would look later than it is.
-inline bool is_written_after(const ObjectBrief& brief, WallTime moment, WallTime asked) {
+/// Whether the object was written within `passed` before it was asked for, on the server's clock
+/// and as far as whole seconds tell. Not before it was answered: what we wrote ourselves would look
+/// later than it is. Nor is this machine's own clock what counts, which may be set meanwhile.
+inline bool is_written_within(const ObjectBrief& brief, std::chrono::nanoseconds passed) {
   constexpr std::chrono::seconds kSecond{1};
   return brief.server_time != WallTime{} &&
-         brief.last_modified > brief.server_time - (asked - moment) + kSecond;
+         brief.last_modified > brief.server_time - passed + kSecond;
 }
 
 /// One object in a listing.

@@ -161,6 +161,7 @@ def in_words(orders):
     return f"killed {when} {orders.get('KILL_KIND', 'any call')} number {orders['KILL_AT']}"
 
 
+# "If the daemon itself is killed, nothing is lost of what close(2) or fsync(2) acknowledged."
 def main():
     mode = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)

@@ -57,6 +57,7 @@ def exchange(one, other):
         raise OSError(ctypes.get_errno(), f"exchange of {one} and {other}")
 
 
+# "Renaming a file is a copy on the server; no bytes pass through the machine."
 def main():
     seed = int(os.environ.get("STSFS_TEST_SEED", random.randrange(1 << 32)))
     print(f"{SIZE} bytes, seed {seed}")

@@ -155,6 +155,7 @@ def shipped_policy():
     return json.loads(printed.replace("thebucket", "${bucket}").replace("theprefix/theuser/", "${prefix}"))
 
 
+# "Nothing outside the prefix is read, listed or written."
 def whole(work):
     mount = Mount(work / "whole")
     try:

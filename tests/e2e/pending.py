@@ -54,6 +54,8 @@ def many_wait(folder):
     check(waiting > descriptors, "too few waited for the test to mean anything")
 
 
+# "When an upload fails, close(2) says so. The data stays staged, is tried again with growing pauses, and stsfs status
+# shows it with the reason until it is in OSS."
 def main():
     with Folder(options=["drain_timeout=1s"]) as folder:
         folder.stsfs("rescue", wanted=0)

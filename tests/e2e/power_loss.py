@@ -185,6 +185,7 @@ class Rounds:
         return lost
 
 
+# "When the machine loses power, what was journalled more than a second before survives (with sync=close, all of it)."
 def main():
     mode = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)

@@ -20,6 +20,8 @@ def works(folder, name):
     return path.read_text() == name and name in os.listdir(folder.path)
 
 
+# "Credentials renew themselves in the background. While the vending server is away the present one is used until it
+# expires."
 def short_absence(folder):
     """The server comes back whatever the operations do meanwhile: what it hands out has up to half of its life behind
     it, so that one of them may have to wait for it."""
@@ -49,6 +51,8 @@ def refused(what):
     raise AssertionError("it was acknowledged without a credential")
 
 
+# "After that operations wait for another one until their deadline, and then fail with EACCES." "One attempt at a
+# renewal is made after another with growing pauses … work goes on by itself once the server is back."
 def long_absence(folder):
     files = [open(folder.path / f"written {i}", "w") for i in range(5)]
     folder.kill("VEND")

@@ -47,6 +47,8 @@ class AttributeChanges : public FolderTest {
   }
 };
 
+// "Otherwise a change is a copy of the object onto itself on the server … and is in OSS when the
+// call returns."
 TEST_F(AttributeChanges, OfAnOldFileAreInOssAtOnce) {
   const InodeNumber inode = old_file();
   change(inode, {.mode = 0751});
@@ -54,6 +56,7 @@ TEST_F(AttributeChanges, OfAnOldFileAreInOssAtOnce) {
   EXPECT_EQ(copies(), 1U);
 }
 
+// "Attributes that change while a file is being written go to OSS with its content."
 TEST_F(AttributeChanges, BeforeCloseRideAlong) {
   const auto made = folder_->create(context(), kRoot, "f", 0600, O_WRONLY | O_CREAT);
   const InodeNumber inode = made->first.attributes.inode;
@@ -68,6 +71,8 @@ TEST_F(AttributeChanges, BeforeCloseRideAlong) {
   EXPECT_EQ(writes(), 1U);
 }
 
+// "What follows within a second of another change to the same file … is held back for 0.3 seconds
+// and merged into one copy."
 // As tar and cp -p do when they close first.
 TEST_F(AttributeChanges, SeveralAfterCloseAreOneCopy) {
   const InodeNumber inode = file();
@@ -116,6 +121,7 @@ TEST_F(AttributeChanges, AreNotHurriedByAnOpenAndClose) {
   EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
 }
 
+// "… it stands in the journal meanwhile and survives a kill of the daemon."
 TEST_F(AttributeChanges, HeldBackSurviveAKill) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});
@@ -177,6 +183,7 @@ TEST_F(AttributeChanges, WaitOutAnOutage) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+// "An object that another client replaced meanwhile keeps the attributes that the other gave it."
 TEST_F(AttributeChanges, NeverTouchWhatAnotherClientWrote) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});
@@ -236,6 +243,7 @@ TEST_F(AttributeChanges, OfARemovedDirectoryDoNotBringItBack) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+// "… which keeps its content type, encoding, storage class, tags and metadata."
 TEST_F(AttributeChanges, CarryEverythingElseAlong) {
   oss::PutOptions theirs;
   theirs.headers = {.content_type = "text/html",
@@ -261,6 +269,8 @@ TEST_F(AttributeChanges, CarryEverythingElseAlong) {
   EXPECT_EQ(meta->tagging_count, 2U);
 }
 
+// "The modification time of a directory follows what is created … in it. It goes to OSS some 30
+// seconds later … with one request for all that happened."
 TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
   clock_.advance(seconds(5));
@@ -289,6 +299,7 @@ TEST_F(AttributeChanges, ADirectoryKeepsTheTimeItWasGivenLast) {
   EXPECT_EQ(lookup("d")->attributes.mtime, kMtime);
 }
 
+// "The modification time of a directory follows what is … removed in it."
 TEST_F(AttributeChanges, ADirectorysTimeFollowsWhatIsRemovedFromIt) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0700)->attributes.inode;
   ASSERT_TRUE(write_file(directory, "a", "1"));
@@ -315,6 +326,7 @@ TEST_F(AttributeChanges, AnImpliedDirectoryDoesNotChangeFromLookToLook) {
   EXPECT_EQ(lookup("d")->attributes.mtime, seen);
 }
 
+// "All metadata of one object together is less than 8 KB: what passes that fails with ENOSPC."
 TEST_F(AttributeChanges, ExtendedOnesAreListedAndRemoved) {
   const InodeNumber inode = old_file();
   ASSERT_TRUE(set(inode, "user.b", "2"));

@@ -22,6 +22,7 @@ class BackgroundCommit : public BackgroundCommitTest {
   }
 };
 
+// "With commit=background close returns when the file is in the journal."
 TEST_F(BackgroundCommit, CloseIsAnsweredByTheJournal) {
   network_gone();
   ASSERT_TRUE(write_file(kRoot, "f", "precious"));

@@ -47,6 +47,8 @@ class BoundedWaits : public FolderTest {
   }
 };
 
+// "Removing or renaming a file that is just being sent … waits for that, within the deadline of
+// metadata: then it fails with ETIMEDOUT, and nothing has changed."
 TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentEndsAtItsDeadline) {
   begin_upload("f");
   auto removed = later([&] { return folder_->unlink(context(), kRoot, "f"); });

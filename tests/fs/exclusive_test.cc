@@ -87,6 +87,8 @@ class StrictExclusive : public FolderTest {
   std::unique_ptr<MountedFolder> other_;
 };
 
+// "With excl=strict it is decided in OSS before open(2) returns … so that lock files work between
+// machines."
 TEST_F(StrictExclusive, OneOfTwoMountsMakesALockFileAndTheOtherIsToldAtOnce) {
   EXPECT_EQ(names(kRoot).size(), 2U);  // both know that the directory is empty
   EXPECT_EQ(other_->lookup(context(), kRoot, "lock").error().code, Errc::kNotFound);

@@ -21,6 +21,8 @@ TEST(ExtendedAttributes, ReadsThoseOfS3fs) {
   EXPECT_EQ(extended_attribute(user, "user.c"), std::nullopt);
 }
 
+// "Extended attributes (user.*) are kept in the object's metadata too, in the form of ossfs 1.x and
+// s3fs."
 TEST(ExtendedAttributes, WritesWhatS3fsWrites) {
   oss::UserMetadata user;
   ASSERT_TRUE(set_extended_attribute(user, "user.b", "x", 0));

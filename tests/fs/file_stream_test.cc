@@ -13,6 +13,7 @@ class Streams : public FolderTest {
   const std::string key_ = "users/alice/f";
 };
 
+// "Other clients see the old content or the new, never a part."
 TEST_F(Streams, ALargeFileGoesUpWhileItIsWritten) {
   const std::string piece(std::size_t{1} << 20, 'p');
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);

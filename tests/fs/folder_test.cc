@@ -3,6 +3,7 @@
 namespace stsfs::fs {
 namespace {
 
+// "One file is one object with the same name below the prefix and the same bytes."
 TEST_F(FolderTest, PutsAFileAtCloseAndReadsItBack) {
   ASSERT_TRUE(write_file(kRoot, "a b+%\n数.txt", "hello"));
   EXPECT_EQ(store_.content("users/alice/a b+%\n数.txt"), "hello");
@@ -14,6 +15,8 @@ TEST_F(FolderTest, PutsAnEmptyFile) {
   EXPECT_EQ(store_.content("users/alice/empty"), "");
 }
 
+// "A directory … is implied by the objects below it." "Nothing outside the prefix is read, listed
+// or written."
 TEST_F(FolderTest, ShowsForeignObjectsAndImpliedDirectories) {
   store_.put("users/alice/dir/file", "x");
   store_.put("users/bob/secret", "x");
@@ -99,6 +102,7 @@ TEST_F(FolderTest, KeepsModesOwnersAndTimesInMetadata) {
   EXPECT_EQ(store_.content("users/alice/f"), "x");
 }
 
+// "A directory is a zero-byte object whose key ends in a slash."
 TEST_F(FolderTest, MakesAndRemovesDirectories) {
   const auto made = folder_->mkdir(context(), kRoot, "d", 0700);
   ASSERT_TRUE(made);
@@ -257,6 +261,8 @@ TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/c"});
 }
 
+// "A file keeps its inode number over renames, and a file that was not renamed has the same one in
+// the next mount."
 TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
   store_.put("users/alice/d/f", "x");
   const InodeNumber d = lookup("d")->attributes.inode;
@@ -388,6 +394,8 @@ TEST_F(FolderTest, SeesAnotherClientsVersionAtTheNextOpen) {
   EXPECT_EQ(read_file("f"), "two, longer");
 }
 
+// "An open file stays on the version it was opened on. When OSS does not have that version any
+// more, reads fail with ESTALE."
 TEST_F(FolderTest, KeepsAnOpenFileOnItsVersionOrSaysThatItIsStale) {
   store_.put("users/alice/f", std::string(3 << 20, '1'));
   const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY);

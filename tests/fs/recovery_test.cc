@@ -14,6 +14,8 @@ using oss::Operation;
 
 class Recovery : public RecoveryTest {};
 
+// "… nor of what a close was about to bring to OSS: it stands in a journal beside the staged bytes,
+// and the next mount of the folder shows it and goes on."
 TEST_F(Recovery, AFailedCloseIsMadeGoodByTheNextDaemon) {
   network_gone();
   ASSERT_FALSE(write_file(kRoot, "f", "precious"));

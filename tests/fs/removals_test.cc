@@ -302,6 +302,7 @@ TEST_F(RemovalsTest, KilledAfterTheNameWasWrittenAnewSpareIt) {
   EXPECT_EQ(store_.content("users/alice/f"), "new");
 }
 
+// "A directory that has no object of its own does not vanish with its last file: it gets one."
 TEST_F(RemovalsTest, KeepADirectoryThatWouldVanishWithItsLastFile) {
   store_.put("users/alice/d/e/f", "x");
   store_.put("users/alice/d/g", "x");

@@ -33,6 +33,8 @@ class StoreAttributes : public FolderTest {
   }
 };
 
+// "What OSS knows of a file can be read with getfattr(1) … They are not listed, so that no program
+// copies them."
 TEST_F(StoreAttributes, TellWhatOssKnows) {
   const InodeNumber inode = theirs({.storage_class = "IA", .acl = "public-read"});
   EXPECT_EQ(get(inode, "etag"), store_.meta(key_)->etag);
@@ -55,6 +57,8 @@ TEST_F(StoreAttributes, AreReadOnlyButForThree) {
             Errc::kNotPermitted);
 }
 
+// "Setting user.oss.storage-class moves the file to that class … later copies and rewrites carry
+// both along."
 TEST_F(StoreAttributes, AClassThatIsSetStays) {
   const InodeNumber inode = theirs();
   ASSERT_TRUE(set(inode, "storage-class", "IA"));
@@ -68,6 +72,8 @@ TEST_F(StoreAttributes, AClassThatIsSetStays) {
   EXPECT_EQ(store_.meta(key_)->storage_class, "Standard");
 }
 
+// "… setting user.oss.acl gives it that access control list; later copies and rewrites carry both
+// along."
 TEST_F(StoreAttributes, AnAclThatIsSetStays) {
   const InodeNumber inode = theirs();
   ASSERT_TRUE(set(inode, "acl", "public-read"));

@@ -291,6 +291,8 @@ class WaitingRead {
   std::jthread thread_;
 };
 
+// "A signal that ends the process, and a SIGINT or SIGQUIT that the program handles, ends the wait
+// of the operation it interrupts, with EINTR."
 TEST_F(Mounted, OnlyASignalThatAsksToEndEndsTheWaitOfARead) {
   files_.direct_io = true;
   write("file", std::string(4096, 'x'));

@@ -214,6 +214,8 @@ TEST(MountVending, SaysThatWhatIsForUploadingOnlyIsForOtherPrograms) {
   EXPECT_NE(given.said.find("\"AccessKeyId\""), std::string::npos) << given.said;
 }
 
+// "df(1) shows the quota that the vending server names and what it says is used of that, as of the
+// last renewal."
 TEST(MountVending, ShowsWhatIsUsedOfAQuota) {
   Cloud cloud(3600, "quota = \"10G\"\nusage_interval_seconds = 1\n");
   MountedUser user(cloud, "alice");

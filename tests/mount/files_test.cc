@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/time.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -273,6 +275,39 @@ TEST_F(Files, TreesAreCopiedInAndOut) {
   EXPECT_GT(file::remove_all(at("tree")), 60U);
 }
 
+// "A program that is killed between write and close loses nothing: the kernel closes its files,
+// which uploads them."
+TEST_F(Files, OfAKilledProgramAreUploaded) {
+  const Outcome killed = run({"sh", "-c", "exec >\"$0\"; printf text; kill -9 $$", at("file")});
+  EXPECT_EQ(killed.code, 128 + SIGKILL) << killed.said;
+  const auto in_oss = [&] {
+    return cloud_->admin("/objects/content?bucket=examplebucket&key=users/" + name_ + "/file");
+  };
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (in_oss() != "text" && std::chrono::steady_clock::now() < end) usleep(20'000);
+  EXPECT_EQ(in_oss(), "text");
+}
+
+// "Reading an archived object fails with EACCES … Setting user.oss.restore to a number of days, and
+// perhaps a tier (3 Bulk), asks OSS to make it readable for so long; user.oss.restore shows how far
+// that is."
+TEST_F(Files, ThatAreArchivedCanBeAskedFor) {
+  write("file", "text");
+  ASSERT_EQ(setxattr(at("file").c_str(), "user.oss.storage-class", "Archive", 7, 0), 0);
+  remount();
+  const UniqueFd fd(open(at("file").c_str(), O_RDONLY));
+  ASSERT_TRUE(fd);
+  std::array<char, 64> buffer{};
+  EXPECT_EQ(::read(fd.get(), buffer.data(), buffer.size()), -1);
+  EXPECT_EQ(errno, EACCES);
+  ASSERT_EQ(setxattr(at("file").c_str(), "user.oss.restore", "3 Bulk", 6, 0), 0);
+  const ssize_t size =
+      getxattr(at("file").c_str(), "user.oss.restore", buffer.data(), buffer.size());
+  ASSERT_GT(size, 0);
+  EXPECT_EQ(std::string(buffer.data(), static_cast<std::size_t>(size)), "ongoing-request=\"true\"");
+}
+
+// "Other signals that are handled, such as those of timers and children, let the operation go on."
 // As git's progress, a profiler or a scheduler of threads does it to every call that takes a while.
 TEST_F(Files, ATimerInterruptsNoOperation) {
   cloud_->admin("/faults", {"-d", R"({"operation": "*Object*", "latency_ms": 15})"});

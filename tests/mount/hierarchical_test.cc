@@ -54,8 +54,8 @@ TEST_F(HierarchicalMount, FilesHaveOneNameAndLinksNeedNoSymlinkObjects) {
   EXPECT_EQ(started("GetSymlink"), 0);
 }
 
-// "In a bucket with a hierarchical namespace the server renames a directory itself: in one request,
-// whatever is in it, and for all machines at the same moment, before rename(2) returns."
+// "In a bucket with a hierarchical namespace … the server renames a directory itself: in one
+// request, whatever is in it, and for all machines at the same moment, before rename(2) returns."
 TEST_F(HierarchicalMount, ADirectoryIsRenamedByTheServer) {
   fill("d", 100);
   ASSERT_EQ(::mkdir(at("d/e").c_str(), 0700), 0);
@@ -72,7 +72,7 @@ TEST_F(HierarchicalMount, ADirectoryIsRenamedByTheServer) {
   EXPECT_EQ(status.st_mode & 07777, 0750U);
 }
 
-// "While it does not answer the rename goes on behind the journal, as elsewhere, also over a kill
+// "While it does not answer … the rename goes on behind the journal, as elsewhere, also over a kill
 // of the daemon."
 TEST_F(HierarchicalMount, ARenameThatTheServerDidNotHearIsDoneByTheNextMount) {
   fill("d", 5);
@@ -108,7 +108,8 @@ TEST_F(HierarchicalMount, FilesAreRenamedByTheServerOrCopied) {
 }
 
 // "Where OSS does not take those of a directory, which its documentation leaves open for buckets
-// with a hierarchical namespace, the call fails with EOPNOTSUPP."
+// with a hierarchical namespace, a change of mode, owner or extended attributes fails with
+// EOPNOTSUPP."
 TEST_F(HierarchicalMount, AttributesThatOssDoesNotTakeAreNotSupported) {
   ASSERT_EQ(::mkdir(at("d").c_str(), 0700), 0);
   remount();  // a change is not held back for others now

@@ -114,7 +114,7 @@ TEST_F(TwoMounts, WhatWasFetchedAheadIsNoOlderThanThat) {
   for (int i = 6; i < 12; ++i) EXPECT_EQ(read_from(there(name(i))), "second, and longer");
 }
 
-/// "every look at a name or a directory, and every open, asks."
+/// "With consistency=strict every look at a name or a directory, and every open, asks."
 TEST_F(TwoMounts, StrictSeesEverythingAtOnce) {
   mount_with("consistency=strict");
   for (int i = 0; i < 3; ++i) {
@@ -167,8 +167,8 @@ TEST_F(TwoMounts, ARenameOverALinkKeepsTheFileThatItHasBecomeElsewhere) {
   EXPECT_EQ(texts, (std::set<std::string>{"ours", "theirs"}));
 }
 
-/// "nothing that is known is asked again" and "`stsfs refresh path` makes what others changed at
-/// and below a path show at once."
+/// "With consistency=private nothing that is known is asked again" and "`stsfs refresh path` makes
+/// what others changed at and below a path show at once."
 TEST_F(TwoMounts, PrivateAsksNothingTwiceUntilItIsToldTo) {
   mount_with("consistency=private");
   file::create_directory(here("d"));
@@ -200,8 +200,9 @@ TEST_F(TwoMounts, NamesShowWithinTheFreshnessTime) {
 }
 
 /// "A version that another client wrote meanwhile is not overwritten. The new content is put beside
-/// it under a name with .conflict-, close returns ESTALE, and the path shows the other's version."
-/// "between machines when the file is committed: the loser's close returns EEXIST"
+/// it under a name with .conflict-, close(2) returns ESTALE, and the path shows the other's
+/// version." "O_EXCL is exclusive within one mount at once, and between machines when the file is
+/// committed: the loser's close(2) returns EEXIST."
 TEST_F(TwoMounts, OfAFileThatBothWriteNothingIsLost) {
   mount_with("freshness=1s");
   struct Case {

@@ -1,8 +1,10 @@
 // The program around the files: logging in, mounting, ending, crashing, renewing.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +60,46 @@ TEST_F(Program, DoctorSaysWhatIsWellAndWhatIsNot) {
   EXPECT_EQ(ill.code, 32) << ill.said;
   EXPECT_TRUE(mentions(ill, "FAILED   credential: ")) << ill.said;
   EXPECT_TRUE(mentions(ill, "stsfs login")) << ill.said;
+}
+
+// --- failing ---
+
+// "No operation waits for ever: 30 seconds for metadata and reads, 60 seconds without progress for
+// uploads (both are options). Then it fails with ETIMEDOUT."
+TEST_F(Program, NoOperationWaitsForEver) {
+  MountedUser user(*cloud_, new_name(), "metadata_timeout=2s,read_timeout=2s,commit_timeout=2s");
+  write(user / "file", "text");
+  cloud_->admin("/faults", {"-d", R"({"operation": "PutObject", "latency_ms": 30000})"});
+  const auto begin = steady_clock::now();
+  EXPECT_EQ(mkdir((user / "directory").c_str(), 0700), -1);
+  EXPECT_EQ(errno, ETIMEDOUT);
+  const int fd = open((user / "upload").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(::write(fd, "text", 4), 4);
+  EXPECT_EQ(close(fd), -1);
+  EXPECT_EQ(errno, ETIMEDOUT);
+  cloud_->admin("/faults", {"-d", R"({"operation": "*", "latency_ms": 30000})"});
+  EXPECT_EQ(open((user / "file").c_str(), O_RDONLY | O_CLOEXEC), -1);
+  EXPECT_EQ(errno, ETIMEDOUT);
+  EXPECT_LT(steady_clock::now() - begin, seconds(25));
+  cloud_->admin("/faults", {"-X", "DELETE"});
+}
+
+// "Every failure is in the log with OSS's error code, the request id and, where there is one, the
+// remedy."
+TEST_F(Program, AFailureIsInTheLogWithAllThatIsKnownOfIt) {
+  MountedUser user(*cloud_, new_name());
+  cloud_->admin("/faults", {"-d", R"({"operation": "PutObject", "status": 403,
+                                      "code": "AccessDenied", "count": 1})"});
+  EXPECT_EQ(mkdir((user / "directory").c_str(), 0700), -1);
+  EXPECT_EQ(errno, EACCES);
+  cloud_->admin("/faults", {"-X", "DELETE"});
+  const std::string log = user.variables().at("XDG_STATE_HOME") + "/stsfs/stsfs.log";
+  const std::string last = "ask whoever administers the folder";
+  const auto end = steady_clock::now() + seconds(20);
+  while (!mentions({0, read(log)}, last) && steady_clock::now() < end) std::this_thread::yield();
+  for (const std::string& part : {std::string("403 AccessDenied"), std::string(", request "), last})
+    EXPECT_TRUE(mentions({0, read(log)}, part)) << read(log);
 }
 
 // --- ending ---
@@ -145,6 +187,7 @@ TEST_F(PendingAtUmount, UmountTellsWhatItWaitsForAndHowFastItGoes) {
   EXPECT_TRUE(wait_gone(pid, seconds(0)));
 }
 
+// "… also after umount(8): the daemon ends when all is there."
 TEST_F(PendingAtUmount, UmountThatDoesNotWaitTellsWhatTheDaemonGoesOnWith) {
   const std::string fault = refuse("file");
   write("file", 1024);

@@ -86,8 +86,8 @@ class Writes : public ::testing::Test {
 std::unique_ptr<Cloud> Writes::cloud_;
 std::unique_ptr<MountedUser> Writes::user_;
 
-// "and so cp(1) within the mount, is a copy on the server: no byte of what is in OSS passes through
-// the machine."
+// "copy_file_range(2), and so cp(1) within the mount, is a copy on the server: no byte of what is
+// in OSS passes through the machine."
 TEST_F(Writes, CpCopiesOnTheServer) {
   const std::string text = bytes(40'000'000);
   std::ofstream(at("source"), std::ios::binary) << text;
@@ -433,7 +433,8 @@ TEST_F(Writes, OnlyWhatIsNewGoesUp) {
   EXPECT_EQ(read("large").substr(1'600'000, 4096), std::string(4096, 'c'));
 }
 
-// "The close that counts is the last one of a descriptor that was duplicated, [...] or inherited"
+// "Data written is staged on the local disk and goes to OSS when the file is closed … The close
+// that counts is the last one of a descriptor that was duplicated … or inherited."
 TEST_F(Writes, WhatAShellRedirectsIsSentOnce) {
   counted();
   ASSERT_EQ(run({"sh", "-c",

@@ -261,8 +261,8 @@ TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/c"});
 }
 
-// "A file keeps its inode number over renames, and a file that was not renamed has the same one in
-// the next mount."
+// "A file keeps its inode number over renames, and has the same one in the next mount unless it was
+// renamed or another file had its name before."
 TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
   store_.put("users/alice/d/f", "x");
   const InodeNumber d = lookup("d")->attributes.inode;

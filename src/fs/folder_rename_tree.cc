@@ -4,6 +4,7 @@
 #include <set>
 
 #include "folder.h"
+#include "stsfs/base/text.h"
 
 namespace stsfs::fs {
 

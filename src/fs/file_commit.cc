@@ -21,11 +21,6 @@ using staging::Origin;
 /// more is tried again later.
 constexpr int kLooksMax = 2;
 
-/// Nothing that a HEAD follows: no object, or a link to none.
-bool is_absent(const Error& error) {
-  return error.code == Errc::kNotFound || error.code == Errc::kLoop;
-}
-
 }  // namespace
 
 void FileContent::commit(Callback<void> done) {

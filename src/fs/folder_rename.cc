@@ -7,6 +7,7 @@
 
 #include "conflict_name.h"
 #include "folder.h"
+#include "gone.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
@@ -475,8 +476,7 @@ Result<bool> Folder::keep_theirs(const Context& context, const std::string& key,
   if (!replaced.is_one_of_several && successors_.are_same(key, there->etag, replaced.known))
     return is_news;
   const auto meta = objects_.head(context, key);
-  const bool leads_nowhere =
-      !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+  const bool leads_nowhere = !meta && is_absent(meta.error());
   if (!meta && !leads_nowhere) return fail(meta.error());
   if (replaced.is_one_of_several && meta && successors_.are_same(key, meta->etag, replaced.known))
     return is_news;

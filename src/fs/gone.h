@@ -9,6 +9,11 @@ inline bool is_gone(const Error& error) {
   return error.code == Errc::kChanged || error.code == Errc::kNotFound;
 }
 
+/// There is nothing that a HEAD follows: no object, or a link that leads to none.
+inline bool is_absent(const Error& error) {
+  return error.code == Errc::kNotFound || error.code == Errc::kLoop;
+}
+
 /// As whoever has it open is told: stale, not absent.
 inline Error as_stale(Error error) {
   if (is_gone(error)) error.code = Errc::kStale;

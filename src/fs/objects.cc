@@ -84,8 +84,7 @@ Result<NameAnswer> Objects::ask_for(const Context& context, const std::string& w
   const DirectoryListingPointer below = listings_.open(*directory_key);
   below->begin();
   auto meta = head(context, *file_key);
-  const bool leads_nowhere =
-      !meta && (meta.error().code == Errc::kNotFound || meta.error().code == Errc::kLoop);
+  const bool leads_nowhere = !meta && is_absent(meta.error());
   if (!meta && !leads_nowhere) return fail(std::move(meta.error()));
   auto first = below->page(0, context.interrupt, false);
   if (!first) return fail(std::move(first.error()));

@@ -64,6 +64,7 @@ void FileContent::commit_if_quiet() {
     const bool quiet = noted_ == state_;
     is_due =
         quiet || !asked_ || *asked_ + around_.options.commit_delay_max <= around_.clock.steady();
+    if (is_due) asked_.reset();  // a commit that finds nothing to do does not
   }
   if (is_due)
     commit([](Result<void>) {});

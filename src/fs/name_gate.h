@@ -12,9 +12,8 @@ namespace stsfs::fs {
 /// Lets changes of names run together, but for the moment in which a directory gets another name:
 /// a change below it must not have formed its key before and use it after.
 ///
-/// Threads: any that may wait, within the deadline of the operation and until it is interrupted;
-/// who
-///          passes may wait for the network within the same.
+/// Threads: any that may wait, within the deadline of the operation and until it is interrupted.
+///          Who passes may wait for the network, within the same.
 class NameGate {
  public:
   class Pass {

@@ -143,10 +143,7 @@ class CachingStore::Reading final : public oss::ReadSink,
     auto buffer = std::make_shared<BlockBuffers::Buffer>(disk.buffers.take());
     const auto found = disk.blocks.read(id, std::span(buffer->get(), BlockStore::kBlockSize));
     if (found) {
-      return [self, found, buffer] {
-        self->give(*found, buffer->get());
-        self->store_.disk_->buffers.give_back(std::move(*buffer));
-      };
+      return [self, found, buffer] { self->give(*found, std::move(*buffer)); };
     }
     disk.buffers.give_back(std::move(*buffer));
     std::uint64_t missing_to = 0;
@@ -158,22 +155,31 @@ class CachingStore::Reading final : public oss::ReadSink,
 
   // --- on the thread that completes transfers ---
 
-  void give(const BlockStore::Found& found, const std::byte* block) {
+  void give(const BlockStore::Found& found, BlockBuffers::Buffer block) {
     end_ = std::min(end_, found.facts.object_size);
     facts_ = found.facts;
     const std::uint64_t start = block_of(at_) * BlockStore::kBlockSize;
     const std::uint64_t to = std::min(end_, start + found.size_bytes);
-    if (to <= at_) return fetch(end_);  // behind the end: it is for the server to say so
-    oss::ObjectMeta meta;
-    meta.size_bytes = found.facts.object_size;
-    meta.etag = id_.etag;
-    meta.crc64 = found.facts.object_crc64;
-    Result<void> taken = pass_begin(meta);
-    if (taken && !is_called_off()) taken = sink_.write({block + (at_ - start), to - at_});
+    const bool is_behind_end = to <= at_;
+    Result<void> taken;
+    if (!is_behind_end) taken = pass(found.facts, {block.get() + (at_ - start), to - at_});
+    // Before the next step begins or the reader is told: from then on nobody who cancels waits for
+    // this one, and the store may go.
+    store_.disk_->buffers.give_back(std::move(block));
+    if (is_behind_end) return fetch(end_);  // it is for the server to say so
     if (is_called_off()) return;
     at_ = to;
     if (!taken || at_ == end_) return finish(std::move(taken));
     look();
+  }
+
+  Result<void> pass(const BlockFacts& facts, std::span<const std::byte> bytes) {
+    oss::ObjectMeta meta;
+    meta.size_bytes = facts.object_size;
+    meta.etag = id_.etag;
+    meta.crc64 = facts.object_crc64;
+    Result<void> taken = pass_begin(meta);
+    return taken && !is_called_off() ? sink_.write(bytes) : taken;
   }
 
   Result<void> pass_begin(const oss::ObjectMeta& meta) {

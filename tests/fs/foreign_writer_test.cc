@@ -51,6 +51,32 @@ class ForeignWriter : public FolderTest {
     bool may_be_replaced = false;  ///< By a blind request, as with `exists`.
   };
 
+  /// Writes before one request, of whatever thread.
+  class TheirWrite {
+   public:
+    explicit TheirWrite(std::uint64_t request) : request_(request) {}
+
+    void before(Operation operation, const std::function<void()>& write) {
+      MutexLock lock(mutex_);
+      if (is_over_ || ++seen_ != request_) return;
+      hit_ = operation;
+      write();
+    }
+    /// Nothing is written from here on. Gives what the request was, unless there were fewer.
+    std::optional<Operation> end() {
+      MutexLock lock(mutex_);
+      is_over_ = true;
+      return hit_;
+    }
+
+   private:
+    Mutex mutex_;
+    const std::uint64_t request_;
+    std::uint64_t seen_ STSFS_GUARDED_BY(mutex_) = 0;
+    bool is_over_ STSFS_GUARDED_BY(mutex_) = false;
+    std::optional<Operation> hit_ STSFS_GUARDED_BY(mutex_);
+  };
+
   static std::string base() { return std::string(20 * kMiB, 'b'); }
 
   HandleNumber open(int flags) {
@@ -87,19 +113,18 @@ class ForeignWriter : public FolderTest {
   /// Runs it with a foreign write before request `n`. Returns false when there were fewer.
   bool run_with_write_before(const Scenario& scenario, CommitMode mode, std::uint64_t n) {
     begin_again(scenario, mode);
-    std::uint64_t seen = 0;
-    std::optional<Operation> hit;
+    const auto theirs = std::make_shared<TheirWrite>(n);
     for (int i = 0; i < static_cast<int>(oss::kOperationCount); ++i) {
       const auto operation = static_cast<Operation>(i);
-      faulty_.before({.operation = operation, .count = Calls::kAll}, [&, operation] {
-        if (++seen != n) return;
-        hit = operation;
-        store_.put(scenario.key, kTheirs);
-      });
+      faulty_.before({.operation = operation, .count = Calls::kAll},
+                     [this, theirs, operation, key = scenario.key] {
+                       theirs->before(operation, [&] { store_.put(key, kTheirs); });
+                     });
     }
     const Result<void> told = scenario.run();
     for (int timer = 0; timer < kTimersRun && scheduler_.run_next(); ++timer) {
     }
+    const std::optional<Operation> hit = theirs->end();
     if (!hit) return false;
     SCOPED_TRACE("before request " + std::to_string(n) + ", operation " +
                  std::to_string(static_cast<int>(*hit)) +
@@ -247,10 +272,11 @@ TEST_F(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
 // Editors save so. What is renamed over is another's version by then: that one is kept beside it.
 TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
   run_all({.exists = true,
-           .run =
-               [&]() {
-                 return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
-               },
+           .run = [&]() -> Result<void> {
+             auto renamed =
+                 folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
+             return renamed ? drain() : renamed;
+           },
            .ours = "ours",
            .blind = {Operation::kCopy},
            .prepare =
@@ -312,10 +338,11 @@ TEST_F(ForeignWriter, WhenAFileIsRenamed) {
 
 // What was a link here is theirs by then.
 TEST_F(ForeignWriter, WhenAFileIsRenamedOverALink) {
-  run_all({.run =
-               [&]() {
-                 return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
-               },
+  run_all({.run = [&]() -> Result<void> {
+             auto renamed =
+                 folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
+             return renamed ? drain() : renamed;
+           },
            .ours = "ours",
            .blind = {Operation::kCopy},
            .prepare =

@@ -50,6 +50,8 @@ sanitized asan "$under_asan"
 sanitized tsan "$under_tsan"
 
 export TSAN_OPTIONS="suppressions=$PWD/tests/thread_sanitizer.supp"
+# A hook of a test that outlives its frame is found at its first call, not by what it happens to overwrite.
+export ASAN_OPTIONS=detect_stack_use_after_return=1
 export LSAN_OPTIONS="suppressions=$PWD/tests/leak_sanitizer.supp:print_suppressions=0"
 # One run over the three trees, so that one summary tells it all.
 suite=build/suite

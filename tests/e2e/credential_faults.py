@@ -36,8 +36,8 @@ WAITING = 10_000  # operations that wait for one credential
 FULL = bool(os.environ.get("STSFS_TEST_FULL"))
 
 
-def long_ago():
-    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+def hours_from_now(hours):
+    return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Proxy:
@@ -118,7 +118,9 @@ class Proxy:
         elif fault and status == 200:
             changed = json.loads(text)
             if fault == "expired":
-                changed["Expiration"] = long_ago()
+                changed["Expiration"] = hours_from_now(-1)
+            elif fault == "long":
+                changed["Expiration"] = hours_from_now(1)
             elif fault == "prefix":
                 changed["Prefix"] = "users/bob/"
             elif fault == "quota":
@@ -352,7 +354,20 @@ def matrix(folder, proxy, clock):
         clock.write_text("0")
     pid = folder.status()["pid"]
     table.row(f"asleep for {TTL + 2} s", lambda: asleep(pid, TTL + 2), lambda: None, seconds=1)
+    # What OSS calls a dead credential, and whether it looks at the time first, its documentation leaves open.
+    switches = ("expired_answers_invalid_access_key_id", "time_checked_before_token")
+    for name, other_way, code in (("ends before it is said to", False, "SecurityTokenExpired"),
+                                  ("the same, other answers", True, "InvalidAccessKeyId")):
+        folder.admin("POST", "/switches", dict.fromkeys(switches, other_way))
+        before = answers(folder, code)
+        table.fault(name, "long", seconds=2 * TTL, may_fail=False)
+        table.note(answers(folder, code) == before, f"{name}: OSS never answered {code}")
+    folder.admin("POST", "/switches", dict.fromkeys(switches, False))
     check(not table.problems, "\n".join(table.problems))
+
+
+def answers(folder, code):
+    return sum(entry["code"] == code for entry in folder.admin("GET", "/log")["requests"])
 
 
 def asleep(pid, seconds):

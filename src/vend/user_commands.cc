@@ -10,7 +10,6 @@
 #include "stsfs/base/password_prompt.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
-#include "stsfs/sts/session_policy.h"
 #include "throttle.h"
 #include "usage_store.h"
 #include "user_store.h"
@@ -37,7 +36,7 @@ Result<std::string> new_password_hash(bool on_stdin) {
 }
 
 Result<void> add(const std::string& name, bool on_stdin, UserStore& users) {
-  if (auto good = sts::check_user_name(name); !good) return good;
+  if (auto good = users.check_new(name); !good) return good;
   auto hash = new_password_hash(on_stdin);
   if (!hash) return fail(std::move(hash.error()));
   return users.add(name, *hash);

@@ -14,6 +14,13 @@ tl::unexpected<Error> no_such_user(const std::string& name) {
   return fail(Errc::kNotFound, "there is no user " + printable(name));
 }
 
+tl::unexpected<Error> exists(const std::string& name) {
+  return fail(Errc::kExists, "there is a user " + name + " already");
+}
+
+/// One for all names that differ in case only: two of them do not come at once either.
+std::string lock_of(const std::string& name) { return "user:" + to_lower(name); }
+
 Result<void> check_groups(const std::vector<std::string>& groups) {
   if (groups.size() > kGroupsOfUserMax)
     return fail(Errc::kInvalid, "a user is in at most 100 groups");
@@ -45,6 +52,19 @@ Result<void> end_logins(SqlSession& session, const std::string& name) {
   auto refused =
       session.run("UPDATE devices SET state='denied' WHERE name=$1 AND state='approved'", {name});
   if (!refused) return fail(std::move(refused.error()));
+  return {};
+}
+
+/// In an existing database there may be such names; no new ones come. Compared here: what lower()
+/// makes of a letter is for each database to say.
+Result<void> check_no_lookalike(SqlSession& session, const std::string& name) {
+  auto rows = session.run("SELECT name FROM people WHERE length(name)=$1",
+                          {static_cast<std::int64_t>(name.size())});
+  if (!rows) return fail(std::move(rows.error()));
+  for (const auto& row : rows->rows)
+    if (row[0] != name && equals_ignoring_case(row[0], name))
+      return fail(Errc::kExists, "there is a user " + row[0] + " already, and " + name +
+                                     " differs from it in case only: the two would be mixed up");
   return {};
 }
 
@@ -87,15 +107,26 @@ Result<void> UserStore::add(const std::string& name, const std::string& password
                             const std::string& origin, const std::vector<std::string>& groups) {
   if (auto good = sts::check_user_name(name); !good) return good;
   if (auto good = check_groups(groups); !good) return good;
-  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+  return database_.transact(lock_of(name), [&](SqlSession& session) -> Result<void> {
     auto put = session.run(
         "INSERT INTO people(name,password,enabled,created_at,origin) VALUES($1,$2,1,$3,$4) ON "
         "CONFLICT DO NOTHING",
         {name, password_hash, to_unix_ms(clock_.wall()), origin});
     if (!put) return fail(std::move(put.error()));
-    if (put->changed == 0) return fail(Errc::kExists, "there is a user " + name + " already");
+    if (put->changed == 0) return exists(name);
+    // The names of those who come with a token are the issuer's business.
+    if (origin.empty())
+      if (auto good = check_no_lookalike(session, name); !good) return good;
     return put_groups(session, name, groups);
   });
+}
+
+Result<void> UserStore::check_new(const std::string& name) {
+  if (auto good = sts::check_user_name(name); !good) return good;
+  auto known = find(name);
+  if (!known) return fail(std::move(known.error()));
+  if (*known) return exists(name);
+  return check_no_lookalike(database_, name);
 }
 
 Result<bool> UserStore::replace_hash(const User& user, const std::string& password_hash) {
@@ -108,7 +139,7 @@ Result<bool> UserStore::replace_hash(const User& user, const std::string& passwo
 Result<void> UserStore::change(const std::string& name, const UserChange& change) {
   if (change.groups)
     if (auto good = check_groups(*change.groups); !good) return good;
-  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+  return database_.transact(lock_of(name), [&](SqlSession& session) -> Result<void> {
     auto there = session.run("SELECT password,enabled FROM people WHERE name=$1", {name});
     if (!there) return fail(std::move(there.error()));
     if (there->rows.empty()) return no_such_user(name);
@@ -125,7 +156,7 @@ Result<void> UserStore::change(const std::string& name, const UserChange& change
 }
 
 Result<void> UserStore::remove(const std::string& name) {
-  return database_.transact("user:" + name, [&](SqlSession& session) -> Result<void> {
+  return database_.transact(lock_of(name), [&](SqlSession& session) -> Result<void> {
     auto gone = session.run("DELETE FROM people WHERE name=$1", {name});
     if (!gone) return fail(std::move(gone.error()));
     return gone->changed == 0 ? Result<void>(no_such_user(name)) : end_logins(session, name);

@@ -35,9 +35,13 @@ class UserStore {
  public:
   UserStore(SqlDatabase& database, const Clock& clock) : database_(database), clock_(clock) {}
 
-  /// With all of it, or not at all: without its groups a user might have more than is meant.
+  /// With all of it, or not at all: without its groups a user might have more than is meant. Where
+  /// nobody but us names the user (no origin), a name that differs from another's in case only is
+  /// kExists: two people would mix up their folders.
   Result<void> add(const std::string& name, const std::string& password_hash,
                    const std::string& origin = {}, const std::vector<std::string>& groups = {});
+  /// What `add` without an origin would say of the name: to be asked before a password is.
+  Result<void> check_new(const std::string& name);
   /// All of it or nothing. Another password, and disabling, end all logins, also those of devices
   /// that the user let in and that have not come for their token.
   Result<void> change(const std::string& name, const UserChange& change);

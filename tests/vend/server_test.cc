@@ -320,6 +320,10 @@ TEST_F(VendServer, KeepAnAdministratorsSurfaceBehindATokenOfItsOwn) {
             204);
   EXPECT_EQ(replica_->ask(http::Method::kPut, "/v1/admin/users/bob", kAdminToken, "{}").status,
             409);
+  const auto lookalike =
+      replica_->ask(http::Method::kPut, "/v1/admin/users/Bob", kAdminToken, "{}");
+  EXPECT_EQ(lookalike.status, 409);
+  EXPECT_NE(lookalike.body.find("in case only"), std::string::npos) << lookalike.body;
   EXPECT_EQ(replica_->ask(http::Method::kPut, "/v1/admin/users/b*b", kAdminToken, "{}").status,
             404);
   const std::string token = Replica::token_of(replica_->try_login("bob", "bob's password"));

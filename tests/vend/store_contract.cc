@@ -100,6 +100,51 @@ TEST_P(Stores, TakeNoNameTwiceAndNoBadOne) {
   EXPECT_EQ(users_->remove("bob").error().code, Errc::kNotFound);
 }
 
+TEST_P(Stores, AddNoNameThatDiffersFromAnotherInCaseOnly) {
+  ASSERT_TRUE(users_->add("Bob.O_Brien@x", "x"));
+  const auto refused = users_->add("ALICE", "x");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kExists);
+  EXPECT_EQ(refused.error().message,
+            "there is a user alice already, and ALICE differs from it in case only: the two would "
+            "be mixed up");
+  EXPECT_EQ(users_->check_new("ALICE").error().message, refused.error().message);
+  EXPECT_EQ(users_->check_new("alice").error().message, "there is a user alice already");
+  EXPECT_FALSE(*users_->find("ALICE")) << "nothing of it was kept";
+  EXPECT_EQ(users_->add("bob.o_brien@X", "x").error().code, Errc::kExists);
+  for (const char* name : {"alicia", "alice1", "alic", "bob.o-brien@x"}) {
+    EXPECT_TRUE(users_->check_new(name)) << name;
+    EXPECT_TRUE(users_->add(name, "x")) << name;
+  }
+}
+
+TEST_P(Stores, KeepPairsOfNamesThatDifferInCaseOnly) {
+  ASSERT_TRUE(users_->add("Alice", "another's", "https://issuer")) << "the issuer's to say";
+  ASSERT_TRUE(users_->set_password("Alice", "new"));
+  EXPECT_EQ((*users_->find("alice"))->password_hash, "hash");
+  EXPECT_EQ((*users_->find("Alice"))->password_hash, "new");
+  const Secret token = issue();
+  ASSERT_TRUE(users_->set_enabled("Alice", false));
+  EXPECT_TRUE(valid(token));
+  ASSERT_TRUE(users_->remove("alice"));
+  EXPECT_TRUE(*users_->find("Alice"));
+  EXPECT_EQ(users_->add("alice", "x").error().code, Errc::kExists);
+  ASSERT_TRUE(users_->remove("Alice"));
+  EXPECT_TRUE(users_->add("alice", "x"));
+}
+
+TEST_P(Stores, AddOneOfTwoNamesThatDifferInCaseOnlyWhenBothComeAtOnce) {
+  UserStore there(*other_, clock_);
+  for (int i = 0; i < 10; ++i) {
+    const std::string name = "carol" + std::to_string(i);
+    Result<void> other_way;
+    std::thread other([&] { other_way = there.add("C" + name.substr(1), "x"); });
+    const auto one_way = users_->add(name, "x");
+    other.join();
+    EXPECT_NE(one_way.has_value(), other_way.has_value()) << name;
+  }
+}
+
 TEST_P(Stores, KeepWhatLooksLikeSqlAsItIs) {
   ASSERT_TRUE(users_->add("drop", "'; DROP TABLE people; --"));
   EXPECT_EQ((*users_->find("drop"))->password_hash, "'; DROP TABLE people; --");

@@ -87,7 +87,7 @@ hierarchical_namespace = $hns
 TOML
   password=$(random_text)
   printf '%s\n' "$password" > "$state/password"
-  "$bin/stsfs-vend" user add alice --config "$state/vend.toml" --password-stdin <<< "$password"
+  "$bin/stsfs-vend" user add alice --config "$state/vend.toml" --password-stdin <<< "$password" || die "the user was not added"
   setsid "$bin/stsfs-vend" serve --config "$state/vend.toml" > "$state/vend.out" 2> "$state/vend.log" < /dev/null &
   VEND_PID=$!
   wait_for "$state/vend.out" '^VEND_URL=' "$VEND_PID"
@@ -107,16 +107,48 @@ end_process() {
 }
 
 mounted() { mountpoint -q "$1"; }
+# Where an unmount did not do: what is at the servers' end is about to go.
+detach() { ! mounted "$1" || fusermount3 -uz "$1" || umount -l "$1" || true; }
 
 stsfs_pid() { "$STSFS" status --json "$1" | python3 -c 'import json,sys; print(json.load(sys.stdin)["pid"])'; }
+
+# --- the end, also of what did not come up ---
+
+clean_up() {
+  local status=$?
+  trap - EXIT INT TERM
+  if [[ -n ${folder:-} ]] && mounted "$folder"; then
+    run "$STSFS" umount "$folder" || status=1
+    detach "$folder"
+  fi
+  [[ -z ${logged_in:-} ]] || "$STSFS" logout "$VEND_URL" || true
+  [[ -z ${VEND_PID:-} ]] || end_process "$VEND_PID"
+  [[ -z ${SIM_PID:-} ]] || end_process "$SIM_PID"
+  if ((status != 0)); then
+    say "It did not hold. The logs:"
+    tail -n 20 "$state"/*.log 2> /dev/null || true
+  fi
+  rm -rf "$work"
+  [[ -z ${made_folder:-} ]] || rmdir "$made_folder" || true
+  exit "$status"
+}
+
+# end_with COMMAND: whatever ends the script from now on.
+end_with() {
+  # shellcheck disable=SC2064  # it is as it is now
+  trap "$1" EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+}
 
 # --- --up and --down ---
 
 up_state() { printf '%s/stsfs-demo-%s/%s' "${TMPDIR:-/tmp}" "$EUID" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"; }
 
 up() {
+  local dir made=""
+  [[ -e $1 ]] || made=$1
   mkdir -p "$1"
-  local dir
   dir=$(cd "$1" && pwd)
   shift
   [[ ${1:-} == -- ]] && shift
@@ -126,22 +158,24 @@ up() {
   build_programs
   rm -rf "$state"
   mkdir -p "$(dirname "$state")" && chmod 700 "$(dirname "$state")"
+  # What does not come up whole goes again; stdout is for what did.
+  made_folder=$made work=$state
+  end_with 'clean_up >&2'
   start_servers
-  "$STSFS" login "$VEND_URL" --user alice --password-stdin <<< "$password" >&2
-  "$STSFS" mount "$VEND_URL" "$dir" "$@" >&2 || { down_servers; die "the mount failed"; }
+  "$STSFS" login "$VEND_URL" --user alice --password-stdin <<< "$password" >&2 || die "the login failed"
+  logged_in=1
+  mounted "$dir" || folder=$dir  # what was there before is not ours to unmount
+  "$STSFS" mount "$VEND_URL" "$dir" "$@" >&2 || die "the mount failed"
+  folder=$dir
   # shellcheck disable=SC2034  # printed below, by their names
-  STSFS_PID=$(stsfs_pid "$dir")
+  STSFS_PID=$(stsfs_pid "$dir") || die "the daemon does not say how it is"
   local key
   # shellcheck disable=SC2034
   STATE_DIR=$state
   for key in OSS_ENDPOINT ADMIN_ENDPOINT STS_ENDPOINT REGION BUCKET PREFIX VEND_URL STSFS SIM_PID VEND_PID STSFS_PID STATE_DIR; do
     printf '%s=%s\n' "$key" "${!key}"
   done | tee "$state/env"
-}
-
-down_servers() {
-  end_process "$VEND_PID"
-  end_process "$SIM_PID"
+  trap - EXIT INT TERM
 }
 
 down() {
@@ -155,29 +189,14 @@ down() {
   if mounted "$dir"; then
     "$STSFS" umount "$dir" || status=$?
   fi
-  mounted "$dir" && { fusermount3 -uz "$dir" || umount -l "$dir" || true; }
-  down_servers
+  detach "$dir"
+  end_process "$VEND_PID"
+  end_process "$SIM_PID"
   rm -rf "$state"
   return "$status"
 }
 
 # --- the show ---
-
-clean_up() {
-  local status=$?
-  trap - EXIT INT TERM
-  if [[ -n ${folder:-} ]] && mounted "$folder"; then
-    run "$STSFS" umount "$folder" || status=1
-  fi
-  [[ -n ${VEND_PID:-} ]] && end_process "$VEND_PID"
-  [[ -n ${SIM_PID:-} ]] && end_process "$SIM_PID"
-  if ((status != 0)); then
-    say "It did not hold. The logs:"
-    tail -n 20 "$state"/*.log 2> /dev/null || true
-  fi
-  rm -rf "$work"
-  exit "$status"
-}
 
 same() {
   local a b
@@ -197,9 +216,7 @@ show() {
   export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache XDG_RUNTIME_DIR=$work/run XDG_CONFIG_HOME=$work/config
   mkdir -p "$folder" "$XDG_RUNTIME_DIR"
   chmod 700 "$folder" "$XDG_RUNTIME_DIR"
-  trap clean_up EXIT
-  trap 'exit 130' INT
-  trap 'exit 143' TERM
+  end_with clean_up
 
   say "A cloud (OSS, STS and RAM) and a vending server, on this machine"
   start_servers

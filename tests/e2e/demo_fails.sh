@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# scripts/demo.sh --up where a step fails: it says which, and nothing of it is left. STSFS_BUILD/bin has the programs.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+real=$STSFS_BUILD/bin
+work=$(mktemp -d)
+clean_up() {
+  mountpoint -q "$work/cloud" && umount -l "$work/cloud"
+  [[ ! -e $work/pids ]] || xargs -r kill -9 < "$work/pids" 2> /dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+export TMPDIR=$work STSFS_BUILD=$work/build
+for home in STATE CACHE CONFIG; do export "XDG_${home}_HOME=$work/$home"; done
+export XDG_RUNTIME_DIR=$work/run
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+mkdir -p "$STSFS_BUILD/bin"
+
+# The programs, but for the one whose command is in FAILS; the servers say who they are.
+for program in stsfs stsfs-sim stsfs-vend; do
+  cat > "$STSFS_BUILD/bin/$program" << SH
+#!/usr/bin/env bash
+if [[ "\$FAILS" == "$program \$1" ]]; then echo "no \$1 today" >&2; exit 3; fi
+[[ $program == stsfs ]] || echo "\$\$" >> "$work/pids"
+exec "$real/$program" "\$@"
+SH
+  chmod +x "$STSFS_BUILD/bin/$program"
+done
+
+wrong() { echo "$1: $2; it said:" >&2; cat "$work/out" "$work/err" >&2; exit 1; }
+
+# runs PID: also a while longer; one that ended and that nobody has asked after runs no more.
+runs() {
+  local i
+  for ((i = 0; i < 300; i++)); do
+    grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status" || return 1
+    sleep 0.1
+  done
+}
+
+# fails WHAT WANTED: --up ends with an error that says WANTED, and what it started is gone.
+fails() {
+  local pid
+  : > "$work/pids"
+  if FAILS=$1 "$root/scripts/demo.sh" --up "$work/cloud" > "$work/out" 2> "$work/err"; then wrong "$1" "it came up"; fi
+  grep -qF "$2" "$work/err" || wrong "$1" "it does not say '$2'"
+  [[ ! -s $work/out ]] || wrong "$1" "stdout is not empty"
+  [[ -s $work/pids ]] || wrong "$1" "no server was started"
+  while read -r pid; do
+    ! runs "$pid" || wrong "$1" "process $pid still runs"
+  done < "$work/pids"
+  [[ ! -e $work/cloud ]] || wrong "$1" "the directory is still there"
+  [[ -z $(find "$work"/stsfs-demo-*/ -mindepth 1) ]] || wrong "$1" "what the servers kept is still there"
+  [[ -z $(find "$work"/STATE/stsfs/tokens -type f 2> /dev/null) ]] || wrong "$1" "the login is still there"
+  echo "$1 fails: '$2', and nothing is left"
+}
+
+fails "stsfs-vend user" "the user was not added"
+fails "stsfs-vend serve" "a server ended at once"
+fails "stsfs login" "the login failed"
+fails "stsfs mount" "the mount failed"
+fails "stsfs status" "the daemon does not say how it is"

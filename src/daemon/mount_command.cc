@@ -31,7 +31,7 @@ Result<MountRequest> request_of(const MountArguments& arguments) {
   auto fitted = fit_to_source(std::move(*options), *source);
   if (!fitted) return fail(std::move(fitted.error()));
   if (arguments.single_threaded) fitted->receivers = 1;
-  auto mount_point = prepare_mount_point(arguments.mount_point);
+  auto mount_point = check_mount_point(arguments.mount_point);
   if (!mount_point) return fail(std::move(mount_point.error()));
   return MountRequest{.source_text = arguments.source,
                       .source = std::move(*source),

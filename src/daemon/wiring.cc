@@ -10,6 +10,7 @@
 #include "disk_cache.h"
 #include "folder_place.h"
 #include "memory_size.h"
+#include "mount_point.h"
 #include "state_lock.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/log.h"
@@ -294,6 +295,8 @@ void Stack::hurry() {
 }
 
 Result<void> Stack::mount(std::function<void()> ended) {
+  // Not before all else holds: whoever cannot mount again keeps what shows that it is to be done.
+  if (auto clear = clear_mount_point(request_.mount_point); !clear) return clear;
   pool_ = std::make_unique<WorkerPool>(WorkerPool::Options{});
   auto session = fuse::Session::mount(session_options(request_), *folder_, *pool_, *notifier_,
                                       clock_, std::move(ended));

@@ -106,15 +106,15 @@ TEST(StateLock, ADirectoryThatOthersMayEnterIsRefused) {
 
 TEST(MountPoint, MustBeADirectoryThatIsThere) {
   testing::TemporaryDirectory directory;
-  const auto missing = prepare_mount_point(directory / "missing");
+  const auto missing = check_mount_point(directory / "missing");
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::kNotFound);
   EXPECT_NE(missing.error().message.find("mkdir -p"), std::string::npos);
   std::ofstream(directory / "file") << "x";
-  EXPECT_EQ(prepare_mount_point(directory / "file").error().code, Errc::kNotDirectory);
+  EXPECT_EQ(check_mount_point(directory / "file").error().code, Errc::kNotDirectory);
   std::filesystem::create_directory(directory / "there");
   std::filesystem::create_symlink("there", directory / "link");
-  EXPECT_EQ(prepare_mount_point(directory / "link").value(),
+  EXPECT_EQ(check_mount_point(directory / "link").value(),
             std::filesystem::canonical(directory / "there"));
 }
 

@@ -29,6 +29,10 @@ std::string read(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+bool mentions(const Outcome& outcome, const std::string& part) {
+  return outcome.said.find(part) != std::string::npos;
+}
+
 class Program : public ::testing::Test {
  protected:
   static void SetUpTestSuite() { cloud_ = std::make_unique<Cloud>(); }
@@ -37,9 +41,6 @@ class Program : public ::testing::Test {
 
   static void write(const std::string& path, const std::string& text) {
     std::ofstream(path) << text;
-  }
-  static bool mentions(const Outcome& outcome, const std::string& part) {
-    return outcome.said.find(part) != std::string::npos;
   }
 
   static std::unique_ptr<Cloud> cloud_;
@@ -201,6 +202,34 @@ TEST_F(PendingAtUmount, UmountThatDoesNotWaitTellsWhatTheDaemonGoesOnWith) {
   accept(fault);
   EXPECT_TRUE(wait_gone(pid, seconds(60)));
   ASSERT_EQ(user_.mount().code, 0);
+  EXPECT_EQ(read(user_ / "file"), std::string(1024, 'x'));
+}
+
+// A killed daemon left a mount, and what was written is not in OSS.
+class KilledWhilePending : public PendingAtUmount {
+ protected:
+  void SetUp() override {
+    const std::string fault = refuse("file");
+    write("file", 1024);
+    user_.kill_daemon();
+    accept(fault);
+  }
+  std::string tokens() const { return user_.variables().at("XDG_STATE_HOME") + "/stsfs/tokens"; }
+};
+
+TEST_F(KilledWhilePending, AMountThatCannotBeReplacedStays) {
+  file::rename(tokens(), tokens() + ".away");
+  const Outcome refused = user_.mount();
+  EXPECT_EQ(refused.code, 32);
+  EXPECT_TRUE(mentions(refused, "stsfs login")) << refused.said;
+  EXPECT_TRUE(user_.is_mounted()) << "what is written there now would be hidden by the next mount";
+  EXPECT_FALSE(std::ofstream(user_ / "beneath"));
+  const Outcome all = user_.stsfs({"status"});
+  EXPECT_TRUE(mentions(all, "mount again")) << all.said;
+  EXPECT_FALSE(mentions(all, "nothing is mounted")) << all.said;
+  file::rename(tokens() + ".away", tokens());
+  const Outcome back = user_.mount();
+  ASSERT_EQ(back.code, 0) << back.said;
   EXPECT_EQ(read(user_ / "file"), std::string(1024, 'x'));
 }
 

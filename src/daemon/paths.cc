@@ -16,6 +16,7 @@ namespace {
 
 constexpr const char* kSystemConfig = "/etc/stsfs/stsfs.toml";
 constexpr const char* kSocketSuffix = ".sock";
+constexpr const char* kMountsDirectory = "/mounts";
 constexpr std::size_t kIdBytes = 8;
 
 std::string hash_id(std::string_view text) {
@@ -92,6 +93,17 @@ std::vector<std::string> control_sockets(const Paths& paths) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(paths.runtime, error))
     if (entry.path().extension() == kSocketSuffix) out.push_back(entry.path());
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+std::vector<std::string> journaled_states(const Paths& paths) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(paths.state + kMountsDirectory, error))
+    if (access((entry.path() / "staging/journal.db").c_str(), R_OK) == 0)
+      out.push_back(entry.path());
   std::sort(out.begin(), out.end());
   return out;
 }

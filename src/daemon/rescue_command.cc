@@ -1,5 +1,4 @@
 // Gets out what was written and is not in OSS: from the journals, without daemon or network.
-#include <dirent.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -13,21 +12,6 @@
 
 namespace stsfs::daemon {
 namespace {
-
-/// State directories that have a journal.
-std::vector<std::string> states_below(const std::string& mounts) {
-  std::vector<std::string> out;
-  DIR* listing = opendir(mounts.c_str());
-  if (listing == nullptr) return out;
-  while (const dirent* entry = readdir(listing)) {
-    const std::string name = entry->d_name;
-    if (name.starts_with('.')) continue;
-    if (access((mounts + "/" + name + "/staging/journal.db").c_str(), R_OK) == 0)
-      out.push_back(mounts + "/" + name);
-  }
-  closedir(listing);
-  return out;
-}
 
 std::string base_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
@@ -99,7 +83,7 @@ int rescue_command(const RescueArguments& arguments) {
     return report({Errc::kInvalid, "--discard needs a directory to copy the files to first", {}});
   auto paths = our_paths();
   if (!paths) return report(paths.error());
-  const auto states = arguments.state.empty() ? states_below(paths->state + "/mounts")
+  const auto states = arguments.state.empty() ? journaled_states(*paths)
                                               : std::vector<std::string>{arguments.state};
   std::size_t files = 0;
   int code = kExitOk;

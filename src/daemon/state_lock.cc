@@ -28,9 +28,9 @@ Result<void> check_private(const std::string& directory) {
   return {};
 }
 
-std::string holder_in(const std::string& path) {
-  const std::string text = read_file(path, kHolderMax).value_or("");
-  return text.empty() ? "another place" : text.substr(0, text.find('\n'));
+std::string holder_in(const std::string& directory) {
+  const std::string holder = last_mount_point(directory);
+  return holder.empty() ? "another place" : holder;
 }
 
 /// Its daemon has not ended yet: it may have something to bring to OSS.
@@ -52,6 +52,11 @@ tl::unexpected<Error> busy(const std::string& holder, bool ending) {
 
 }  // namespace
 
+std::string last_mount_point(const std::string& directory) {
+  const std::string text = read_file(directory + "/lock", kHolderMax).value_or("");
+  return text.substr(0, text.find('\n'));
+}
+
 Result<StateLock> StateLock::take(const std::string& directory, const std::string& mount_point,
                                   std::chrono::milliseconds patience) {
   if (auto made = make_directories(directory, 0700); !made) return fail(std::move(made.error()));
@@ -62,7 +67,7 @@ Result<StateLock> StateLock::take(const std::string& directory, const std::strin
   const SteadyTime end = system_clock().steady() + patience;
   while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno("lock " + path);
-    const std::string holder = holder_in(path);
+    const std::string holder = holder_in(directory);
     const bool ending = is_unmounted(holder);
     if (!ending || system_clock().steady() >= end) return busy(holder, ending);
     std::this_thread::sleep_for(kLookAgain);

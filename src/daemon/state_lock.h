@@ -31,4 +31,7 @@ class StateLock {
   UniqueFd lock_;
 };
 
+/// Where the folder of that state was mounted last, for messages; empty when that is not known.
+std::string last_mount_point(const std::string& directory);
+
 }  // namespace stsfs::daemon

@@ -1,17 +1,20 @@
 // What asks a running daemon: status, refresh, drain, log level.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
 #include "commands.h"
 #include "exit_codes.h"
 #include "paths.h"
+#include "state_lock.h"
 #include "status_text.h"
 #include "stsfs/base/text.h"
 #include "stsfs/control/client.h"
 #include "stsfs/control/metrics.h"
 #include "stsfs/fuse/mounts.h"
+#include "stsfs/staging/journal.h"
 
 namespace stsfs::daemon {
 namespace {
@@ -35,12 +38,43 @@ std::string silence_text(const fuse::MountEntry& mount) {
          "mount is detached first. If it runs with another XDG_RUNTIME_DIR, ask with the same";
 }
 
-Error explain_silence(const std::string& mount_point, Error error) {
+/// What a folder is owed that nobody works for: its daemon was killed, or ended before the end.
+struct Kept {
+  std::string state_directory;
+  std::string mount_point;
+  std::uint64_t changes = 0;
+};
+
+/// In the states of this user's mounts, but for those of the daemons that answered.
+std::vector<Kept> kept_changes(const Paths& paths, const std::vector<control::Status>& answered) {
+  std::vector<Kept> out;
+  for (std::string& state : journaled_states(paths)) {
+    const auto is_its = [&](const control::Status& one) { return one.state_directory == state; };
+    if (std::any_of(answered.begin(), answered.end(), is_its)) continue;
+    const auto owed = staging::Journal::owed_by(state + "/staging/journal.db");
+    if (!owed || *owed == 0) continue;
+    std::string mount_point = last_mount_point(state);
+    out.push_back({std::move(state), std::move(mount_point), *owed});
+  }
+  return out;
+}
+
+std::string kept_text(const Kept& kept) {
+  return count_of(kept.changes, "change") + " not in OSS, made at " +
+         printable(kept.mount_point, 1'000) + ", kept in " +
+         printable(kept.state_directory, 1'000) +
+         ": the next mount of that folder goes on with them, `stsfs rescue` shows the files and "
+         "copies them out";
+}
+
+Error explain_silence(const Paths& paths, const std::string& mount_point, Error error) {
   if (error.code != Errc::kNotFound) return error;
   const auto mount = fuse::find_mount(mount_point);
   error.message = mount && *mount && (*mount)->type == fuse::kMountType
                       ? silence_text(**mount)
                       : mount_point + " is not mounted";
+  for (const Kept& kept : kept_changes(paths, {}))
+    if (kept.mount_point == mount_point) error.message += "; " + kept_text(kept);
   return error;
 }
 
@@ -52,7 +86,7 @@ auto with_daemon(const std::string& path, Ask ask) -> decltype(ask(std::string()
   auto mount_point = fuse::resolve_mount_point(path);
   if (!mount_point) return fail(std::move(mount_point.error()));
   auto answer = ask(control_socket_path(*paths, *mount_point));
-  if (!answer) return fail(explain_silence(*mount_point, std::move(answer.error())));
+  if (!answer) return fail(explain_silence(*paths, *mount_point, std::move(answer.error())));
   return answer;
 }
 
@@ -122,6 +156,8 @@ std::map<std::string, fuse::MountEntry> silent_mounts(
 }
 
 Result<void> show_all(bool as_json) {
+  auto paths = our_paths();
+  if (!paths) return fail(std::move(paths.error()));
   auto all = all_statuses();
   if (!all) return fail(std::move(all.error()));
   std::vector<control::Status> statuses;
@@ -140,6 +176,8 @@ Result<void> show_all(bool as_json) {
   }
   for (const auto& [mount_point, mount] : silent)
     std::fprintf(stderr, "stsfs: %s\n", silence_text(mount).c_str());
+  for (const Kept& kept : kept_changes(*paths, statuses))
+    std::fprintf(stderr, "stsfs: %s\n", kept_text(kept).c_str());
   return {};
 }
 

@@ -233,6 +233,24 @@ TEST_F(KilledWhilePending, AMountThatCannotBeReplacedStays) {
   EXPECT_EQ(read(user_ / "file"), std::string(1024, 'x'));
 }
 
+TEST_F(KilledWhilePending, StatusTellsOfItUntilAMountGoesOnWithIt) {
+  const std::string kept = "1 change not in OSS, made at " + user_.path() + ", kept in ";
+  EXPECT_TRUE(mentions(user_.stsfs({"status"}), kept)) << "beside the dead mount";
+  ASSERT_EQ(user_.umount().code, 0);
+  const Outcome all = user_.stsfs({"status"});
+  EXPECT_EQ(all.code, 0);
+  EXPECT_TRUE(mentions(all, kept)) << all.said;
+  EXPECT_TRUE(mentions(all, "stsfs rescue")) << all.said;
+  const Outcome one = user_.stsfs({"status", user_.path()});
+  EXPECT_EQ(one.code, 32);
+  EXPECT_TRUE(mentions(one, user_.path() + " is not mounted; " + kept)) << one.said;
+  ASSERT_EQ(user_.mount().code, 0);
+  ASSERT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+  EXPECT_FALSE(mentions(user_.stsfs({"status"}), "kept in"));
+  ASSERT_EQ(user_.umount().code, 0);
+  EXPECT_FALSE(mentions(user_.stsfs({"status"}), "kept in"));
+}
+
 TEST_F(Program, TermUnmountsAndEnds) {
   MountedUser user(*cloud_, new_name());
   const pid_t pid = user.daemon_pid();

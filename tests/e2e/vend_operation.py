@@ -15,6 +15,7 @@ import tempfile
 import termios
 import time
 
+from certificates import make_ca, make_certificate, openssl
 from servers import BIN, PASSWORD, Servers, ask, check
 
 SKIPPED = 77
@@ -24,25 +25,6 @@ def wait_for(condition, what, seconds=30):
     while not condition():
         check(time.monotonic() < end, f"waited {seconds} s for: {what}")
         time.sleep(0.05)
-
-
-# --- certificates, as an administrator makes them ---
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-
-def make_ca(work, name):
-    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-            "-subj", f"/CN={name}", "-keyout", work / f"{name}.key", "-out", work / f"{name}.crt")
-
-
-def make_certificate(work, ca, name):
-    (work / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\n")
-    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-            "-keyout", work / f"{name}.key", "-out", work / f"{name}.csr")
-    openssl("x509", "-req", "-days", "1", "-in", work / f"{name}.csr", "-CA", work / f"{ca}.crt", "-CAkey",
-            work / f"{ca}.key", "-CAcreateserial", "-extfile", work / f"{name}.ext", "-out", work / f"{name}.crt")
 
 
 class Secure:

@@ -90,7 +90,28 @@ std::string certificate_remedy(long verify_result) {
   }
 }
 
-std::string remedy_for(CURLcode code, CURL* easy) {
+/// Whether it is a proxy that was not reached: libcurl says whom it meant, and not that. `place` is
+/// that of the URL.
+bool is_of_proxy(std::string_view why, std::string_view place) {
+  constexpr std::string_view kUnreached = "Failed to connect to ";
+  if (!why.starts_with(kUnreached)) return false;
+  why.remove_prefix(kUnreached.size());
+  const std::string_view meant = why.substr(0, why.find(" port "));
+  if (place.starts_with('[')) return place.substr(1, place.find(']') - 1) != meant;
+  return place.substr(0, place.find_first_of(":/")) != meant;
+}
+
+/// What a proxy said to CONNECT; 0 when none was asked, or it went well.
+long refusal_of_proxy(CURL* easy) {
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status / 100 == 2 ? 0 : status;
+}
+
+std::string remedy_for(CURLcode code, CURL* easy, std::string_view why, std::string_view place) {
+  if (refusal_of_proxy(easy) != 0)
+    return "; that is the proxy's answer: check proxy= and the environment's https_proxy, and "
+           "whether it may reach this host";
   switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION: {
       long verify_result = kCertificateGood;
@@ -102,6 +123,9 @@ std::string remedy_for(CURLcode code, CURL* easy) {
     case CURLE_COULDNT_RESOLVE_HOST:
       return "; check the endpoint's name and this machine's name server";
     case CURLE_COULDNT_CONNECT:
+      if (is_of_proxy(why, place))
+        return "; that is the proxy: check whether it is up, proxy= and the environment's "
+               "http_proxy and https_proxy";
       return "; check the address and port, whether the server is up, and the way to it (proxy=)";
     case CURLE_SSL_CONNECT_ERROR:
       return "; check that this port speaks https";
@@ -354,7 +378,8 @@ std::string Exchange::what() const {
 
 Error Exchange::explain(CURLcode code) const {
   const std::string why = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
-  return {errc_of(code), what() + ": " + printable(why, 512) + remedy_for(code, easy_.get()), {}};
+  const std::string remedy = remedy_for(code, easy_.get(), why, place_of(request_.url));
+  return {errc_of(code), what() + ": " + printable(why, 512) + remedy, {}};
 }
 
 bool Exchange::is_sending_or_waiting() const {

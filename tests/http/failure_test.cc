@@ -1,5 +1,9 @@
 #include "stsfs/http/engine.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <latch>
 #include <string>
@@ -11,6 +15,26 @@ namespace stsfs::http {
 namespace {
 
 class HttpFailure : public HttpEngine {};
+
+/// A port on loopback where connections are refused: taken, so that nobody else gets it.
+class DeadPort {
+ public:
+  DeadPort() : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(::bind(socket_.get(), generic, size), 0);
+    EXPECT_EQ(::getsockname(socket_.get(), generic, &size), 0);
+    port_ = ntohs(address.sin_port);
+  }
+  std::string text() const { return std::to_string(port_); }
+
+ private:
+  UniqueFd socket_;
+  int port_ = 0;
+};
 
 TEST_F(HttpFailure, FailsAtTheDeadlineOfASilentServer) {
   ScriptedServer server([](Connection& connection) {
@@ -60,6 +84,28 @@ TEST_F(HttpFailure, ReportsTruncationResetAndRefusalAsUnavailable) {
   EXPECT_EQ(refused.error().code, Errc::kUnavailable);
   EXPECT_NE(refused.error().message.find("check the address"), std::string::npos)
       << refused.error().message;
+}
+
+TEST_F(HttpFailure, SaysWhenItIsTheProxyThatDoesNotDo) {
+  ScriptedServer refuses(
+      always("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"));
+  const DeadPort dead;
+  const std::string nobody = "http://127.0.0.1:" + dead.text();
+  const auto said = [&](const std::string& url) { return send(get(url)).error().message; };
+  restart({.proxy = nobody});
+  for (const char* url : {"http://oss.test/a", "https://oss.test:8443/a", "http://[::1]:80/a"})
+    EXPECT_NE(said(url).find("that is the proxy: check whether it is up"), std::string::npos)
+        << said(url);
+  restart({.proxy = refuses.url("")});
+  EXPECT_NE(said("https://oss.test/a").find("407; that is the proxy's answer"), std::string::npos)
+      << said("https://oss.test/a");
+  restart({});
+  EXPECT_EQ(said(nobody + "/a").find("that is the proxy"), std::string::npos)
+      << said(nobody + "/a");
+  const auto by_name = send(get("http://localhost:" + dead.text() + "/a"));
+  if (by_name) return;  // somebody has that port of localhost's other address
+  EXPECT_EQ(by_name.error().message.find("that is the proxy"), std::string::npos)
+      << by_name.error().message;
 }
 
 TEST_F(HttpFailure, ReportsWhatIsNotHttpAsProtocol) {

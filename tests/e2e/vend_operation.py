@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import pathlib
-import pty
 import pwd
 import shutil
 import signal
@@ -12,20 +11,13 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 
 from certificates import make_ca, make_certificate, openssl
 from servers import BIN, PASSWORD, Servers, ask, check
+from terminal import type_at, wait_for
 
 SKIPPED = 77
-
-def wait_for(condition, what, seconds=30):
-    end = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < end, f"waited {seconds} s for: {what}")
-        time.sleep(0.05)
-
 
 class Secure:
     """Connections over TLS that trust the test's CA."""
@@ -274,27 +266,8 @@ def typed(work):
     servers = Servers(work, serve=False)
     try:
         def answer(*words):
-            child, terminal = pty.fork()
-            if child == 0:
-                os.execv(BIN / "stsfs-vend", ["stsfs-vend", "user", "passwd", "alice", "--config", str(work / "vend.toml")])
-            said = b""
-            for prompt, word in zip((b"Password: ", b"Once more: "), words):
-                while prompt not in said:
-                    said += os.read(terminal, 1)
-                wait_for(lambda: not echoes(terminal), "the echo to be off")
-                os.write(terminal, word)
-            while True:
-                try:
-                    said += os.read(terminal, 100)
-                except OSError:  # its end
-                    break
-            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            check(echoes(terminal), "the echo is still off")
-            os.close(terminal)
-            return code, said.decode()
-
-        def echoes(terminal):
-            return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+            return type_at([BIN / "stsfs-vend", "user", "passwd", "alice", "--config", work / "vend.toml"],
+                           *zip((b"Password: ", b"Once more: "), words))
 
         check(answer(b"long enough\r", b"long enough\r")[0] == 0, "two good passwords were refused")
         code, said = answer(b"long enough\r", b"long enougH\r")

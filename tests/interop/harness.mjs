@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
@@ -65,8 +66,18 @@ async function startProgram(program, args, last, log) {
   return { values, stop: () => { child.kill('SIGTERM'); return ended; } };
 }
 
+/// A certificate for the simulator's addresses that signs itself. Returns the options of the simulator.
+function certificate(directory) {
+  const [key, pem] = ['tls.key', 'tls.crt'].map((name) => path.join(directory, name));
+  command('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=simulator', '-addext', `subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:${BUCKET}.localhost`,
+    '-keyout', key, '-out', pem]);
+  return ['--tls-certificate', pem, '--tls-key', key];
+}
+
 export class World {
-  static async start({ roles = { all: allow('oss:*', '*') }, args = [] } = {}) {
+  /// `tls`: over HTTPS, with a certificate that only this world's clients trust.
+  static async start({ roles = { all: allow('oss:*', '*') }, args = [], tls = false } = {}) {
     const world = new World();
     world.log = [];
     world.secrets = [admin.secret, app.secret];
@@ -80,7 +91,10 @@ export class World {
       const program = process.env.STSFS_SIM_PROGRAM;
       assert.ok(program, 'STSFS_SIM_PROGRAM names the simulator');
       const values = await world.run(program, ['--ram', ram, '--region', REGION, '--allow-short-tokens',
-        '--bucket', BUCKET, '--bucket', 'sample-bucket', ...args], 'READY');
+        '--bucket', BUCKET, '--bucket', 'sample-bucket', ...args,
+        ...(tls ? certificate(world.directory) : [])], 'READY');
+      world.secureAgent = tls
+        && new https.Agent({ lookup, ca: fs.readFileSync(path.join(world.directory, 'tls.crt')) });
       world.port = Number(new URL(values.OSS_ENDPOINT).port);
       world.sts = values.STS_ENDPOINT;
       world.adminEndpoint = values.ADMIN_ENDPOINT;
@@ -126,8 +140,8 @@ export class World {
       accessKeyId: key.id, accessKeySecret: key.secret, stsToken: key.token,
       refreshSTSToken: key.token && (async () => ({
         accessKeyId: key.id, accessKeySecret: key.secret, stsToken: key.token })),
-      region: `oss-${REGION}`, endpoint: `http://localhost:${this.port}`, bucket: BUCKET,
-      authorizationV4: v4, agent, ...more,
+      region: `oss-${REGION}`, endpoint: `${this.secureAgent ? 'https' : 'http'}://localhost:${this.port}`,
+      bucket: BUCKET, authorizationV4: v4, agent, httpsAgent: this.secureAgent || undefined, ...more,
     });
   }
 
@@ -141,7 +155,7 @@ export class World {
 
   pop(key) {
     return new PopCore({ accessKeyId: key.id, accessKeySecret: key.secret, securityToken: key.token,
-      endpoint: this.sts, apiVersion: '2015-04-01' });
+      endpoint: this.sts, apiVersion: '2015-04-01', opts: this.secureAgent ? { agent: this.secureAgent } : {} });
   }
 }
 

@@ -3,26 +3,35 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { World, SIGNATURES, Sts, app, admin, allow, refused, roleArn } from './harness.mjs';
 
-let world;
-before(async () => { world = await World.start(); });
-after(() => world?.stop());
+let world, secure;
+before(async () => {
+  world = await World.start();
+  secure = await World.start({ tls: true });
+});
+after(async () => {
+  await secure?.stop();
+  await world?.stop();
+});
 
 const code = (promise, wanted) => assert.rejects(promise, (error) => {
   assert.equal(error.code, wanted, error.message);
   return true;
 });
 
-/// The two official clients, made alike: one signs RPC with HMAC-SHA1, the other ACS3-HMAC-SHA256.
+/// The two official clients, made alike: one signs RPC with HMAC-SHA1, in a query or in a form, the other
+/// ACS3-HMAC-SHA256.
+const popCore = (method) => (where, key) => {
+  const client = where.pop(key);
+  return {
+    assume: async (parameters) => (await client.request('AssumeRole', parameters, { method })).Credentials,
+    identity: () => client.request('GetCallerIdentity', {}, { method }),
+  };
+};
 const clients = {
-  'pop-core': (key) => {
-    const client = world.pop(key);
-    return {
-      assume: async (parameters) => (await client.request('AssumeRole', parameters, { method: 'POST' })).Credentials,
-      identity: () => client.request('GetCallerIdentity', {}, { method: 'POST' }),
-    };
-  },
-  sts20150401: (key) => {
-    const url = new URL(world.sts);
+  'pop-core POST': popCore('POST'),
+  'pop-core GET': popCore('GET'),
+  sts20150401: (where, key) => {
+    const url = new URL(where.sts);
     const client = new Sts.default({ accessKeyId: key.id, accessKeySecret: key.secret, securityToken: key.token,
       endpoint: url.host, protocol: 'http', regionId: 'cn-hangzhou' });
     const upper = (map) => Object.fromEntries(Object.entries(map)
@@ -40,8 +49,14 @@ const clients = {
 
 const request = { RoleArn: roleArn('all'), RoleSessionName: 'interop', DurationSeconds: 900 };
 
-for (const [name, connect] of Object.entries(clients)) {
+const runs = [
+  ...Object.entries(clients).map(([name, client]) => [name, client, () => world]),
+  ...['GET', 'POST'].map((method) => [`pop-core ${method} over HTTPS`, popCore(method), () => secure]),
+];
+
+for (const [name, client, where] of runs) {
   describe(name, () => {
+    const connect = (key) => client(where(), key);
     test('AssumeRole gives a credential that works, for the time asked', async () => {
       const began = Date.now();
       const got = await connect(app).assume(request);
@@ -50,7 +65,7 @@ for (const [name, connect] of Object.entries(clients)) {
       const session = { id: got.AccessKeyId, secret: got.AccessKeySecret, token: got.SecurityToken };
       assert.ok(session.id.startsWith('STS.'));
       for (const [version, v4] of SIGNATURES) {
-        const oss = world.client(session, v4);
+        const oss = where().client(session, v4);
         await oss.put(`${name} ${version}`, Buffer.from(version));
         assert.equal((await oss.get(`${name} ${version}`)).content.toString(), version);
       }
@@ -61,9 +76,17 @@ for (const [name, connect] of Object.entries(clients)) {
     test('a policy of odd characters arrives as it was sent', async () => {
       const policy = JSON.stringify(allow('oss:PutObject', 'acs:oss:*:*:examplebucket/a b+%~中😀/*'));
       const got = await connect(app).assume({ ...request, Policy: policy });
-      const oss = world.client({ id: got.AccessKeyId, secret: got.AccessKeySecret, token: got.SecurityToken }, true);
+      const oss = where().client({ id: got.AccessKeyId, secret: got.AccessKeySecret, token: got.SecurityToken }, true);
       await oss.put('a b+%~中😀/x', Buffer.from('x'));
       await refused(oss.put('other', Buffer.from('x')), 403, 'AccessDenied');
+    });
+
+    test('the longest policy arrives as it was sent', async () => {
+      const policy = (times) => JSON.stringify(allow('oss:PutObject', `acs:oss:*:*:examplebucket/${'中 '.repeat(times)}*`));
+      const longest = policy(Math.floor((2048 - policy(0).length) / Buffer.byteLength('中 ')));
+      const got = await connect(app).assume({ ...request, Policy: longest });
+      assert.ok(got.SecurityToken);
+      await code(connect(app).assume({ ...request, Policy: policy(2048) }), 'InvalidParameter.PolicySize');
     });
 
     test('GetCallerIdentity names the user', async () =>

@@ -1,7 +1,17 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the quick start need, from Debian 12's own packages. Does nothing when all
 # of it is there. Uses sudo when not root.
+#
+#   scripts/setup.sh
+#   scripts/setup.sh --bench     and what tests/bench/sim_bench.py measures the simulator with and beside: wrk, nginx
 set -euo pipefail
+
+bench=no
+case "${1:-}" in
+  "") ;;
+  --bench) bench=yes ;;
+  *) sed -n '2,/^set -/p' "$0" | sed '/^set -/d; s/^# \{0,1\}//'; exit 2 ;;
+esac
 
 packages=(
   # to build
@@ -21,6 +31,7 @@ packages=(
 # A Node.js that is there already (from wherever) is taken; Debian's npm would conflict with some of them.
 command -v node > /dev/null || packages+=(nodejs)
 command -v npm > /dev/null || packages+=(npm)
+[[ $bench == no ]] || packages+=(wrk nginx)
 
 missing=()
 for package in "${packages[@]}"; do
@@ -43,4 +54,8 @@ fi
 echo "setup: installing ${missing[*]}"
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -q
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"
+# The bench has one of its own; Debian's would serve the network from now on.
+if [[ " ${missing[*]} " == *" nginx "* && -d /run/systemd/system ]]; then
+  "${as_root[@]}" systemctl disable --now -q nginx
+fi
 echo "setup: done"

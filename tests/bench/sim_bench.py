@@ -3,7 +3,7 @@
 
 usage: sim_bench.py [--bin build/release/bin] [--seconds 8]
 
-Needs wrk and nginx. Every small request has a signature of its own, made before the clock runs. The
+Needs wrk and nginx: scripts/setup.sh --bench installs them. Every small request has a signature of its own, made before the clock runs. The
 client shares the machine with the server, so the rates are of both; nginx is measured the same way.
 What a small request costs the server alone is its processor time, which is shown, too: two cores have
 2,000,000 us a second. http_ceiling answers 200 to the same requests without looking at them.
@@ -16,12 +16,16 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import subprocess
 import tempfile
 import time
 import urllib.parse
 import urllib.request
+
+# Where Debian has nginx, which is not on everybody's PATH.
+os.environ["PATH"] += ":/usr/sbin"
 
 BUCKET = "examplebucket"
 DISTINCT = 200_000  # signatures, so that none comes twice in a run
@@ -135,20 +139,24 @@ def small_requests(endpoint, pid, signer, args, folder):
 
 
 def nginx(folder, port):
+    # Nothing of the machine's own nginx, so that anybody may run it.
+    temporary = " ".join(f"{what}_temp_path {folder};" for what in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (folder / "nginx.conf").write_text(f"""
 user root; worker_processes 2; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
-http {{ access_log off; sendfile on; sendfile_max_chunk 8m; client_body_temp_path {folder}; keepalive_requests 10000000;
+http {{ access_log off; sendfile on; sendfile_max_chunk 8m; {temporary} keepalive_requests 10000000;
   server {{ listen 127.0.0.1:{port}; root {folder}; }} }}
 """)
-    server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder)], stderr=subprocess.DEVNULL)
+    errors = folder / "error.log"
+    server = subprocess.Popen(["nginx", "-c", str(folder / "nginx.conf"), "-p", str(folder), "-e", str(errors)],
+                              stderr=subprocess.DEVNULL)
     while server.poll() is None:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
             return server
         except ConnectionRefusedError:
             time.sleep(0.01)
-    raise SystemExit("nginx does not start: " + (folder / "error.log").read_text())
+    raise SystemExit("nginx does not start: " + (errors.read_text() if errors.exists() else "it says nothing"))
 
 
 def ranged_gets(endpoint, signer, seconds, folder):
@@ -175,6 +183,10 @@ def main():
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--only", choices=["small", "ranges"])
     args = parser.parse_args()
+    missing = [program for program in ("wrk", "nginx") if shutil.which(program) is None
+               and not (program == "nginx" and args.only == "small")]
+    if missing:
+        raise SystemExit(f"sim_bench: not installed: {', '.join(missing)}; scripts/setup.sh --bench installs what is needed")
     with tempfile.TemporaryDirectory(dir="/dev/shm") as name:
         folder = pathlib.Path(name)
         sim = subprocess.Popen([f"{args.bin}/stsfs-sim", "--init-admin", str(folder / "admin.json")], stdout=subprocess.PIPE, text=True)

@@ -113,6 +113,11 @@ bool DirectoryPage::is_directory(std::size_t row) const {
 
 bool DirectoryPage::is_hidden(std::size_t row) const { return (rows_[row].flags & kHidden) != 0; }
 
+bool DirectoryPage::is_open(std::size_t row) const {
+  const std::size_t last = size() - 1;
+  return !is_directory(row) && compare(name(last), is_directory(last), name(row), true) < 0;
+}
+
 KnownEntry DirectoryPage::entry(std::size_t at) const {
   const Row& row = rows_[at];
   KnownEntry out;
@@ -257,6 +262,26 @@ bool KnownDirectory::covers(std::string_view name) const {
   const DirectoryPage& last = *pages_.back();
   const std::size_t row = last.size() - 1;
   return compare(last.name(row), last.is_directory(row), name, true) >= 0;
+}
+
+std::vector<KnownDirectory::Place> KnownDirectory::closed_by(std::size_t page) const {
+  std::vector<Place> out;
+  if (page == 0 || page > pages_.size()) return out;
+  const auto is_passed = [&](std::size_t by, std::string_view name) {
+    const DirectoryPage& passed = *pages_[by];
+    const std::size_t last = passed.size() - 1;
+    return compare(passed.name(last), passed.is_directory(last), name, true) >= 0;
+  };
+  // What is open begins the last name: `x`, `x!`, `x!1`.
+  const DirectoryPage& before = *pages_[page - 1];
+  const std::string_view last = before.name(before.size() - 1);
+  for (std::size_t size = 1; size <= last.size(); ++size) {
+    const std::string_view name = last.substr(0, size);
+    if (is_passed(page - 1, name) || (page < pages_.size() && !is_passed(page, name))) continue;
+    const auto place = place_of(name, false);
+    if (place && !pages_[place->page]->is_hidden(place->row)) out.push_back(*place);
+  }
+  return out;
 }
 
 std::vector<std::pair<std::string, KnownEntry>> KnownDirectory::after(std::string_view name,

@@ -204,8 +204,23 @@ std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
   if (clock_.steady() - asked >= fresh) return std::nullopt;
   if (changed) return NameAnswer{std::move(*changed), asked, {}};
   auto found = known_.find(name);
-  if (found || complete_ || known_.covers(name)) return NameAnswer{std::move(found), asked, {}};
-  return std::nullopt;
+  // Behind a file its directory may come; what is shown under another name than in its key has its
+  // place in the order elsewhere.
+  const bool is_known = complete_ || (found && found->is_directory) ||
+                        (known_.covers(name) && KeyNames::are_components(name));
+  if (!is_known) return std::nullopt;
+  return NameAnswer{std::move(found), asked, {}};
+}
+
+std::vector<DirectoryListing::Closed> DirectoryListing::closed_by(std::size_t index) const {
+  std::vector<Closed> out;
+  MutexLock lock(mutex_);
+  for (const auto& [page, row] : known_.closed_by(index)) {
+    const cache::DirectoryPage& rows = *known_.pages()[page];
+    out.push_back({std::string(rows.name(row)), rows.entry(row),
+                   page < asked_.size() ? asked_[page] : known_.asked});
+  }
+  return out;
 }
 
 bool DirectoryListing::is_on_pages(std::string_view name) const {

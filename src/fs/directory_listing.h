@@ -53,6 +53,14 @@ class DirectoryListing {
                                            bool ahead = true);
   /// The same from memory: kWouldWait when it is not there.
   Result<cache::DirectoryPagePointer> page_here(std::size_t index);
+  /// A file on a page before that only page `index`, or the end, shows not to be beside a directory
+  /// of its name. Good once page() has given that page, or null.
+  struct Closed {
+    std::string name;
+    cache::KnownEntry entry;
+    SteadyTime asked;
+  };
+  std::vector<Closed> closed_by(std::size_t index) const;
   /// What the pages up to here tell of a name, if anything, and no older than `fresh`.
   std::optional<NameAnswer> find(std::string_view name, std::chrono::milliseconds fresh) const;
   /// The directory's own marker, told by the first page; nothing before.

@@ -3,9 +3,11 @@
 namespace stsfs::fs {
 namespace {
 
-// A cookie: the page, and the row on it; behind all pages, the position in the rest.
+// A cookie: the page, and there first what was held back until it came, then its rows; behind all
+// pages, the position in the rest.
 constexpr int kRowBits = 16;
 constexpr std::uint64_t kRowMask = (std::uint64_t{1} << kRowBits) - 1;
+constexpr std::size_t kFirstRow = 256;  // KnownDirectory::closed_by gives fewer
 constexpr std::uint64_t kRest = std::uint64_t{1} << 60;
 
 }  // namespace
@@ -20,17 +22,29 @@ Result<std::optional<DirectoryView::Item>> DirectoryView::at(std::uint64_t cooki
                                                              Interrupt* interrupt) {
   if (cookie >= kRest) return beyond(cookie);
   std::size_t page = cookie >> kRowBits;
-  std::size_t row = cookie & kRowMask;
-  for (;; ++page, row = 0) {
+  std::size_t at = cookie & kRowMask;
+  const auto cookie_at = [&](std::size_t position) {
+    return (std::uint64_t{page} << kRowBits) + position;
+  };
+  for (;; ++page, at = 0) {
     auto rows = may_wait ? listing_->page(page, interrupt) : listing_->page_here(page);
     if (!rows) return fail(std::move(rows.error()));
+    if (at < kFirstRow) {
+      auto closed = listing_->closed_by(page);
+      for (; at < closed.size(); ++at)
+        if (auto entry = shown(closed[at].name, std::move(closed[at].entry)))
+          return Item{std::move(closed[at].name), std::move(*entry), closed[at].asked,
+                      cookie_at(at + 1)};
+      at = kFirstRow;
+    }
     if (!*rows) return beyond(kRest);
-    for (; row < (*rows)->size(); ++row) {
-      if ((*rows)->is_hidden(row)) continue;
+    for (; at - kFirstRow < (*rows)->size(); ++at) {
+      const std::size_t row = at - kFirstRow;
+      if ((*rows)->is_hidden(row) || (*rows)->is_open(row)) continue;
       auto entry = shown((*rows)->name(row), (*rows)->entry(row));
       if (!entry) continue;
       return Item{std::string((*rows)->name(row)), std::move(*entry), listing_->asked(page),
-                  (std::uint64_t{page} << kRowBits) + row + 1};
+                  cookie_at(at + 1)};
     }
   }
 }

@@ -13,6 +13,9 @@ namespace stsfs::fs {
 /// What one open directory shows: its listing, page by page as they arrive, without what was
 /// removed here since; then what is here and on no page.
 ///
+/// A file whose directory of the same name may be on a later page (`x`, `x!`, …, `x/`) is given
+/// with the page that shows that there is none, and not where it stands.
+///
 /// A cookie is a position on the pages, which stay as they were when the view was made; so an entry
 /// that is there all the time is given once, whatever changes around it and wherever a reader
 /// seeks.

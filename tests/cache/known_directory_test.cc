@@ -92,6 +92,34 @@ TEST(KnownDirectory, CoversWhatItsPagesHavePassed) {
   EXPECT_FALSE(known.covers("e"));
 }
 
+TEST(KnownDirectory, TellsWhichPageShowsThatAFileIsBesideNoDirectory) {
+  using Texts = std::vector<std::string>;
+  KnownDirectory known;
+  const auto append = [&](const Texts& files, const Texts& directories = {}) {
+    DirectoryPage page;
+    for (const std::string& name : files) page.append(name, file());
+    for (const std::string& name : directories) page.append(name, directory());
+    known.append(std::move(page));
+  };
+  const auto closed_by = [&](std::size_t page) {
+    Texts out;
+    for (const auto& [at, row] : known.closed_by(page))
+      out.emplace_back(known.pages()[at]->name(row));
+    return out;
+  };
+  append({"a", "x", "x!", "x!!"});
+  EXPECT_FALSE(known.pages()[0]->is_open(0));
+  for (std::size_t row = 1; row < 4; ++row) EXPECT_TRUE(known.pages()[0]->is_open(row)) << row;
+  EXPECT_TRUE(closed_by(0).empty());
+  EXPECT_EQ(closed_by(1), (Texts{"x", "x!", "x!!"}));  // if this is all
+  append({"x!-", "x-"});
+  EXPECT_EQ(closed_by(1), (Texts{"x!", "x!!"}));
+  EXPECT_EQ(closed_by(2), (Texts{"x", "x-"}));
+  append({}, {"x"});
+  EXPECT_EQ(closed_by(2), (Texts{"x-"}));  // and `x` is hidden
+  EXPECT_TRUE(closed_by(3).empty());
+}
+
 TEST(KnownDirectory, NamesWhatComesBehindAName) {
   KnownDirectory known;
   for (const char* name : {"a", "b", "c", "d"}) known.set(name, file());

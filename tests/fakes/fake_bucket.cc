@@ -82,7 +82,7 @@ Result<oss::ListPage> FakeObjectStore::Bucket::list(const oss::ListRequest& requ
   page.server_time = now_in_seconds();
   std::string last_token;
   for (int count = 0; next != objects_.end() && next->first.starts_with(request.prefix); ++count) {
-    if (count == request.keys_max) {
+    if (count == std::min(request.keys_max, options_.page_max)) {
       page.next_token = last_token;
       return page;
     }

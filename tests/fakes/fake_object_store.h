@@ -23,6 +23,7 @@ struct FakeStoreOptions {
   bool type_in_brief = false;           ///< GetObjectMeta says what kind of object it is.
   std::size_t chunk_size_bytes = 64 * 1024;  ///< How a body is cut on its way to a sink.
   std::string storage_class = "Standard";    ///< Of the bucket.
+  int page_max = 1000;                       ///< Of a listing, however many were asked for.
 };
 
 /// A whole bucket in memory, with the behaviour of OSS: what is written is there at once, whole or

@@ -39,6 +39,8 @@ class DirectoryPage {
   bool is_directory(std::size_t row) const;
   /// A file that a directory of the same name hides.
   bool is_hidden(std::size_t row) const;
+  /// A file whose directory of the same name would come behind this page.
+  bool is_open(std::size_t row) const;
   KnownEntry entry(std::size_t row) const;
   std::size_t memory_bytes() const;
 
@@ -99,6 +101,15 @@ class KnownDirectory {
   /// Whether the pages reach past `name`: what they do not show of it is not there.
   bool covers(std::string_view name) const;
 
+  struct Place {
+    std::size_t page = 0;
+    std::size_t row = 0;
+  };
+  /// The files on pages before `page` that are open there, and not any more behind `page`; with the
+  /// number of pages: those that are open behind all of them. In the order of the pages, without
+  /// those that are hidden; fewer than 256.
+  std::vector<Place> closed_by(std::size_t page) const;
+
   /// Behind all that are there.
   void append(DirectoryPage page);
   /// Returns whether it is new.
@@ -106,10 +117,6 @@ class KnownDirectory {
   bool erase(std::string_view name);
 
  private:
-  struct Place {
-    std::size_t page = 0;
-    std::size_t row = 0;
-  };
   std::optional<Place> place_of(std::string_view name, bool directory) const;
   std::size_t page_for(std::string_view name, bool directory) const;
   DirectoryPage& writable(std::size_t page);

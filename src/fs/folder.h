@@ -186,6 +186,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                                      std::string_view name);
   Result<void> confirm(const Context& context, const InodePointer& inode,
                        std::chrono::milliseconds fresh);
+  Result<bool> look_again(const Context& context, const InodePointer& inode);
 
   // --- new names (folder_names.cc, folder_files.cc) ---
   struct NewName {
@@ -300,6 +301,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
   Result<void> change_attributes(const Context& context, const InodePointer& inode,
                                  const AttributeEdit& edit);
+  Result<AttributeWay> edit_attributes(const Context& context, const InodePointer& inode,
+                                       const AttributeEdit& edit, AttributeDraft& draft);
   Result<void> hold_back(const Context& context, const InodePointer& inode);
   Result<Entry> resize(const Context& context, const InodePointer& inode,
                        std::optional<HandleNumber> handle, const AttributeChange& change);
@@ -340,6 +343,10 @@ class Folder final : public MountedFolder, public CommitOwner {
                               const InodePointer& target, const std::string& target_link_etag,
                               const std::string& old_path, const std::string& new_path,
                               RenameMode mode, Holds& holds);
+  Result<Renamed> rename_version(const Context& context, const InodePointer& inode,
+                                 const InodePointer& target, const std::string& target_link_etag,
+                                 const std::string& old_path, const std::string& new_path,
+                                 RenameMode mode, Holds& holds);
   Result<void> leave_old_name(const Context& context, const InodePointer& parent,
                               std::string_view name, std::vector<Removal> left,
                               bool stays_in_directory);

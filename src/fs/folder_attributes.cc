@@ -14,6 +14,7 @@
 
 #include "extended_attributes.h"
 #include "folder.h"
+#include "gone.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/text.h"
 #include "symlinks.h"
@@ -81,6 +82,14 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   }
   if (!handle)
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  // As an open for it would. Where OSS does not answer, the commit hears of what is there.
+  if (!handle) {
+    auto confirmed = confirm(context, inode, {});
+    const bool is_lost =
+        !confirmed && (is_gone(confirmed.error()) || confirmed.error().code == Errc::kStale ||
+                       confirmed.error().code == Errc::kInterrupted);
+    if (is_lost) return fail(std::move(confirmed.error()));
+  }
   const Contents::Use content(contents_, inode);
   if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
   {
@@ -131,28 +140,14 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     claim.emplace(fresh_links_.claim(inode->number));
   }
   AttributeDraft draft;
-  AttributeWay way{};
-  bool may_have_foreign_acl = false;  // which a copy would lose
-  {
-    MutexLock lock(tree_.mutex);
-    draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
-    way = way_of(*inode);
-    may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
-                           way != AttributeWay::kRidesAlong && !is_fresh(inode->touched, kInARow) &&
-                           !draft.user.contains(kAclName);
+  auto way = edit_attributes(context, inode, edit, draft);
+  // What another client has made of it since it was looked at gets the change.
+  if (!way && is_gone(way.error())) {
+    auto is_there = look_again(context, inode);
+    if (!is_there) return fail(std::move(is_there.error()));
+    if (*is_there) way = edit_attributes(context, inode, edit, draft);
   }
-  if (way == AttributeWay::kAtOnce || way == AttributeWay::kHeldBack)
-    if (auto may = may_wait(context); !may) return may;
-  draft.attributes.ctime = now();
-  if (may_have_foreign_acl) {
-    auto acl = foreign_acl(context, inode);
-    if (!acl) return fail(std::move(acl.error()));
-    if (*acl != "default") draft.user[kAclName] = std::move(*acl);
-  }
-  if (auto edited = edit(draft); !edited) return edited;
-  if (way == AttributeWay::kAtOnce)
-    if (auto stored = store_metadata(context, inode, draft); !stored)
-      if (!may_stay_here(*inode, draft, stored.error())) return stored;
+  if (!way) return fail(std::move(way.error()));
   {
     MutexLock lock(tree_.mutex);
     draft.attributes.size_bytes = inode->attributes.size_bytes;
@@ -164,8 +159,38 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     inode->headers.user = std::move(draft.user);
     inode->storage_class = std::move(draft.storage_class);
   }
-  if (way == AttributeWay::kMemoryOnly || way == AttributeWay::kAtOnce) return {};
+  if (*way == AttributeWay::kMemoryOnly || *way == AttributeWay::kAtOnce) return {};
   return hold_back(context, inode);
+}
+
+/// What they are to be, and which way they go to OSS; where that is at once they are there.
+Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
+                                                     const InodePointer& inode,
+                                                     const AttributeEdit& edit,
+                                                     AttributeDraft& draft) {
+  AttributeWay way{};
+  bool may_have_foreign_acl = false;  // which a copy would lose
+  {
+    MutexLock lock(tree_.mutex);
+    draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
+    way = way_of(*inode);
+    may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
+                           way != AttributeWay::kRidesAlong && !is_fresh(inode->touched, kInARow) &&
+                           !draft.user.contains(kAclName);
+  }
+  if (way == AttributeWay::kAtOnce || way == AttributeWay::kHeldBack)
+    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+  draft.attributes.ctime = now();
+  if (may_have_foreign_acl) {
+    auto acl = foreign_acl(context, inode);
+    if (!acl) return fail(std::move(acl.error()));
+    if (*acl != "default") draft.user[kAclName] = std::move(*acl);
+  }
+  if (auto edited = edit(draft); !edited) return fail(std::move(edited.error()));
+  if (way == AttributeWay::kAtOnce)
+    if (auto stored = store_metadata(context, inode, draft); !stored)
+      if (!may_stay_here(*inode, draft, stored.error())) return fail(std::move(stored.error()));
+  return way;
 }
 
 /// The change goes with the commit that is owed; where there is none it becomes one, which the

@@ -200,4 +200,13 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   return {};
 }
 
+/// After OSS refused a request because it has not the version that we know. False: the
+/// name leads to something else by now.
+Result<bool> Folder::look_again(const Context& context, const InodePointer& inode) {
+  if (auto confirmed = confirm(context, inode, {}); !confirmed)
+    return fail(std::move(confirmed.error()));
+  MutexLock lock(tree_.mutex);
+  return !inode->removed;
+}
+
 }  // namespace stsfs::fs

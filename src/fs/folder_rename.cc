@@ -239,11 +239,29 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   return {};
 }
 
+/// What another client has made of it since it was looked at is what gets the new name.
 /// `leave_old_name` is to follow.
 Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& inode,
                                     const InodePointer& target, const std::string& target_link_etag,
                                     const std::string& old_path, const std::string& new_path,
                                     RenameMode mode, Holds& holds) {
+  const auto rename = [&] {
+    return rename_version(context, inode, target, target_link_etag, old_path, new_path, mode,
+                          holds);
+  };
+  auto renamed = rename();
+  if (renamed || !is_gone(renamed.error()) || is_linked(inode)) return renamed;
+  holds.release();
+  auto is_there = look_again(context, inode);
+  if (!is_there) return fail(std::move(is_there.error()));
+  return *is_there ? rename() : std::move(renamed);
+}
+
+Result<Renamed> Folder::rename_version(const Context& context, const InodePointer& inode,
+                                       const InodePointer& target,
+                                       const std::string& target_link_etag,
+                                       const std::string& old_path, const std::string& new_path,
+                                       RenameMode mode, Holds& holds) {
   auto old_key = keys_.file_key(old_path);
   auto new_key = keys_.file_key(new_path);
   if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());

@@ -18,8 +18,10 @@ class Holds {
   Holds() = default;
   Holds(const Holds&) = delete;
   Holds& operator=(const Holds&) = delete;
-  ~Holds() {
-    for (const Held& one : held_) {
+  ~Holds() { release(); }
+
+  void release() {
+    for (const Held& one : std::exchange(held_, {})) {
       if (one.base) one.content->lies_at(*one.base);
       one.content->release_hold();
     }

@@ -250,18 +250,22 @@ TEST_F(RemovalsTest, TakeAlongWhatAnotherClientHadWrittenBefore) {
   names(kRoot);
   for (const char* name : {"before", "just", "old"}) ASSERT_TRUE(lookup(name));
   store_.put("users/alice/before", "theirs");
-  store_.put("users/alice/old", "theirs");
   clock_.advance(std::chrono::seconds(20));
   store_.put("users/alice/just", "theirs");  // which may have been later
   ASSERT_TRUE(unlink("before"));
   ASSERT_TRUE(unlink("just"));
   // That a file is renamed does not say that its name goes, whatever it has by then.
-  EXPECT_FALSE(folder_->rename(context(), kRoot, "old", kRoot, "new", RenameMode::kReplace));
+  faulty_.after({.operation = Operation::kCopy}, [&] {
+    store_.put("users/alice/old", "theirs");
+    clock_.advance(std::chrono::seconds(20));
+  });
+  EXPECT_TRUE(folder_->rename(context(), kRoot, "old", kRoot, "new", RenameMode::kReplace));
   // However long the answer takes.
   faulty_.before({.operation = Operation::kBrief, .count = Calls::kAll},
                  [&] { clock_.advance(std::chrono::seconds(5)); });
   ASSERT_TRUE(drain());
-  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/just", "users/alice/old"}));
+  EXPECT_EQ(store_.keys(),
+            (std::vector<std::string>{"users/alice/just", "users/alice/new", "users/alice/old"}));
 }
 
 TEST_F(RemovalsTest, OfADirectorySpareItWhereAnotherClientMakesItAnew) {

@@ -137,7 +137,9 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
   auto claim = fresh_links_.try_claim(inode->number);
   if (!claim) {
     if (auto may = may_wait(context); !may) return may;
-    claim.emplace(fresh_links_.claim(inode->number));
+    auto waited = fresh_links_.claim(context, inode->number);
+    if (!waited) return fail(std::move(waited.error()));
+    claim.emplace(std::move(*waited));
   }
   AttributeDraft draft;
   auto way = edit_attributes(context, inode, edit, draft);

@@ -46,14 +46,15 @@ std::optional<Result<void>> Folder::unlink_if_fresh(const Context& context,
                                                     const InodePointer& parent,
                                                     std::string_view name) {
   {
-    FreshLinks::Claim claim = fresh_links_.claim(inode->number);
+    auto claim = fresh_links_.claim(context, inode->number);
+    if (!claim) return fail(std::move(claim.error()));
     bool has_two = false;
     {
       MutexLock lock(tree_.mutex);
       has_two = inode->fresh && inode->content_key.empty();
     }
-    if (claim && has_two) return unlink_early(context, inode, parent, name, std::move(claim));
-    if (!claim) return std::nullopt;
+    if (*claim && has_two) return unlink_early(context, inode, parent, name, std::move(*claim));
+    if (!*claim) return std::nullopt;
   }
   // Another client has given it further names meanwhile.
   if (auto made = link_gate_.settle_links_of(context, inode); !made) return made;

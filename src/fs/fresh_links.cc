@@ -7,6 +7,7 @@
 
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
+#include "wake.h"
 
 namespace stsfs::fs {
 namespace {
@@ -58,17 +59,23 @@ Result<FreshLinks::Claim> FreshLinks::add(InodeNumber inode, std::string from, s
   return Claim(this, entry.id);
 }
 
-FreshLinks::Claim FreshLinks::claim(InodeNumber inode) {
+Result<FreshLinks::Claim> FreshLinks::claim(const Context& context, InodeNumber inode) {
+  Wake wake(mutex_, changed_, context.interrupt);
   MutexLock lock(mutex_);
   for (;;) {
     const auto found = by_inode_.find(raw(inode));
-    if (found == by_inode_.end()) return {};
+    if (found == by_inode_.end()) return Claim();
     Pending& one = pending_.at(found->second);
     if (!one.claimed) {
       one.claimed = true;
       return Claim(this, found->second);
     }
-    changed_.wait(mutex_);
+    if (wake.raised()) return fail(Errc::kInterrupted, "interrupted");
+    if (context.deadline.passed(clock_))
+      return fail(Errc::kTimedOut, printable(one.link.entry.to) +
+                                       " is being made a further name of the file, which does not "
+                                       "get on");
+    changed_.wait_for(mutex_, context.deadline.left(clock_));
   }
 }
 

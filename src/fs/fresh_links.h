@@ -83,8 +83,9 @@ class FreshLinks : private BehindJournal {
   /// Errors: of the journal.
   Result<Claim> add(InodeNumber inode, std::string from, std::string to) STSFS_EXCLUDES(mutex_);
 
-  /// Of this file; empty when it has none. Waits while it is being made.
-  Claim claim(InodeNumber inode) STSFS_EXCLUDES(mutex_);
+  /// Of this file; empty when it has none. Waits while it is being made, or somebody else has it,
+  /// within the deadline of the operation and until it is interrupted.
+  Result<Claim> claim(const Context& context, InodeNumber inode) STSFS_EXCLUDES(mutex_);
   /// The same without waiting: nothing while it is being made.
   std::optional<Claim> try_claim(InodeNumber inode) STSFS_EXCLUDES(mutex_);
 

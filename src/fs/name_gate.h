@@ -6,6 +6,7 @@
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/fs/file_system.h"
+#include "wake.h"
 
 namespace stsfs::fs {
 
@@ -34,7 +35,7 @@ class NameGate {
   };
 
   Result<Pass> enter(const Context& context, const Clock& clock) STSFS_EXCLUDES(mutex_) {
-    Wake wake(*this, context.interrupt);
+    Wake wake(mutex_, changed_, context.interrupt);
     MutexLock lock(mutex_);
     while (closed_)
       if (auto waited = wait(wake, context.deadline, clock); !waited)
@@ -44,7 +45,7 @@ class NameGate {
   }
   /// Waits until nobody is inside, and keeps the others out.
   Result<Pass> enter_alone(const Context& context, const Clock& clock) STSFS_EXCLUDES(mutex_) {
-    Wake wake(*this, context.interrupt);
+    Wake wake(mutex_, changed_, context.interrupt);
     MutexLock lock(mutex_);
     while (closed_)
       if (auto waited = wait(wake, context.deadline, clock); !waited)
@@ -60,30 +61,6 @@ class NameGate {
   }
 
  private:
-  /// Lets an interrupt end the wait of one who waits at the gate.
-  class Wake {
-   public:
-    Wake(NameGate& gate, Interrupt* interrupt) : interrupt_(interrupt) {
-      if (interrupt_ == nullptr) return;
-      listener_ = interrupt_->listen([this, &gate] {
-        MutexLock lock(gate.mutex_);
-        raised_ = true;
-        gate.changed_.notify_all();
-      });
-    }
-    ~Wake() {
-      if (interrupt_ != nullptr) interrupt_->unlisten(listener_);
-    }
-    Wake(const Wake&) = delete;
-    Wake& operator=(const Wake&) = delete;
-    bool raised() const { return raised_; }
-
-   private:
-    Interrupt* const interrupt_;
-    std::size_t listener_ = 0;
-    bool raised_ = false;  // guarded by the gate's mutex
-  };
-
   Result<void> wait(const Wake& wake, Deadline deadline, const Clock& clock)
       STSFS_REQUIRES(mutex_) {
     if (wake.raised()) return fail(Errc::kInterrupted, "interrupted");

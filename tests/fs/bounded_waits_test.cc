@@ -95,6 +95,55 @@ TEST_F(BoundedWaits, ADirectoryWithAFileThatIsBeingSentKeepsItsName) {
   EXPECT_EQ(store_.content("users/alice/e/other"), "other");
 }
 
+/// A second name of a file that is just being made in OSS, which does not answer.
+class LinkBeingMade : public BoundedWaits {
+ protected:
+  LinkBeingMade() {
+    options_.hard_links = true;
+    kill_and_begin();
+    EXPECT_TRUE(write_file(kRoot, "a", "text"));
+    inode_ = lookup("a")->attributes.inode;
+    EXPECT_TRUE(folder_->link(context(), inode_, kRoot, "b"));
+    faulty_.delay({.operation = Operation::kCopy, .count = Calls::kAll}, std::chrono::hours(10));
+    scheduler_.advance(seconds(5));
+    while (faulty_.started(Operation::kCopy) == 0) std::this_thread::yield();
+  }
+  Context until_now() {
+    return {.caller = context().caller, .deadline = Deadline::in(clock_, seconds(0))};
+  }
+  /// Both are made once OSS answers.
+  void expect_both_names() {
+    faulty_.heal();
+    scheduler_.advance(std::chrono::hours(11));
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(read_file("a"), "text");
+    EXPECT_EQ(read_file("b"), "text");
+    EXPECT_EQ(lookup("b")->attributes.inode, inode_);
+  }
+  InodeNumber inode_{};
+};
+
+// "The same goes for a change of a file whose second name is just being made in OSS."
+TEST_F(LinkBeingMade, KeepsNobodyBehindItsDeadline) {
+  EXPECT_EQ(folder_->unlink(until_now(), kRoot, "a").error().code, Errc::kTimedOut);
+  EXPECT_EQ(folder_->unlink(until_now(), kRoot, "b").error().code, Errc::kTimedOut);
+  EXPECT_EQ(folder_->setattr(until_now(), inode_, std::nullopt, {.mode = 0600}).error().code,
+            Errc::kTimedOut);
+  expect_both_names();
+  EXPECT_EQ(lookup("a")->attributes.mode, mode_t{S_IFREG | 0644});
+}
+
+TEST_F(LinkBeingMade, LetsTheInterruptedGo) {
+  Interrupt interrupt;
+  Context patient = interrupted_by(interrupt);
+  patient.deadline = Deadline::in(clock_, std::chrono::hours(1'000));
+  auto removed = later([&] { return folder_->unlink(patient, kRoot, "b"); });
+  EXPECT_FALSE(is_done(removed, std::chrono::milliseconds(20)));
+  interrupt.raise();
+  EXPECT_EQ(removed.get().error().code, Errc::kInterrupted);
+  expect_both_names();
+}
+
 // --- the gate ---
 
 class Gate : public ::testing::Test {

@@ -79,7 +79,14 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
                [this](const std::string& key) {
                  directories_.forget(key.substr(0, key.rfind('/', key.size() - 2) + 1));
                },
-           .hierarchical = options_.hierarchical_namespace}),
+           .hierarchical = options_.hierarchical_namespace,
+           .place_aside = [this](const std::string& key) { return place_aside(key); },
+           .is_aside =
+               [this](const std::string& key, const std::string& etag, const std::string& aside,
+                      const std::string& aside_etag) {
+                 return goes_on_aside({key, etag}, {aside, aside_etag});
+               },
+           .upload = upload_options(options_, journal_)}),
       successors_(clock_),
       moves_(store, scheduler, clock_, *name_journal_, removals_,
              {.prefix = options_.prefix,

@@ -330,6 +330,9 @@ class Folder final : public MountedFolder, public CommitOwner {
                              const std::shared_ptr<FileContent>& content);
   Result<void> remove_object(const Context& context, const InodePointer& inode,
                              const std::shared_ptr<FileContent>& content, const std::string& key);
+  InodePointer held_at(const std::string& key) const STSFS_REQUIRES(tree_.mutex);
+  std::string place_aside(const std::string& key);
+  bool goes_on_aside(const ObjectVersion& version, const ObjectVersion& aside);
   Result<void> remove_now(const Context& context, const std::string& key, const std::string& etag,
                           bool parent_has_marker);
   Result<bool> directory_is_empty(const Context& context, const InodePointer& inode);

@@ -263,6 +263,33 @@ Result<void> Folder::remove_object(const Context& context, const InodePointer& i
   return added;
 }
 
+/// Who has an object open that is deleted when it is closed.
+InodePointer Folder::held_at(const std::string& key) const {
+  for (const InodePointer& one : contents_.inodes(tree_))
+    if (one->held_key == key) return one;
+  return nullptr;
+}
+
+/// For Removals, when the key is wanted before that.
+std::string Folder::place_aside(const std::string& key) {
+  MutexLock lock(tree_.mutex);
+  const InodePointer inode = held_at(key);
+  return inode ? links_.new_content_key(inode->number) : "";
+}
+
+bool Folder::goes_on_aside(const ObjectVersion& version, const ObjectVersion& aside) {
+  std::shared_ptr<FileContent> content;
+  {
+    MutexLock lock(tree_.mutex);
+    const InodePointer inode = held_at(version.key);
+    if (!inode) return false;
+    inode->held_key = aside.key;
+    content = inode->content;
+  }
+  content->stand_on(version, aside);
+  return true;
+}
+
 /// What another client has put there meanwhile stays.
 Result<void> Folder::remove_now(const Context& context, const std::string& key,
                                 const std::string& etag, bool parent_has_marker) {

@@ -134,7 +134,7 @@ void Removals::before_write(const std::string& key, Callback<void> done) {
   {
     MutexLock lock(mutex_);
     if (const auto found = pending_.find(key); found != pending_.end() && !stopped_) {
-      held_.erase(key);
+      found->second.makes_way = true;
       // One that was given up is no obstacle: what is written finds the name taken then.
       settling_.add({found->second.entry.id}, [done = std::move(done)](Result<void> gone) mutable {
         if (!gone && is_final(gone.error().code)) gone = {};
@@ -265,6 +265,8 @@ bool Removals::is_full() const {
 
 void Removals::send(Batch batch) {
   std::vector<std::optional<Error>> errors(batch.size());
+  for (const Pending& one : batch)
+    if (one.makes_way) set_aside(one.entry);
   keep_directories(batch);
   const auto looked = look(batch);
   const auto along = going_along(batch);
@@ -291,6 +293,46 @@ void Removals::send(Batch batch) {
   ended(batch, errors);
   if (!options_.stays) return;
   for (const std::string& key : staying) options_.stays(key);
+}
+
+/// Somebody reads it still. The copy is noted as removed like the object itself, and held in its
+/// stead: after a kill the next daemon deletes it. Where there is no copy the reads fail.
+void Removals::set_aside(const staging::RemovalEntry& entry) {
+  const std::string aside = options_.place_aside ? options_.place_aside(entry.key) : "";
+  {
+    MutexLock lock(mutex_);
+    const bool is_held = held_.erase(entry.key) > 0;
+    if (!is_held || denied_ || aside.empty()) return;  // who may not delete would leave it there
+  }
+  hold(aside);
+  const auto copied = copy_aside(entry, aside);
+  // Its answer may have been lost.
+  const bool may_be_there = copied || !is_final(copied.error().code);
+  auto noted = may_be_there ? add(aside, "", true) : Result<void>();
+  if (!noted)
+    log_warning("fs", "{} is kept for nobody: {}", printable(aside), noted.error().message);
+  if (!copied)
+    log_warning("fs", "{} is written anew, and who reads what was there cannot go on: {}",
+                printable(entry.key), copied.error().message);
+  const bool is_read = copied && options_.is_aside(entry.key, copied->first, aside, copied->second);
+  if (!is_read) release(aside);
+}
+
+/// The ETags of the two.
+Result<std::pair<std::string, std::string>> Removals::copy_aside(const staging::RemovalEntry& entry,
+                                                                 const std::string& aside) {
+  auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> done) {
+    return store_.start_head(entry.key, Deadline::in(clock_, options_.request_timeout),
+                             std::move(done));
+  });
+  if (!meta) return fail(std::move(meta.error()));
+  oss::CopyOptions copy{.source_key = entry.key, .source_etag = meta->etag};
+  auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
+    return staging::start_copy(store_, clock_, aside, std::move(copy), meta->size_bytes,
+                               options_.upload, std::move(done));
+  });
+  if (!written) return fail(std::move(written.error()));
+  return std::pair(std::move(meta->etag), std::move(written->etag));
 }
 
 std::vector<Result<std::string>> Removals::going_along(const Batch& batch) {

@@ -20,6 +20,7 @@
 #include "stsfs/fs/mounted_folder.h"
 #include "stsfs/oss/object_store.h"
 #include "stsfs/staging/name_journal.h"
+#include "stsfs/staging/upload.h"
 
 namespace stsfs::fs {
 
@@ -43,6 +44,15 @@ struct RemovalOptions {
   std::function<void(const std::string& key)> stays;
   /// The server deletes no directory that is not empty: nothing can be lost there.
   bool hierarchical = false;
+  /// Where an object is to be kept that somebody reads (`hold`) and whose key is about to be
+  /// written; "" when nobody reads it.
+  std::function<std::string(const std::string& key)> place_aside;
+  /// That version lies at `aside` now: who reads it goes on there, and releases that key. False:
+  /// nobody reads it any more.
+  std::function<bool(const std::string& key, const std::string& etag, const std::string& aside,
+                     const std::string& aside_etag)>
+      is_aside;
+  staging::UploadOptions upload;  ///< How large objects are copied.
 };
 
 /// An object that is to be deleted.
@@ -99,7 +109,7 @@ class Removals : private BehindJournal {
   bool any_below(std::string_view prefix) const STSFS_EXCLUDES(mutex_);
 
   /// `done` once nothing is pending for the key: before something else is written there. At once
-  /// when nothing is. What is pending goes first, held or not.
+  /// when nothing is. What is pending goes first; held, it is copied aside before that.
   void before_write(const std::string& key, Callback<void> done) STSFS_EXCLUDES(mutex_);
   /// `done` when everything that is pending below the prefix now has been tried.
   void settle(std::string prefix, Callback<void> done) STSFS_EXCLUDES(mutex_);
@@ -118,8 +128,9 @@ class Removals : private BehindJournal {
   struct Pending {
     staging::RemovalEntry entry;
     SteadyTime since{};
-    bool by_name = false;  // as in Removal
-    bool is_new = false;   // from this daemon, and not tried yet
+    bool by_name = false;    // as in Removal
+    bool is_new = false;     // from this daemon, and not tried yet
+    bool makes_way = false;  // something is to be written there
     std::string last_error;
   };
   using Batch = std::vector<Pending>;
@@ -128,6 +139,9 @@ class Removals : private BehindJournal {
   Batch take_batch() STSFS_EXCLUDES(mutex_);
   std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
+  void set_aside(const staging::RemovalEntry& entry);
+  Result<std::pair<std::string, std::string>> copy_aside(const staging::RemovalEntry& entry,
+                                                         const std::string& aside);
   void keep_directories(const Batch& batch);
   std::vector<std::optional<Error>> look(const Batch& batch);
   bool is_another(const Pending& one, const ObjectNow& now) const;

@@ -370,6 +370,68 @@ TEST_F(RemovalsTest, OfALargeOpenFileWaitForItsLastClose) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+class RemovedAndMadeAnew : public RemovalsTest {
+ protected:
+  RemovedAndMadeAnew() {
+    for (std::size_t i = 0; i < large_.size(); i += 1'000) large_[i] = static_cast<char>(i / 1'000);
+    store_.put("users/alice/f", large_);
+    handle_ = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY)->handle;
+    EXPECT_EQ(read_handle(handle_, {0, 10}), large_.substr(0, 10));
+    EXPECT_TRUE(unlink("f"));
+  }
+  void expect_old_bytes() {
+    for (const std::uint64_t at : {std::uint64_t{0}, 30 * kMiB, 65 * kMiB - 100})
+      EXPECT_EQ(read_handle(handle_, {at, 100}), large_.substr(at, 100)) << at;
+  }
+  std::string large_ = std::string(65 * kMiB, 'x');
+  HandleNumber handle_{};
+};
+
+// "When another file of that name is written before, the object is first copied aside on the
+// server"
+TEST_F(RemovedAndMadeAnew, IsReadOnByWhoHasItOpen) {
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+  expect_old_bytes();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
+  ASSERT_TRUE(unlink("f"));
+  ASSERT_TRUE(write_file(kRoot, "f", "newer"));
+  expect_old_bytes();
+  folder_->release(handle_);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(store_.content("users/alice/f"), "newer");
+}
+
+TEST_F(RemovedAndMadeAnew, LeavesNothingBehindAfterAKill) {
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  EXPECT_EQ(store_.keys().size(), 2U);
+  clock_.advance(std::chrono::seconds(60));
+  kill_and_begin();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(read_file("f"), "new");
+}
+
+TEST_F(RemovedAndMadeAnew, IsMadeWhereTheOldCannotBeKept) {
+  faulty_.fail({.operation = Operation::kCopy, .count = fakes::Calls::kAll},
+               Error{Errc::kDenied, "no copies", {}});
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  EXPECT_EQ(store_.content("users/alice/f"), "new");
+  EXPECT_EQ(read_handle(handle_, {65 * kMiB - 100, 100}).error().code, Errc::kStale);
+  folder_->release(handle_);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+}
+
+TEST_F(RemovedAndMadeAnew, IsKeptForNobodyOnceItIsClosed) {
+  folder_->release(handle_);
+  ASSERT_TRUE(write_file(kRoot, "f", "new"));
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+}
+
 TEST_F(RemovalsTest, AreNotSeenByAPagedListing) {
   for (int i = 1000; i < 3500; ++i) store_.put("users/alice/" + std::to_string(i), "x");
   names(kRoot);

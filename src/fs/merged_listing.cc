@@ -125,7 +125,7 @@ void MergedListing::take(Source& source, const oss::ListPage& page) {
 
 void MergedListing::take_item(Source& source, Item item) {
   if (source.move != nullptr) {
-    if (!item.is_prefix && source.move->is_copied(item.key)) return;
+    if (!item.is_prefix && source.move->is_moved(item.key)) return;
     item.key = source.move->to + item.key.substr(source.move->from.size());
     item.entry.key = item.key;
   }

@@ -18,7 +18,7 @@ struct ListingOverlay {
     std::string from, to;     ///< Keys of directories: what lies below `from` is seen below `to`.
     bool is_removed = false;  ///< There is no directory at `to` any more.
     /// Keys below `from` that were copied, and are seen where they are now.
-    std::function<bool(std::string_view key)> is_copied;
+    std::function<bool(std::string_view key)> is_moved;
   };
   std::vector<Move> moves;
   std::function<bool(std::string_view key, std::string_view etag)> hides;

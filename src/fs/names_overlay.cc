@@ -103,7 +103,7 @@ Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadli
   };
   for (TreeMoves::UnderWay& move : moves_.under_way())
     overlay.moves.push_back(
-        {std::move(move.from), std::move(move.to), move.is_removed, std::move(move.is_copied)});
+        {std::move(move.from), std::move(move.to), move.is_removed, std::move(move.is_moved)});
   request.continuation_token.clear();
   auto listing =
       std::make_shared<MergedListing>(inner_, request, deadline, std::move(overlay),
@@ -120,7 +120,7 @@ Transfer NamesOverlay::start_list(const oss::ListRequest& asked, Deadline deadli
 template <class T>
 Transfer NamesOverlay::where_it_is(std::string_view key, Callback<T> done, Ask<T> ask) {
   const TreeMoves::Place place = moves_.place_of(key);
-  if (place.where != TreeMoves::Where::kNew || place.is_copied)
+  if (place.where != TreeMoves::Where::kNew || place.is_moved)
     return ask(std::string(key), std::move(done));
   auto chain = std::make_shared<Chain>();
   auto shared = std::make_shared<std::pair<Ask<T>, Callback<T>>>(std::move(ask), std::move(done));

@@ -71,7 +71,7 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
 /// For as long as it gets on.
 Result<void> TreeMoves::await_end(std::uint64_t id, Interrupt* interrupt) {
   for (;;) {
-    const std::size_t before = copied_of(id);
+    const std::uint64_t before = moved_of(id);
     const auto waiter = std::make_shared<Waiter<void>>();
     const Transfer timer =
         scheduler_.after(options_.upload.progress_timeout, [late = waiter->callback()]() mutable {
@@ -80,15 +80,15 @@ Result<void> TreeMoves::await_end(std::uint64_t id, Interrupt* interrupt) {
     when_ended(id, waiter->callback());
     auto ended = waiter->wait(interrupt);
     const bool late = !ended && ended.error().code == Errc::kTimedOut;
-    if (!late || copied_of(id) == before) return ended;
+    if (!late || moved_of(id) == before) return ended;
   }
 }
 
-/// How many objects of it are at their new keys.
-std::size_t TreeMoves::copied_of(std::uint64_t id) const {
+/// How far it has got on.
+std::uint64_t TreeMoves::moved_of(std::uint64_t id) const {
   MutexLock lock(mutex_);
   const MovePointer move = find(id);
-  return move ? move->copied.size() : 0;
+  return move ? move->moved.count() : 0;
 }
 
 std::uint64_t TreeMoves::switch_over(Plan plan) {
@@ -185,7 +185,7 @@ TreeMoves::Place TreeMoves::place_of(std::string_view key) const {
     if (!key.starts_with(to)) continue;
     Place out{.where = Where::kNew, .move = id};
     out.old_key = from + std::string(key.substr(to.size()));
-    out.is_copied = move->copied.contains(out.old_key);
+    out.is_moved = move->moved.has(out.old_key);
     return out;
   }
   return {};
@@ -203,22 +203,21 @@ std::vector<TreeMoves::UnderWay> TreeMoves::under_way() const {
     out.push_back(
         {move->entry.from, move->entry.to, move->removed, [this, move](std::string_view old_key) {
            MutexLock relock(mutex_);
-           return move->copied.contains(old_key);
+           return move->moved.has(old_key);
          }});
   return out;
 }
 
-/// Empty when it is not.
-std::string TreeMoves::etag_copied(const MovePointer& move, const std::string& old_key) const {
+/// Nothing when it is not known whether it is there still.
+std::optional<std::string> TreeMoves::etag_copied(const MovePointer& move,
+                                                  const std::string& old_key) const {
   MutexLock lock(mutex_);
-  const auto found = move->copied.find(old_key);
-  return found == move->copied.end() ? "" : found->second;
+  const std::string* etag = move->moved.etag_of(old_key);
+  return etag != nullptr ? std::optional(*etag) : std::nullopt;
 }
 
 bool TreeMoves::is_copied(const MovePointer& move, const oss::ListEntry& object) const {
-  MutexLock lock(mutex_);
-  const auto found = move->copied.find(object.key);
-  return found != move->copied.end() && found->second == object.etag;
+  return etag_copied(move, object.key) == object.etag;
 }
 
 void TreeMoves::bring(const std::string& new_key, Bring how, Callback<void> done) {
@@ -362,7 +361,7 @@ void TreeMoves::serve_urgent() {
 /// The whole tree, where the server does it: one object ahead of it would be in its way.
 Result<void> TreeMoves::bring_tree(const std::string& new_key) {
   const MovePointer move = confirmed_move(new_key);
-  if (!move || !move->copied.empty()) return {};
+  if (!move || moved_of(move->entry.id) > 0) return {};
   auto at_once = by_server_.take_up(move->entry.from, move->entry.to, &ending_);
   if (!at_once) return fail(std::move(at_once.error()));
   return *at_once ? finish(move) : Result<void>();
@@ -395,14 +394,14 @@ Result<void> TreeMoves::bring_now(const std::string& new_key, Bring how) {
                                        : replace_now(move, place, new_key);
   if (!done) return done;
   MutexLock lock(mutex_);
-  move->copied[place.old_key];  // nobody need look there any more
+  move->moved.gone(place.old_key);
   if (how == Bring::kDiscarded && new_key == move->entry.to) move->removed = true;
   return {};
 }
 
 Result<void> TreeMoves::replace_now(const MovePointer& move, const Place& place,
                                     const std::string& new_key) {
-  if (!place.is_copied) {
+  if (!etag_copied(move, place.old_key)) {
     auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
       return store_.start_list({.prefix = place.old_key, .keys_max = 1}, deadline(),
                                std::move(done));
@@ -413,18 +412,20 @@ Result<void> TreeMoves::replace_now(const MovePointer& move, const Place& place,
     if (!is_copied(move, page->objects[0]))
       return fail(Errc::kUnavailable, printable(new_key) + " changes while it is renamed");
   }
-  return remove(place.old_key, etag_copied(move, place.old_key));
+  return remove(place.old_key, etag_copied(move, place.old_key).value_or(""));
 }
 
 /// The one that shows last: an error between the two leaves it where it is.
 Result<void> TreeMoves::discard_now(const MovePointer& move, const Place& place,
                                     const std::string& new_key) {
-  const std::string old_etag = etag_copied(move, place.old_key);
-  if (!place.is_copied) {
+  const auto old_etag = etag_copied(move, place.old_key);
+  if (!place.is_moved) {
     if (auto gone = remove(new_key, ""); !gone) return gone;
-    return remove(place.old_key, old_etag);
+    return remove(place.old_key, "");
   }
-  if (auto gone = remove(place.old_key, old_etag); !gone) return gone;
+  // Else only what another client has put there since can be there.
+  if (old_etag)
+    if (auto gone = remove(place.old_key, *old_etag); !gone) return gone;
   return remove(new_key, "");
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "behind_journal.h"
+#include "moved_keys.h"
 #include "removals.h"
 #include "server_renames.h"
 #include "stsfs/base/await.h"
@@ -104,16 +105,16 @@ class TreeMoves : private BehindJournal {
   struct Place {
     Where where = Where::kElsewhere;
     std::uint64_t move = 0;
-    std::string old_key;     ///< For kNew: where it comes from.
-    bool is_copied = false;  ///< For kNew: the old key need not be asked.
+    std::string old_key;    ///< For kNew: where it comes from.
+    bool is_moved = false;  ///< For kNew: the old key need not be asked.
   };
   Place place_of(std::string_view key) const STSFS_EXCLUDES(mutex_);
   bool any() const STSFS_EXCLUDES(mutex_);
   struct UnderWay {
     std::string from, to;
     bool is_removed = false;  ///< What was moved was removed at its new place.
-    /// Whether an old key is copied: also when the move has ended meanwhile.
-    std::function<bool(std::string_view old_key)> is_copied;
+    /// Whether an old key need not be asked: also when the move has ended meanwhile.
+    std::function<bool(std::string_view old_key)> is_moved;
   };
   std::vector<UnderWay> under_way() const STSFS_EXCLUDES(mutex_);
 
@@ -141,7 +142,7 @@ class TreeMoves : private BehindJournal {
     bool keeps_parent = true;  // the old parent may have no object of its own
     std::vector<oss::ListEntry> planned;
     bool planned_all = false;
-    std::map<std::string, std::string, std::less<>> copied;  // old keys, and what was copied
+    MovedKeys moved;  // old keys
     std::uint64_t total = 0, done = 0;
     std::string last_error;
     std::vector<Callback<void>> waiters;
@@ -157,7 +158,7 @@ class TreeMoves : private BehindJournal {
   static Result<void> check_move(const oss::ListEntry& object, const std::string& from,
                                  const std::string& to);
   Result<void> await_end(std::uint64_t id, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
-  std::size_t copied_of(std::uint64_t id) const STSFS_EXCLUDES(mutex_);
+  std::uint64_t moved_of(std::uint64_t id) const STSFS_EXCLUDES(mutex_);
   Result<void> refused(const MovePointer& move, Error error, const std::string& old_path,
                        const std::string& new_path);
   Result<void> finish(const MovePointer& move);
@@ -165,7 +166,11 @@ class TreeMoves : private BehindJournal {
   Pause work(bool is_over) override;
   bool roll();
   Result<void> roll_forward(const MovePointer& move);
-  Result<Page> list(const std::string& prefix, const std::string& after);
+  struct Listed {
+    Page objects;
+    bool is_last = false;
+  };
+  Result<Listed> list(const std::string& prefix, const std::string& after);
   Result<void> move_page(const MovePointer& move, const Page& page, const std::string& after);
   Result<void> copy_some(const MovePointer& move, const Page& objects);
   Result<void> delete_copied(const MovePointer& move, const Page& page, const std::string& after);
@@ -185,7 +190,7 @@ class TreeMoves : private BehindJournal {
   Result<void> replace_now(const MovePointer& move, const Place& place, const std::string& new_key);
   Result<void> discard_now(const MovePointer& move, const Place& place, const std::string& new_key);
   Result<void> remove(const std::string& key, const std::string& etag);
-  std::string etag_copied(const MovePointer& move, const std::string& old_key) const
+  std::optional<std::string> etag_copied(const MovePointer& move, const std::string& old_key) const
       STSFS_EXCLUDES(mutex_);
   bool is_copied(const MovePointer& move, const oss::ListEntry& object) const
       STSFS_EXCLUDES(mutex_);

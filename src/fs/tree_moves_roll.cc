@@ -55,12 +55,12 @@ Result<void> TreeMoves::check_move(const oss::ListEntry& object, const std::stri
   return {};
 }
 
-Result<TreeMoves::Page> TreeMoves::list(const std::string& prefix, const std::string& after) {
+Result<TreeMoves::Listed> TreeMoves::list(const std::string& prefix, const std::string& after) {
   auto page = await<oss::ListPage>(&ending_, [&](Callback<oss::ListPage> done) {
     return store_.start_list({.prefix = prefix, .start_after = after}, deadline(), std::move(done));
   });
   if (!page) return fail(std::move(page.error()));
-  return std::move(page->objects);
+  return Listed{std::move(page->objects), page->next_token.empty()};
 }
 
 /// Until a listing from the start shows nothing any more.
@@ -95,13 +95,14 @@ Result<void> TreeMoves::roll_forward(const MovePointer& move) {
   for (;;) {
     auto page = list(from, after);
     if (!page) return fail(std::move(page.error()));
-    if (page->empty() && failed) return fail(std::move(*failed));
-    if (page->empty() && after.empty()) return {};
-    if (page->empty()) {
+    const bool is_end = page->objects.empty();
+    if (is_end && failed) return fail(std::move(*failed));
+    if (is_end && after.empty()) return {};
+    if (is_end) {
       after.clear();
       continue;
     }
-    if (auto done = moved(*page); !done) return done;
+    if (auto done = moved(page->objects); !done) return done;
   }
 }
 
@@ -184,7 +185,7 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
   if (!new_etag.empty() && new_etag != object.etag)
     if (auto told = moved_(new_key, object.etag, new_etag); !told) return told;
   MutexLock lock(mutex_);
-  move->copied[object.key] = object.etag;
+  move->moved.copied(object.key, object.etag);
   return {};
 }
 
@@ -240,23 +241,36 @@ Result<void> TreeMoves::delete_copied(const MovePointer& move, const Page& page,
                                       const std::string& after) {
   auto now = list(move->entry.from, after);
   if (!now) return fail(std::move(now.error()));
+  const bool is_whole = now->is_last || now->objects.back().key >= page.back().key;
+  const std::string& last = is_whole ? page.back().key : now->objects.back().key;
+  bool is_all = true;
   std::vector<oss::Doomed> doomed;
-  for (const oss::ListEntry& object : *now)
-    if (object.key <= page.back().key && is_copied(move, object))
+  for (const oss::ListEntry& object : now->objects) {
+    if (object.key > last) continue;
+    if (is_copied(move, object))
       doomed.push_back({object.key, object.etag});
-  if (doomed.empty()) return {};
-  const std::size_t count = doomed.size();
+    else
+      is_all = false;
+  }
+  const auto passed = [&, count = doomed.size()] {
+    MutexLock lock(mutex_);
+    move->done += count;
+    move->moved.passed(after, last, is_all);
+  };
+  if (doomed.empty()) {
+    passed();
+    return {};
+  }
   auto left =
       await<std::vector<std::string>>(&ending_, [&](Callback<std::vector<std::string>> done) {
         return store_.start_delete_many(std::move(doomed), deadline(), std::move(done));
       });
   if (!left) return fail(std::move(left.error()));
   for (const std::string& key : *left) {
-    if (auto gone = remove(key, etag_copied(move, key)); !gone)
+    if (auto gone = remove(key, etag_copied(move, key).value_or("")); !gone)
       return fail(std::move(gone.error()), "the old name of what was renamed");
   }
-  MutexLock lock(mutex_);
-  move->done += count;
+  passed();
   return {};
 }
 

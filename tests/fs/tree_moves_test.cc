@@ -303,6 +303,37 @@ TEST_F(TreeMovesTest, TakeAlongWhatAnotherClientPutsUnderTheOldName) {
   EXPECT_EQ(store_.content("users/alice/d/late"), std::nullopt);
 }
 
+// Of what the move has passed nothing is known one by one.
+TEST_F(TreeMovesTest, TakeNothingAwayThatAnotherClientPutsBehindThem) {
+  fill(2'500);
+  faulty_.fail({.operation = Operation::kCopy, .from = 1'500, .count = Calls::kAll},
+               Error{Errc::kUnavailable, "stopped", {}});
+  ASSERT_TRUE(rename("d", "n"));
+  EXPECT_FALSE(drain());
+  ASSERT_EQ(store_.content("users/alice/d/1005"), std::nullopt);
+  const InodeNumber n = inode_of("n");
+  const auto asked = [&] {
+    return faulty_.started(Operation::kHead) + faulty_.started(Operation::kGet);
+  };
+  const auto before = asked();
+  EXPECT_EQ(read_file(n, "1004"), "4");
+  EXPECT_EQ(asked() - before, 2U);  // the old key is not
+  for (const char* key : {"users/alice/d/1005", "users/alice/d/1006"}) store_.put(key, "theirs");
+  ASSERT_TRUE(folder_->unlink(context(), n, "1005"));
+  faulty_.heal();
+  ASSERT_TRUE(write_file(n, "1006", "ours"));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/n/1005"), "theirs");
+  EXPECT_EQ(store_.content("users/alice/n/1006"), "ours");
+  std::string beside;
+  for (const std::string& key : store_.keys()) {
+    if (key.starts_with("users/alice/n/1006.conflict-")) beside = *store_.content(key);
+    EXPECT_FALSE(key.starts_with("users/alice/d/")) << key;
+  }
+  EXPECT_EQ(beside, "theirs");
+  EXPECT_EQ(store_.content("users/alice/n/3499"), "2499");
+}
+
 TEST_F(TreeMovesTest, EndBeforeTheOldNameIsUsedAgain) {
   fill(2);
   ASSERT_TRUE(rename("d", "n"));

@@ -372,7 +372,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> hold_below(
       const Context& context, const InodePointer& inode, const InodePointer& target,
       const std::function<void()>& then) STSFS_EXCLUDES(tree_.mutex);
-  Result<void> rename_directory(const Context& context, const InodePointer& inode,
+  Result<void> rename_directory(Context context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,

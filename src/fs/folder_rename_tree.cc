@@ -38,7 +38,7 @@ Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> Folde
 }
 
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.
-Result<void> Folder::rename_directory(const Context& context, const InodePointer& inode,
+Result<void> Folder::rename_directory(Context context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
                                       std::string_view new_name, Holds& holds) {
   const std::string old_path = path(inode);
@@ -47,8 +47,10 @@ Result<void> Folder::rename_directory(const Context& context, const InodePointer
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
   if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
-  auto plan = moves_.prepare(*from, *to, context.interrupt, context.deadline);
+  auto plan = moves_.prepare(*from, *to, context.interrupt);
   if (!plan) return fail(std::move(plan.error()));
+  // That took as long as it took.
+  context.deadline = Deadline::in(clock_, options_.metadata_timeout);
   const auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
   if (!alone) return fail(alone.error());
   const bool is_exchanged = exchanges_.any(

@@ -36,7 +36,7 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
 // --- a rename ---
 
 Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::string& to,
-                                           Interrupt* interrupt, Deadline until) {
+                                           Interrupt* interrupt) {
   for (;;) {
     std::uint64_t in_the_way = 0;
     {
@@ -52,19 +52,18 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
   Plan plan{.from = from, .to = to};
   if (at_one_stroke()) return plan;
   oss::ListRequest request{.prefix = from};
-  while (plan.objects.size() < options_.checked_max) {
+  do {
     auto page = await<oss::ListPage>(interrupt, [&](Callback<oss::ListPage> done) {
-      return store_.start_list(request, until, std::move(done));
+      return store_.start_list(request, deadline(), std::move(done));
     });
     if (!page) return fail(std::move(page.error()));
     for (oss::ListEntry& object : page->objects) {
       if (auto good = check_move(object, from, to); !good) return fail(std::move(good.error()));
-      plan.objects.push_back(std::move(object));
+      ++plan.total;
+      if (plan.objects.size() < options_.planned_max) plan.objects.push_back(std::move(object));
     }
     request.continuation_token = page->next_token;
-    plan.all = page->next_token.empty();
-    if (plan.all) break;
-  }
+  } while (!request.continuation_token.empty());
   return plan;
 }
 
@@ -94,9 +93,9 @@ std::uint64_t TreeMoves::moved_of(std::uint64_t id) const {
 std::uint64_t TreeMoves::switch_over(Plan plan) {
   auto move = std::make_shared<Move>();
   move->entry = {journal_.next_id(), std::move(plan.from), std::move(plan.to)};
-  move->total = plan.objects.size();
+  move->total = plan.total;
+  move->planned_all = plan.total == plan.objects.size();
   move->planned = std::move(plan.objects);
-  move->planned_all = plan.all;
   move->keeps_parent = !plan.parent_has_marker;
   MutexLock lock(mutex_);
   moves_.push_back(move);

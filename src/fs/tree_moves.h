@@ -33,8 +33,8 @@ struct TreeMoveOptions {
   /// For how long a rename waits for that; then it is acknowledged, and goes on behind the journal.
   std::chrono::milliseconds stroke_timeout{10'000};
   std::size_t copies_at_once = 64;
-  /// What is looked at before the rename is acknowledged: the rest fails on its way.
-  std::size_t checked_max = 100'000;
+  /// What is remembered of the look before the rename: the rest is listed once more.
+  std::size_t planned_max = 10'000;
   std::chrono::milliseconds retry_backoff{1'000};
   std::chrono::milliseconds retry_backoff_max{60'000};
   std::chrono::milliseconds request_timeout{30'000};
@@ -72,17 +72,17 @@ class TreeMoves : private BehindJournal {
   ~TreeMoves() override { stop(); }
 
   struct Plan {
-    std::string from, to;  ///< Keys of directories.
-    std::vector<oss::ListEntry> objects;
-    bool all = false;  ///< `objects` is everything.
+    std::string from, to;                 ///< Keys of directories.
+    std::vector<oss::ListEntry> objects;  ///< The first of them.
+    std::uint64_t total = 0;
     bool parent_has_marker = false;
   };
-  /// Looks whether the tree can be moved. Waits for moves that touch either key, for as long as
-  /// they get on. What the server does itself needs no look.
+  /// Looks at each object, whether the tree can be moved: a request for each thousand. Waits for
+  /// moves that touch either key. Both for as long as they get on. What the server does itself
+  /// needs no look.
   ///
   /// Errors: kNameTooLong, kArchived before anything is changed; kTimedOut.
-  Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt,
-                       Deadline deadline);
+  Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt);
   /// From its return the tree is seen at its new place. Starts no request; may be called under the
   /// tree's mutex. `confirm` or `take_back` follows.
   std::uint64_t switch_over(Plan plan) STSFS_EXCLUDES(mutex_);

@@ -1,6 +1,11 @@
 // Directories that are renamed and rolled forward behind the journal: what is seen meanwhile, what
 // may be done below them, what a kill at any request leaves.
 
+#include <future>
+#include <thread>
+
+#include "tree_moves.h"
+
 #include "folder_fixture.h"
 
 namespace stsfs::fs {
@@ -456,6 +461,70 @@ TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
   content_.replace(10 * kMiB, 7, "CHANGED");
   EXPECT_TRUE(store_.content("users/alice/n/f") == content_);
   EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/f"}));
+}
+
+/// The look before a rename, with pages of ten, and memory for five objects.
+class TreeLook : public ::testing::Test {
+ protected:
+  TreeLook() {
+    for (int i = 0; i < 1'000; ++i) store_.put("d/" + std::to_string(1000 + i), "x");
+  }
+  ~TreeLook() override {
+    moves_.stop();
+    removals_.stop();
+  }
+  /// Before each page.
+  void before_pages(std::function<void()> hook) {
+    faulty_.before({.operation = Operation::kList, .count = Calls::kAll}, std::move(hook));
+  }
+
+  stsfs::testing::TemporaryDirectory directory_;
+  fakes::FakeClock clock_;
+  fakes::InlineExecutor executor_;
+  fakes::FakeObjectStore store_{clock_, executor_, {.page_max = 10}};
+  fakes::FakeScheduler scheduler_{clock_};
+  fakes::FaultyStore faulty_{store_, &scheduler_};
+  const std::unique_ptr<staging::Journal> journal_ =
+      staging::Journal::open({.file = directory_.path() + "/journal.db"}).value();
+  const std::unique_ptr<staging::NameJournal> names_ =
+      staging::NameJournal::open(*journal_).value();
+  Removals removals_{faulty_, scheduler_, clock_, *names_, {}};
+  TreeMoves moves_{faulty_,
+                   scheduler_,
+                   clock_,
+                   *names_,
+                   removals_,
+                   {.planned_max = 5},
+                   [](const auto&, const auto&, const auto&) { return Result<void>(); }};
+};
+
+TEST_F(TreeLook, IsAtAllObjectsAndRemembersTheFirst) {
+  const auto plan = moves_.prepare("d/", "n/", nullptr);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->total, 1'000U);
+  EXPECT_EQ(plan->objects.size(), 5U);
+  store_.put_with("d/last", "x", {.storage_class = "Archive"});
+  EXPECT_EQ(moves_.prepare("d/", "n/", nullptr).error().code, Errc::kArchived);
+  store_.erase("d/last");
+  store_.put("d/" + std::string(1'000, 'z'), "x");
+  EXPECT_EQ(moves_.prepare("d/", "a longer one than before/", nullptr).error().code,
+            Errc::kNameTooLong);
+}
+
+TEST_F(TreeLook, GoesOnForAsLongAsItGetsOn) {
+  before_pages([&] { clock_.advance(seconds(5)); });
+  EXPECT_TRUE(moves_.prepare("d/", "n/", nullptr));
+}
+
+TEST_F(TreeLook, CanBeInterrupted) {
+  faulty_.delay({.operation = Operation::kList, .from = 7}, std::chrono::hours(1));
+  Interrupt interrupt;
+  auto looks = std::async(std::launch::async,
+                          [&] { return moves_.prepare("d/", "n/", &interrupt).error().code; });
+  while (faulty_.started(Operation::kList) < 7) std::this_thread::yield();
+  interrupt.raise();
+  EXPECT_EQ(looks.get(), Errc::kInterrupted);
+  EXPECT_EQ(faulty_.started(Operation::kList), 7U);
 }
 
 }  // namespace

@@ -131,11 +131,13 @@ void DirectoryListing::take(Result<oss::ListPage> listed) {
       if (known_.pages().size() > before) asked_.push_back(page_asked_);
       next_token_ = listed->next_token;
       complete_ = next_token_.empty();
-      // As what we put there meanwhile: shown behind all pages.
-      for (const auto& [name, entry] : page.others) cache_.set_entry(key_, name, entry);
+      // Shown behind all pages; for who looks them up, as what we put there meanwhile.
       if (complete_)
-        for (const auto& [name, entry] : hidden_files(known_, keys_))
-          cache_.set_entry(key_, name, entry);
+        for (auto& hidden : hidden_files(known_, keys_)) page.others.push_back(std::move(hidden));
+      for (auto& [name, entry] : page.others) {
+        cache_.set_entry(key_, name, entry);
+        others_.insert_or_assign(std::move(name), std::move(entry));
+      }
       if (complete_) cache_.put(key_, changes_, known_);
     } else {
       error_ = std::move(listed.error());
@@ -210,6 +212,11 @@ std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
                         (known_.covers(name) && KeyNames::are_components(name));
   if (!is_known) return std::nullopt;
   return NameAnswer{std::move(found), asked, {}};
+}
+
+std::map<std::string, cache::KnownEntry, std::less<>> DirectoryListing::others() const {
+  MutexLock lock(mutex_);
+  return others_;
 }
 
 std::vector<DirectoryListing::Closed> DirectoryListing::closed_by(std::size_t index) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class DirectoryListing {
   /// The directory's own marker, told by the first page; nothing before.
   std::optional<cache::KnownEntry> marker() const;
   bool is_on_pages(std::string_view name) const;
+  /// What its pages tell of under other names than in the keys, up to here.
+  std::map<std::string, cache::KnownEntry, std::less<>> others() const;
   /// The entries behind `name` on the pages up to here.
   std::vector<std::pair<std::string, cache::KnownEntry>> after(std::string_view name,
                                                                std::size_t count) const;
@@ -97,6 +100,7 @@ class DirectoryListing {
   mutable Mutex mutex_;  // before the cache's; not held while a transfer starts or goes
   cache::KnownDirectory known_ STSFS_GUARDED_BY(mutex_);
   std::vector<SteadyTime> asked_ STSFS_GUARDED_BY(mutex_);  // of each page
+  std::map<std::string, cache::KnownEntry, std::less<>> others_ STSFS_GUARDED_BY(mutex_);
   std::string next_token_ STSFS_GUARDED_BY(mutex_);
   bool exists_ STSFS_GUARDED_BY(mutex_) = false;
   bool complete_ STSFS_GUARDED_BY(mutex_) = false;

@@ -64,6 +64,7 @@ std::optional<DirectoryView::Item> DirectoryView::beyond(std::uint64_t cookie) {
 void DirectoryView::gather_rest() {
   Entries all = listing_->changes().added(listing_->key());
   all.insert(ours_.begin(), ours_.end());
+  all.merge(listing_->others());  // also when the changes are forgotten
   rest_.emplace();
   for (auto& [name, entry] : all)
     if (!listing_->is_on_pages(name)) rest_->emplace_back(name, std::move(entry));

@@ -410,6 +410,31 @@ TEST_F(ListingTest, ANameThatIsNotInItsKeyAsItIsIsFoundWhileItsDirectoryIsListed
   folder_->releasedir(handle);
 }
 
+TEST_F(ListingTest, ANameThatIsNotInItsKeyAsItIsIsGivenWhateverIsForgottenMeanwhile) {
+  put_many("d/", 2'500);
+  store_.put("users/alice/d/z/x", "x");
+  store_.put("users/alice/d/z", "beside");
+  store_.put("users/alice/d/stsfs%bytes:a%FF", "x");
+  const InodeNumber d = directory("d");
+  const auto handle = folder_->opendir(context(), d).value();
+  std::uint64_t cookie = 0;
+  std::multiset<std::string> given;
+  const auto read = [&](int count) {
+    ASSERT_TRUE(folder_->readdir(context(), handle, cookie, [&](const DirectoryEntry& entry) {
+      if (count-- == 0) return false;
+      cookie = entry.next_cookie;
+      given.emplace(entry.name);
+      return true;
+    }));
+  };
+  read(10);
+  folder_->refresh();
+  read(5'000);
+  folder_->releasedir(handle);
+  EXPECT_EQ(given.size(), 2'505U);
+  for (const char* name : {"z", "stsfs%file:z", "a\xff"}) EXPECT_EQ(given.count(name), 1U) << name;
+}
+
 TEST_F(ListingTest, WhatIsWrittenAndNotInOssYetIsListed) {
   put_many("", 5);
   const auto made = folder_->create(context(), kRoot, "new", 0644, O_WRONLY | O_CREAT);

@@ -152,8 +152,10 @@ void Removals::settle(std::string prefix, Callback<void> done) {
     MutexLock lock(mutex_);
     std::set<std::uint64_t> ids;
     for (auto at = pending_.lower_bound(prefix);
-         at != pending_.end() && at->first.starts_with(prefix); ++at)
+         at != pending_.end() && at->first.starts_with(prefix); ++at) {
       ids.insert(at->second.entry.id);
+      if (!prefix.empty()) at->second.makes_way = true;
+    }
     if (wait_for(std::move(ids), done)) return;
   }
   done({});

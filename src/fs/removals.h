@@ -111,7 +111,8 @@ class Removals : private BehindJournal {
   /// `done` once nothing is pending for the key: before something else is written there. At once
   /// when nothing is. What is pending goes first; held, it is copied aside before that.
   void before_write(const std::string& key, Callback<void> done) STSFS_EXCLUDES(mutex_);
-  /// `done` when everything that is pending below the prefix now has been tried.
+  /// `done` when everything that is pending below the prefix now has been tried. What is held is
+  /// copied aside before, but with an empty prefix: then nothing is to be left.
   void settle(std::string prefix, Callback<void> done) STSFS_EXCLUDES(mutex_);
 
   /// Makes the directory's object if the directory would vanish without what is pending, and

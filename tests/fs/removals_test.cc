@@ -432,6 +432,20 @@ TEST_F(RemovedAndMadeAnew, IsKeptForNobodyOnceItIsClosed) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
 }
 
+TEST_F(RemovalsTest, OfALargeOpenFileAreMadeBeforeItsDirectoryIsRenamed) {
+  const std::string large(65 * kMiB, 'x');
+  store_.put("users/alice/d/f", large);
+  store_.put("users/alice/d/other", "other");
+  const InodeNumber d = lookup("d")->attributes.inode;
+  const auto opened = folder_->open(context(), lookup(d, "f")->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(folder_->unlink(context(), d, "f"));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "e", RenameMode::kReplace));
+  EXPECT_EQ(read_handle(opened->handle, {64 * kMiB, 3}), "xxx");
+  folder_->release(opened->handle);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/e/other"});
+}
+
 TEST_F(RemovalsTest, AreNotSeenByAPagedListing) {
   for (int i = 1000; i < 3500; ++i) store_.put("users/alice/" + std::to_string(i), "x");
   names(kRoot);

@@ -36,10 +36,10 @@ namespace {
 
 constexpr std::string_view kPrefix = "users/alice/";
 constexpr std::string_view kLinkArea = "users/alice/.stsfs-links/";
-constexpr int kSteps = 400;
 constexpr std::chrono::seconds kFresh{30};    // that names and attributes are good for
 constexpr std::chrono::minutes kRetryMax{2};  // the longest pause before something is tried again
 constexpr std::chrono::hours kLong{1};
+constexpr std::chrono::milliseconds kPause{5};  // between two looks at whether anything goes on
 
 /// No two looks at it tell the same moment: what was asked before something was done is older.
 class TickingClock final : public Clock {
@@ -57,8 +57,9 @@ class TickingClock final : public Clock {
 
 class Model {
  public:
-  Model(std::uint64_t seed, bool faults, std::size_t mounts, bool copies_keep_etags)
+  Model(std::uint64_t seed, int steps, bool faults, std::size_t mounts, bool copies_keep_etags)
       : random_(seed),
+        steps_wanted_(steps),
         faults_(faults),
         executor_(seed),
         store_(clock_, executor_, {.copy_keeps_etag = copies_keep_etags}),
@@ -82,7 +83,7 @@ class Model {
   }
 
   void run() {
-    for (int i = 0; i < kSteps && !::testing::Test::HasFatalFailure(); ++i) {
+    for (int i = 0; i < steps_wanted_ && !::testing::Test::HasFatalFailure(); ++i) {
       if (mounts_.size() > 1 && below(15) == 0) take_turns();
       if (below(20) == 0) {
         const auto by = std::chrono::seconds(below(40));
@@ -124,7 +125,7 @@ class Model {
   void run_timers(const std::stop_token& stop) {
     int seen = -1;
     while (!stop.stop_requested()) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      std::this_thread::sleep_for(kPause);
       const auto next = scheduler_.next_in();
       const bool stands = seen == steps_ && executor_.idle();
       if (stands && next && *next <= kRetryMax) scheduler_.run_next();
@@ -561,8 +562,9 @@ class Model {
   }
 
   std::mt19937_64 random_;
+  const int steps_wanted_;
   const bool faults_;
-  stsfs::testing::TemporaryDirectory directory_;
+  stsfs::testing::TemporaryDirectory directory_{stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock_;
   TickingClock ticking_{clock_};
   fakes::LoopExecutor executor_;
@@ -587,13 +589,21 @@ struct Kind {
   friend void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 };
 
-class FolderModel : public ::testing::TestWithParam<Kind> {};
+class FolderModel : public ::testing::TestWithParam<Kind> {
+ protected:
+  static void run(std::uint64_t seed, int steps) {
+    const Kind& kind = GetParam();
+    Model(seed, steps, kind.faults, kind.mounts, kind.copies_keep_etags).run();
+  }
+};
 
-TEST_P(FolderModel, AgreesWithAPlainMapOfFiles) {
-  const Kind& kind = GetParam();
-  run_seeded(20, 100, [&kind](std::uint64_t seed) {
-    Model(seed, kind.faults, kind.mounts, kind.copies_keep_etags).run();
-  });
+TEST_P(FolderModel, AgreesWithAPlainMapOfFilesInManyShortRuns) {
+  run_seeded({.usual = 400, .full = 4'000},
+             [](std::uint64_t seed) { run(seed, 20 + static_cast<int>(seed % 41)); });
+}
+
+TEST_P(FolderModel, AgreesWithAPlainMapOfFilesInLongRuns) {
+  run_seeded({.usual = 20, .full = 100}, [](std::uint64_t seed) { run(seed, 400); });
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -375,7 +375,8 @@ class LinksModel {
 class LinksOfTwoMounts : public ::testing::TestWithParam<bool> {};
 
 TEST_P(LinksOfTwoMounts, AgreeWithAMapOfNames) {
-  run_seeded(8, 100, [](std::uint64_t seed) { LinksModel(seed, GetParam()).run(); });
+  run_seeded({.usual = 8, .full = 100},
+             [](std::uint64_t seed) { LinksModel(seed, GetParam()).run(); });
 }
 
 INSTANTIATE_TEST_SUITE_P(Kills, LinksOfTwoMounts, ::testing::Bool(),

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -7,23 +8,52 @@
 
 #include <gtest/gtest.h>
 
+#include "stsfs/base/log.h"
+
 namespace stsfs::fs {
 
-/// Calls `run(seed)` until one fails, which says with what seed. The same `few` seeds each time, so
-/// that what fails is the change and not bad luck; with STSFS_TEST_FULL `many`, from a random one
-/// on; with STSFS_MODEL_SEED that one.
+#if defined(__has_feature)
+#define STSFS_HAS_FEATURE(x) __has_feature(x)
+#else
+#define STSFS_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || \
+    STSFS_HAS_FEATURE(thread_sanitizer) || STSFS_HAS_FEATURE(address_sanitizer)
+constexpr bool kIsSanitized = true;
+#else
+constexpr bool kIsSanitized = false;
+#endif
+#undef STSFS_HAS_FEATURE
+
+/// How many runs there are.
+struct RunCount {
+  int usual;     ///< A tenth of that under a sanitizer.
+  int full = 0;  ///< With STSFS_TEST_FULL.
+};
+
+/// Calls `run(seed)` until one fails, which says with what seed, and nothing does before. The same
+/// seeds each time, so that what fails is the change and not bad luck; with STSFS_TEST_FULL from a
+/// random one on. With STSFS_MODEL_SEED from that one on, STSFS_MODEL_RUNS times or once, and with
+/// the log of the mounts when it is once.
 template <class Run>
-void run_seeded(int few, int many, Run run) {
+void run_seeded(RunCount count, Run run) {
   constexpr std::uint64_t kUsual = 1'000;
-  const char* asked_for = std::getenv("STSFS_MODEL_SEED");
+  const char* first = std::getenv("STSFS_MODEL_SEED");
+  const char* asked_for = std::getenv("STSFS_MODEL_RUNS");
   const bool is_full = std::getenv("STSFS_TEST_FULL") != nullptr;
   std::uint64_t seed = is_full ? std::random_device{}() : kUsual;
-  if (asked_for != nullptr) seed = std::strtoull(asked_for, nullptr, 10);
-  const int runs = asked_for != nullptr ? 1 : is_full ? many : few;
+  if (first != nullptr) seed = std::strtoull(first, nullptr, 10);
+  int runs = kIsSanitized ? std::max(1, count.usual / 10) : count.usual;
+  if (is_full) runs = count.full;
+  if (first != nullptr) runs = 1;
+  if (asked_for != nullptr) runs = std::atoi(asked_for);
+  const LogLevel level = log_level();
+  if (runs > 1) set_log_level(LogLevel::kOff);
   for (int i = 0; i < runs && !::testing::Test::HasFatalFailure(); ++i, ++seed) {
     SCOPED_TRACE("STSFS_MODEL_SEED=" + std::to_string(seed));
     run(seed);
   }
+  set_log_level(level);
 }
 
 }  // namespace stsfs::fs

@@ -1,0 +1,147 @@
+#include "model/folder_model.h"
+
+#include <algorithm>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "stsfs/base/text.h"
+
+namespace stsfs::fs {
+
+void FolderModel::run(int steps) {
+  for (int i = 0; i < steps && !::testing::Test::HasFatalFailure(); ++i) {
+    if (world_.options().mounts > 1 && below(15) == 0) {
+      note("the other mount");
+      world_.take_turns();
+    }
+    if (below(20) == 0) {
+      const auto by = std::chrono::seconds(below(40));
+      note("after " + std::to_string(by.count()) + " s");
+      world_.clock().advance(by);
+    }
+    if (has_faults() && below(10) == 0) note(world_.break_something(random_));
+    step();
+    world_.stepped();
+    world_.heal();
+  }
+  if (!::testing::Test::HasFatalFailure()) world_.settle();
+  if (!::testing::Test::HasFatalFailure()) compare_store();
+  if (!::testing::Test::HasFatalFailure()) compare_link_area();
+  if (!::testing::Test::HasFatalFailure()) compare_tree();
+  world_.mount_another();
+  if (!::testing::Test::HasFatalFailure()) compare_tree();
+  if (::testing::Test::HasFatalFailure()) tell();
+}
+
+/// What led there, oldest first.
+void FolderModel::tell() const {
+  constexpr std::size_t kTold = 60;
+  std::string out;
+  for (std::size_t i = operations_.size() - std::min(kTold, operations_.size());
+       i < operations_.size(); ++i)
+    out += operations_[i] + "\n";
+  ADD_FAILURE() << "after these operations:\n" << out;
+}
+
+std::string FolderModel::any_directory() {
+  auto at = tree_.directories().begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(below(tree_.directories().size())));
+  return *at;
+}
+
+std::string FolderModel::any_path() {
+  const std::string directory = any_directory();
+  const std::string name(1, static_cast<char>('a' + below(5)));
+  return directory.empty() ? name : directory + "/" + name;
+}
+
+/// Of the three kinds: to a name beside the link or elsewhere in the folder, to what need not be
+/// there; out of it; in a form of its own.
+std::string FolderModel::any_target() {
+  const std::string name(1, static_cast<char>('a' + below(6)));
+  switch (below(4)) {
+    case 0:
+      return name;
+    case 1:
+      return "../" + any_path();
+    case 2:
+      return "/elsewhere/" + name;
+    default:
+      return "./" + name + "/";
+  }
+}
+
+/// The inode of a directory that the reference has.
+std::optional<InodeNumber> FolderModel::walk(const std::string& path) {
+  InodeNumber at = InodeNumber::kRoot;
+  if (path.empty()) return at;
+  for (const std::string_view name : split(path, '/')) {
+    const auto entry = folder().lookup(context(), at, name);
+    if (!entry) return std::nullopt;
+    at = entry->attributes.inode;
+  }
+  return at;
+}
+
+Result<void> FolderModel::wait(const std::function<void(Callback<void>)>& start) {
+  std::promise<Result<void>> promise;
+  auto future = promise.get_future();
+  start([&](Result<void> result) { promise.set_value(std::move(result)); });
+  return future.get();
+}
+
+Result<std::string> FolderModel::read_all(HandleNumber handle) {
+  std::promise<Result<std::string>> promise;
+  auto future = promise.get_future();
+  folder().read(context(), handle, {0, 1 << 20}, [&](Result<std::span<const std::byte>> got) {
+    promise.set_value(got ? Result<std::string>(std::string(as_text(*got))) : fail(got.error()));
+  });
+  return future.get();
+}
+
+/// Where faults are injected an operation may fail with them, and then says so.
+bool FolderModel::failed_by_fault(const Error& error) {
+  const bool is_fault =
+      has_faults() && (error.code == Errc::kUnavailable || error.code == Errc::kTimedOut);
+  if (is_fault) note("  failed: " + error.message);
+  return is_fault;
+}
+
+void FolderModel::step() {
+  switch (below(12)) {
+    case 0:
+    case 1:
+      write();
+      break;
+    case 2:
+      read();
+      break;
+    case 3:
+      remove();
+      break;
+    case 4:
+      make_directory();
+      break;
+    case 5:
+      remove_directory();
+      break;
+    case 6:
+      rename();
+      break;
+    case 7:
+      truncate();
+      break;
+    case 8:
+    case 9:
+      link();
+      break;
+    case 10:
+      make_symlink();
+      break;
+    default:
+      list();
+  }
+}
+
+}  // namespace stsfs::fs

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "model/model_world.h"
+#include "model/reference_tree.h"
+
+namespace stsfs::fs {
+
+/// Random operations on a mounted folder, each of which is done to the reference tree, too, and
+/// must end alike. What disagrees is fatal for the test.
+class FolderModel {
+ public:
+  FolderModel(std::uint64_t seed, const WorldOptions& options)
+      : random_(seed), world_(seed, options) {}
+  /// So many operations; then everything is to be in the store, and what is there is compared.
+  void run(int steps);
+
+ private:
+  // folder_model.cc: which operation, on what
+  void step();
+  std::uint64_t below(std::uint64_t n) {
+    return std::uniform_int_distribution<std::uint64_t>(0, n - 1)(random_);
+  }
+  std::string any_directory();
+  std::string any_path();
+  std::string any_target();
+  std::optional<InodeNumber> walk(const std::string& path);
+
+  // model_files.cc
+  void write();
+  void read();
+  void truncate();
+  void check_count(const std::string& path, const Entry& entry);
+
+  // model_names.cc
+  void remove();
+  void link();
+  void make_symlink();
+  void make_directory();
+  void remove_directory();
+  void rename();
+  void list();
+  void find_out(const std::string& path);
+
+  // model_comparison.cc
+  void compare_store();
+  void compare_link_area();
+  void compare_tree();
+
+  static std::string parent_of(const std::string& path) { return ReferenceTree::parent_of(path); }
+  static std::string name_of(const std::string& path) { return ReferenceTree::name_of(path); }
+  MountedFolder& folder() { return world_.folder(); }
+  Context context() { return world_.context(); }
+  bool has_faults() const { return world_.options().faults; }
+  bool failed_by_fault(const Error& error);
+  Result<void> wait(const std::function<void(Callback<void>)>& start);
+  Result<std::string> read_all(HandleNumber handle);
+
+  void note(std::string what) { operations_.push_back(std::move(what)); }
+  void tell() const;
+
+  std::mt19937_64 random_;
+  ModelWorld world_;
+  ReferenceTree tree_;
+  std::vector<std::string> operations_;
+};
+
+}  // namespace stsfs::fs

@@ -89,6 +89,12 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
                          (!is_link(inode->attributes.mode) || !inode->link_target.empty());
       inode->confirmed = known ? clock_.steady() : SteadyTime{};
       inode->touched = clock_.steady();
+      // What OSS has of it is as good as what we know from here on: another client may give an
+      // older time.
+      const auto kept = outcome.headers.user.find("mtime");
+      if (!outcome.times_differ && kept != outcome.headers.user.end() &&
+          parse_metadata_time(kept->second) >= inode->entries_changed)
+        inode->entries_changed = {};
       if (tree_.is_named(*inode, inode->parent, name)) note_entry(directory_path, name, *inode);
       if (known)
         remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);

@@ -319,6 +319,15 @@ TEST_F(AttributeChanges, ADirectorysTimeIsStoredBeforeItIsForgotten) {
   EXPECT_EQ(lookup("d")->attributes.mtime, changed);
 }
 
+TEST_F(AttributeChanges, ADirectoryShowsTheOlderTimeThatAnotherClientGaveIt) {
+  const InodeNumber inode = folder_->mkdir(context(), kRoot, "dir", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(inode, "f", "text"));
+  scheduler_.advance(seconds(40));
+  store_.put("users/alice/dir/", "", {{"mtime", "1700000000"}});
+  scheduler_.advance(seconds(31));
+  EXPECT_EQ(lookup("dir")->attributes.mtime, WallTime(seconds(1'700'000'000)));
+}
+
 TEST_F(AttributeChanges, AnImpliedDirectoryDoesNotChangeFromLookToLook) {
   store_.put("users/alice/d/f", "x");
   const WallTime seen = lookup("d")->attributes.mtime;

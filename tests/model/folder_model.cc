@@ -45,8 +45,9 @@ void FolderModel::tell() const {
 }
 
 std::string FolderModel::any_directory() {
-  auto at = tree_.directories().begin();
-  std::advance(at, static_cast<std::ptrdiff_t>(below(tree_.directories().size())));
+  const auto directories = tree_.directories();
+  auto at = directories.begin();
+  std::advance(at, static_cast<std::ptrdiff_t>(below(directories.size())));
   return *at;
 }
 
@@ -109,38 +110,29 @@ bool FolderModel::failed_by_fault(const Error& error) {
 }
 
 void FolderModel::step() {
-  switch (below(12)) {
-    case 0:
-    case 1:
-      write();
-      break;
-    case 2:
-      read();
-      break;
-    case 3:
-      remove();
-      break;
-    case 4:
-      make_directory();
-      break;
-    case 5:
-      remove_directory();
-      break;
-    case 6:
-      rename();
-      break;
-    case 7:
-      truncate();
-      break;
-    case 8:
-    case 9:
-      link();
-      break;
-    case 10:
-      make_symlink();
-      break;
-    default:
-      list();
+  struct Choice {
+    int weight;
+    void (FolderModel::*run)();
+  };
+  constexpr Choice kChoices[] = {
+      {2, &FolderModel::write},
+      {1, &FolderModel::read},
+      {1, &FolderModel::truncate},
+      {1, &FolderModel::remove},
+      {1, &FolderModel::make_directory},
+      {1, &FolderModel::remove_directory},
+      {1, &FolderModel::rename},
+      {2, &FolderModel::link},
+      {1, &FolderModel::make_symlink},
+      {1, &FolderModel::list},
+      {2, &FolderModel::change_attributes},
+  };
+  int all = 0;
+  for (const Choice& choice : kChoices) all += choice.weight;
+  int chosen = static_cast<int>(below(static_cast<std::uint64_t>(all)));
+  for (const Choice& choice : kChoices) {
+    if (chosen < choice.weight) return (this->*choice.run)();
+    chosen -= choice.weight;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "model/model_world.h"
@@ -36,7 +37,13 @@ class FolderModel {
   void write();
   void read();
   void truncate();
-  void check_count(const std::string& path, const Entry& entry);
+
+  // model_attributes.cc
+  void change_attributes();
+  AttributeChange any_change(bool is_symlink);
+  std::variant<Now, WallTime> any_time();
+  void believe_attributes(const std::string& path, const ReferenceNode& after);
+  void check_attributes(const std::string& path, const Entry& entry);
 
   // model_names.cc
   void remove();

@@ -23,7 +23,8 @@ void FolderModel::compare_store() {
     stored[path] = world_.store().content(content_key).value_or("nothing");
   }
   std::map<std::string, std::string> wanted;
-  for (const auto& [path, content] : tree_.files()) wanted[path] = *content;
+  for (const auto& [path, node] : tree_.nodes())
+    if (node->is_file()) wanted[path] = node->content;
   ASSERT_EQ(stored, wanted);
 }
 
@@ -49,22 +50,20 @@ void FolderModel::compare_link_area() {
 }
 
 void FolderModel::compare_tree() {
-  std::map<std::shared_ptr<std::string>, InodeNumber> inodes;
-  for (const auto& [path, content] : tree_.files()) {
+  std::map<ReferenceTree::Node, InodeNumber> inodes;
+  for (const auto& [path, node] : tree_.nodes()) {
+    if (path.empty()) continue;
     const auto inode = walk(path);
     ASSERT_TRUE(inode) << path;
     const auto entry = folder().getattr(context(), *inode);
     ASSERT_TRUE(entry) << path;
-    ASSERT_EQ(entry->attributes.size_bytes, content->size()) << path;
-    check_count(path, *entry);
-    ASSERT_EQ(inodes.emplace(content, *inode).first->second, *inode) << path;
-  }
-  for (const auto& [path, target] : tree_.symlinks()) {
-    const auto inode = walk(path);
-    ASSERT_TRUE(inode) << path;
-    const auto read = folder().readlink(context(), *inode);
-    ASSERT_TRUE(read) << path << ": " << read.error().message;
-    ASSERT_EQ(*read, target) << path;
+    check_attributes(path, *entry);
+    if (::testing::Test::HasFatalFailure()) return;
+    ASSERT_EQ(inodes.emplace(node, *inode).first->second, *inode) << path;
+    if (!node->is_symlink()) continue;
+    const auto target = folder().readlink(context(), *inode);
+    ASSERT_TRUE(target) << path << ": " << target.error().message;
+    ASSERT_EQ(*target, node->content) << path;
   }
 }
 

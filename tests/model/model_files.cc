@@ -29,16 +29,16 @@ void FolderModel::write() {
     return;
   }
   ASSERT_TRUE(made) << path << ": " << made.error().message;
-  std::string& content = tree_.create(path);
+  ReferenceNode& file = tree_.create(path);
   note("write " + path + (append ? " at its end" : " at " + std::to_string(offset)));
-  if ((flags & O_TRUNC) != 0) content.clear();
+  if ((flags & O_TRUNC) != 0) ReferenceTree::resize(file, 0);
   const auto written = folder().write(context(), made->second.handle, as_bytes(text), offset);
   ASSERT_TRUE(written) << written.error().message;
-  tree_.write(path, append ? content.size() : offset, text);
+  ReferenceTree::write(file, append ? file.content.size() : offset, text);
   if (below(3) == 0) {
     const auto read_back = read_all(made->second.handle);
     if (read_back) {
-      ASSERT_EQ(*read_back, content);
+      ASSERT_EQ(*read_back, file.content);
     } else {
       ASSERT_TRUE(has_faults()) << read_back.error().message;
     }
@@ -67,11 +67,10 @@ void FolderModel::read() {
     const auto target = folder().readlink(context(), entry->attributes.inode);
     if (!target && failed_by_fault(target.error())) return;
     ASSERT_TRUE(target) << path << ": " << target.error().message;
-    ASSERT_EQ(*target, tree_.target(path)) << path;
+    ASSERT_EQ(*target, tree_.at(path)->content) << path;
   }
+  if (entry) check_attributes(path, *entry);
   if (!tree_.is_file(path)) return;
-  ASSERT_EQ(entry->attributes.size_bytes, tree_.content(path).size()) << path;
-  check_count(path, *entry);
   note("read " + path);
   const auto opened = folder().open(context(), entry->attributes.inode, O_RDONLY);
   if (!opened && failed_by_fault(opened.error())) return;
@@ -80,11 +79,7 @@ void FolderModel::read() {
   folder().release(opened->handle);
   if (!text && failed_by_fault(text.error())) return;
   ASSERT_TRUE(text) << text.error().message;
-  ASSERT_EQ(*text, tree_.content(path)) << path;
-}
-
-void FolderModel::check_count(const std::string& path, const Entry& entry) {
-  ASSERT_EQ(entry.attributes.link_count, tree_.names_of_file(path)) << path;
+  ASSERT_EQ(*text, tree_.at(path)->content) << path;
 }
 
 void FolderModel::truncate() {
@@ -99,7 +94,7 @@ void FolderModel::truncate() {
   }
   // The size is ours from the first moment; only its way to OSS may have failed, and is tried
   // again.
-  tree_.content(path).resize(size, '\0');
+  ReferenceTree::resize(*tree_.at(path), size);
 }
 
 }  // namespace stsfs::fs

@@ -45,7 +45,7 @@ void FolderModel::link() {
   if (!good) return;
   ASSERT_EQ(made->attributes.inode, *file) << from << " -> " << to;
   tree_.link(from, to);
-  check_count(to, *made);
+  check_attributes(to, *made);
 }
 
 void FolderModel::make_symlink() {
@@ -141,7 +141,7 @@ void FolderModel::find_out(const std::string& path) {
   if (!entry) {
     ASSERT_EQ(entry.error().code, Errc::kNotFound) << path << ": " << entry.error().message;
     tree_.erase(path);
-  } else if (S_ISDIR(entry->attributes.mode)) {
+  } else if (S_ISDIR(entry->attributes.mode) && !tree_.is_taken(path)) {
     tree_.make_directory(path);
   }
 }

@@ -1,33 +1,21 @@
 #include "model/reference_tree.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace stsfs::fs {
 namespace {
 
-const std::string& path_of(const std::string& path) { return path; }
-template <class Value>
-const std::string& path_of(const std::pair<const std::string, Value>& entry) {
-  return entry.first;
-}
+constexpr mode_t kNewDirectory = S_IFDIR | 0755;
 
-template <class Names>
-bool has_below(const Names& names, const std::string& directory) {
-  const std::string prefix = directory + "/";
-  const auto at = names.lower_bound(prefix);
-  return at != names.end() && path_of(*at).starts_with(prefix);
-}
-
-template <class Names>
-void add_children(const Names& names, const std::string& directory, std::set<std::string>& out) {
-  for (const auto& entry : names) {
-    const std::string& path = path_of(entry);
-    if (!path.empty() && ReferenceTree::parent_of(path) == directory)
-      out.insert(ReferenceTree::name_of(path));
-  }
+ReferenceTree::Node node_of(mode_t mode, std::string content = {}) {
+  return std::make_shared<ReferenceNode>(
+      ReferenceNode{.mode = mode, .atime = {}, .mtime = {}, .content = std::move(content)});
 }
 
 }  // namespace
+
+ReferenceTree::ReferenceTree() : nodes_{{"", node_of(kNewDirectory)}} {}
 
 std::string ReferenceTree::parent_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -39,61 +27,84 @@ std::string ReferenceTree::name_of(const std::string& path) {
 }
 
 bool ReferenceTree::has_children(const std::string& path) const {
-  return has_below(files_, path) || has_below(symlinks_, path) || has_below(directories_, path);
+  const std::string prefix = path + "/";
+  const auto below = nodes_.lower_bound(prefix);
+  return below != nodes_.end() && below->first.starts_with(prefix);
 }
 
 bool ReferenceTree::may_rename(const std::string& from, const std::string& to) const {
   if (from == to) return true;
   if (!is_directory(from)) return !is_directory(to);
   const bool into_itself = to.starts_with(from + "/");
-  return !into_itself && !is_file(to) && !is_symlink(to) && !has_children(to);
+  return !into_itself && (!is_taken(to) || (is_directory(to) && !has_children(to)));
 }
 
-std::uint64_t ReferenceTree::names_of_file(const std::string& path) const {
-  const Content& content = files_.at(path);
+std::uint64_t ReferenceTree::names_of(const Node& node) const {
   return static_cast<std::uint64_t>(std::count_if(
-      files_.begin(), files_.end(), [&](const auto& file) { return file.second == content; }));
+      nodes_.begin(), nodes_.end(), [&](const auto& named) { return named.second == node; }));
 }
 
 std::set<std::string> ReferenceTree::children(const std::string& directory) const {
   std::set<std::string> out;
-  add_children(files_, directory, out);
-  add_children(symlinks_, directory, out);
-  add_children(directories_, directory, out);
+  for (const auto& named : nodes_)
+    if (!named.first.empty() && parent_of(named.first) == directory)
+      out.insert(name_of(named.first));
   return out;
 }
 
-std::string& ReferenceTree::create(const std::string& path) {
-  Content& content = files_[path];
-  if (content == nullptr) content = std::make_shared<std::string>();
-  return *content;
+std::set<std::string> ReferenceTree::directories() const {
+  std::set<std::string> out;
+  for (const auto& named : nodes_)
+    if (named.second->is_directory()) out.insert(named.first);
+  return out;
 }
 
-void ReferenceTree::write(const std::string& file, std::uint64_t offset, const std::string& text) {
-  std::string& bytes = content(file);
-  bytes.resize(std::max<std::size_t>(bytes.size(), offset + text.size()), '\0');
-  bytes.replace(offset, text.size(), text);
+void ReferenceTree::touch_parent_of(const std::string& path) { at(parent_of(path))->mtime = {}; }
+
+void ReferenceTree::put(const std::string& path, Node node) {
+  nodes_[path] = std::move(node);
+  touch_parent_of(path);
 }
+
+ReferenceNode& ReferenceTree::create(const std::string& path) {
+  if (!is_taken(path)) put(path, node_of(S_IFREG | 0644));
+  return *at(path);
+}
+
+void ReferenceTree::make_symlink(const std::string& path, const std::string& target) {
+  put(path, node_of(S_IFLNK | 0777, target));
+}
+
+void ReferenceTree::make_directory(const std::string& path) { put(path, node_of(kNewDirectory)); }
 
 void ReferenceTree::erase(const std::string& path) {
-  files_.erase(path);
-  symlinks_.erase(path);
-  directories_.erase(path);
+  if (nodes_.erase(path) != 0) touch_parent_of(path);
 }
 
 void ReferenceTree::rename(const std::string& from, const std::string& to) {
-  if (from == to) return;
   // Two names of one file: both stay.
-  if (is_file(from) && is_file(to) && files_.at(from) == files_.at(to)) return;
-  erase(to);
-  const auto moved = [&](const std::string& path) {
-    return path == from || path.starts_with(from + "/") ? to + path.substr(from.size()) : path;
-  };
-  ReferenceTree out;
-  for (const auto& [path, content] : files_) out.files_[moved(path)] = content;
-  for (const auto& [path, target] : symlinks_) out.symlinks_[moved(path)] = target;
-  for (const std::string& path : directories_) out.directories_.insert(moved(path));
-  *this = std::move(out);
+  if (from == to || (is_taken(to) && at(from) == at(to))) return;
+  touch_parent_of(from);
+  touch_parent_of(to);
+  nodes_.erase(to);
+  std::map<std::string, Node> out;
+  for (const auto& [path, node] : nodes_) {
+    const bool moves = path == from || path.starts_with(from + "/");
+    out[moves ? to + path.substr(from.size()) : path] = node;
+  }
+  nodes_ = std::move(out);
+}
+
+void ReferenceTree::write(ReferenceNode& file, std::uint64_t offset, const std::string& text) {
+  std::string& bytes = file.content;
+  bytes.resize(std::max<std::size_t>(bytes.size(), offset + text.size()), '\0');
+  bytes.replace(offset, text.size(), text);
+  file.mtime = {};
+}
+
+void ReferenceTree::resize(ReferenceNode& file, std::uint64_t size) {
+  file.content.resize(size, '\0');
+  file.mtime = {};
 }
 
 }  // namespace stsfs::fs

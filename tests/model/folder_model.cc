@@ -126,6 +126,9 @@ void FolderModel::step() {
       {1, &FolderModel::make_symlink},
       {1, &FolderModel::list},
       {2, &FolderModel::change_attributes},
+      {1, &FolderModel::set_extended},
+      {1, &FolderModel::remove_extended},
+      {1, &FolderModel::read_extended},
   };
   int all = 0;
   for (const Choice& choice : kChoices) all += choice.weight;

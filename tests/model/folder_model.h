@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -42,8 +43,16 @@ class FolderModel {
   void change_attributes();
   AttributeChange any_change(bool is_symlink);
   std::variant<Now, WallTime> any_time();
+  std::string any_extended_name();
+  void set_extended();
+  void remove_extended();
+  void read_extended();
+  /// After a change that failed: it may have been made, and only its answer lost.
   void believe_attributes(const std::string& path, const ReferenceNode& after);
   void check_attributes(const std::string& path, const Entry& entry);
+  void check_extended(const std::string& path, InodeNumber inode);
+  using Extended = std::map<std::string, std::string>;
+  Result<Extended> extended_of(InodeNumber inode);
 
   // model_names.cc
   void remove();

@@ -1,10 +1,13 @@
-// What is done to modes, owners and times.
+// What is done to modes, owners, times and extended attributes.
 
 #include "model/folder_model.h"
 
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include <gtest/gtest.h>
+
+#include "stsfs/base/text.h"
 
 namespace stsfs::fs {
 namespace {
@@ -62,7 +65,70 @@ void FolderModel::change_attributes() {
   check_attributes(path, *changed);
 }
 
-/// After a change that failed: it may have been made, and only its answer lost.
+std::string FolderModel::any_extended_name() {
+  // Small letters are headers of their own; the others, and what has a meaning of its own, are not.
+  constexpr const char* kNames[] = {"user.a", "user.b", "user.Capital", "user.mode", "user.x: y"};
+  return kNames[below(std::size(kNames))];
+}
+
+void FolderModel::set_extended() {
+  const std::string path = any_path();
+  const auto inode = walk(path);
+  if (!inode || !tree_.is_taken(path) || tree_.is_symlink(path)) return;
+  const std::string name = any_extended_name();
+  std::string value(below(20), static_cast<char>('a' + below(26)));
+  if (below(4) == 0) value += std::string("\0\xff\n", 3);
+  constexpr int kFlags[] = {0, 0, 0, XATTR_CREATE, XATTR_REPLACE};
+  const int flags = kFlags[below(std::size(kFlags))];
+  note("setxattr " + path + " " + name + " " + std::to_string(flags));
+  ReferenceNode after = *tree_.at(path);
+  const bool is_there = after.extended.contains(name);
+  const bool good = flags == 0 || is_there == (flags == XATTR_REPLACE);
+  if (good) after.extended[name] = value;
+  const auto set = folder().setxattr(context(), *inode, name, value, flags);
+  if (!set && failed_by_fault(set.error())) return believe_attributes(path, after);
+  ASSERT_EQ(set.has_value(), good) << path << (set ? "" : set.error().message);
+  if (!set) {
+    ASSERT_EQ(set.error().code, is_there ? Errc::kExists : Errc::kNoAttribute);
+  }
+  *tree_.at(path) = after;
+}
+
+void FolderModel::remove_extended() {
+  const std::string path = any_path();
+  const auto inode = walk(path);
+  if (!inode || !tree_.is_taken(path) || tree_.is_symlink(path)) return;
+  const std::string name = any_extended_name();
+  note("removexattr " + path + " " + name);
+  ReferenceNode after = *tree_.at(path);
+  const bool good = after.extended.erase(name) != 0;
+  const auto removed = folder().removexattr(context(), *inode, name);
+  if (!removed && failed_by_fault(removed.error())) return believe_attributes(path, after);
+  ASSERT_EQ(removed.has_value(), good) << path << (removed ? "" : removed.error().message);
+  *tree_.at(path) = after;
+}
+
+void FolderModel::read_extended() {
+  const std::string path = any_path();
+  const auto inode = walk(path);
+  if (!inode || !tree_.is_taken(path)) return;
+  note("listxattr " + path);
+  check_extended(path, *inode);
+}
+
+Result<FolderModel::Extended> FolderModel::extended_of(InodeNumber inode) {
+  const auto names = folder().listxattr(context(), inode);
+  if (!names) return fail(names.error());
+  Extended out;
+  for (const std::string_view name : split(*names, '\0')) {
+    if (name.empty()) continue;
+    auto value = folder().getxattr(context(), inode, name);
+    if (!value) return fail(value.error());
+    out.emplace(name, *value);
+  }
+  return out;
+}
+
 void FolderModel::believe_attributes(const std::string& path, const ReferenceNode& after) {
   world_.heal();
   folder().refresh(parent_of(path));
@@ -70,8 +136,19 @@ void FolderModel::believe_attributes(const std::string& path, const ReferenceNod
   ASSERT_TRUE(inode) << path;
   const auto entry = folder().getattr(context(), *inode);
   ASSERT_TRUE(entry) << path << ": " << entry.error().message;
-  if (!agree(*tree_.at(path), entry->attributes)) *tree_.at(path) = after;
+  const auto extended = extended_of(*inode);
+  ASSERT_TRUE(extended) << path << ": " << extended.error().message;
+  ReferenceNode& node = *tree_.at(path);
+  if (!agree(node, entry->attributes) || *extended != node.extended) node = after;
   check_attributes(path, *entry);
+  ASSERT_EQ(*extended, node.extended) << path;
+}
+
+void FolderModel::check_extended(const std::string& path, InodeNumber inode) {
+  const auto got = extended_of(inode);
+  if (!got && failed_by_fault(got.error())) return;
+  ASSERT_TRUE(got) << path << ": " << got.error().message;
+  ASSERT_EQ(*got, tree_.at(path)->extended) << path;
 }
 
 void FolderModel::check_attributes(const std::string& path, const Entry& entry) {

@@ -58,6 +58,7 @@ void FolderModel::compare_tree() {
     const auto entry = folder().getattr(context(), *inode);
     ASSERT_TRUE(entry) << path;
     check_attributes(path, *entry);
+    if (!::testing::Test::HasFatalFailure()) check_extended(path, *inode);
     if (::testing::Test::HasFatalFailure()) return;
     ASSERT_EQ(inodes.emplace(node, *inode).first->second, *inode) << path;
     if (!node->is_symlink()) continue;

@@ -20,7 +20,8 @@ struct ReferenceNode {
   gid_t gid = 0;
   /// What somebody gave, as long as nothing has changed it.
   std::optional<WallTime> atime, mtime;
-  std::string content{};  ///< Of a link its target.
+  std::map<std::string, std::string> extended{};  ///< Attributes, `user.` and all.
+  std::string content{};                          ///< Of a link its target.
 
   bool is_file() const { return S_ISREG(mode); }
   bool is_symlink() const { return S_ISLNK(mode); }

@@ -10,9 +10,10 @@
 namespace stsfs::fs {
 namespace {
 
+/// But for the times that change with each write: that of access only somebody sets.
 bool same_but_times(oss::UserMetadata a, oss::UserMetadata b) {
   for (oss::UserMetadata* user : {&a, &b})
-    for (const char* name : {"mtime", "ctime", "atime", oss::kWriteIdName}) user->erase(name);
+    for (const char* name : {"mtime", "ctime", oss::kWriteIdName}) user->erase(name);
   return a == b;
 }
 

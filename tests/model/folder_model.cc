@@ -122,6 +122,8 @@ void FolderModel::step() {
       {1, &FolderModel::make_directory},
       {1, &FolderModel::remove_directory},
       {1, &FolderModel::rename},
+      {1, &FolderModel::rename_no_replace},
+      {1, &FolderModel::exchange},
       {2, &FolderModel::link},
       {1, &FolderModel::make_symlink},
       {1, &FolderModel::list},

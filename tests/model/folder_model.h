@@ -61,6 +61,9 @@ class FolderModel {
   void make_directory();
   void remove_directory();
   void rename();
+  void rename_no_replace();
+  void rename_with(RenameMode mode);
+  void exchange();
   void list();
   void find_out(const std::string& path);
 

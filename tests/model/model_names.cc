@@ -88,19 +88,24 @@ void FolderModel::remove_directory() {
   if (gone) tree_.erase(path);
 }
 
-void FolderModel::rename() {
+void FolderModel::rename() { rename_with(RenameMode::kReplace); }
+
+void FolderModel::rename_no_replace() { rename_with(RenameMode::kNoReplace); }
+
+void FolderModel::rename_with(RenameMode mode) {
   const std::string from = any_path();
   const std::string to = any_path();
   const auto from_parent = walk(parent_of(from));
   const auto to_parent = walk(parent_of(to));
   if (!from_parent || !to_parent || !tree_.is_taken(from)) return;
-  const bool good = tree_.may_rename(from, to);
+  const bool replaces = mode == RenameMode::kReplace;
+  if (!replaces && from == to) return;  // which the kernel answers by itself
+  const bool good = tree_.may_rename(from, to) && (replaces || !tree_.is_taken(to));
   if (has_faults())
     world_.heal();  // a rename that failed half-way leaves both names: not what is compared here
-  note("rename " + from + " " + to);
+  note("rename " + from + " " + to + (replaces ? "" : " if that is free"));
   const auto move = [&] {
-    return folder().rename(context(), *from_parent, name_of(from), *to_parent, name_of(to),
-                           RenameMode::kReplace);
+    return folder().rename(context(), *from_parent, name_of(from), *to_parent, name_of(to), mode);
   };
   auto moved = move();
   // It may have waited for a commit that began while there were faults still.
@@ -108,6 +113,28 @@ void FolderModel::rename() {
   ASSERT_EQ(moved.has_value(), good)
       << from << " -> " << to << (moved ? "" : ": " + moved.error().message);
   if (good) tree_.rename(from, to);
+}
+
+void FolderModel::exchange() {
+  const std::string one = any_path();
+  const std::string other = any_path();
+  const auto one_parent = walk(parent_of(one));
+  const auto other_parent = walk(parent_of(other));
+  if (!one_parent || !other_parent) return;
+  const auto inode_of_one = walk(one);
+  const bool good = tree_.may_exchange(one, other);
+  if (has_faults()) world_.heal();
+  note("exchange " + one + " " + other);
+  const auto done = folder().rename(context(), *one_parent, name_of(one), *other_parent,
+                                    name_of(other), RenameMode::kExchange);
+  if (!done && failed_by_fault(done.error())) {
+    world_.settle();  // it has not begun, or is finished by that
+    if (good && walk(other) == inode_of_one) tree_.exchange(one, other);
+    return;
+  }
+  ASSERT_EQ(done.has_value(), good)
+      << one << " <-> " << other << (done ? "" : ": " + done.error().message);
+  if (good) tree_.exchange(one, other);
 }
 
 void FolderModel::list() {

@@ -13,6 +13,10 @@ ReferenceTree::Node node_of(mode_t mode, std::string content = {}) {
       ReferenceNode{.mode = mode, .atime = {}, .mtime = {}, .content = std::move(content)});
 }
 
+bool is_at_or_below(const std::string& path, const std::string& top) {
+  return path == top || path.starts_with(top + "/");
+}
+
 }  // namespace
 
 ReferenceTree::ReferenceTree() : nodes_{{"", node_of(kNewDirectory)}} {}
@@ -37,6 +41,11 @@ bool ReferenceTree::may_rename(const std::string& from, const std::string& to) c
   if (!is_directory(from)) return !is_directory(to);
   const bool into_itself = to.starts_with(from + "/");
   return !into_itself && (!is_taken(to) || (is_directory(to) && !has_children(to)));
+}
+
+bool ReferenceTree::may_exchange(const std::string& one, const std::string& other) const {
+  return is_taken(one) && is_taken(other) && !one.starts_with(other + "/") &&
+         !other.starts_with(one + "/");
 }
 
 std::uint64_t ReferenceTree::names_of(const Node& node) const {
@@ -88,10 +97,22 @@ void ReferenceTree::rename(const std::string& from, const std::string& to) {
   touch_parent_of(to);
   nodes_.erase(to);
   std::map<std::string, Node> out;
-  for (const auto& [path, node] : nodes_) {
-    const bool moves = path == from || path.starts_with(from + "/");
-    out[moves ? to + path.substr(from.size()) : path] = node;
-  }
+  for (const auto& [path, node] : nodes_)
+    out[is_at_or_below(path, from) ? to + path.substr(from.size()) : path] = node;
+  nodes_ = std::move(out);
+}
+
+void ReferenceTree::exchange(const std::string& one, const std::string& other) {
+  if (at(one) == at(other)) return;
+  touch_parent_of(one);
+  touch_parent_of(other);
+  const auto moved = [&](const std::string& path) {
+    if (is_at_or_below(path, one)) return other + path.substr(one.size());
+    if (is_at_or_below(path, other)) return one + path.substr(other.size());
+    return path;
+  };
+  std::map<std::string, Node> out;
+  for (const auto& [path, node] : nodes_) out[moved(path)] = node;
   nodes_ = std::move(out);
 }
 

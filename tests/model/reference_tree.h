@@ -51,6 +51,9 @@ class ReferenceTree {
   /// Whether rename(2) does that, for something that is there.
   bool may_rename(const std::string& from, const std::string& to) const;
 
+  /// Whether RENAME_EXCHANGE does that.
+  bool may_exchange(const std::string& one, const std::string& other) const;
+
   const Node& at(const std::string& path) const { return nodes_.at(path); }
   const std::map<std::string, Node>& nodes() const { return nodes_; }
   std::uint64_t names_of(const Node& node) const;
@@ -65,6 +68,7 @@ class ReferenceTree {
   /// Of any kind; nothing when there is none.
   void erase(const std::string& path);
   void rename(const std::string& from, const std::string& to);
+  void exchange(const std::string& one, const std::string& other);
 
   /// Of a file.
   static void write(ReferenceNode& file, std::uint64_t offset, const std::string& text);

@@ -185,12 +185,13 @@ void FileContent::hold(Callback<void> done) {
   if (idle) done({});
 }
 
-void FileContent::lies_at(const ObjectVersion& base) {
+void FileContent::lies_at(const ObjectVersion& base, std::optional<std::uint64_t> size) {
   std::shared_ptr<BaseReader> old;
   MutexLock lock(mutex_);
   if (ObjectVersion{key_, etag_} == base) return;
   key_ = base.key;
   etag_ = base.etag;
+  if (size) base_size_ = *size;
   old = std::move(base_);
   ++ground_;
   ++state_;

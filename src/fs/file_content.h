@@ -234,8 +234,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void hold(Callback<void> done);
   /// Commits that were asked for meanwhile start.
   void release_hold();
-  /// While held: where the base lies from now on.
-  void lies_at(const ObjectVersion& base) STSFS_EXCLUDES(mutex_);
+  /// While held: where the base lies from now on. With `size` it is another one, of so many bytes.
+  void lies_at(const ObjectVersion& base, std::optional<std::uint64_t> size = std::nullopt)
+      STSFS_EXCLUDES(mutex_);
   /// The same bytes are elsewhere now: its base may be that, or what it copies from.
   void stand_on(const ObjectVersion& before, const ObjectVersion& now) STSFS_EXCLUDES(mutex_);
 

@@ -27,6 +27,7 @@ struct FileRename {
   std::string content_key;                ///< Of a file with several names.
   bool in_store = false;
   std::string etag, target_etag;
+  std::uint64_t target_size = 0;
   std::string target_link_etag;  ///< Where the target is one of several names: of the link it is.
   std::uint64_t size = 0;
   oss::CopyOptions copy;

@@ -349,6 +349,7 @@ FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& ta
     // A name of several: what lies elsewhere goes on under the others.
     if (key_of(*target) == new_key) out.replaced = target->content;
     if (target->in_store) out.target_etag = target->etag;
+    out.target_size = target->attributes.size_bytes;
   }
   out.old_key = std::move(old_key);
   out.new_key = std::move(new_key);
@@ -427,6 +428,7 @@ Result<oss::Written> Folder::move_name(const Context& context, const FileRename&
 void Folder::note_renamed(const FileRename& file, const oss::Written& written, Holds& holds) {
   const InodePointer& inode = file.inode;
   std::string etag = file.etag;
+  std::optional<std::uint64_t> other_size;
   {
     MutexLock lock(tree_.mutex);
     if (!file.content_key.empty()) {
@@ -441,12 +443,13 @@ void Folder::note_renamed(const FileRename& file, const oss::Written& written, H
       // Its commit replaces what was there, knowingly; until then that is what lies at its key.
       inode->in_store = file.target && file.target->in_store;
       etag = inode->etag = file.target_etag;
+      if (!etag.empty()) other_size = file.target_size;
     }
   }
   if (file.replaced) file.replaced->forget_changes();
   if (!file.content) return;
   if (file.attributes && file.in_store) file.content->attributes_carried(*file.attributes);
-  if (file.content_key.empty()) holds.moved(*file.content, {file.new_key, etag});
+  if (file.content_key.empty()) holds.moved(*file.content, {file.new_key, etag}, other_size);
 }
 
 /// What another client has put under the new name since we looked is kept under a name of its own.

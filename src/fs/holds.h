@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -22,20 +23,22 @@ class Holds {
 
   void release() {
     for (const Held& one : std::exchange(held_, {})) {
-      if (one.base) one.content->lies_at(*one.base);
+      if (one.base) one.content->lies_at(*one.base, one.size);
       one.content->release_hold();
     }
   }
 
   /// One that was held (Contents::hold). Without a `base` it lies where it says itself.
   void add(std::shared_ptr<FileContent> content, std::optional<ObjectVersion> base) {
-    held_.push_back({std::move(content), std::move(base)});
+    held_.push_back({std::move(content), std::move(base), std::nullopt});
   }
-  /// One that was added lies there now.
-  void moved(const FileContent& content, ObjectVersion base) {
+  /// One that was added lies there now; with `size` over another one of so many bytes.
+  void moved(const FileContent& content, ObjectVersion base,
+             std::optional<std::uint64_t> size = std::nullopt) {
     for (Held& one : held_) {
       if (one.content.get() != &content) continue;
       one.base = std::move(base);
+      one.size = size;
       return;
     }
   }
@@ -44,6 +47,7 @@ class Holds {
   struct Held {
     std::shared_ptr<FileContent> content;
     std::optional<ObjectVersion> base;
+    std::optional<std::uint64_t> size;
   };
   std::vector<Held> held_;
 };

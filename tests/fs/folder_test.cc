@@ -189,6 +189,16 @@ TEST_F(FolderTest, RenamesWithoutARequestWhatWasNeverUploaded) {
   folder_->release(made->second.handle);
 }
 
+TEST_F(FolderTest, AnEmptyFileThatWasNeverUploadedReplacesWhatItIsRenamedOver) {
+  ASSERT_TRUE(write_file(kRoot, "f", "the old text"));
+  const auto made = folder_->create(context(), kRoot, "tmp", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(made);
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "tmp", kRoot, "f", RenameMode::kReplace));
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(store_.content("users/alice/f"), "");
+}
+
 TEST_F(FolderTest, KeepsWhatAnotherClientWroteWhereSomethingIsRenamedTo) {
   ASSERT_TRUE(write_file(kRoot, "a", "ours"));
   ASSERT_TRUE(write_file(kRoot, "b", "old"));

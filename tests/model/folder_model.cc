@@ -13,7 +13,8 @@ void FolderModel::run(int steps) {
   for (int i = 0; i < steps && !::testing::Test::HasFatalFailure(); ++i) {
     if (world_.options().mounts > 1 && below(15) == 0) {
       note("the other mount");
-      world_.take_turns();
+      close_all();
+      if (!::testing::Test::HasFatalFailure()) world_.take_turns();
     }
     if (below(20) == 0) {
       const auto by = std::chrono::seconds(below(40));
@@ -25,6 +26,7 @@ void FolderModel::run(int steps) {
     world_.stepped();
     world_.heal();
   }
+  close_all();
   if (!::testing::Test::HasFatalFailure()) world_.settle();
   if (!::testing::Test::HasFatalFailure()) compare_store();
   if (!::testing::Test::HasFatalFailure()) compare_link_area();
@@ -118,6 +120,12 @@ void FolderModel::step() {
       {2, &FolderModel::write},
       {1, &FolderModel::read},
       {1, &FolderModel::truncate},
+      {2, &FolderModel::open_file},
+      {2, &FolderModel::write_open},
+      {2, &FolderModel::read_open},
+      {1, &FolderModel::truncate_open},
+      {1, &FolderModel::sync_open},
+      {1, &FolderModel::close_file},
       {1, &FolderModel::remove},
       {1, &FolderModel::make_directory},
       {1, &FolderModel::remove_directory},

@@ -50,9 +50,30 @@ class FolderModel {
   /// After a change that failed: it may have been made, and only its answer lost.
   void believe_attributes(const std::string& path, const ReferenceNode& after);
   void check_attributes(const std::string& path, const Entry& entry);
+  void check_attributes_of(const ReferenceTree::Node& node, const std::string& path,
+                           const Entry& entry);
   void check_extended(const std::string& path, InodeNumber inode);
   using Extended = std::map<std::string, std::string>;
   Result<Extended> extended_of(InodeNumber inode);
+
+  // model_handles.cc
+  struct OpenFile {
+    HandleNumber handle{};
+    InodeNumber inode{};
+    ReferenceTree::Node node;
+    int flags = 0;
+    std::string path;  ///< By which it was opened.
+  };
+  int any_open_flags();
+  void open_file();
+  OpenFile* any_open();
+  void write_open();
+  void read_open();
+  void truncate_open();
+  void sync_open();
+  void close_file();
+  void close_all();
+  void close(HandleNumber handle);
 
   // model_names.cc
   void remove();
@@ -87,6 +108,7 @@ class FolderModel {
   std::mt19937_64 random_;
   ModelWorld world_;
   ReferenceTree tree_;
+  std::vector<OpenFile> open_;
   std::vector<std::string> operations_;
 };
 

@@ -155,7 +155,11 @@ void FolderModel::check_extended(const std::string& path, InodeNumber inode) {
 }
 
 void FolderModel::check_attributes(const std::string& path, const Entry& entry) {
-  const ReferenceTree::Node& node = tree_.at(path);
+  check_attributes_of(tree_.at(path), path, entry);
+}
+
+void FolderModel::check_attributes_of(const ReferenceTree::Node& node, const std::string& path,
+                                      const Entry& entry) {
   const Attributes& got = entry.attributes;
   ASSERT_EQ(got.mode, node->mode) << path;
   ASSERT_EQ(got.uid, node->uid) << path;

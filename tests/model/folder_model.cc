@@ -23,6 +23,7 @@ void FolderModel::run(int steps) {
     }
     if (has_faults() && below(10) == 0) note(world_.break_something(random_));
     step();
+    watch_directories();
     world_.stepped();
     world_.heal();
   }
@@ -135,6 +136,8 @@ void FolderModel::step() {
       {2, &FolderModel::link},
       {1, &FolderModel::make_symlink},
       {1, &FolderModel::list},
+      {1, &FolderModel::open_directory},
+      {3, &FolderModel::read_piece},
       {2, &FolderModel::change_attributes},
       {1, &FolderModel::set_extended},
       {1, &FolderModel::remove_extended},

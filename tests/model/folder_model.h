@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -75,6 +76,25 @@ class FolderModel {
   void close_all();
   void close(HandleNumber handle);
 
+  // model_directories.cc
+  using Names = std::set<std::string>;
+  struct ReadDirectory {
+    HandleNumber handle{};
+    ReferenceTree::Node node;
+    std::string path;  ///< By which it was opened.
+    std::uint64_t cookie = 0;
+    std::vector<std::string> shown{};
+    Names always{}, ever{};  ///< What was there since the first piece.
+  };
+  void open_directory();
+  void read_piece();
+  void read_piece_of(std::size_t at);
+  void read_to_the_end();
+  void check_shown(const ReadDirectory& directory);
+  void watch_directories();
+  std::optional<Names> children_of(const ReferenceTree::Node& directory);
+  void close_directory(std::size_t at);
+
   // model_names.cc
   void remove();
   void link();
@@ -109,6 +129,7 @@ class FolderModel {
   ModelWorld world_;
   ReferenceTree tree_;
   std::vector<OpenFile> open_;
+  std::vector<ReadDirectory> read_;
   std::vector<std::string> operations_;
 };
 

@@ -123,6 +123,7 @@ void FolderModel::close_file() {
 }
 
 void FolderModel::close_all() {
+  read_to_the_end();
   while (!open_.empty() && !::testing::Test::HasFatalFailure()) close_file();
 }
 

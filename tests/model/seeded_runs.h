@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -27,8 +26,9 @@ constexpr bool kIsSanitized = false;
 
 /// How many runs there are.
 struct RunCount {
-  int usual;     ///< A tenth of that under a sanitizer.
-  int full = 0;  ///< With STSFS_TEST_FULL.
+  int usual;
+  int full;                  ///< With STSFS_TEST_FULL.
+  int one_in_sanitized = 1;  ///< Of so many, where a sanitizer makes them slow.
 };
 
 /// Calls `run(seed)` until one fails, which says with what seed, and nothing does before. The same
@@ -43,8 +43,8 @@ void run_seeded(RunCount count, Run run) {
   const bool is_full = std::getenv("STSFS_TEST_FULL") != nullptr;
   std::uint64_t seed = is_full ? std::random_device{}() : kUsual;
   if (first != nullptr) seed = std::strtoull(first, nullptr, 10);
-  int runs = kIsSanitized ? std::max(1, count.usual / 10) : count.usual;
-  if (is_full) runs = count.full;
+  int runs = is_full ? count.full : count.usual;
+  if (kIsSanitized) runs /= count.one_in_sanitized;
   if (first != nullptr) runs = 1;
   if (asked_for != nullptr) runs = std::atoi(asked_for);
   const LogLevel level = log_level();

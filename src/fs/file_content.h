@@ -55,7 +55,7 @@ struct CommitOutcome {
   staging::WriteNumbers writes;  ///< Its number is the last of them.
   std::uint64_t size = 0;
   bool conflict = false;      ///< Another's content is at the key; ours is at the conflict key.
-  bool times_differ = false;  ///< The object's modification time is the server's, not ours.
+  bool times_differ = false;  ///< Those of the object are the server's, not ours.
   /// Has every byte of it, as long as nobody writes on; null where some are in OSS only.
   std::shared_ptr<const staging::StagedFile> staged;
   /// Only attributes were changed, of this version. Else empty.

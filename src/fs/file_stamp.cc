@@ -10,17 +10,19 @@
 namespace stsfs::fs {
 namespace {
 
-/// But for the times that change with each write: that of access only somebody sets.
 bool same_but_times(oss::UserMetadata a, oss::UserMetadata b) {
   for (oss::UserMetadata* user : {&a, &b})
-    for (const char* name : {"mtime", "ctime", oss::kWriteIdName}) user->erase(name);
+    for (const char* name : {"mtime", "ctime", "atime", oss::kWriteIdName}) user->erase(name);
   return a == b;
 }
 
 bool has_times_of(const oss::UserMetadata& have, const oss::UserMetadata& want) {
-  const auto a = have.find("mtime");
-  const auto b = want.find("mtime");
-  return a != have.end() && b != want.end() && a->second == b->second;
+  for (const char* name : {"mtime", "atime"}) {
+    const auto a = have.find(name);
+    const auto b = want.find(name);
+    if (a == have.end() || b == want.end() || a->second != b->second) return false;
+  }
+  return true;
 }
 
 }  // namespace

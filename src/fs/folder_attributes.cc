@@ -40,6 +40,7 @@ void take(const AttributeChange& change, WallTime now, AttributeDraft& draft) {
   if (change.atime) wanted.atime = time_of(*change.atime, now);
   if (change.mtime) wanted.mtime = time_of(*change.mtime, now);
   if (change.mtime) draft.times_given = std::holds_alternative<WallTime>(*change.mtime);
+  if (change.atime && std::holds_alternative<WallTime>(*change.atime)) draft.times_given = true;
 }
 
 bool changes_attributes(const AttributeChange& change) {

@@ -41,7 +41,7 @@ struct Inode {
   InodeNumber parent = InodeNumber::kRoot;
   std::string name;
   Attributes attributes;     ///< The size is the content's while there is one.
-  bool times_given = false;  ///< The modification time was set, after the last write.
+  bool times_given = false;  ///< A time of access or modification was set, after the last write.
   bool in_store = false;     ///< The object exists (for a directory: its marker).
   std::string etag;          ///< Of the version in OSS.
   std::shared_ptr<const OwnVersion> own_version;  ///< The last that we made; may be null.

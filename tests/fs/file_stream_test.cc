@@ -27,20 +27,26 @@ TEST_F(Streams, ALargeFileGoesUpWhileItIsWritten) {
   expected.replace(5, 7, "changed");
   EXPECT_TRUE(store_.content(key_) == expected);
   EXPECT_EQ(faulty_.started(Operation::kUploadPart), 9U);  // the first one twice
+  EXPECT_EQ(faulty_.started(Operation::kCopy), 0U);        // what nobody set needs no more
   EXPECT_EQ(store_.open_uploads(), 0U);
 }
 
 TEST_F(Streams, TimesThatWereSetAreThereAfterAStream) {
   const std::string piece(std::size_t{1} << 20, 'p');
-  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
-  for (std::uint64_t at = 0; at < 40; ++at)
-    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
   const WallTime when(std::chrono::seconds(1'600'000'000));
-  ASSERT_TRUE(folder_->setattr(context(), made->first.attributes.inode, made->second.handle,
-                               {.mtime = when}));
-  ASSERT_TRUE(flush(made->second.handle));
-  EXPECT_EQ(store_.meta(key_)->headers.user.at("mtime"), "1600000000");
-  EXPECT_EQ(store_.meta(key_)->size_bytes, std::uint64_t{40} << 20);
+  const std::pair<const char*, AttributeChange> changes[] = {{"mtime", {.mtime = when}},
+                                                             {"atime", {.atime = when}}};
+  for (const auto& [name, change] : changes) {
+    auto made = folder_->create(context(), kRoot, name, 0644, O_WRONLY | O_CREAT);
+    for (std::uint64_t at = 0; at < 40; ++at)
+      ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+    ASSERT_TRUE(
+        folder_->setattr(context(), made->first.attributes.inode, made->second.handle, change));
+    ASSERT_TRUE(flush(made->second.handle));
+    const auto meta = store_.meta(std::string("users/alice/") + name);
+    EXPECT_EQ(meta->headers.user.at(name), "1600000000");
+    EXPECT_EQ(meta->size_bytes, std::uint64_t{40} << 20);
+  }
 }
 
 TEST_F(Streams, AStreamOfAFileThatIsRemovedIsAborted) {

@@ -122,6 +122,7 @@ void FileContent::spare_copies() {
 void FileContent::plan() {
   std::vector<ByteRange> lacking;
   std::shared_ptr<staging::MultipartUpload> dropped;
+  std::shared_ptr<staging::StagedView> before;  // goes when the lock is free again
   bool stopped = false;
   {
     MutexLock lock(mutex_);
@@ -135,12 +136,15 @@ void FileContent::plan() {
     if (etag_.empty()) map_.base_gone();
     commit_extents_ = map_.freeze();
     commit_size_ = map_.size();
-    commit_file_ = staged_;
+    auto view = stream_view_;
     commit_stream_ = take_stream();
     const bool fits = commit_stream_ && !commit_stream_->failed() &&
                       commit_stream_->key() == request_.key && commit_extents_.size() == 1 &&
                       commit_extents_[0].origin == Origin::kStaged;
     if (commit_stream_ && !fits) dropped = std::exchange(commit_stream_, nullptr);
+    if (!commit_stream_) view = staged_ ? std::make_shared<staging::StagedView>(staged_) : nullptr;
+    if (view) view->freeze(around_.journal.next_note(), commit_extents_);
+    before = std::exchange(commit_view_, std::move(view));
     attributes_only_ = bytes_are_base();
     plan_ = {};
     commit_copy_ = nullptr;
@@ -398,7 +402,7 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   chain_.step([&] {
-    return staging::start_upload(around_.store, around_.clock, key, commit_file_, commit_extents_,
+    return staging::start_upload(around_.store, around_.clock, key, commit_view_, commit_extents_,
                                  plan_, base_key_, expected_etag_, std::move(put),
                                  around_.options.upload, std::move(check), std::move(done));
   });
@@ -487,7 +491,7 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
   const bool all_staged =
       std::all_of(commit_extents_.begin(), commit_extents_.end(),
                   [](const Extent& extent) { return extent.origin == Origin::kStaged; });
-  if (all_staged) outcome.staged = commit_file_;
+  if (all_staged && commit_view_) outcome.staged = commit_view_->file();
   finish(std::move(outcome));
 }
 

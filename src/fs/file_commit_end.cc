@@ -25,7 +25,7 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
   }
   commit_extents_.clear();
-  commit_file_.reset();
+  commit_view_.reset();
   commit_stream_.reset();
   commit_copy_.reset();
   end_commit(outcome, new_file);
@@ -149,7 +149,7 @@ void FileContent::is_aside(const Error& error) {
             is_empty ? "none of it is here" : "what is here of it `stsfs rescue` has");
   around_.owner.set_aside(inode_, *this, note);
   commit_extents_.clear();
-  commit_file_.reset();
+  commit_view_.reset();
   commit_copy_.reset();
   if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
   end_commit(fail(error), false);

@@ -410,8 +410,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // The upload of a large new file while it is being written.
   std::shared_ptr<staging::MultipartUpload> stream_ STSFS_GUARDED_BY(mutex_);
   std::weak_ptr<staging::MultipartUpload> last_stream_
-      STSFS_GUARDED_BY(mutex_);                             // the same, also while it is committed
-  int streamed_ STSFS_GUARDED_BY(mutex_) = 0;               // parts handed over
+      STSFS_GUARDED_BY(mutex_);  // the same, also while it is committed
+  std::shared_ptr<staging::StagedView> stream_view_ STSFS_GUARDED_BY(mutex_);  // what it sends
+  int streamed_ STSFS_GUARDED_BY(mutex_) = 0;                                  // parts handed over
   std::uint64_t stream_from_ STSFS_GUARDED_BY(mutex_);      // size from which the next part goes
   bool stream_begins_ STSFS_GUARDED_BY(mutex_) = false;     // somebody is about to begin it
   oss::UserMetadata stream_user_ STSFS_GUARDED_BY(mutex_);  // metadata it was begun with
@@ -433,7 +434,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t commit_size_ = 0;
   staging::WriteNumbers commit_writes_;  // up to its own
   bool first_try_ = true;                // nothing of ours can be in OSS that is not known
-  std::shared_ptr<staging::StagedFile> commit_file_;
+  std::shared_ptr<staging::StagedView> commit_view_;  // of the moment in which it was planned
   std::shared_ptr<staging::MultipartUpload> commit_stream_;
   Chain chain_;
 

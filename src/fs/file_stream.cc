@@ -33,14 +33,15 @@ std::shared_ptr<staging::MultipartUpload> FileContent::begin_stream(const Commit
   put.headers.user[oss::kWriteIdName] = write_id(writes_);
   put.forbid_overwrite = etag_.empty();
   streamed_ = 0;
+  stream_view_ = std::make_shared<staging::StagedView>(staged_);
   stream_ = std::make_shared<staging::MultipartUpload>(
       around_.store, around_.clock, now.key, std::move(put), around_.options.upload,
-      [&store = around_.store, key = now.key, file = staged_](
+      [&store = around_.store, key = now.key, view = stream_view_](
           const std::string& id, const staging::PlannedPart& part, Deadline deadline,
           Callback<oss::Part> done) {
         return store.start_upload_part(
             key, id, part.number,
-            staging::staged_body(file, {{part.range, staging::Origin::kStaged}}), deadline,
+            staging::staged_body(view, {{part.range, staging::Origin::kStaged}}), deadline,
             std::move(done));
       });
   last_stream_ = stream_;
@@ -87,6 +88,7 @@ void FileContent::stream() {
 /// For whoever completes or cancels it, with no lock held.
 std::shared_ptr<staging::MultipartUpload> FileContent::take_stream() {
   stream_from_ = UINT64_MAX;
+  stream_view_.reset();
   return std::exchange(stream_, nullptr);
 }
 

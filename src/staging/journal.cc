@@ -439,6 +439,8 @@ std::uint64_t Journal::next_id() {
   return state_->next_id++;
 }
 
+std::uint64_t Journal::next_note() { return ++state_->notes; }
+
 void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
                   std::shared_ptr<const StagedFile> before, Callback<void> done) {
   const std::uint64_t id = entry.id;

@@ -8,8 +8,8 @@ namespace {
 
 class StagedBody final : public http::BodySource {
  public:
-  StagedBody(std::shared_ptr<const StagedFile> file, std::vector<Extent> extents)
-      : file_(std::move(file)),
+  StagedBody(std::shared_ptr<const StagedView> view, std::vector<Extent> extents)
+      : view_(std::move(view)),
         extents_(std::move(extents)),
         start_(extents_.empty() ? 0 : extents_.front().range.offset),
         size_(extents_.empty() ? 0 : extents_.back().range.end() - start_) {}
@@ -38,14 +38,14 @@ class StagedBody final : public http::BodySource {
         static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), extent->range.end() - at));
     if (extent->is_remote())
       return fail(Errc::kInvalid, "bytes that are in OSS only were to be sent and are not staged");
-    if (extent->origin == Origin::kZero || !file_)
+    if (extent->origin == Origin::kZero || !view_)
       std::memset(buffer.data(), 0, count);
-    else if (auto done = file_->read(buffer.first(count), at); !done)
+    else if (auto done = view_->read(buffer.first(count), at); !done)
       return fail(std::move(done.error()));
     return count;
   }
 
-  const std::shared_ptr<const StagedFile> file_;
+  const std::shared_ptr<const StagedView> view_;
   const std::vector<Extent> extents_;
   const std::uint64_t start_;
   const std::uint64_t size_;
@@ -53,9 +53,9 @@ class StagedBody final : public http::BodySource {
 
 }  // namespace
 
-std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> file,
+std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedView> view,
                                               std::vector<Extent> extents) {
-  return std::make_shared<StagedBody>(std::move(file), std::move(extents));
+  return std::make_shared<StagedBody>(std::move(view), std::move(extents));
 }
 
 }  // namespace stsfs::staging

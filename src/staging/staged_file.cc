@@ -8,7 +8,9 @@
 #include <cstring>
 
 #include "stsfs/base/fd.h"
+#include "stsfs/staging/extent_map.h"
 #include "stsfs/staging/staging_area.h"
+#include "undo.h"
 
 namespace stsfs::staging {
 namespace {
@@ -17,6 +19,12 @@ constexpr std::uint64_t kReserveStep = std::uint64_t{8} << 20;
 constexpr std::uint64_t kReleasedBytesMax = std::uint64_t{64} << 10;
 
 }  // namespace
+
+StagedFile::StagedFile(std::shared_ptr<StagingArea> area, std::string name, std::uint64_t number)
+    : area_(std::move(area)),
+      name_(std::move(name)),
+      number_(number),
+      undo_(std::make_unique<Undo>(*this, *area_)) {}
 
 /// Its blocks go back before they are counted as free: else somebody who looks at the disk just
 /// then would be refused.
@@ -67,6 +75,7 @@ Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
 }
 
 Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
+  if (auto kept = undo_->preserve({offset, bytes.size()}); !kept) return kept;
   const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
@@ -97,6 +106,26 @@ Result<void> StagedFile::read(std::span<std::byte> buffer, std::uint64_t offset)
   if (!got) return fail(std::move(got.error()), "staged file");
   std::memset(buffer.data() + *got, 0, buffer.size() - *got);
   return {};
+}
+
+void StagedFile::freeze(std::uint64_t moment, std::span<const Extent> extents) {
+  std::vector<ByteRange> held;
+  for (const Extent& extent : extents) {
+    if (extent.origin != Origin::kStaged) continue;
+    if (!held.empty() && held.back().end() == extent.range.offset)
+      held.back().length += extent.range.length;
+    else
+      held.push_back(extent.range);
+  }
+  undo_->freeze(moment, std::move(held));
+}
+
+void StagedFile::thaw(std::uint64_t moment) { undo_->thaw(moment); }
+
+Result<void> StagedFile::read_as_of(const std::atomic<std::uint64_t>& moment,
+                                    std::span<std::byte> buffer, std::uint64_t offset) const {
+  if (auto got = read(buffer, offset); !got) return got;
+  return undo_->restore(moment, buffer, offset);
 }
 
 Result<void> StagedFile::allocate(ByteRange range) {

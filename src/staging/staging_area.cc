@@ -20,6 +20,7 @@ namespace stsfs::staging {
 namespace {
 
 constexpr const char* kNamePrefix = "file-";
+constexpr char kBeside = '.';  // between the name of a staged file and the number of a moment
 constexpr std::size_t kSparesMax = 4096;
 
 /// A quarter of what the process may have: connections and the kernel's device want theirs.
@@ -63,7 +64,15 @@ Result<std::shared_ptr<StagingArea>> StagingArea::open(const StagingOptions& opt
 Result<std::shared_ptr<StagedFile>> StagingArea::create() {
   if (auto spare = take_spare())
     return std::make_shared<StagedFile>(shared_from_this(), std::move(spare->name), spare->number);
-  std::string name = kNamePrefix + random_hex(8);
+  return make(kNamePrefix + random_hex(8));
+}
+
+Result<std::shared_ptr<StagedFile>> StagingArea::create_beside(const std::string& name,
+                                                               std::uint64_t moment) {
+  return make(name + kBeside + std::to_string(moment));
+}
+
+Result<std::shared_ptr<StagedFile>> StagingArea::make(std::string name) {
   UniqueFd fd(::open(path_of(name).c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) return fail_errno("create a staged file in " + printable(options_.directory));
   open_->add(name, std::move(fd));

@@ -323,16 +323,16 @@ bool MultipartUpload::failed() const {
 // --- one object at once ---
 
 Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string key,
-                      std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,
+                      std::shared_ptr<const StagedView> view, std::vector<Extent> extents,
                       const CommitPlan& plan, std::string base_key, std::string base_etag,
                       oss::PutOptions put, const UploadOptions& options,
                       MultipartUpload::Check check, Callback<oss::Written> done) {
   if (plan.parts.empty()) {
-    auto body = staged_body(std::move(file), std::move(extents));
+    auto body = staged_body(std::move(view), std::move(extents));
     const Deadline deadline = upload_deadline(clock, options, body->size_bytes());
     return store.start_put(key, std::move(body), put, deadline, std::move(done));
   }
-  auto start_part = [&store, key, file, base_key, base_etag, map = ExtentMap(extents)](
+  auto start_part = [&store, key, view, base_key, base_etag, map = ExtentMap(extents)](
                         const std::string& id, const PlannedPart& part, Deadline deadline,
                         Callback<oss::Part> part_done) {
     if (part.copied && part.source)
@@ -342,7 +342,7 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
     if (part.copied)
       return store.start_copy_part(key, id, part.number, base_key, base_etag, part.range, deadline,
                                    std::move(part_done));
-    return store.start_upload_part(key, id, part.number, staged_body(file, map.within(part.range)),
+    return store.start_upload_part(key, id, part.number, staged_body(view, map.within(part.range)),
                                    deadline, std::move(part_done));
   };
   auto upload = std::make_shared<MultipartUpload>(store, clock, key, std::move(put), options,

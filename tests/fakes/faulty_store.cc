@@ -34,6 +34,36 @@ class BreakingSink final : public oss::ReadSink {
   const Error error_;
 };
 
+/// Runs the hooks once, between its halves.
+class HaltingBody final : public http::BodySource {
+ public:
+  HaltingBody(std::shared_ptr<http::BodySource> inner, std::vector<std::function<void()>> hooks)
+      : inner_(std::move(inner)), hooks_(std::move(hooks)) {}
+
+  std::uint64_t size_bytes() const override { return inner_->size_bytes(); }
+  Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> buffer) override {
+    const std::uint64_t half = size_bytes() / 2;
+    if (hooks_.empty() || offset + buffer.size() <= half) return inner_->read(offset, buffer);
+    const std::size_t first = offset < half ? half - offset : 0;
+    if (first > 0)
+      if (auto got = inner_->read(offset, buffer.first(first)); !got) return got;
+    for (const auto& hook : std::exchange(hooks_, {})) hook();
+    auto rest = inner_->read(offset + first, buffer.subspan(first));
+    if (!rest) return rest;
+    return first + *rest;
+  }
+
+ private:
+  const std::shared_ptr<http::BodySource> inner_;
+  std::vector<std::function<void()>> hooks_;
+};
+
+std::shared_ptr<http::BodySource> halting(std::shared_ptr<http::BodySource> body,
+                                          std::vector<std::function<void()>> hooks) {
+  if (!body || hooks.empty()) return body;
+  return std::make_shared<HaltingBody>(std::move(body), std::move(hooks));
+}
+
 }  // namespace
 
 FaultyStore::FaultyStore(oss::ObjectStore& inner, Scheduler* scheduler)
@@ -69,6 +99,12 @@ void FaultyStore::break_off(Calls calls, std::uint64_t size_bytes, Error error) 
   assert(calls.operation == Operation::kGet);
   Fate fate;
   fate.breaks_off.emplace(size_bytes, std::move(error));
+  add(std::move(calls), std::move(fate));
+}
+
+void FaultyStore::half_way(Calls calls, std::function<void()> hook) {
+  Fate fate;
+  fate.half_way_hooks.push_back(std::move(hook));
   add(std::move(calls), std::move(fate));
 }
 
@@ -136,6 +172,8 @@ FaultyStore::Fate FaultyStore::fate_of(Operation operation, std::string_view key
     fate.delay += rule.fate.delay;
     fate.answer_delay += rule.fate.answer_delay;
     fate.hooks.insert(fate.hooks.end(), rule.fate.hooks.begin(), rule.fate.hooks.end());
+    fate.half_way_hooks.insert(fate.half_way_hooks.end(), rule.fate.half_way_hooks.begin(),
+                               rule.fate.half_way_hooks.end());
     fate.late_hooks.insert(fate.late_hooks.end(), rule.fate.late_hooks.begin(),
                            rule.fate.late_hooks.end());
   }
@@ -247,12 +285,14 @@ Transfer FaultyStore::start_get(std::string_view key, std::string_view etag, Byt
 Transfer FaultyStore::start_put(std::string_view key, std::shared_ptr<http::BodySource> body,
                                 const oss::PutOptions& options, Deadline deadline,
                                 Callback<oss::Written> done) {
-  return run<oss::Written>(Operation::kPut, key, std::move(done),
-                           [this, key = std::string(key), body = std::move(body), options,
-                            deadline](Callback<oss::Written> finish) {
-                             return inner_.start_put(key, body, options, deadline,
-                                                     std::move(finish));
-                           });
+  Fate fate = fate_of(Operation::kPut, key);
+  body = halting(std::move(body), fate.half_way_hooks);
+  return run_with<oss::Written>(std::move(fate), std::move(done),
+                                [this, key = std::string(key), body = std::move(body), options,
+                                 deadline](Callback<oss::Written> finish) {
+                                  return inner_.start_put(key, body, options, deadline,
+                                                          std::move(finish));
+                                });
 }
 
 Transfer FaultyStore::start_copy(std::string_view key, const oss::CopyOptions& options,
@@ -294,12 +334,14 @@ Transfer FaultyStore::start_initiate(std::string_view key, const oss::PutOptions
 Transfer FaultyStore::start_upload_part(std::string_view key, std::string_view upload_id,
                                         int number, std::shared_ptr<http::BodySource> body,
                                         Deadline deadline, Callback<oss::Part> done) {
-  return run<oss::Part>(Operation::kUploadPart, key, std::move(done),
-                        [this, key = std::string(key), id = std::string(upload_id), number,
-                         body = std::move(body), deadline](Callback<oss::Part> finish) {
-                          return inner_.start_upload_part(key, id, number, body, deadline,
-                                                          std::move(finish));
-                        });
+  Fate fate = fate_of(Operation::kUploadPart, key);
+  body = halting(std::move(body), fate.half_way_hooks);
+  return run_with<oss::Part>(std::move(fate), std::move(done),
+                             [this, key = std::string(key), id = std::string(upload_id), number,
+                              body = std::move(body), deadline](Callback<oss::Part> finish) {
+                               return inner_.start_upload_part(key, id, number, body, deadline,
+                                                               std::move(finish));
+                             });
 }
 
 Transfer FaultyStore::start_copy_part(std::string_view key, std::string_view upload_id, int number,

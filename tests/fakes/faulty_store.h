@@ -46,6 +46,8 @@ class FaultyStore final : public oss::ObjectStore {
   void delay_answer(Calls calls, std::chrono::milliseconds by);
   /// A get whose body breaks off with `error` after `size_bytes`.
   void break_off(Calls calls, std::uint64_t size_bytes, Error error);
+  /// `hook` runs when half of the body of a put, or of a part, has been taken.
+  void half_way(Calls calls, std::function<void()> hook);
   /// `hook` runs just before the call reaches `inner`: where a foreign client comes in between.
   void before(Calls calls, std::function<void()> hook);
   /// `hook` runs when `inner` has answered, before the caller is told: what happens while an answer
@@ -119,7 +121,7 @@ class FaultyStore final : public oss::ObjectStore {
     std::chrono::milliseconds delay{0};
     std::chrono::milliseconds answer_delay{0};
     std::optional<std::pair<std::uint64_t, Error>> breaks_off;
-    std::vector<std::function<void()>> hooks, late_hooks;
+    std::vector<std::function<void()>> hooks, half_way_hooks, late_hooks;
   };
   struct Rule {
     Calls calls;

@@ -126,6 +126,8 @@ class Journal : public UploadLog {
   bool disk_failed() const;
 
   std::uint64_t next_id();
+  /// Greater than that of any note before.
+  std::uint64_t next_note();
   /// Replaces what was noted under the same id. `staged`: what its extents lie in; may be null.
   /// `before`: what those of the note before it lie in, if that is another file; it stays until no
   /// loss of power brings that note back.

@@ -13,6 +13,8 @@
 namespace stsfs::staging {
 
 class StagingArea;
+class Undo;
+struct Extent;
 
 /// The local sparse file of one changed file. Its name on disk goes with it, unless the journal
 /// counts on it: then it stays for the next daemon.
@@ -21,8 +23,7 @@ class StagingArea;
 class StagedFile {
  public:
   /// `number`: of those that the area made; 0: an earlier daemon did.
-  StagedFile(std::shared_ptr<StagingArea> area, std::string name, std::uint64_t number)
-      : area_(std::move(area)), name_(std::move(name)), number_(number) {}
+  StagedFile(std::shared_ptr<StagingArea> area, std::string name, std::uint64_t number);
   ~StagedFile();
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
@@ -42,6 +43,14 @@ class StagedFile {
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset);
   /// Zeros where nothing was written.
   Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
+  /// What `extents` say is staged stays known as it is now: `write` copies it aside first, and
+  /// fails with kNoSpace when there is no room for that. No write may be under way. Moments ascend.
+  void freeze(std::uint64_t moment, std::span<const Extent> extents);
+  /// That moment is of no use any more.
+  void thaw(std::uint64_t moment);
+  /// As `read`, of that moment; 0, which it may cease to be meanwhile: of now.
+  Result<void> read_as_of(const std::atomic<std::uint64_t>& moment, std::span<std::byte> buffer,
+                          std::uint64_t offset) const;
   /// Room for these bytes, so that writing them cannot fail for want of it. kNoSpace.
   Result<void> allocate(ByteRange range);
   /// Gives their blocks back; they read as zeros.
@@ -67,6 +76,7 @@ class StagedFile {
   std::atomic<std::uint64_t> charged_{0};  // blocks of this file, as last seen
   std::atomic<std::uint64_t> reserved_from_{0},
       reserved_end_{0};  // the last run known to have blocks
+  const std::unique_ptr<Undo> undo_;
 
   Result<void> reserve(int fd, ByteRange range);
   Result<void> reserve_blocks(int fd, ByteRange range);

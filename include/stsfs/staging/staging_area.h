@@ -38,6 +38,8 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
   static Result<std::shared_ptr<StagingArea>> open(const StagingOptions& options);
 
   Result<std::shared_ptr<StagedFile>> create();
+  /// For what the staged file `name` held at `moment`.
+  Result<std::shared_ptr<StagedFile>> create_beside(const std::string& name, std::uint64_t moment);
   /// One that an earlier daemon left; it is kept. kNotFound when it is not there.
   Result<std::shared_ptr<StagedFile>> reopen(const std::string& name);
   bool has(const std::string& name) const;
@@ -61,6 +63,7 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
 
   explicit StagingArea(StagingOptions options);
   Result<std::shared_ptr<const UniqueFd>> descriptor(const std::string& name);
+  Result<std::shared_ptr<StagedFile>> make(std::string name);
   void close(const std::string& name);
   void remove(const std::string& name);
   bool reuse(StagedFile& file) STSFS_EXCLUDES(mutex_);

@@ -16,7 +16,7 @@
 #include "stsfs/oss/object_store.h"
 #include "stsfs/staging/commit_plan.h"
 #include "stsfs/staging/journal.h"
-#include "stsfs/staging/staging_area.h"
+#include "stsfs/staging/staged_view.h"
 
 namespace stsfs::staging {
 
@@ -117,10 +117,10 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
 
 /// What a part that is sent, or a whole put, is read from: staged bytes and zeros. `extents` lie
 /// one behind the other and none is in OSS only.
-std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> file,
+std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedView> view,
                                               std::vector<Extent> extents);
 
-/// Makes one object of `extents` by `plan`: from `file`, zeros, `base_key` at `base_etag` and the
+/// Makes one object of `extents` by `plan`: from `view`, zeros, `base_key` at `base_etag` and the
 /// sources that the extents name.
 /// What the plan wants fetched before must be staged. `check`: of an upload in parts, as
 /// MultipartUpload::complete says.
@@ -129,7 +129,7 @@ std::shared_ptr<http::BodySource> staged_body(std::shared_ptr<const StagedFile> 
 ///         or a source, is no longer that version; kTimedOut without progress.
 /// Threads: `done` on the HTTP loop.
 Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string key,
-                      std::shared_ptr<const StagedFile> file, std::vector<Extent> extents,
+                      std::shared_ptr<const StagedView> view, std::vector<Extent> extents,
                       const CommitPlan& plan, std::string base_key, std::string base_etag,
                       oss::PutOptions put, const UploadOptions& options,
                       MultipartUpload::Check check, Callback<oss::Written> done);

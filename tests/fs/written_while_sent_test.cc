@@ -1,0 +1,151 @@
+// A file that is written in place while it is being sent.
+
+#include <atomic>
+#include <thread>
+
+#include "folder_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using fakes::Calls;
+using oss::Operation;
+
+/// What holds of a file that is put, of one in parts, and of one that went up while it was written.
+class WrittenWhileSent : public FolderTest {
+ protected:
+  explicit WrittenWhileSent(
+      std::unique_ptr<fakes::Executor> executor = std::make_unique<fakes::InlineExecutor>())
+      : FolderTest({}, std::move(executor)) {}
+
+  const std::string key_ = "users/alice/f";
+
+  HandleNumber create() {
+    return folder_->create(context(), kRoot, "f", 0644, O_RDWR | O_CREAT)->second.handle;
+  }
+  void fill(HandleNumber handle, std::uint64_t size, char with, std::uint64_t from = 0) {
+    for (std::uint64_t at = from; at < from + size; at += kMiB)
+      ASSERT_TRUE(folder_->write(
+          context(), handle, as_bytes(std::string(std::min(kMiB, from + size - at), with)), at));
+  }
+  Result<void> fsync(HandleNumber handle) {
+    return wait(
+        [&](Callback<void> done) { folder_->fsync(context(), handle, false, std::move(done)); });
+  }
+  static bool is_all(const std::optional<std::string>& text, std::uint64_t size, char with) {
+    return text && *text == std::string(size, with);
+  }
+};
+
+// "A file that is written in place while it is being sent goes as it was when that began; what was
+// written goes with the next close or fsync."
+TEST_F(WrittenWhileSent, APutSendsWhatWasThereWhenItBegan) {
+  const HandleNumber handle = create();
+  fill(handle, 4 * kMiB, 'a');
+  faulty_.half_way({.operation = Operation::kPut}, [&] { fill(handle, 4 * kMiB, 'b'); });
+  ASSERT_TRUE(flush(handle));
+  EXPECT_TRUE(is_all(store_.content(key_), 4 * kMiB, 'a'));
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_TRUE(is_all(store_.content(key_), 4 * kMiB, 'b'));
+  folder_->release(handle);
+}
+
+TEST_F(WrittenWhileSent, SoDoPartsOfAFileThatWasSmallerBefore) {
+  store_.put(key_, std::string(20 * kMiB, 'x'));
+  ASSERT_TRUE(lookup("f"));
+  const HandleNumber handle =
+      folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
+  fill(handle, 20 * kMiB, 'a');
+  faulty_.half_way({.operation = Operation::kUploadPart, .from = 2},
+                   [&] { fill(handle, 20 * kMiB, 'b'); });
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_GE(faulty_.started(Operation::kUploadPart), 2U);
+  EXPECT_TRUE(is_all(store_.content(key_), 20 * kMiB, 'a'));
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_TRUE(is_all(store_.content(key_), 20 * kMiB, 'b'));
+  folder_->release(handle);
+}
+
+TEST_F(WrittenWhileSent, SoDoTheLastPartsOfAStream) {
+  const HandleNumber handle = create();
+  fill(handle, 40 * kMiB, 'a');
+  const auto before = faulty_.started(Operation::kUploadPart);
+  ASSERT_GE(before, 2U);
+  faulty_.half_way({.operation = Operation::kUploadPart}, [&] { fill(handle, 40 * kMiB, 'b'); });
+  ASSERT_TRUE(fsync(handle));
+  ASSERT_GT(faulty_.started(Operation::kUploadPart), before);
+  EXPECT_TRUE(is_all(store_.content(key_), 40 * kMiB, 'a'));
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_TRUE(is_all(store_.content(key_), 40 * kMiB, 'b'));
+  folder_->release(handle);
+}
+
+/// The part is on its way when the commit begins, and what it sends is not outdated then.
+TEST_F(WrittenWhileSent, SoDoesAPartThatWasBegunBefore) {
+  const HandleNumber handle = create();
+  std::shared_ptr<std::promise<Result<void>>> synced;
+  faulty_.half_way({.operation = Operation::kUploadPart}, [&] {
+    synced = std::make_shared<std::promise<Result<void>>>();
+    folder_->fsync(context(), handle, false,
+                   [synced](Result<void> result) { synced->set_value(std::move(result)); });
+    fill(handle, 8 * kMiB, 'b');
+  });
+  for (std::uint64_t at = 0; !synced; at += kMiB) fill(handle, kMiB, 'a', at);
+  ASSERT_TRUE(synced->get_future().get());
+  const auto text = store_.content(key_);
+  ASSERT_TRUE(text);
+  EXPECT_TRUE(is_all(text, text->size(), 'a'));
+  folder_->release(handle);
+}
+
+/// Who changes the size waits for the journal, which is not to wait for what is sent.
+class CutWhileSent : public WrittenWhileSent {
+ protected:
+  CutWhileSent() : WrittenWhileSent(std::make_unique<fakes::LoopExecutor>()) {}
+};
+
+TEST_F(CutWhileSent, ACutAndWhatIsWrittenBehindItChangeNothing) {
+  const HandleNumber handle = create();
+  const InodeNumber inode = lookup("f")->attributes.inode;
+  fill(handle, 4 * kMiB, 'a');
+  faulty_.half_way({.operation = Operation::kPut}, [&] {
+    ASSERT_TRUE(folder_->setattr(context(), inode, handle, {.size_bytes = 3 * kMiB}));
+    fill(handle, kMiB, 'b', 3 * kMiB);
+    ASSERT_TRUE(folder_->allocate(context(), handle, {2 * kMiB, kMiB}, Allocation::kPunch));
+    fill(handle, kMiB / 2, 'c', 2 * kMiB);
+  });
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_TRUE(is_all(store_.content(key_), 4 * kMiB, 'a'));
+  ASSERT_TRUE(fsync(handle));
+  EXPECT_TRUE(store_.content(key_) == std::string(2 * kMiB, 'a') + std::string(kMiB / 2, 'c') +
+                                          std::string(kMiB / 2, '\0') + std::string(kMiB, 'b'));
+  folder_->release(handle);
+}
+
+/// One writes version after version, the other has them sent.
+TEST_F(WrittenWhileSent, InTheBucketIsNeverAMixture) {
+  constexpr std::uint64_t kSize = 256 * 1024;
+  const HandleNumber handle = create();
+  ASSERT_TRUE(folder_->write(context(), handle, as_bytes(std::string(kSize, 'a')), 0));
+  faulty_.half_way({.operation = Operation::kPut, .count = Calls::kAll},
+                   [] { std::this_thread::yield(); });
+  std::atomic<bool> ends{false};
+  std::jthread writer([&] {
+    for (int version = 1; !ends; ++version)
+      ASSERT_TRUE(
+          folder_->write(context(), handle,
+                         as_bytes(std::string(kSize, static_cast<char>('a' + version % 26))), 0));
+  });
+  for (int round = 0; round < 100; ++round) {
+    ASSERT_TRUE(fsync(handle));
+    const auto text = store_.content(key_);
+    ASSERT_TRUE(text);
+    EXPECT_TRUE(is_all(text, kSize, text->front())) << "in round " << round;
+  }
+  ends = true;
+  writer.join();
+  folder_->release(handle);
+}
+
+}  // namespace
+}  // namespace stsfs::fs

@@ -49,7 +49,10 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       note_id_(entry.id),
       noted_(1),
       noted_file_(staged_),
-      stream_from_(UINT64_MAX) {}
+      noted_moment_(entry.note),
+      stream_from_(UINT64_MAX) {
+  if (staged_) staged_->freeze(entry.note, entry.extents);
+}
 
 // Reads under way hold the content: nobody waits any more for what its reader still fetches.
 FileContent::~FileContent() {

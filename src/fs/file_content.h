@@ -296,8 +296,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // --- file_journal.cc ---
   void save_now();
-  void saved(std::uint64_t state, const std::shared_ptr<staging::StagedFile>& file,
-             Result<void> result);
+  void saved(std::uint64_t state, std::uint64_t note,
+             const std::shared_ptr<staging::StagedFile>& file, Result<void> result);
   staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   const staging::WriteNumbers& next_write(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void draw_number(const CommitRequest& now) STSFS_REQUIRES(mutex_);
@@ -403,6 +403,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t note_id_ STSFS_GUARDED_BY(mutex_) = 0;  // 0: there is none
   std::uint64_t noted_ STSFS_GUARDED_BY(mutex_) = 0;    // the state it tells
   std::shared_ptr<staging::StagedFile> noted_file_ STSFS_GUARDED_BY(mutex_);
+  std::uint64_t noted_moment_ STSFS_GUARDED_BY(mutex_) = 0;  // of that note
   bool saving_ STSFS_GUARDED_BY(mutex_) = false;
   bool forget_note_ STSFS_GUARDED_BY(mutex_) = false;  // once what is being saved is noted
   std::vector<Waiter> save_waiters_ STSFS_GUARDED_BY(mutex_);

@@ -84,32 +84,41 @@ void FileContent::save_now() {
       entry = entry_of(now);
       file = staged_;
       if (file && file != noted_file_) file->keep();
+      entry.note = around_.journal.next_note();
+      if (file) file->freeze(entry.note, entry.extents);
       if (file != noted_file_) before = noted_file_;
     }
   }
   if (now.gone) {
-    saved(state, file, {});
+    saved(state, 0, file, {});
     return;
   }
+  const std::uint64_t note = entry.note;
   around_.journal.put(std::move(entry), file, std::move(before),
-                      [self = shared_from_this(), state, file](Result<void> result) {
-                        self->saved(state, file, std::move(result));
+                      [self = shared_from_this(), state, note, file](Result<void> result) {
+                        self->saved(state, note, file, std::move(result));
                       });
 }
 
-void FileContent::saved(std::uint64_t state, const std::shared_ptr<staging::StagedFile>& file,
-                        Result<void> result) {
+/// A kill leaves the version of the last note: what that holds is kept until there is a later one.
+void FileContent::saved(std::uint64_t state, std::uint64_t note,
+                        const std::shared_ptr<staging::StagedFile>& file, Result<void> result) {
   std::vector<Waiter> told;
-  std::shared_ptr<staging::StagedFile> replaced;
+  std::shared_ptr<staging::StagedFile> replaced, thawed;
+  std::uint64_t moment = 0;
   bool again = false;
   bool forget = false;
   {
     MutexLock lock(mutex_);
     if (result) {
       noted_ = state;
+      thawed = noted_file_;
+      moment = std::exchange(noted_moment_, note);
       if (noted_file_ != file) replaced = std::exchange(noted_file_, file);
-    } else if (file && file != noted_file_) {
-      file->let_go();
+    } else {
+      if (file && file != noted_file_) file->let_go();
+      thawed = file;
+      moment = note;
     }
     const auto rest = std::stable_partition(
         save_waiters_.begin(), save_waiters_.end(),
@@ -120,6 +129,7 @@ void FileContent::saved(std::uint64_t state, const std::shared_ptr<staging::Stag
     saving_ = again;
     forget = !again && std::exchange(forget_note_, false);
   }
+  if (thawed) thawed->thaw(moment);
   if (replaced) replaced->let_go();
   if (!result) log_warning("fs", "a change is not in the journal: {}", result.error().message);
   for (Waiter& waiter : told) waiter.done(result);
@@ -138,7 +148,7 @@ void FileContent::save_again() {
 
 /// Everything is in OSS, or nothing is to be: the note goes, then what it counted on.
 void FileContent::forget_note() {
-  std::uint64_t id = 0;
+  std::uint64_t id = 0, moment = 0;
   std::shared_ptr<staging::StagedFile> file;
   bool removed = false;
   {
@@ -151,8 +161,10 @@ void FileContent::forget_note() {
     if (generation_ != committed_) return;  // written again meanwhile: the note is needed
     id = std::exchange(note_id_, 0);
     file = std::exchange(noted_file_, nullptr);
+    moment = std::exchange(noted_moment_, 0);
     noted_ = 0;
   }
+  if (file) file->thaw(moment);
   if (id == 0) return;
   around_.journal.erase(id, file, !removed, [file](Result<void> erased) {
     if (erased && file) file->let_go();

@@ -1,5 +1,6 @@
 #include "recovery.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -37,7 +38,12 @@ Result<void> Recovery::recover() {
   auto fallbacks = journal_->fallbacks();
   if (!fallbacks) return fail(std::move(fallbacks.error()));
   std::set<std::string, std::less<>> known;
-  for (const auto& entry : *entries) known.insert(entry.staged_name);
+  std::map<std::string, std::uint64_t> moments;
+  for (const auto& entry : *entries) {
+    known.insert(entry.staged_name);
+    moments[entry.staged_name] = entry.note;
+  }
+  if (auto back = area_.roll_back(moments); !back) return back;
   for (const auto& [id, staged] : *fallbacks) known.insert(staged);
   auto swept = area_.sweep(known);
   if (!swept) return fail(std::move(swept.error()));

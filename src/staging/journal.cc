@@ -444,7 +444,7 @@ std::uint64_t Journal::next_note() { return ++state_->notes; }
 void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
                   std::shared_ptr<const StagedFile> before, Callback<void> done) {
   const std::uint64_t id = entry.id;
-  const std::uint64_t note = ++state_->notes;
+  const std::uint64_t note = entry.note == 0 ? next_note() : entry.note;
   entry.synced = !staged;
   if (staged && state_->options.sync_each) {
     if (auto synced = staged->sync(); !synced) {

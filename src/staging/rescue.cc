@@ -7,6 +7,7 @@
 
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
+#include "undo_record.h"
 
 namespace stsfs::staging {
 namespace {
@@ -25,6 +26,24 @@ Result<void> copy_range(int from, int to, ByteRange range) {
     at += *got;
   }
   return {};
+}
+
+/// What was written over since the note, and not noted, counts for nothing.
+Result<void> undo_in(int to, const std::string& directory, const JournalEntry& entry) {
+  auto beside = files_beside(directory);
+  if (!beside) return fail(std::move(beside.error()));
+  return undo(directory, entry.staged_name, entry.note, (*beside)[entry.staged_name],
+              [&](std::span<const std::byte> bytes, std::uint64_t offset) -> Result<void> {
+                for (const Extent& extent : entry.extents) {
+                  const std::uint64_t from = std::max(offset, extent.range.offset);
+                  const std::uint64_t end = std::min(offset + bytes.size(), extent.range.end());
+                  if (extent.origin != Origin::kStaged || from >= end) continue;
+                  if (auto put = pwrite_full(to, bytes.subspan(from - offset, end - from), from);
+                      !put)
+                    return put;
+                }
+                return {};
+              });
 }
 
 }  // namespace
@@ -50,6 +69,9 @@ Result<std::vector<ByteRange>> rescue_file(const std::string& staging_directory,
       if (auto copied = copy_range(from.get(), to.get(), extent.range); !copied)
         return fail(std::move(copied.error()), printable(target));
   }
+  if (from)
+    if (auto undone = undo_in(to.get(), staging_directory, entry); !undone)
+      return fail(std::move(undone.error()), printable(target));
   if (fsync(to.get()) != 0) return fail_errno("write " + printable(target) + " to the disk");
   return lacking;
 }

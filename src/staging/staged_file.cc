@@ -29,6 +29,7 @@ StagedFile::StagedFile(std::shared_ptr<StagingArea> area, std::string name, std:
 /// Its blocks go back before they are counted as free: else somebody who looks at the disk just
 /// then would be refused.
 StagedFile::~StagedFile() {
+  undo_->end(keepers_ > 0);
   if (keepers_ > 0)
     area_->close(name_);
   else if (!released_ || !area_->reuse(*this))

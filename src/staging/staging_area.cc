@@ -13,14 +13,15 @@
 #include "open_descriptors.h"
 #include "reserve.h"
 #include "stsfs/base/fd.h"
+#include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "undo_record.h"
 
 namespace stsfs::staging {
 namespace {
 
 constexpr const char* kNamePrefix = "file-";
-constexpr char kBeside = '.';  // between the name of a staged file and the number of a moment
 constexpr std::size_t kSparesMax = 4096;
 
 /// A quarter of what the process may have: connections and the kernel's device want theirs.
@@ -69,7 +70,7 @@ Result<std::shared_ptr<StagedFile>> StagingArea::create() {
 
 Result<std::shared_ptr<StagedFile>> StagingArea::create_beside(const std::string& name,
                                                                std::uint64_t moment) {
-  return make(name + kBeside + std::to_string(moment));
+  return make(name_beside(name, moment));
 }
 
 Result<std::shared_ptr<StagedFile>> StagingArea::make(std::string name) {
@@ -124,6 +125,34 @@ std::optional<StagingArea::Spare> StagingArea::take_spare() {
 
 bool StagingArea::has(const std::string& name) const {
   return access(path_of(name).c_str(), F_OK) == 0;
+}
+
+/// On the disk before what lies beside it goes, and that goes for good: its numbers may be drawn
+/// once more.
+Result<void> StagingArea::roll_back(const std::map<std::string, std::uint64_t>& moments) {
+  auto beside = files_beside(options_.directory);
+  if (!beside) return fail(std::move(beside.error()));
+  for (const auto& [name, numbers] : *beside) {
+    const auto moment = moments.find(name);
+    std::uint64_t bytes_back = 0;
+    if (moment != moments.end() && has(name)) {
+      const UniqueFd fd(::open(path_of(name).c_str(), O_WRONLY | O_CLOEXEC));
+      if (!fd) return fail_errno("open the staged file " + printable(name));
+      auto done = undo(options_.directory, name, moment->second, numbers,
+                       [&](std::span<const std::byte> bytes, std::uint64_t offset) {
+                         bytes_back += bytes.size();
+                         return pwrite_full(fd.get(), bytes, offset);
+                       });
+      if (done && bytes_back > 0 && fdatasync(fd.get()) != 0)
+        done = fail_errno("write to the disk");
+      if (!done) return fail(std::move(done.error()), "roll a staged file back");
+    }
+    if (bytes_back > 0)
+      log_info("staging", "{} written over and never closed: they are as they were",
+               human_bytes(bytes_back));
+    for (const std::uint64_t number : numbers) unlink(path_of(name_beside(name, number)).c_str());
+  }
+  return beside->empty() ? Result<void>() : sync_directory_of(path_of("file"));
 }
 
 Result<std::size_t> StagingArea::sweep(const std::set<std::string, std::less<>>& known) {

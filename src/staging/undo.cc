@@ -4,13 +4,13 @@
 #include <utility>
 
 #include "stsfs/staging/staging_area.h"
+#include "undo_record.h"
 
 namespace stsfs::staging {
 namespace {
 
 /// Copied at once around what is written: so many small writes leave no more than one copy a block.
 constexpr std::uint64_t kBlockSize = 4096;
-constexpr std::uint64_t kCopiedAtOnce = std::uint64_t{1} << 20;
 
 ByteRange in_blocks(ByteRange range) {
   const std::uint64_t from = range.offset / kBlockSize * kBlockSize;
@@ -81,7 +81,7 @@ std::vector<ByteRange> Undo::missing(std::size_t moment, ByteRange range) const 
 Result<void> Undo::preserve(ByteRange range) {
   MutexLock lock(mutex_);
   for (std::size_t i = 0; i < moments_.size(); ++i) {
-    if (!moments_[i].wanted) continue;
+    if (!moments_[i].wanted || missing(i, range).empty()) continue;
     for (const ByteRange& one : missing(i, in_blocks(range)))
       if (auto copied = copy(one); !copied) return copied;
   }
@@ -95,17 +95,27 @@ Result<void> Undo::copy(ByteRange range) {
     if (!made) return fail(std::move(made.error()));
     latest.beside = std::move(*made);
   }
-  std::vector<std::byte> piece;
-  for (std::uint64_t done = 0; done < range.length; done += piece.size()) {
-    piece.resize(std::min(kCopiedAtOnce, range.length - done));
-    const std::uint64_t offset = range.offset + done;
-    if (auto got = file_.read(piece, offset); !got) return got;
-    if (auto put = latest.beside->write(piece, latest.end); !put)
+  std::vector<std::byte> record;
+  for (std::uint64_t at = range.offset, length = 0; at < range.end(); at += length) {
+    length = std::min<std::uint64_t>(kUndoBytesMax, range.end() - at);
+    record.resize(kUndoHeaderSize + length);
+    const auto bytes = std::span(record).subspan(kUndoHeaderSize);
+    if (auto got = file_.read(bytes, at); !got) return got;
+    seal_undo_record(record, latest.number, at);
+    if (auto put = latest.beside->write(record, latest.end); !put)
       return fail(std::move(put.error()), "keep what is written over");
-    latest.copied[offset] = {piece.size(), latest.end};
-    latest.end += piece.size();
+    latest.copied[at] = {length, latest.end + kUndoHeaderSize};
+    latest.end += record.size();
   }
   return {};
+}
+
+void Undo::end(bool is_kept) {
+  std::vector<Moment> gone;  // with their files: not under the lock
+  MutexLock lock(mutex_);
+  gone.swap(moments_);
+  for (const Moment& one : gone)
+    if (is_kept && one.beside) one.beside->keep();
 }
 
 /// The number is looked at under the lock, behind the read: a write that this may have seen came

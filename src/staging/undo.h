@@ -32,6 +32,8 @@ class Undo {
   void freeze(std::uint64_t moment, std::vector<ByteRange> held) STSFS_EXCLUDES(mutex_);
   /// Nobody asks for it any more.
   void thaw(std::uint64_t moment) STSFS_EXCLUDES(mutex_);
+  /// With the staged file. The files beside it stay for the next daemon if that does.
+  void end(bool is_kept) STSFS_EXCLUDES(mutex_);
   /// Before `range` is written. kNoSpace: then it must not be.
   Result<void> preserve(ByteRange range) STSFS_EXCLUDES(mutex_);
   /// Makes what was just read from the staged file at `offset` what it was at `moment`; 0: it is.

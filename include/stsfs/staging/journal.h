@@ -52,8 +52,8 @@ struct JournalEntry {
   /// left. Only in what `entries` returns.
   bool same_boot = false;
   bool synced = false;  ///< What is staged is on the disk, not only in the machine's memory.
-  std::uint64_t note =
-      0;  ///< Tells one note of a file from the next. Only in what `entries` returns.
+  /// Tells one note of a file from the next: the later is greater. 0 until it was put.
+  std::uint64_t note = 0;
 };
 
 /// A multipart upload that was begun and neither completed nor aborted.

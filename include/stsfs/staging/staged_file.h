@@ -45,6 +45,7 @@ class StagedFile {
   Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
   /// What `extents` say is staged stays known as it is now: `write` copies it aside first, and
   /// fails with kNoSpace when there is no room for that. No write may be under way. Moments ascend.
+  /// If the file outlives this object, or the daemon is killed, StagingArea::roll_back knows it.
   void freeze(std::uint64_t moment, std::span<const Extent> extents);
   /// That moment is of no use any more.
   void thaw(std::uint64_t moment);

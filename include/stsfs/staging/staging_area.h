@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -43,7 +44,11 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
   /// One that an earlier daemon left; it is kept. kNotFound when it is not there.
   Result<std::shared_ptr<StagedFile>> reopen(const std::string& name);
   bool has(const std::string& name) const;
-  /// Deletes every staged file but these. Only before anything was created. Returns how many.
+  /// Makes staged files that an earlier daemon left what they were at these moments, by their
+  /// names. What lies beside them goes. Only before anything was created.
+  Result<void> roll_back(const std::map<std::string, std::uint64_t>& moments);
+  /// Deletes every staged file but these, and what lies beside those. Only before anything was
+  /// created. Returns how many.
   Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
 
   std::uint64_t used_bytes() const { return used_; }

@@ -94,6 +94,7 @@ void FileContent::prepare() {
   request_ = around_.owner.describe(inode_);
   if (request_.gone) {
     slot_.release();
+    commit_view_.reset();  // it may have been planned before
     forget_changes();
     return;
   }

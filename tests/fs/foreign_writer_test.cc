@@ -468,6 +468,8 @@ class JustChanged : public FolderTest {
   int written_ = 0;
 };
 
+// "A file that nobody here has open is renamed, truncated, and given other attributes as it is in
+// OSS at that moment, also when another client has just written it."
 TEST_F(JustChanged, IsRenamedAsItIs) {
   ASSERT_TRUE(rename());
   EXPECT_EQ(read_file("g"), kTheirs);
@@ -491,6 +493,8 @@ TEST_F(JustChanged, IsRenamedOverAnotherAsItIs) {
   expect_keys({"users/alice/g"});
 }
 
+// "When it is written again and again meanwhile the call fails with ESTALE, and the file is as the
+// other client left it."
 TEST_F(JustChanged, IsLeftAloneByARenameThatFindsItChangedAgainAndAgain) {
   write_before_copies(Calls::kAll);
   EXPECT_EQ(rename().error().code, Errc::kChanged);

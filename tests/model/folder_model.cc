@@ -83,9 +83,18 @@ std::optional<InodeNumber> FolderModel::walk(const std::string& path) {
   for (const std::string_view name : split(path, '/')) {
     const auto entry = folder().lookup(context(), at, name);
     if (!entry) return std::nullopt;
+    looked_up(*entry);
     at = entry->attributes.inode;
   }
   return at;
+}
+
+/// The kernel is short of memory: it forgets all but what is open, and what that lies in.
+void FolderModel::forget_all() {
+  if (!open_.empty() || !read_.empty()) return;
+  note("forget");
+  for (const auto& [inode, count] : lookups_[&folder()]) folder().forget(inode, count);
+  lookups_[&folder()].clear();
 }
 
 Result<void> FolderModel::wait(const std::function<void(Callback<void>)>& start) {
@@ -118,29 +127,18 @@ void FolderModel::step() {
     void (FolderModel::*run)();
   };
   constexpr Choice kChoices[] = {
-      {2, &FolderModel::write},
-      {1, &FolderModel::read},
-      {1, &FolderModel::truncate},
-      {2, &FolderModel::open_file},
-      {2, &FolderModel::write_open},
-      {2, &FolderModel::read_open},
-      {1, &FolderModel::truncate_open},
-      {1, &FolderModel::sync_open},
-      {1, &FolderModel::close_file},
-      {1, &FolderModel::remove},
-      {1, &FolderModel::make_directory},
-      {1, &FolderModel::remove_directory},
-      {1, &FolderModel::rename},
-      {1, &FolderModel::rename_no_replace},
-      {1, &FolderModel::exchange},
-      {2, &FolderModel::link},
-      {1, &FolderModel::make_symlink},
-      {1, &FolderModel::list},
-      {1, &FolderModel::open_directory},
-      {3, &FolderModel::read_piece},
-      {2, &FolderModel::change_attributes},
-      {1, &FolderModel::set_extended},
-      {1, &FolderModel::remove_extended},
+      {2, &FolderModel::write},          {1, &FolderModel::read},
+      {1, &FolderModel::truncate},       {2, &FolderModel::open_file},
+      {2, &FolderModel::write_open},     {2, &FolderModel::read_open},
+      {1, &FolderModel::truncate_open},  {1, &FolderModel::sync_open},
+      {1, &FolderModel::close_file},     {1, &FolderModel::remove},
+      {1, &FolderModel::make_directory}, {1, &FolderModel::remove_directory},
+      {1, &FolderModel::rename},         {1, &FolderModel::rename_no_replace},
+      {1, &FolderModel::exchange},       {2, &FolderModel::link},
+      {1, &FolderModel::make_symlink},   {1, &FolderModel::list},
+      {1, &FolderModel::open_directory}, {3, &FolderModel::read_piece},
+      {1, &FolderModel::forget_all},     {2, &FolderModel::change_attributes},
+      {1, &FolderModel::set_extended},   {1, &FolderModel::remove_extended},
       {1, &FolderModel::read_extended},
   };
   int all = 0;

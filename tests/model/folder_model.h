@@ -34,6 +34,7 @@ class FolderModel {
   std::string any_path();
   std::string any_target();
   std::optional<InodeNumber> walk(const std::string& path);
+  void forget_all();
 
   // model_files.cc
   void write();
@@ -116,6 +117,8 @@ class FolderModel {
   static std::string parent_of(const std::string& path) { return ReferenceTree::parent_of(path); }
   static std::string name_of(const std::string& path) { return ReferenceTree::name_of(path); }
   MountedFolder& folder() { return world_.folder(); }
+  /// As the kernel counts.
+  void looked_up(const Entry& entry) { ++lookups_[&folder()][entry.attributes.inode]; }
   Context context() { return world_.context(); }
   bool has_faults() const { return world_.options().faults; }
   bool failed_by_fault(const Error& error);
@@ -128,6 +131,7 @@ class FolderModel {
   std::mt19937_64 random_;
   ModelWorld world_;
   ReferenceTree tree_;
+  std::map<MountedFolder*, std::map<InodeNumber, std::uint64_t>> lookups_;
   std::vector<OpenFile> open_;
   std::vector<ReadDirectory> read_;
   std::vector<std::string> operations_;

@@ -29,6 +29,7 @@ void FolderModel::write() {
     return;
   }
   ASSERT_TRUE(made) << path << ": " << made.error().message;
+  looked_up(made->first);
   ReferenceNode& file = tree_.create(path);
   note("write " + path + (append ? " at its end" : " at " + std::to_string(offset)));
   if ((flags & O_TRUNC) != 0) ReferenceTree::resize(file, 0);
@@ -62,6 +63,7 @@ void FolderModel::read() {
     ASSERT_TRUE(target) << path << ": " << target.error().message;
     ASSERT_EQ(*target, tree_.at(path)->content) << path;
   }
+  if (entry) looked_up(*entry);
   if (entry) check_attributes(path, *entry);
   if (!tree_.is_file(path)) return;
   note("read " + path);

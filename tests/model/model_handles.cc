@@ -40,6 +40,7 @@ void FolderModel::open_file() {
   InodeNumber inode{};
   if (creates) {
     auto made = folder().create(context(), *parent, name_of(path), 0644, flags | O_CREAT);
+    if (made) looked_up(made->first);
     if (made) inode = made->first.attributes.inode;
     opened = made ? Result<Opened>(made->second) : fail(made.error());
   } else {

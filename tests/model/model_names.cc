@@ -14,6 +14,7 @@ void FolderModel::remove() {
   const std::string path = any_path();
   const auto parent = walk(parent_of(path));
   if (!parent) return;
+  walk(path);  // as the kernel does, which holds on to what it names
   note("unlink " + path);
   const auto gone = folder().unlink(context(), *parent, name_of(path));
   if (!gone && failed_by_fault(gone.error())) return find_out(path);
@@ -44,6 +45,7 @@ void FolderModel::link() {
       << from << " -> " << to << (made ? "" : ": " + made.error().message);
   if (!good) return;
   ASSERT_EQ(made->attributes.inode, *file) << from << " -> " << to;
+  looked_up(*made);
   tree_.link(from, to);
   check_attributes(to, *made);
 }
@@ -62,7 +64,9 @@ void FolderModel::make_symlink() {
     return;
   }
   ASSERT_EQ(made.has_value(), !tree_.is_taken(path)) << path << (made ? "" : made.error().message);
-  if (made) tree_.make_symlink(path, target);
+  if (!made) return;
+  looked_up(*made);
+  tree_.make_symlink(path, target);
 }
 
 void FolderModel::make_directory() {
@@ -73,13 +77,16 @@ void FolderModel::make_directory() {
   const auto made = folder().mkdir(context(), *parent, name_of(path), 0755);
   if (!made && failed_by_fault(made.error())) return find_out(path);
   ASSERT_EQ(made.has_value(), !tree_.is_taken(path)) << path << (made ? "" : made.error().message);
-  if (made) tree_.make_directory(path);
+  if (!made) return;
+  looked_up(*made);
+  tree_.make_directory(path);
 }
 
 void FolderModel::remove_directory() {
   const std::string path = any_path();
   const auto parent = walk(parent_of(path));
   if (!parent) return;
+  walk(path);
   note("rmdir " + path);
   const auto gone = folder().rmdir(context(), *parent, name_of(path));
   if (!gone && failed_by_fault(gone.error())) return find_out(path);
@@ -98,6 +105,8 @@ void FolderModel::rename_with(RenameMode mode) {
   const auto from_parent = walk(parent_of(from));
   const auto to_parent = walk(parent_of(to));
   if (!from_parent || !to_parent || !tree_.is_taken(from)) return;
+  walk(from);
+  walk(to);
   const bool replaces = mode == RenameMode::kReplace;
   if (!replaces && from == to) return;  // which the kernel answers by itself
   const bool good = tree_.may_rename(from, to) && (replaces || !tree_.is_taken(to));
@@ -122,6 +131,7 @@ void FolderModel::exchange() {
   const auto other_parent = walk(parent_of(other));
   if (!one_parent || !other_parent) return;
   const auto inode_of_one = walk(one);
+  walk(other);
   const bool good = tree_.may_exchange(one, other);
   if (has_faults()) world_.heal();
   note("exchange " + one + " " + other);

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -19,12 +20,21 @@ namespace stsfs::fs {
 /// must end alike. What disagrees is fatal for the test.
 class FolderModel {
  public:
-  FolderModel(std::uint64_t seed, const WorldOptions& options)
-      : random_(seed), world_(seed, options) {}
-  /// So many operations; then everything is to be in the store, and what is there is compared.
+  /// All names that are used are `first_name` and the four letters behind it: others may work in
+  /// the folder at the same time, with others.
+  FolderModel(std::uint64_t seed, ModelWorld& world, char first_name = 'a')
+      : random_(seed), world_(world), first_name_(first_name) {}
+  /// So many operations; nothing is open in the end.
   void run(int steps);
+  /// Everything is to be in the store, and what is there is compared, and what the mount makes of
+  /// it.
+  void compare();
+  /// What led there, oldest first.
+  void tell() const;
 
  private:
+  static constexpr int kLetters = 5;
+
   // folder_model.cc: which operation, on what
   void step();
   std::uint64_t below(std::uint64_t n) {
@@ -116,10 +126,24 @@ class FolderModel {
   void compare_link_area();
   void compare_tree();
 
+  /// Of one who works beside us.
+  bool is_others(std::string_view path) const {
+    const bool mine = path[0] >= first_name_ && path[0] < first_name_ + kLetters;
+    return path[0] >= 'a' && path[0] <= 'z' && !mine;
+  }
   static std::string parent_of(const std::string& path) { return ReferenceTree::parent_of(path); }
   static std::string name_of(const std::string& path) { return ReferenceTree::name_of(path); }
   MountedFolder& folder() { return world_.folder(); }
   /// As the kernel counts.
+  /// As the kernel does: on ESTALE it looks the name up anew.
+  template <class Call>
+  static auto retried(Call call) {
+    auto first = call();
+    return first || first.error().code != Errc::kStale ? std::move(first) : call();
+  }
+  std::unique_lock<std::shared_mutex> changing(const std::string& path) {
+    return world_.changing(parent_of(path).empty());
+  }
   void looked_up(const Entry& entry) { ++lookups_[&folder()][entry.attributes.inode]; }
   Context context() { return world_.context(); }
   bool has_faults() const { return world_.options().faults; }
@@ -128,10 +152,10 @@ class FolderModel {
   Result<std::string> read_all(HandleNumber handle);
 
   void note(std::string what) { operations_.push_back(std::move(what)); }
-  void tell() const;
 
   std::mt19937_64 random_;
-  ModelWorld world_;
+  ModelWorld& world_;
+  const char first_name_;
   ReferenceTree tree_;
   std::map<MountedFolder*, std::map<InodeNumber, std::uint64_t>> lookups_;
   std::vector<OpenFile> open_;

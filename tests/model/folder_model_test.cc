@@ -6,6 +6,8 @@
 // their own. STSFS_MODEL_SEED repeats a run.
 
 #include <ostream>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -21,10 +23,24 @@ struct Kind {
   friend void PrintTo(const Kind& kind, std::ostream* out) { *out << kind.name; }
 };
 
+/// Now, and as a machine sees it that has never seen it before.
+void compare(ModelWorld& world, const std::vector<FolderModel*>& models) {
+  for (FolderModel* model : models)
+    if (!::testing::Test::HasFatalFailure()) model->compare();
+  world.mount_another();
+  for (FolderModel* model : models)
+    if (!::testing::Test::HasFatalFailure()) model->compare();
+  if (!::testing::Test::HasFatalFailure()) return;
+  for (const FolderModel* model : models) model->tell();
+}
+
 class FolderModelTest : public ::testing::TestWithParam<Kind> {
  protected:
   static void run(std::uint64_t seed, int steps) {
-    FolderModel(seed, GetParam().options).run(steps);
+    ModelWorld world(seed, GetParam().options);
+    FolderModel model(seed, world);
+    model.run(steps);
+    compare(world, {&model});
   }
 };
 
@@ -46,6 +62,21 @@ INSTANTIATE_TEST_SUITE_P(
                       Kind{"OneMountWithFaultsAndOtherEtags",
                            {.faults = true, .copies_keep_etags = false}}),
     [](const auto& kind) { return kind.param.name; });
+
+// Two at once in one mount: each has names of its own, in a directory that both use. What a run
+// does is up to the order of two threads, too, and no seed repeats it: in full runs only, or when
+// asked for with STSFS_MODEL_RUNS.
+TEST(TwoFolderModels, AgreeWithTwoPlainMapsOfFilesThatChangeAtOnce) {
+  run_seeded({.usual = 0, .full = 1'000, .one_in_sanitized = 10}, [](std::uint64_t seed) {
+    ModelWorld world(seed, {.copies_keep_etags = seed % 2 == 0});
+    FolderModel one(seed, world);
+    FolderModel other(seed + 1, world, 'n');
+    std::thread beside([&] { other.run(40); });
+    one.run(40);
+    beside.join();
+    compare(world, {&one, &other});
+  });
+}
 
 }  // namespace
 }  // namespace stsfs::fs

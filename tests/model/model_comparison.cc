@@ -16,7 +16,7 @@ void FolderModel::compare_store() {
   for (const std::string& key : world_.store().keys()) {
     if (key.ends_with('/') || key.starts_with(ModelWorld::kLinkArea)) continue;
     const std::string path = key.substr(ModelWorld::kPrefix.size());
-    if (tree_.is_symlink(path)) continue;  // which is read by its name
+    if (is_others(path) || tree_.is_symlink(path)) continue;  // a link is read by its name
     const auto meta = world_.store().meta(key);
     const bool is_name = meta && meta->type == oss::ObjectType::kSymlink;
     const std::string content_key = is_name ? *world_.store().content(key) : key;

@@ -57,14 +57,17 @@ void FolderModel::read_piece_of(std::size_t at) {
     if (room == 0) return false;
     --room;
     directory.cookie = entry.next_cookie;
-    if (entry.name != "." && entry.name != "..") directory.shown.emplace_back(entry.name);
+    if (entry.name != "." && entry.name != ".." && !is_others(entry.name))
+      directory.shown.emplace_back(entry.name);
     return true;
   };
+  auto lock = world_.looking(directory.path.empty());
   const auto read =
       below(2) == 0 ? folder().readdir(context(), directory.handle, directory.cookie, take)
                     : folder().readdir_plus(
                           context(), directory.handle, directory.cookie,
                           [&](const DirectoryEntry& entry, const Entry&) { return take(entry); });
+  lock = {};
   if (!read && failed_by_fault(read.error())) return close_directory(at);
   ASSERT_TRUE(read) << directory.path << ": " << read.error().message;
   if (!is_end) return;

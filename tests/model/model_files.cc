@@ -22,7 +22,10 @@ void FolderModel::write() {
   const std::uint64_t offset = below(30);
   const std::string text(1 + below(40), static_cast<char>('A' + below(26)));
   const int flags = O_RDWR | O_CREAT | (append ? O_APPEND : 0) | (below(4) == 0 ? O_TRUNC : 0);
-  auto made = folder().create(context(), *parent, name_of(path), 0644, flags);
+  auto lock = changing(path);
+  auto made =
+      retried([&] { return folder().create(context(), *parent, name_of(path), 0644, flags); });
+  lock = {};
   if (!made && failed_by_fault(made.error())) return;
   if (tree_.is_directory(path)) {
     ASSERT_FALSE(made) << path;
@@ -54,7 +57,9 @@ void FolderModel::read() {
     ASSERT_TRUE(has_faults());
     return;
   }
+  auto lock = world_.looking(parent_of(path).empty());
   const auto entry = folder().lookup(context(), *parent, name_of(path));
+  lock = {};
   if (!entry && failed_by_fault(entry.error())) return;
   ASSERT_EQ(entry.has_value(), tree_.is_taken(path)) << path;
   if (tree_.is_symlink(path)) {
@@ -67,7 +72,8 @@ void FolderModel::read() {
   if (entry) check_attributes(path, *entry);
   if (!tree_.is_file(path)) return;
   note("read " + path);
-  const auto opened = folder().open(context(), entry->attributes.inode, O_RDONLY);
+  const auto opened =
+      retried([&] { return folder().open(context(), entry->attributes.inode, O_RDONLY); });
   if (!opened && failed_by_fault(opened.error())) return;
   ASSERT_TRUE(opened) << opened.error().message;
   const auto text = read_all(opened->handle);

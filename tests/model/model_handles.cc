@@ -39,7 +39,9 @@ void FolderModel::open_file() {
   Result<Opened> opened;
   InodeNumber inode{};
   if (creates) {
-    auto made = folder().create(context(), *parent, name_of(path), 0644, flags | O_CREAT);
+    const auto lock = changing(path);
+    auto made = retried(
+        [&] { return folder().create(context(), *parent, name_of(path), 0644, flags | O_CREAT); });
     if (made) looked_up(made->first);
     if (made) inode = made->first.attributes.inode;
     opened = made ? Result<Opened>(made->second) : fail(made.error());
@@ -50,7 +52,7 @@ void FolderModel::open_file() {
       return;
     }
     inode = *there;
-    opened = folder().open(context(), inode, flags);
+    opened = retried([&] { return folder().open(context(), inode, flags); });
   }
   note((creates ? "create " : "open ") + path + ((flags & O_TRUNC) != 0 ? ", cut" : ""));
   if (!opened && failed_by_fault(opened.error())) return;

@@ -16,7 +16,9 @@ void FolderModel::remove() {
   if (!parent) return;
   walk(path);  // as the kernel does, which holds on to what it names
   note("unlink " + path);
+  auto lock = changing(path);
   const auto gone = folder().unlink(context(), *parent, name_of(path));
+  lock = {};
   if (!gone && failed_by_fault(gone.error())) return find_out(path);
   ASSERT_EQ(gone.has_value(), tree_.is_file(path) || tree_.is_symlink(path))
       << path << (gone ? "" : gone.error().message);
@@ -31,7 +33,9 @@ void FolderModel::link() {
   if (!file || !parent || !tree_.is_taken(from)) return;
   const bool good = tree_.is_file(from) && !tree_.is_taken(to);
   note("link " + from + " " + to);
+  auto lock = changing(to);
   const auto made = folder().link(context(), *file, *parent, name_of(to));
+  lock = {};
   if (!made && failed_by_fault(made.error())) {
     const bool was_taken = tree_.is_taken(to);
     find_out(to);
@@ -56,7 +60,9 @@ void FolderModel::make_symlink() {
   const auto parent = walk(parent_of(path));
   if (!parent) return;
   note("symlink " + target + " " + path);
+  auto lock = changing(path);
   const auto made = folder().symlink(context(), *parent, name_of(path), target);
+  lock = {};
   if (!made && failed_by_fault(made.error())) {
     const bool was_taken = tree_.is_taken(path);
     find_out(path);
@@ -74,7 +80,9 @@ void FolderModel::make_directory() {
   const auto parent = walk(parent_of(path));
   if (!parent) return;
   note("mkdir " + path);
+  auto lock = changing(path);
   const auto made = folder().mkdir(context(), *parent, name_of(path), 0755);
+  lock = {};
   if (!made && failed_by_fault(made.error())) return find_out(path);
   ASSERT_EQ(made.has_value(), !tree_.is_taken(path)) << path << (made ? "" : made.error().message);
   if (!made) return;
@@ -88,7 +96,9 @@ void FolderModel::remove_directory() {
   if (!parent) return;
   walk(path);
   note("rmdir " + path);
+  auto lock = changing(path);
   const auto gone = folder().rmdir(context(), *parent, name_of(path));
+  lock = {};
   if (!gone && failed_by_fault(gone.error())) return find_out(path);
   ASSERT_EQ(gone.has_value(), tree_.is_directory(path) && !tree_.has_children(path))
       << path << (gone ? "" : gone.error().message);
@@ -114,6 +124,7 @@ void FolderModel::rename_with(RenameMode mode) {
     world_.heal();  // a rename that failed half-way leaves both names: not what is compared here
   note("rename " + from + " " + to + (replaces ? "" : " if that is free"));
   const auto move = [&] {
+    const auto lock = world_.changing(parent_of(from).empty() || parent_of(to).empty());
     return folder().rename(context(), *from_parent, name_of(from), *to_parent, name_of(to), mode);
   };
   auto moved = move();
@@ -135,8 +146,10 @@ void FolderModel::exchange() {
   const bool good = tree_.may_exchange(one, other);
   if (has_faults()) world_.heal();
   note("exchange " + one + " " + other);
+  auto lock = world_.changing(parent_of(one).empty() || parent_of(other).empty());
   const auto done = folder().rename(context(), *one_parent, name_of(one), *other_parent,
                                     name_of(other), RenameMode::kExchange);
+  lock = {};
   if (!done && failed_by_fault(done.error())) {
     world_.settle();  // it has not begun, or is finished by that
     if (good && walk(other) == inode_of_one) tree_.exchange(one, other);
@@ -155,13 +168,15 @@ void FolderModel::list() {
     return;
   }
   note("list " + path);
+  auto lock = world_.looking(path.empty());
   auto handle = folder().opendir(context(), *inode);
   ASSERT_TRUE(handle);
   std::set<std::string> got;
   const auto read = folder().readdir(context(), *handle, 0, [&](const DirectoryEntry& entry) {
-    if (entry.name != "." && entry.name != "..") got.emplace(entry.name);
+    if (entry.name != "." && entry.name != ".." && !is_others(entry.name)) got.emplace(entry.name);
     return true;
   });
+  lock = {};
   folder().releasedir(*handle);
   if (!read && failed_by_fault(read.error())) return;
   ASSERT_TRUE(read) << read.error().message;

@@ -36,6 +36,14 @@ ModelWorld::~ModelWorld() {
   for (const auto& mount : mounts_) mount->stop();
 }
 
+std::unique_lock<std::shared_mutex> ModelWorld::changing(bool is_root) {
+  return is_root ? std::unique_lock(root_) : std::unique_lock<std::shared_mutex>();
+}
+
+std::shared_lock<std::shared_mutex> ModelWorld::looking(bool is_root) {
+  return is_root ? std::shared_lock(root_) : std::shared_lock<std::shared_mutex>();
+}
+
 Context ModelWorld::context() { return {.deadline = Deadline::in(clock_, kLong)}; }
 
 /// An operation that waits for something to be tried again: time goes on when nothing else does,

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <random>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,6 +44,11 @@ class ModelWorld {
   fakes::FakeObjectStore& store() { return store_; }
   fakes::FakeClock& clock() { return clock_; }
   Context context();
+
+  /// Whoever changes names in a directory has it alone, as in the kernel: here that of the folder
+  /// itself, for those who work in it at the same time. Nothing for any other.
+  std::unique_lock<std::shared_mutex> changing(bool is_root);
+  std::shared_lock<std::shared_mutex> looking(bool is_root);
 
   /// The one of whom the answer to that is wanted has it: time may go on for the next.
   void stepped() { ++steps_; }
@@ -83,6 +90,7 @@ class ModelWorld {
   std::vector<std::unique_ptr<MountedFolder>> mounts_;
   MountedFolder* folder_ = nullptr;
 
+  std::shared_mutex root_;  // while an operation runs
   std::atomic<int> steps_ = 0;
   std::jthread timers_;
 };

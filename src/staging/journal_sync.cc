@@ -115,7 +115,7 @@ void JournalSync::run() {
 Result<void> JournalSync::sync() {
   const auto ended = mark({});  // of files: those need not be brought to the disk any more
   const auto files = sync_files();
-  const auto log = sync_log();
+  auto log = sync_log();
   if (!log) return log;
   return files ? ended : files;
 }

@@ -1,6 +1,7 @@
 """A bucket of a simulator of its own, mounted by its name with an AccessKey: no vending server."""
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.parse
@@ -89,10 +90,11 @@ class Bucket:
         return self.ask("/objects/content", bucket=BUCKET, key=key)
 
 
-def exercise(bucket, remount):
-    """Files are written, listed, renamed and read back, also by the next mount; each byte is compared, in OSS too."""
+def exercise(bucket, *options):
+    """Mounted so, it is used. Files are written, listed, renamed and read back, also by the next mount; each byte is compared, in OSS too."""
     names = {"empty": b"", "note.txt": b"hello\n", "100% of a+b & ?c=d.txt": b"odd" * 99, "信 ☕.bin": os.urandom(700_001),
              "large": os.urandom(9 << 20)}
+    bucket.mount(*options)
     (bucket.path / "letters/2026").mkdir(parents=True)
     for name, text in names.items():
         (bucket.path / "letters" / name).write_bytes(text)
@@ -100,7 +102,9 @@ def exercise(bucket, remount):
     for name in names:
         os.rename(bucket.path / "letters" / name, bucket.path / "letters/2026" / name)
     compare(bucket, names)
-    remount()
+    bucket.umount()
+    shutil.rmtree(bucket.work / "CACHE_HOME")
+    bucket.mount(*options)
     compare(bucket, names)
     with open(bucket.path / "letters/2026/large", "rb") as file:
         file.seek(5_000_001)

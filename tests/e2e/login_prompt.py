@@ -1,12 +1,10 @@
 #!/usr/bin/env python3
 """`stsfs login` at a terminal: the password is asked for and not shown, and the terminal is as before whatever ends it."""
 import os
-import pathlib
-import shutil
 import subprocess
 import sys
-import tempfile
 
+from scenarios import run
 from servers import BIN, PASSWORD, Servers, check
 from terminal import type_at
 
@@ -38,7 +36,7 @@ class Person:
         return self.stsfs("whoami", self.servers.url)[0] == 0
 
 
-def scenario(work):
+def at_a_terminal(work):
     servers = Servers(work)
     try:
         person = Person(servers)
@@ -61,14 +59,5 @@ def scenario(work):
         servers.stop()
 
 
-def main():
-    work = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-prompt-"))
-    try:
-        scenario(work)
-        return 0
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("prompt", at_a_terminal))

@@ -2,16 +2,14 @@
 """A bucket mounted through an HTTP proxy: the only one that knows where the bucket's host is."""
 import collections
 import os
-import pathlib
-import shutil
 import socket
 import socketserver
 import sys
-import tempfile
 import threading
 
 from bucket import BUCKET, Bucket, exercise
 from certificates import make_ca, make_certificate
+from scenarios import run
 from servers import check
 
 ENDPOINT = "oss-cn-hangzhou.test"  # RFC 6761: no name server knows it
@@ -128,20 +126,10 @@ def pump(source, sink):
         cut(source), cut(sink)
 
 
-def works(bucket, *options):
-    bucket.mount(*options)
-
-    def remount():
-        bucket.umount()
-        shutil.rmtree(bucket.work / "CACHE_HOME")
-        bucket.mount(*options)
-    exercise(bucket, remount)
-
-
 def over_http(work):
     with Bucket(work) as bucket:
         proxy = Proxy(("127.0.0.1", int(bucket.port)))
-        works(bucket, f"endpoint=http://{ENDPOINT}", f"proxy=http://127.0.0.1:{proxy.port}")
+        exercise(bucket, f"endpoint=http://{ENDPOINT}", f"proxy=http://127.0.0.1:{proxy.port}")
         seen = proxy.took()
         check(list(seen) == [("absolute", HOST)] and seen["absolute", HOST] > 20, f"the proxy saw {seen}")
         bucket.env["http_proxy"] = f"http://127.0.0.1:{proxy.port}"
@@ -162,7 +150,7 @@ def over_https(work):
     with Bucket(work, "server") as bucket:
         proxy = Proxy(("127.0.0.1", int(bucket.port)))
         options = (f"endpoint=https://{ENDPOINT}", f"cacert={work}/ca.crt", f"proxy=http://127.0.0.1:{proxy.port}")
-        works(bucket, *options)
+        exercise(bucket, *options)
         seen = proxy.took()
         check(list(seen) == [("CONNECT", f"{HOST}:443")], f"the proxy saw {seen}")
         without_proxy(bucket, proxy, options)
@@ -191,17 +179,5 @@ def without_proxy(bucket, proxy, options):
     check("no-such-proxy.invalid" in said and "check proxy=" in said, said)
 
 
-def main():
-    base = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-proxy-"))
-    try:
-        for scenario in (over_http, over_https):
-            work = base / scenario.__name__
-            work.mkdir()
-            scenario(work)
-        return 0
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("proxy", over_http, over_https))

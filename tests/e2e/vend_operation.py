@@ -10,10 +10,10 @@ import signal
 import ssl
 import subprocess
 import sys
-import tempfile
 import time
 
 from certificates import make_ca, make_certificate, openssl
+from scenarios import run
 from servers import BIN, PASSWORD, Servers, ask, check
 from terminal import type_at, wait_for
 
@@ -309,17 +309,8 @@ def another_user(work):
 
 
 def main():
-    base = pathlib.Path(tempfile.mkdtemp(prefix="stsfs-vend-"))
-    try:
-        permissions_are_named()
-        skipped = 0
-        for scenario in (tls, keys, commands, bad_starts, checks, typed, another_user):
-            work = base / scenario.__name__
-            work.mkdir()
-            skipped = scenario(work) or skipped
-        return skipped
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
+    permissions_are_named()
+    return run("vend", tls, keys, commands, bad_starts, checks, typed, another_user)
 
 
 if __name__ == "__main__":

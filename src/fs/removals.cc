@@ -300,12 +300,13 @@ void Removals::send(Batch batch) {
 /// Somebody reads it still. The copy is noted as removed like the object itself, and held in its
 /// stead: after a kill the next daemon deletes it. Where there is no copy the reads fail.
 void Removals::set_aside(const staging::RemovalEntry& entry) {
-  const std::string aside = options_.place_aside ? options_.place_aside(entry.key) : "";
   {
     MutexLock lock(mutex_);
     const bool is_held = held_.erase(entry.key) > 0;
-    if (!is_held || denied_ || aside.empty()) return;  // who may not delete would leave it there
+    if (!is_held || denied_) return;  // who may not delete would leave it there
   }
+  const std::string aside = options_.place_aside ? options_.place_aside(entry.key) : "";
+  if (aside.empty()) return;
   hold(aside);
   const auto copied = copy_aside(entry, aside);
   // Its answer may have been lost.

@@ -35,6 +35,15 @@ class WrittenWhileSent : public FolderTest {
   static bool is_all(const std::optional<std::string>& text, std::uint64_t size, char with) {
     return text && *text == std::string(size, with);
   }
+  /// It holds 'a', and is written over half way through that request of an fsync.
+  void expect_one_version_each(HandleNumber handle, std::uint64_t size, Calls request) {
+    faulty_.half_way(request, [=, this] { fill(handle, size, 'b'); });
+    ASSERT_TRUE(fsync(handle));
+    EXPECT_TRUE(is_all(store_.content(key_), size, 'a'));
+    ASSERT_TRUE(fsync(handle));
+    EXPECT_TRUE(is_all(store_.content(key_), size, 'b'));
+    folder_->release(handle);
+  }
 };
 
 // "A file that is written in place while it is being sent goes as it was when that began; what was
@@ -42,12 +51,7 @@ class WrittenWhileSent : public FolderTest {
 TEST_F(WrittenWhileSent, APutSendsWhatWasThereWhenItBegan) {
   const HandleNumber handle = create();
   fill(handle, 4 * kMiB, 'a');
-  faulty_.half_way({.operation = Operation::kPut}, [&] { fill(handle, 4 * kMiB, 'b'); });
-  ASSERT_TRUE(flush(handle));
-  EXPECT_TRUE(is_all(store_.content(key_), 4 * kMiB, 'a'));
-  ASSERT_TRUE(fsync(handle));
-  EXPECT_TRUE(is_all(store_.content(key_), 4 * kMiB, 'b'));
-  folder_->release(handle);
+  expect_one_version_each(handle, 4 * kMiB, {.operation = Operation::kPut});
 }
 
 TEST_F(WrittenWhileSent, SoDoPartsOfAFileThatWasSmallerBefore) {
@@ -56,14 +60,7 @@ TEST_F(WrittenWhileSent, SoDoPartsOfAFileThatWasSmallerBefore) {
   const HandleNumber handle =
       folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
   fill(handle, 20 * kMiB, 'a');
-  faulty_.half_way({.operation = Operation::kUploadPart, .from = 2},
-                   [&] { fill(handle, 20 * kMiB, 'b'); });
-  ASSERT_TRUE(fsync(handle));
-  EXPECT_GE(faulty_.started(Operation::kUploadPart), 2U);
-  EXPECT_TRUE(is_all(store_.content(key_), 20 * kMiB, 'a'));
-  ASSERT_TRUE(fsync(handle));
-  EXPECT_TRUE(is_all(store_.content(key_), 20 * kMiB, 'b'));
-  folder_->release(handle);
+  expect_one_version_each(handle, 20 * kMiB, {.operation = Operation::kUploadPart, .from = 2});
 }
 
 TEST_F(WrittenWhileSent, SoDoTheLastPartsOfAStream) {
@@ -71,13 +68,8 @@ TEST_F(WrittenWhileSent, SoDoTheLastPartsOfAStream) {
   fill(handle, 40 * kMiB, 'a');
   const auto before = faulty_.started(Operation::kUploadPart);
   ASSERT_GE(before, 2U);
-  faulty_.half_way({.operation = Operation::kUploadPart}, [&] { fill(handle, 40 * kMiB, 'b'); });
-  ASSERT_TRUE(fsync(handle));
-  ASSERT_GT(faulty_.started(Operation::kUploadPart), before);
-  EXPECT_TRUE(is_all(store_.content(key_), 40 * kMiB, 'a'));
-  ASSERT_TRUE(fsync(handle));
-  EXPECT_TRUE(is_all(store_.content(key_), 40 * kMiB, 'b'));
-  folder_->release(handle);
+  expect_one_version_each(handle, 40 * kMiB, {.operation = Operation::kUploadPart});
+  EXPECT_GT(faulty_.started(Operation::kUploadPart), before);
 }
 
 /// The part is on its way when the commit begins, and what it sends is not outdated then.

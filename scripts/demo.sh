@@ -175,6 +175,10 @@ up() {
   for key in OSS_ENDPOINT ADMIN_ENDPOINT STS_ENDPOINT REGION BUCKET PREFIX VEND_URL STSFS SIM_PID VEND_PID STSFS_PID STATE_DIR; do
     printf '%s=%s\n' "$key" "${!key}"
   done | tee "$state/env"
+  # Where the daemon and the login are to be found again, whoever ends it.
+  for key in XDG_STATE_HOME XDG_CACHE_HOME XDG_CONFIG_HOME XDG_RUNTIME_DIR; do
+    [[ -z ${!key+set} ]] || printf 'export %s=%q\n' "$key" "${!key}"
+  done > "$state/homes"
   trap - EXIT INT TERM
 }
 
@@ -184,12 +188,13 @@ down() {
   state=$(up_state "$dir")
   [[ -e $state/env ]] || die "nothing is up at $dir"
   # shellcheck disable=SC1091
-  source "$state/env"
+  source "$state/env" && source "$state/homes"
   local status=0
   if mounted "$dir"; then
     "$STSFS" umount "$dir" || status=$?
   fi
   detach "$dir"
+  "$STSFS" logout "$VEND_URL" || true
   end_process "$VEND_PID"
   end_process "$SIM_PID"
   rm -rf "$state"

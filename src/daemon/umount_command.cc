@@ -30,7 +30,8 @@ struct Daemon {
   std::string state_directory;
 };
 
-/// nullopt when none answers: it was killed, or belongs to another user.
+/// nullopt when none answers: it was killed, or is another user's, or was started with another
+/// XDG_RUNTIME_DIR.
 std::optional<Daemon> find_daemon(const Paths& paths, const std::string& mount_point) {
   std::string socket = control_socket_path(paths, mount_point);
   const auto status = control::ask_status(socket, system_clock(), soon());
@@ -122,8 +123,11 @@ Result<int> umount(const UmountArguments& arguments) {
     auto gone = fuse::unmount(*mount_point, arguments.lazy || dead);
     if (!gone) return fail(std::move(gone.error()));
     if (!daemon && !dead)
-      std::fprintf(stderr,
-                   "stsfs: unmounted; its daemon belongs to another user and is not waited for\n");
+      std::fprintf(
+          stderr,
+          "stsfs: unmounted; its daemon does not answer here and is not waited for. It is "
+          "another user's, or runs with another XDG_RUNTIME_DIR; what is not in OSS yet it "
+          "goes on with\n");
   } else if (!daemon) {
     return fail(Errc::kNotFound, *mount_point + " is not mounted");
   }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# scripts/demo.sh --up where a step fails: it says which, and nothing of it is left. STSFS_BUILD/bin has the programs.
+# scripts/demo.sh --up where a step fails: it says which, and nothing of it is left; --down from another session: nothing of
+# it is left either. STSFS_BUILD/bin has the programs.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
 real=$STSFS_BUILD/bin
@@ -60,3 +61,17 @@ fails "stsfs-vend serve" "a server ended at once"
 fails "stsfs login" "the login failed"
 fails "stsfs mount" "the mount failed"
 fails "stsfs status" "the daemon does not say how it is"
+
+# What is not in OSS yet gets there, though who ends it has other directories.
+: > "$work/pids"
+FAILS="" "$root/scripts/demo.sh" --up "$work/cloud" -- -o commit=background > "$work/out" 2> "$work/err" || wrong up "it failed"
+sed -n 's/^STSFS_PID=//p' "$work/out" >> "$work/pids"
+echo text > "$work/cloud/file"
+FAILS="" env -u XDG_STATE_HOME -u XDG_CACHE_HOME -u XDG_CONFIG_HOME XDG_RUNTIME_DIR=/nowhere \
+  "$root/scripts/demo.sh" --down "$work/cloud" > "$work/out" 2> "$work/err" || wrong down "it failed"
+! grep -qF "not waited for" "$work/err" || wrong down "the daemon was not waited for"
+while read -r pid; do
+  ! runs "$pid" || wrong down "process $pid still runs"
+done < "$work/pids"
+[[ -z $(find "$work"/STATE/stsfs/tokens -type f 2> /dev/null) ]] || wrong down "the login is still there"
+echo "--down from another session: nothing is left"

@@ -183,9 +183,12 @@ TEST_F(LinksTest, ThatAnotherClientGaveToAnotherFileAreNotKeptByTheOthers) {
   EXPECT_EQ(read_file("a"), "text");
 }
 
+/// stsfs(7) says so under WHAT IS DIFFERENT.
 TEST_F(LinksTest, AreOnlyForFiles) {
   ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
   EXPECT_EQ(link("d", "e").error().code, Errc::kNotPermitted);
+  ASSERT_TRUE(folder_->symlink(context(), kRoot, "s", "d"));
+  EXPECT_EQ(link("s", "t").error().code, Errc::kNotPermitted);
 }
 
 TEST_F(LinksTest, AreMadeOnlyWhereTheyAreWantedAndReadEverywhere) {

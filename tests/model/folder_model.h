@@ -134,7 +134,6 @@ class FolderModel {
   static std::string parent_of(const std::string& path) { return ReferenceTree::parent_of(path); }
   static std::string name_of(const std::string& path) { return ReferenceTree::name_of(path); }
   MountedFolder& folder() { return world_.folder(); }
-  /// As the kernel counts.
   /// As the kernel does: on ESTALE it looks the name up anew.
   template <class Call>
   static auto retried(Call call) {
@@ -144,6 +143,7 @@ class FolderModel {
   std::unique_lock<std::shared_mutex> changing(const std::string& path) {
     return world_.changing(parent_of(path).empty());
   }
+  /// As the kernel counts.
   void looked_up(const Entry& entry) { ++lookups_[&folder()][entry.attributes.inode]; }
   Context context() { return world_.context(); }
   bool has_faults() const { return world_.options().faults; }

@@ -67,7 +67,9 @@ HttpAnswer counters(const AdminCall& call) {
                         {"bytes_out", count.bytes_out}};
     requests += count.requests;
   }
-  return json_answer({{"requests", requests}, {"operations", operations}});
+  return json_answer({{"requests", requests},
+                      {"operations", operations},
+                      {"codes", json(call.services.records.codes())}});
 }
 
 HttpAnswer reset_records(const AdminCall& call) {

@@ -12,6 +12,7 @@ void Records::add(RequestRecord record) {
   if (record.status == 0 || record.status >= 400) ++count.errors;
   count.bytes_in += record.bytes_in;
   count.bytes_out += record.bytes_out;
+  if (!record.code.empty()) ++codes_[record.code];
   log_.push_back(std::move(record));
   if (log_.size() > kKept) log_.pop_front();
 }
@@ -28,10 +29,16 @@ std::map<std::string, OperationCount> Records::counts() const {
   return counts_;
 }
 
+std::map<std::string, std::uint64_t> Records::codes() const {
+  MutexLock lock(mutex_);
+  return codes_;
+}
+
 void Records::clear() {
   MutexLock lock(mutex_);
   log_.clear();
   counts_.clear();
+  codes_.clear();
 }
 
 }  // namespace stsfs::sim

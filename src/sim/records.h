@@ -48,6 +48,8 @@ class Records {
   /// Those with a number above `since`, oldest first.
   std::vector<RequestRecord> log(std::uint64_t since) const STSFS_EXCLUDES(mutex_);
   std::map<std::string, OperationCount> counts() const STSFS_EXCLUDES(mutex_);
+  /// How often each error code was answered.
+  std::map<std::string, std::uint64_t> codes() const STSFS_EXCLUDES(mutex_);
   void clear() STSFS_EXCLUDES(mutex_);
 
  private:
@@ -55,6 +57,7 @@ class Records {
   std::uint64_t last_ STSFS_GUARDED_BY(mutex_) = 0;
   std::deque<RequestRecord> log_ STSFS_GUARDED_BY(mutex_);
   std::map<std::string, OperationCount> counts_ STSFS_GUARDED_BY(mutex_);
+  std::map<std::string, std::uint64_t> codes_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::sim

@@ -146,7 +146,7 @@ def the_folder(folder, session, cloud):
 def the_credentials(folder, session):
     session.ctl("enable", "--now", "stsfs-credentials")
     url = (pathlib.Path(folder.env["XDG_RUNTIME_DIR"]) / "stsfs" / "credentials-uri").read_text().strip()
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         credential = json.load(answer)
     check(credential["AccessKeyId"].startswith("STS."), "the credentials URI does not give a credential")
 

@@ -34,7 +34,7 @@ def login_tokens(state_home):
 
 def issued(admin, least=1):
     """All that STS has handed out. Without an answer nothing is known to be clean."""
-    with urllib.request.urlopen(admin + "/credentials", timeout=30) as answer:
+    with urllib.request.urlopen(admin + "/credentials", timeout=120) as answer:
         given = json.load(answer)["credentials"]
     if len(given) < least:
         raise AssertionError(f"only {len(given)} credentials were handed out: this would search for too little")

@@ -159,7 +159,7 @@ class Folder:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.ADMIN_ENDPOINT + path, data=data, method=method,
                                          headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 

@@ -50,7 +50,7 @@ class Mount:
         return done
 
     def denials(self):
-        with urllib.request.urlopen(self.servers.admin + "/denials", timeout=30) as answer:
+        with urllib.request.urlopen(self.servers.admin + "/denials", timeout=120) as answer:
             return [denial["action"] + " " + denial["resource"] for denial in json.load(answer)["denials"]]
 
     def close(self):
@@ -84,7 +84,7 @@ def tag_elsewhere(admin):
     """Another client gives one of the files a tag."""
     url = f"{admin}/objects?bucket=examplebucket&key=users/alice/tagged"
     request = urllib.request.Request(url, b"text", {"x-oss-tagging": "colour=blue"}, method="PUT")
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=120).close()
 
 
 def append(path):

@@ -71,10 +71,10 @@ class Server:
 
     def use(self, places):
         for _ in range(3):
-            with urllib.request.urlopen(self.uri, timeout=10) as answer:
+            with urllib.request.urlopen(self.uri, timeout=60) as answer:
                 check(answer.status == 200 and b"AccessKeySecret" in answer.read(), "no credential was served")
         try:
-            urllib.request.urlopen(self.uri[:-4] + "xxxx", timeout=10).close()
+            urllib.request.urlopen(self.uri[:-4] + "xxxx", timeout=60).close()
             raise AssertionError("a wrong path was served")
         except urllib.error.HTTPError as error:
             (places / "refused-uri").write_bytes(error.read())

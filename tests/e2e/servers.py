@@ -31,7 +31,7 @@ def ask(url, path, body, token=None):
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url + path, json.dumps(body).encode() if body is not None else None, headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, remember(json.load(answer))
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)

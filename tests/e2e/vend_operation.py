@@ -30,7 +30,7 @@ class Secure:
             self.context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
             self.context.maximum_version = newest
             self.context.set_ciphers("DEFAULT@SECLEVEL=0")
-        self.connection = http.client.HTTPSConnection(url.removeprefix("https://"), context=self.context, timeout=30)
+        self.connection = http.client.HTTPSConnection(url.removeprefix("https://"), context=self.context, timeout=120)
 
     def get(self, path):
         self.connection.request("GET", path)

@@ -7,7 +7,10 @@
 namespace stsfs::sim {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 class Service : public OssTest {
  protected:
@@ -167,6 +170,9 @@ TEST_F(Service, EveryRequestIsCountedOnceUnderItsName) {
   EXPECT_EQ(counts.at("GetObject").errors, 1U);
   EXPECT_EQ(counts.at("ListObjectsV2").requests, 1U);
   EXPECT_EQ(counts.size(), 3U);
+  EXPECT_THAT(records_.codes(), ElementsAre(Pair("NoSuchKey", 1U)));
+  records_.clear();
+  EXPECT_THAT(records_.codes(), IsEmpty());
 }
 
 TEST_F(Service, LogSaysWhoDidWhat) {

@@ -7,7 +7,8 @@
 #   scripts/test.sh --full       the same with long soaks, everything under the sanitizers, and fuzzing
 #   scripts/test.sh -R REGEX     (and any other option of ctest) only some of them
 #
-# A test that was skipped or not run counts as failed.
+# A test that was skipped or not run counts as failed. An end-to-end scenario holds whole programs to bounds in real time, with
+# other tests beside it: one that fails is run once more, alone, and its first output stays above. Nothing else is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -70,12 +71,21 @@ with_matrix() {
     printf '%s\n' "$line"
   done
 }
+# run_suite [OPTION-OF-CTEST…]: its output is in $log, too.
+run_suite() { ctest --test-dir "$suite" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log"; }
+failures=$suite/Testing/Temporary/LastTestsFailed.log
+rm -f "$failures"
 status=0
 # One more than there are processors: some of the longest do little but wait (for a credential to end, for a deadline).
-ctest --test-dir "$suite" -j "$((jobs + 1))" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log" || status=$?
+run_suite -j "$((jobs + 1))" "$@" || status=$?
 if grep -qE '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log"; then
   echo "tests were skipped, which counts as failed:" >&2
   grep -E '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log" >&2
-  status=1
+  exit 1
+fi
+if [[ -s $failures ]] && ! grep -qvE '^[0-9]+:EndToEnd\.' "$failures"; then
+  echo "== failed beside other tests, their output is above; once more, alone: $(sed 's/^[0-9]*://' "$failures" | paste -sd ' ')"
+  status=0
+  run_suite -j 1 --rerun-failed || status=$?
 fi
 exit "$status"

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::size_t kHolderMax = 8192;
 constexpr std::chrono::milliseconds kLookAgain{20};
+/// A daemon that was killed has its mount, a dead one, and the lock for as long as the kernel needs
+/// to take its memory and its files away.
+constexpr std::chrono::milliseconds kKilledDaemonPatience{2'000};
 
 /// What is staged is the person's own: nobody else may read or put anything there.
 Result<void> check_private(const std::string& directory) {
@@ -64,12 +68,13 @@ Result<StateLock> StateLock::take(const std::string& directory, const std::strin
   const std::string path = directory + "/lock";
   UniqueFd file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail_errno("open " + path);
-  const SteadyTime end = system_clock().steady() + patience;
+  const SteadyTime begin = system_clock().steady();
   while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_errno("lock " + path);
     const std::string holder = holder_in(directory);
     const bool ending = is_unmounted(holder);
-    if (!ending || system_clock().steady() >= end) return busy(holder, ending);
+    const auto enough = ending ? patience : std::min(patience, kKilledDaemonPatience);
+    if (system_clock().steady() - begin >= enough) return busy(holder, ending);
     std::this_thread::sleep_for(kLookAgain);
   }
   const std::string holder = mount_point + "\n";

@@ -14,7 +14,8 @@ class StateLock {
  public:
   /// Makes `<directory>` (0700) and locks `<directory>/lock`, which names the holder for messages.
   ///
-  /// A daemon whose mount is gone is about to end: it is waited for, `patience` long.
+  /// A daemon whose mount is gone is about to end: it is waited for, `patience` long. So is one
+  /// whose mount is there, but not that long: it may have been killed just now.
   ///
   /// Errors: kBusy: another daemon has this folder mounted (the message says where, and about
   /// state=), or goes on after its mount.

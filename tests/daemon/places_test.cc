@@ -2,9 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "mount_point.h"
 #include "paths.h"
@@ -73,6 +75,15 @@ TEST(Paths, BelowIsAMatterOfWholeComponents) {
 
 constexpr std::chrono::milliseconds kNoPatience{0};
 
+/// How many of this process's descriptors are of that file.
+int descriptors_of(const std::string& path) {
+  int out = 0;
+  std::error_code gone;  // one that was closed meanwhile
+  for (const auto& one : std::filesystem::directory_iterator("/proc/self/fd"))
+    if (std::filesystem::read_symlink(one.path(), gone) == path) ++out;
+  return out;
+}
+
 TEST(StateLock, IsHeldByOneAndNamesTheHolder) {
   testing::TemporaryDirectory directory;
   const std::string place = directory / "mounts/abc";
@@ -93,6 +104,23 @@ TEST(StateLock, IsHeldByOneAndNamesTheHolder) {
   struct stat stat {};
   ASSERT_EQ(::stat(place.c_str(), &stat), 0);
   EXPECT_EQ(stat.st_mode & 0777, 0700U);
+}
+
+TEST(StateLock, WhoeverHasJustBeenKilledIsWaitedFor) {
+  testing::TemporaryDirectory directory;
+  const std::string place = directory / "mounts/abc";
+  auto held = StateLock::take(place, "/proc", kNoPatience);
+  ASSERT_TRUE(held) << held.error().message;
+  const auto count = [&] { return descriptors_of(place + "/lock"); };
+  std::atomic<bool> returned{false};
+  std::thread kernel([&, lock = std::move(*held)]() mutable {
+    while (count() < 2 && !returned) std::this_thread::yield();  // until somebody wants it
+    const StateLock gone = std::move(lock);
+  });
+  const auto next = StateLock::take(place, "/m", std::chrono::minutes(1));
+  returned = true;
+  kernel.join();
+  EXPECT_TRUE(next) << next.error().message;
 }
 
 TEST(StateLock, ADirectoryThatOthersMayEnterIsRefused) {

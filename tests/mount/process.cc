@@ -90,7 +90,7 @@ void Process::kill_now() {
 
 std::string Process::value_of(const std::string& name) const {
   const UniqueFd pidfd = pidfd_of(pid_);
-  const auto end = steady_clock::now() + std::chrono::seconds(20);
+  const auto end = steady_clock::now() + std::chrono::seconds(120);
   while (steady_clock::now() < end) {
     std::ifstream file(output_file_);
     for (std::string line; std::getline(file, line);)

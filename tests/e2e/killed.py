@@ -27,7 +27,7 @@ class Expected:
     def may_be(self, name):
         return {self.acknowledged.get(name)} | self.tried.get(name, set())
 
-    def begin(self, name, digest):
+    def begin(self, name, digest, in_place=False):
         self.tried.setdefault(name, set()).add(digest)
 
     def end(self, name, digest):
@@ -62,7 +62,25 @@ def put(expected, path, content):
     expected.end(path.name, digest)
 
 
-KINDS = ["put", "put", "put", "large", "again", "rename", "remove", "change"]
+def change(random_, expected, path, writes):
+    """Each write changes four bytes in place; what was closed before is there until all of them are closed."""
+    content = path.read_bytes()
+    if len(content) < 10:
+        return
+    places = [random_.randrange(len(content) - 4) // 4 * 4 for _ in range(writes)]  # no block of a disk ends in one
+    for at in places:
+        expected.edited(path.name, content, at)
+        content = edit(content, at)
+    digest = digest_of(content)
+    expected.begin(path.name, digest, in_place=True)
+    with open(path, "r+b", buffering=0) as file:
+        for at in places:
+            file.seek(at)
+            file.write(b"EDIT")
+    expected.end(path.name, digest)
+
+
+KINDS = ["put", "put", "put", "large", "again", "rename", "remove", "change", "reopen"]
 
 
 def step(random_, expected, root, kind):
@@ -87,19 +105,12 @@ def step(random_, expected, root, kind):
         expected.begin(name, None)
         os.unlink(root / name)
         expected.end(name, None)
+    elif kind == "reopen":
+        path = root / f"f{random_.randrange(40)}"
+        put(expected, path, random_.randbytes(random_.randrange(20_000)))
+        change(random_, expected, path, 2)
     else:
-        path = root / random_.choice(names)
-        before = path.read_bytes()
-        if len(before) < 10:
-            return
-        at = random_.randrange(len(before) - 4) // 4 * 4  # no block of a disk ends in it
-        digest = digest_of(edit(before, at))
-        expected.edited(path.name, before, at)
-        expected.begin(path.name, digest)
-        with open(path, "r+b") as file:
-            file.seek(at)
-            file.write(b"EDIT")
-        expected.end(path.name, digest)
+        change(random_, expected, root / random_.choice(names), 1)
 
 
 def mount(folder, options, orders):

@@ -15,8 +15,8 @@ from folder import Folder, check, wait_until
 from lossy_disk import LossyDisk
 
 OPTIONS = {"close": "commit=close", "background": "commit=background", "sync": "commit=background,sync=close"}
-AT_ONCE = {"close": ("put", "large", "again", "rename", "change"), "background": (),
-           "sync": ("put", "large", "again", "rename", "change", "remove")}
+AT_ONCE = {"close": ("put", "large", "again", "rename", "change", "reopen"), "background": (),
+           "sync": ("put", "large", "again", "rename", "change", "reopen", "remove")}
 FULL = bool(os.environ.get("STSFS_TEST_FULL"))
 KINDS = [kind for kind in killed.KINDS if FULL or kind != "large"]
 CALLS_MAX = 150  # a mount takes some thirty, a small file three to ten, a large one hundreds
@@ -41,9 +41,9 @@ class Promises(killed.Expected):
         self.contents[name] = possible | {killed.edit(content, at) for content in possible}
         self.since.setdefault(name, {self.acknowledged.get(name)}).update(map(killed.digest_of, self.contents[name]))
 
-    def begin(self, name, digest):
+    def begin(self, name, digest, in_place=False):
         super().begin(name, digest)
-        if self.kind != "change":
+        if not in_place:
             self.contents.pop(name, None)
         self.touched.add(name)
         self.since.setdefault(name, {self.acknowledged.get(name)}).add(digest)

@@ -289,8 +289,9 @@ Result<void> FileContent::write_within(std::span<const std::byte> bytes, std::ui
   return write_locked(bytes.first(std::min<std::uint64_t>(bytes.size(), size - offset)), offset);
 }
 
-/// The journal, or a commit under way, counts on what is staged: it must not be cut.
-bool FileContent::staged_in_use() const { return committing_ || noted_file_ == staged_; }
+/// A note, until it has left the journal, or a commit under way counts on what is staged: it must
+/// not be cut.
+bool FileContent::staged_in_use() const { return committing_ || (staged_ && staged_->is_kept()); }
 
 Result<void> FileContent::truncate(std::uint64_t size) {
   if (auto may = may_reach(size); !may) return may;

@@ -146,7 +146,8 @@ void FileContent::save_again() {
   save([](Result<void>) {});
 }
 
-/// Everything is in OSS, or nothing is to be: the note goes, then what it counted on.
+/// Everything is in OSS, or nothing is to be: the note goes, then what it counted on. Until it has
+/// gone a kill leaves it, and what it tells of must be as it was.
 void FileContent::forget_note() {
   std::uint64_t id = 0, moment = 0;
   std::shared_ptr<staging::StagedFile> file;
@@ -164,11 +165,12 @@ void FileContent::forget_note() {
     moment = std::exchange(noted_moment_, 0);
     noted_ = 0;
   }
-  if (file) file->thaw(moment);
   if (id == 0) return;
-  around_.journal.erase(id, file, !removed, [file](Result<void> erased) {
-    if (erased && file) file->let_go();
+  around_.journal.erase(id, file, !removed, [file, moment](Result<void> erased) {
     if (!erased) log_warning("fs", "the journal: {}", erased.error().message);
+    if (!erased || !file) return;
+    file->thaw(moment);
+    file->let_go();
   });
 }
 

@@ -32,6 +32,7 @@ class StagedFile {
   /// It outlives this object as long as there were more of these than `let_go`s.
   void keep() { ++keepers_; }
   void let_go() { --keepers_; }
+  bool is_kept() const { return keepers_ > 0; }
   /// Said by who has it last: no note names it, and no loss of power brings one back that does. So
   /// another file may be made of it.
   void release() { released_ = true; }

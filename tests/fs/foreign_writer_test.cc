@@ -1,6 +1,6 @@
-// Another client writes between any two of our requests: each scenario is run again and again, with
-// the foreign write before its first request, its second, and so on to the last. No version is
-// lost, and what we report is so.
+// Another client writes, or removes, between any two of our requests: each scenario is run again
+// and again, with the foreign change before its first request, its second, and so on to the last.
+// No version is lost, and what we report is so.
 
 #include <algorithm>
 #include <functional>
@@ -31,11 +31,14 @@ constexpr std::uint64_t kStep = 3;
 constexpr std::uint64_t kStep = 1;
 #endif
 
-/// One life of a folder in which another client writes once.
-class ForeignWriter : public FolderTest {
+enum class OtherClient { kWrites, kRemoves };
+
+/// One life of a folder in which another client changes an object once.
+class ForeignChange : public FolderTest {
  protected:
   struct Scenario {
     bool exists = false;  ///< The object is there before.
+    bool small = false;   ///< It is so small that a change of a part is put whole.
     std::function<Result<void>()> run;
     std::string ours;  ///< What the file holds afterwards.
     /// The request that makes the object looks at nothing itself: OSS has no If-Match on a write.
@@ -51,18 +54,18 @@ class ForeignWriter : public FolderTest {
     bool may_be_replaced = false;  ///< By a blind request, as with `exists`.
   };
 
-  /// Writes before one request, of whatever thread.
-  class TheirWrite {
+  /// Comes before one request, of whatever thread.
+  class TheirChange {
    public:
-    explicit TheirWrite(std::uint64_t request) : request_(request) {}
+    explicit TheirChange(std::uint64_t request) : request_(request) {}
 
-    void before(Operation operation, const std::function<void()>& write) {
+    void before(Operation operation, const std::function<void()>& change) {
       MutexLock lock(mutex_);
       if (is_over_ || ++seen_ != request_) return;
       hit_ = operation;
-      write();
+      change();
     }
-    /// Nothing is written from here on. Gives what the request was, unless there were fewer.
+    /// Nothing is changed from here on. Gives what the request was, unless there were fewer.
     std::optional<Operation> end() {
       MutexLock lock(mutex_);
       is_over_ = true;
@@ -78,6 +81,10 @@ class ForeignWriter : public FolderTest {
   };
 
   static std::string base() { return std::string(20 * kMiB, 'b'); }
+  static std::string small_base() { return std::string(3 * kMiB, 's'); }
+  static std::string base_of(const Scenario& scenario) {
+    return scenario.small ? small_base() : base();
+  }
 
   HandleNumber open(int flags) {
     return folder_->open(context(), lookup("f")->attributes.inode, flags)->handle;
@@ -102,7 +109,7 @@ class ForeignWriter : public FolderTest {
     options_.staging_directory = directory_.path() + "/staging-" + std::to_string(++life_);
     options_.commit = mode;
     begin();
-    if (scenario.exists) store_.put(kKey, base());
+    if (scenario.exists) store_.put(kKey, base_of(scenario));
     names(kRoot);
     if (scenario.exists) {
       ASSERT_TRUE(lookup("f"));
@@ -110,15 +117,22 @@ class ForeignWriter : public FolderTest {
     if (scenario.prepare) scenario.prepare();
   }
 
-  /// Runs it with a foreign write before request `n`. Returns false when there were fewer.
-  bool run_with_write_before(const Scenario& scenario, CommitMode mode, std::uint64_t n) {
+  /// Runs it with a foreign change before request `n`. Returns false when there were fewer.
+  bool run_with_change_before(const Scenario& scenario, CommitMode mode, OtherClient other,
+                              std::uint64_t n) {
     begin_again(scenario, mode);
-    const auto theirs = std::make_shared<TheirWrite>(n);
+    const auto theirs = std::make_shared<TheirChange>(n);
+    std::optional<std::string> removed;
     for (int i = 0; i < static_cast<int>(oss::kOperationCount); ++i) {
       const auto operation = static_cast<Operation>(i);
       faulty_.before({.operation = operation, .count = Calls::kAll},
-                     [this, theirs, operation, key = scenario.key] {
-                       theirs->before(operation, [&] { store_.put(key, kTheirs); });
+                     [this, &removed, theirs, operation, other, key = scenario.key] {
+                       theirs->before(operation, [&] {
+                         if (other == OtherClient::kRemoves)
+                           removed = take(key);
+                         else
+                           store_.put(key, kTheirs);
+                       });
                      });
     }
     const Result<void> told = scenario.run();
@@ -126,25 +140,54 @@ class ForeignWriter : public FolderTest {
     }
     const std::optional<Operation> hit = theirs->end();
     if (!hit) return false;
-    SCOPED_TRACE("before request " + std::to_string(n) + ", operation " +
+    SCOPED_TRACE((other == OtherClient::kWrites ? "written" : "removed") +
+                 std::string(" before request ") + std::to_string(n) + ", operation " +
                  std::to_string(static_cast<int>(*hit)) +
                  (mode == CommitMode::kClose ? "" : ", in the background"));
-    check(scenario, told, *hit);
+    if (other == OtherClient::kWrites)
+      check_written(scenario, *hit);
+    else
+      check_removed(scenario, removed);
+    check(scenario, told, *hit, removed);
     return true;
   }
 
-  void check(const Scenario& scenario, const Result<void>& told, Operation hit) {
-    std::multiset<std::string> contents;
-    for (const std::string& key : store_.keys()) contents.insert(*store_.content(key));
-    EXPECT_TRUE(contents.contains(kTheirs) ||
+  /// Removes it as another client; gives what it was.
+  std::optional<std::string> take(const std::string& key) {
+    auto content = store_.content(key);
+    store_.erase(key);
+    return content;
+  }
+
+  std::multiset<std::string> contents() const {
+    std::multiset<std::string> out;
+    for (const std::string& key : store_.keys()) out.insert(*store_.content(key));
+    return out;
+  }
+
+  void check_written(const Scenario& scenario, Operation hit) {
+    EXPECT_TRUE(contents().contains(kTheirs) ||
                 ((scenario.exists || scenario.may_be_replaced) && scenario.blind.contains(hit)))
         << "theirs is lost";
+  }
+
+  /// What they removed does not come back by itself.
+  void check_removed(const Scenario& scenario, const std::optional<std::string>& removed) {
+    if (removed) {
+      EXPECT_TRUE(*removed == scenario.ours || store_.content(scenario.key) != removed)
+          << "it is there again";
+    }
+  }
+
+  void check(const Scenario& scenario, const Result<void>& told, Operation hit,
+             const std::optional<std::string>& removed) {
+    const std::multiset<std::string> found = contents();
     if (scenario.has_bytes && !scenario.afterwards.contains(hit)) {
-      const bool ours_is_there = contents.contains(scenario.ours);
+      const bool ours_was_there = found.contains(scenario.ours) || removed == scenario.ours;
       const bool pending = !folder_->pending().empty();
-      EXPECT_TRUE(ours_is_there || pending || (!told && scenario.fails_whole)) << "ours is lost";
+      EXPECT_TRUE(ours_was_there || pending || (!told && scenario.fails_whole)) << "ours is lost";
       if (told && options_.commit == CommitMode::kClose) {
-        EXPECT_TRUE(ours_is_there) << "we said that it is there";
+        EXPECT_TRUE(ours_was_there) << "we said that it is there";
       }
     }
     // What is put beside another's is told to who waits for it, except of a rename, that went well.
@@ -155,35 +198,46 @@ class ForeignWriter : public FolderTest {
       })) << "nobody was told";
     }
     if (!told) {
-      EXPECT_TRUE(told.error().code == Errc::kStale || told.error().code == Errc::kExists ||
-                  (scenario.fails_whole && told.error().code == Errc::kChanged))
+      const Errc code = told.error().code;
+      EXPECT_TRUE(code == Errc::kStale || code == Errc::kExists ||
+                  (scenario.fails_whole &&
+                   (code == Errc::kChanged || (removed && code == Errc::kNotFound))))
           << told.error().message;
     }
     // Nothing else has come from it: no mixture of the two.
-    for (const std::string& content : contents)
-      EXPECT_TRUE(content == kTheirs || content == scenario.ours || content == base())
+    for (const std::string& content : found)
+      EXPECT_TRUE(content == kTheirs || content == scenario.ours || content == base_of(scenario))
           << "a content of " << content.size() << " bytes is neither";
     EXPECT_EQ(store_.open_uploads(), 0U);
-  }
-
-  void run_all(const Scenario& scenario) {
-    for (const CommitMode mode : {CommitMode::kClose, CommitMode::kBackground}) {
-      std::uint64_t n = 1;
-      while (n < 200 && run_with_write_before(scenario, mode, n)) n += kStep;
-      EXPECT_GT(n, 1U) << "no request at all: the test shows nothing";
-      EXPECT_LT(n, 200U);
-    }
   }
 
  private:
   int life_ = 0;
 };
 
-TEST_F(ForeignWriter, WhenASmallFileIsNew) {
+class ForeignWriter : public ForeignChange, public ::testing::WithParamInterface<OtherClient> {
+ protected:
+  void run_all(const Scenario& scenario) {
+    for (const CommitMode mode : {CommitMode::kClose, CommitMode::kBackground}) {
+      std::uint64_t n = 1;
+      while (n < 200 && run_with_change_before(scenario, mode, GetParam(), n)) n += kStep;
+      EXPECT_GT(n, 1U) << "no request at all: the test shows nothing";
+      EXPECT_LT(n, 200U);
+    }
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Each, ForeignWriter,
+                         ::testing::Values(OtherClient::kWrites, OtherClient::kRemoves),
+                         [](const auto& other) {
+                           return other.param == OtherClient::kWrites ? "Writes" : "Removes";
+                         });
+
+TEST_P(ForeignWriter, WhenASmallFileIsNew) {
   run_all({.run = [&]() { return write_file(kRoot, "f", "ours"); }, .ours = "ours"});
 }
 
-TEST_F(ForeignWriter, WhenALargeFileIsNew) {
+TEST_P(ForeignWriter, WhenALargeFileIsNew) {
   const std::string ours(40 * kMiB, 'o');
   run_all({.run = [&]() -> Result<void> {
              const auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY);
@@ -195,7 +249,7 @@ TEST_F(ForeignWriter, WhenALargeFileIsNew) {
            .ours = ours});
 }
 
-TEST_F(ForeignWriter, WhenAFileIsWrittenAnew) {
+TEST_P(ForeignWriter, WhenAFileIsWrittenAnew) {
   run_all({.exists = true,
            .run =
                [&]() {
@@ -207,7 +261,7 @@ TEST_F(ForeignWriter, WhenAFileIsWrittenAnew) {
            .blind = {Operation::kPut}});
 }
 
-TEST_F(ForeignWriter, WhenALargeFileIsWrittenAnew) {
+TEST_P(ForeignWriter, WhenALargeFileIsWrittenAnew) {
   const std::string ours(30 * kMiB, 'o');
   run_all({.exists = true,
            .run =
@@ -221,7 +275,7 @@ TEST_F(ForeignWriter, WhenALargeFileIsWrittenAnew) {
            .blind = {Operation::kComplete}});
 }
 
-TEST_F(ForeignWriter, WhenAPartOfAFileIsChanged) {
+TEST_P(ForeignWriter, WhenAPartOfAFileIsChanged) {
   std::string ours = base();
   ours.replace(10 * kMiB, 7, "CHANGED");
   run_all({.exists = true,
@@ -235,7 +289,7 @@ TEST_F(ForeignWriter, WhenAPartOfAFileIsChanged) {
            .blind = {Operation::kComplete}});
 }
 
-TEST_F(ForeignWriter, WhenAFileIsAppendedTo) {
+TEST_P(ForeignWriter, WhenAFileIsAppendedTo) {
   run_all({.exists = true,
            .run =
                [&]() {
@@ -247,9 +301,51 @@ TEST_F(ForeignWriter, WhenAFileIsAppendedTo) {
            .blind = {Operation::kComplete}});
 }
 
+TEST_P(ForeignWriter, WhenAPartOfASmallFileIsChanged) {
+  std::string ours = small_base();
+  ours.replace(kMiB, 7, "CHANGED");
+  run_all({.exists = true,
+           .small = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_RDWR);
+                 static_cast<void>(write_at(handle, kMiB, "CHANGED"));
+                 return close(handle);
+               },
+           .ours = ours,
+           .blind = {Operation::kPut}});
+}
+
+TEST_P(ForeignWriter, WhenASmallFileIsAppendedTo) {
+  run_all({.exists = true,
+           .small = true,
+           .run =
+               [&]() {
+                 const HandleNumber handle = open(O_WRONLY | O_APPEND);
+                 static_cast<void>(write_at(handle, 0, "and more"));
+                 return close(handle);
+               },
+           .ours = small_base() + "and more",
+           .blind = {Operation::kPut}});
+}
+
+TEST_P(ForeignWriter, WhenASmallFileIsRenamed) {
+  run_all({.exists = true,
+           .small = true,
+           .run = [&]() -> Result<void> {
+             auto renamed =
+                 folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kNoReplace);
+             return renamed ? drain() : renamed;
+           },
+           .ours = small_base(),
+           .blind = {Operation::kDelete},
+           .fails_whole = true,
+           .has_bytes = false});
+}
+
 // The second commit copies what the first one brought, as long as that is there; else it has it
 // here.
-TEST_F(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
+TEST_P(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
   std::string ours = base();
   ours.replace(10 * kMiB, 7, "CHANGED");
   run_all({.exists = true,
@@ -270,7 +366,7 @@ TEST_F(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
 }
 
 // Editors save so. What is renamed over is another's version by then: that one is kept beside it.
-TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
+TEST_P(ForeignWriter, WhenAFileIsRenamedOverIt) {
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              auto renamed =
@@ -289,7 +385,7 @@ TEST_F(ForeignWriter, WhenAFileIsRenamedOverIt) {
 }
 
 // Theirs comes between the removal and the delete, which is behind the journal, or before both.
-TEST_F(ForeignWriter, WhenAFileIsRemoved) {
+TEST_P(ForeignWriter, WhenAFileIsRemoved) {
   run_all({.exists = true,
            .run =
                [&]() {
@@ -300,7 +396,7 @@ TEST_F(ForeignWriter, WhenAFileIsRemoved) {
            .has_bytes = false});
 }
 
-TEST_F(ForeignWriter, WhenItIsRemovedWithManyOthers) {
+TEST_P(ForeignWriter, WhenItIsRemovedWithManyOthers) {
   constexpr int kOthers = 40;
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
@@ -324,7 +420,7 @@ TEST_F(ForeignWriter, WhenItIsRemovedWithManyOthers) {
 }
 
 // The other writes under the old name.
-TEST_F(ForeignWriter, WhenAFileIsRenamed) {
+TEST_P(ForeignWriter, WhenAFileIsRenamed) {
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              auto renamed =
@@ -342,7 +438,7 @@ TEST_F(ForeignWriter, WhenAFileIsRenamed) {
 }
 
 // What was a link here is theirs by then.
-TEST_F(ForeignWriter, WhenAFileIsRenamedOverALink) {
+TEST_P(ForeignWriter, WhenAFileIsRenamedOverALink) {
   run_all({.run = [&]() -> Result<void> {
              auto renamed =
                  folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
@@ -359,7 +455,7 @@ TEST_F(ForeignWriter, WhenAFileIsRenamedOverALink) {
            .may_be_replaced = true});
 }
 
-TEST_F(ForeignWriter, WhenADirectoryIsRemoved) {
+TEST_P(ForeignWriter, WhenADirectoryIsRemoved) {
   run_all({.exists = true,
            .run =
                [&]() {
@@ -372,7 +468,7 @@ TEST_F(ForeignWriter, WhenADirectoryIsRemoved) {
            .key = "users/alice/d/"});
 }
 
-TEST_F(ForeignWriter, WhenOnlyAttributesChange) {
+TEST_P(ForeignWriter, WhenOnlyAttributesChange) {
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              AttributeChange change;
@@ -388,7 +484,7 @@ TEST_F(ForeignWriter, WhenOnlyAttributesChange) {
 }
 
 // The other writes the file that a copy within the mount takes its bytes from.
-TEST_F(ForeignWriter, WhenAFileIsCopied) {
+TEST_P(ForeignWriter, WhenAFileIsCopied) {
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              const HandleNumber from = open(O_RDONLY);
@@ -406,7 +502,7 @@ TEST_F(ForeignWriter, WhenAFileIsCopied) {
 }
 
 // The handle goes on in what lies beside theirs, and that is not lost sight of.
-TEST_F(ForeignWriter, WhatIsWrittenOnBesideTheirsIsPending) {
+TEST_F(ForeignChange, WhatIsWrittenOnBesideTheirsIsPending) {
   begin_again({.exists = true, .run = {}, .ours = {}}, CommitMode::kBackground);
   const HandleNumber handle = open(O_RDWR | O_TRUNC);
   ASSERT_TRUE(write_at(handle, 0, "ours"));

@@ -41,13 +41,13 @@ DirectoryCache::Changes::~Changes() {
       std::find_if(from, to, [this](const auto& one) { return one.second == this; }));
 }
 
-std::optional<std::optional<KnownEntry>> DirectoryCache::Changes::of(
+std::optional<DirectoryCache::Changes::Change> DirectoryCache::Changes::of(
     const std::string& directory_key, std::string_view name) const {
   if (!any()) return std::nullopt;
   MutexLock lock(cache_.mutex_);
   const auto found = changes_.find(std::pair(directory_key, std::string(name)));
   if (found == changes_.end()) return std::nullopt;
-  return found->second.entry;
+  return found->second;
 }
 
 std::map<std::string, KnownEntry, std::less<>> DirectoryCache::Changes::added(
@@ -67,14 +67,15 @@ bool DirectoryCache::Changes::forgotten() const {
 }
 
 void DirectoryCache::note_change(const std::string& directory_key, std::string_view name,
-                                 const std::optional<KnownEntry>& entry) {
+                                 const std::optional<KnownEntry>& entry, bool was_directory) {
   const auto note = [&](Changes& changes) {
     if (changes.changes_.size() >= kChangesMax) {
       changes.changes_.clear();
       changes.forgotten_ = true;
     }
     if (changes.forgotten_) return;
-    changes.changes_[std::pair(directory_key, std::string(name))] = {entry, clock_.steady()};
+    changes.changes_[std::pair(directory_key, std::string(name))] = {entry, was_directory,
+                                                                     clock_.steady()};
     changes.any_.store(true, std::memory_order_release);
   };
   const auto [from, to] = watched_.equal_range(directory_key);
@@ -117,16 +118,19 @@ KnownDirectoryPointer DirectoryCache::put(const std::string& directory_key, cons
                                           KnownDirectory directory) {
   auto shared = std::make_shared<KnownDirectory>(std::move(directory));
   MutexLock lock(mutex_);
+  bool is_old = changes.forgotten_;
   for (auto at = changes.changes_.lower_bound(std::pair(directory_key, std::string()));
        at != changes.changes_.end() && at->first.first == directory_key; ++at) {
-    const auto& [entry, when] = at->second;
+    const auto& [entry, was_directory, when] = at->second;
+    const std::string& name = at->first.second;
     if (when < shared->asked) continue;  // a walk asks page by page: this one has seen it
+    is_old = is_old || (was_directory && shared->has_file(name));
     if (entry)
-      shared->set(at->first.second, *entry);
+      shared->set(name, *entry);
     else
-      shared->erase(at->first.second);
+      shared->erase(name);
   }
-  if (changes.forgotten_) return shared;  // good for who asked, but not to be kept
+  if (is_old) return shared;  // good for who asked, but not to be kept
   if (clock_.steady() - shared->asked >= options_.fresh) return shared;
   if (const auto old = slots_.find(directory_key); old != slots_.end()) drop(old);
   recently_used_.push_front(directory_key);
@@ -162,6 +166,17 @@ void DirectoryCache::erase_entry(const std::string& directory_key, std::string_v
   any_changed();
   note_change(directory_key, name, std::nullopt);
   change(directory_key, [&](KnownDirectory& directory) { directory.erase(name); });
+}
+
+void DirectoryCache::erase_directory(const std::string& directory_key, std::string_view name) {
+  MutexLock lock(mutex_);
+  any_changed();
+  note_change(directory_key, name, std::nullopt, true);
+  const auto slot = slots_.find(directory_key);
+  if (slot != slots_.end() && slot->second.directory->has_file(name))
+    drop(slot);  // the row may be older than what was written under the other name
+  else
+    change(directory_key, [&](KnownDirectory& directory) { directory.erase(name); });
 }
 
 void DirectoryCache::forget(const std::string& directory_key) {

@@ -279,7 +279,7 @@ std::vector<KnownDirectory::Place> KnownDirectory::closed_by(std::size_t page) c
     const std::string_view name = last.substr(0, size);
     if (is_passed(page - 1, name) || (page < pages_.size() && !is_passed(page, name))) continue;
     const auto place = place_of(name, false);
-    if (place && !pages_[place->page]->is_hidden(place->row)) out.push_back(*place);
+    if (place && !is_hidden(*place)) out.push_back(*place);
   }
   return out;
 }
@@ -340,7 +340,9 @@ void KnownDirectory::replace(std::size_t page, DirectoryPage with) {
 }
 
 bool KnownDirectory::set(std::string_view name, const KnownEntry& entry) {
-  const bool replaced_other = erase(name, !entry.is_directory);
+  const auto other = place_of(name, !entry.is_directory);
+  const bool stays = !other || is_hidden(*other);
+  const bool replaced_other = !stays && erase(name, !entry.is_directory);
   if (pages_.empty()) {
     DirectoryPage first;
     first.append(name, entry);
@@ -375,7 +377,7 @@ bool KnownDirectory::erase(std::string_view name) {
 bool KnownDirectory::erase(std::string_view name, bool directory) {
   const auto place = place_of(name, directory);
   if (!place) return false;
-  const bool hidden = pages_[place->page]->is_hidden(place->row);
+  const bool hidden = is_hidden(*place);
   if (pages_[place->page]->size() == 1) {
     replace(place->page, {});
   } else {

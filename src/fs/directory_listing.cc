@@ -44,17 +44,28 @@ ListedPage page_of(const oss::ListPage& listed, const std::string& key, const Ke
   return out;
 }
 
+namespace {
+
+/// `found(page, row)` for each file that a directory of its name hides.
+template <class Found>
+void find_hidden(const cache::KnownDirectory& directory, Found found) {
+  std::size_t rows = 0;
+  for (const auto& page : directory.pages()) rows += page->size();
+  if (rows == directory.size()) return;
+  for (const auto& page : directory.pages())
+    for (std::size_t row = 0; row < page->size(); ++row)
+      if (page->is_hidden(row)) found(*page, row);
+}
+
+}  // namespace
+
 std::vector<std::pair<std::string, cache::KnownEntry>> hidden_files(
     const cache::KnownDirectory& directory, const KeySpace& keys) {
   std::vector<std::pair<std::string, cache::KnownEntry>> out;
-  std::size_t rows = 0;
-  for (const auto& page : directory.pages()) rows += page->size();
-  if (rows == directory.size()) return out;
-  for (const auto& page : directory.pages())
-    for (std::size_t row = 0; row < page->size(); ++row)
-      if (page->is_hidden(row))
-        if (auto name = keys.name_beside(page->name(row)))
-          out.emplace_back(std::move(*name), page->entry(row));
+  find_hidden(directory, [&](const cache::DirectoryPage& page, std::size_t row) {
+    if (auto name = keys.name_beside(page.name(row)))
+      out.emplace_back(std::move(*name), page.entry(row));
+  });
   return out;
 }
 
@@ -204,8 +215,10 @@ std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
   MutexLock lock(mutex_);
   const SteadyTime asked = asked_for(name);
   if (clock_.steady() - asked >= fresh) return std::nullopt;
-  if (changed) return NameAnswer{std::move(*changed), asked, {}};
-  auto found = known_.find(name);
+  const bool may_show_file = changed && changed->was_directory;
+  if (changed && !may_show_file) return NameAnswer{std::move(changed->entry), asked, {}};
+  if (may_show_file && known_.has_file(name)) return std::nullopt;  // it may have changed since
+  auto found = may_show_file ? std::nullopt : known_.find(name);
   // Behind a file its directory may come; what is shown under another name than in its key has its
   // place in the order elsewhere.
   const bool is_known = complete_ || (found && found->is_directory) ||
@@ -239,6 +252,17 @@ std::vector<std::pair<std::string, cache::KnownEntry>> DirectoryListing::after(
     std::string_view name, std::size_t count) const {
   MutexLock lock(mutex_);
   return known_.after(name, count);
+}
+
+bool DirectoryListing::hides_too_much() const {
+  if (!changes_.any()) return false;
+  bool out = false;
+  MutexLock lock(mutex_);
+  find_hidden(known_, [&](const cache::DirectoryPage& page, std::size_t row) {
+    const auto changed = changes_.of(key_, page.name(row));
+    out = out || (changed && changed->was_directory);
+  });
+  return out;
 }
 
 std::optional<cache::KnownEntry> DirectoryListing::marker() const {

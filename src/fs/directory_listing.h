@@ -74,6 +74,8 @@ class DirectoryListing {
                                                                std::size_t count) const;
   /// Whether any key begins with the directory's; good once the first page is there.
   bool exists() const;
+  /// Whether a directory went that hides a file on the pages: who comes now is to see that one.
+  bool hides_too_much() const;
   bool complete() const;
   bool failed() const;
   SteadyTime asked() const;

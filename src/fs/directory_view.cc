@@ -14,8 +14,9 @@ constexpr std::uint64_t kRest = std::uint64_t{1} << 60;
 
 std::optional<cache::KnownEntry> DirectoryView::shown(std::string_view name,
                                                       cache::KnownEntry listed) const {
-  if (auto changed = listing_->changes().of(listing_->key(), name)) return std::move(*changed);
-  return listed;
+  auto changed = listing_->changes().of(listing_->key(), name);
+  if (!changed || (changed->was_directory && !listed.is_directory)) return listed;
+  return std::move(changed->entry);
 }
 
 Result<std::optional<DirectoryView::Item>> DirectoryView::at(std::uint64_t cookie, bool may_wait,

@@ -416,12 +416,18 @@ void Folder::remember_written(const std::string& key, const Inode& inode,
                             .server_time = written.server_time});
 }
 
+/// Of a file.
 void Folder::note_gone(const std::string& directory_path, std::string_view name) {
   if (const auto key = keys_.file_key(join_path(directory_path, name))) {
     metas_->forget(*key);
     opens_ahead_.spoil(*key);
   }
   if (const auto key = keys_.directory_key(directory_path)) directories_.erase_entry(*key, name);
+}
+
+void Folder::note_directory_gone(const std::string& directory_path, std::string_view name) {
+  if (const auto key = keys_.directory_key(directory_path))
+    directories_.erase_directory(*key, name);
 }
 
 }  // namespace stsfs::fs

@@ -167,6 +167,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   Attributes new_attributes(const Context& context, const InodePointer& parent, mode_t mode) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);
   void note_gone(const std::string& directory_path, std::string_view name);
+  void note_directory_gone(const std::string& directory_path, std::string_view name);
   WallTime now() const { return clock_.wall(); }
 
   // --- bringing the tree up to date with OSS (folder_lookup.cc) ---

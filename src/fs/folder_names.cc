@@ -371,7 +371,7 @@ Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,
   content->forget_changes();
   directories_.forget(*key);
   metas_->forget(*key);
-  note_gone(path(*parent), name);
+  note_directory_gone(path(*parent), name);
   directory_times_.entries_changed(*parent);
   {
     MutexLock lock(tree_.mutex);

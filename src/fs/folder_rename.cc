@@ -119,7 +119,7 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
   if (is_dir) {
     auto moved = rename_directory(context, source, target, new_parent, new_name, *holds);
     if (!moved) return moved;
-    note_gone(path(parent), name);
+    note_directory_gone(path(parent), name);
   } else {
     std::vector<InodePointer> files{source};
     if (target) files.push_back(target);

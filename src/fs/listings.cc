@@ -60,7 +60,7 @@ DirectoryListingPointer Listings::open(const std::string& directory_key) {
   if (!cache_.find(directory_key)) {
     DirectoryListingPointer shared = under_way(directory_key);
     if (shared && !shared->failed() && !shared->changes().forgotten() &&
-        clock_.steady() - shared->asked() < options_.fresh)
+        !shared->hides_too_much() && clock_.steady() - shared->asked() < options_.fresh)
       return shared;
   }
   auto made = std::make_shared<DirectoryListing>(store_, clock_, cache_, options_.keys,

@@ -55,6 +55,28 @@ TEST_F(DirectoryCacheTest, TakesOurOwnChangesAtOnceAndLeavesReadersTheirs) {
   EXPECT_EQ(names(*cache_.find("d/")), (Names{"b", "c"}));
 }
 
+TEST_F(DirectoryCacheTest, ForgetsADirectoryWhereOneWentThatHidAFile) {
+  const auto with_file_beside = [&] {
+    KnownDirectory out = listed(clock_.steady(), {"x"});
+    DirectoryPage page;
+    page.append("x", {.is_directory = true});
+    page.append("y", {.is_directory = true});
+    out.append(std::move(page));
+    return out;
+  };
+  const DirectoryCache::Changes before(cache_, "d/");
+  cache_.put("d/", before, with_file_beside());
+  cache_.erase_directory("d/", "y");
+  EXPECT_EQ(names(*cache_.find("d/")), Names{"x"});
+  cache_.erase_directory("d/", "x");
+  EXPECT_FALSE(cache_.find("d/"));
+  const DirectoryCache::Changes changes(cache_, "d/");
+  KnownDirectory listing = with_file_beside();
+  cache_.erase_directory("d/", "x");
+  cache_.put("d/", changes, std::move(listing));
+  EXPECT_FALSE(cache_.find("d/"));
+}
+
 TEST_F(DirectoryCacheTest, WhatChangesWhileAListingRunsIsInItsResult) {
   const DirectoryCache::Changes changes(cache_, "d/");
   cache_.set_entry("d/", "new", {});
@@ -72,9 +94,9 @@ TEST_F(DirectoryCacheTest, WhoWatchesAPrefixSeesWhatChangesInEveryDirectoryBelow
   cache_.erase_entry("d/f/", "gone");
   cache_.set_entry("other/", "x", {});
   ASSERT_TRUE(changes.of("d/e/", "new"));
-  EXPECT_TRUE(changes.of("d/e/", "new")->has_value());
+  EXPECT_TRUE(changes.of("d/e/", "new")->entry);
   ASSERT_TRUE(changes.of("d/f/", "gone"));
-  EXPECT_FALSE(changes.of("d/f/", "gone")->has_value());
+  EXPECT_FALSE(changes.of("d/f/", "gone")->entry);
   EXPECT_FALSE(changes.of("other/", "x"));
   EXPECT_EQ(changes.added("d/e/").size(), 1u);
 }

@@ -80,6 +80,18 @@ TEST(KnownDirectory, AndAlsoOverOneOnAPageBefore) {
   EXPECT_EQ(names_of(reader), (std::vector<std::string>{"x", "x!"}));
 }
 
+TEST(KnownDirectory, KeepsAFileThatADirectoryHidesWhenThatChanges) {
+  KnownDirectory known;
+  DirectoryPage page;
+  page.append("x", file());
+  page.append("x", directory());
+  known.append(std::move(page));
+  EXPECT_FALSE(known.set("x", directory()));
+  EXPECT_TRUE(known.has_file("x"));
+  EXPECT_EQ(names_of(known), (std::vector<std::string>{"x"}));
+  EXPECT_EQ(known.size(), 1U);
+}
+
 TEST(KnownDirectory, CoversWhatItsPagesHavePassed) {
   KnownDirectory known;
   DirectoryPage page;

@@ -395,6 +395,63 @@ TEST_P(FilesBesideDirectories, WhoLooksANameUpIsNotToldOfTheFileWhileItIsListed)
   folder_->releasedir(handle);
 }
 
+TEST_P(FilesBesideDirectories, TheFileIsThereUnderItsNameOnceTheDirectoryIsRemovedOrRenamed) {
+  put_all(2 * GetParam());
+  const InodeNumber d = lookup("d")->attributes.inode;
+  for (const bool is_removed : {true, false}) {
+    const char* name = is_removed ? "zoo" : "foo";
+    const auto read_from_here = folder_->opendir(context(), d).value();  // and with it all is known
+    EXPECT_GT(read(read_from_here, 0, 100).size(), 10U);
+    folder_->releasedir(read_from_here);
+    const auto inside = lookup(d, name);
+    ASSERT_TRUE(inside);
+    AttributeChange change;
+    change.mode = 0700;
+    ASSERT_TRUE(folder_->setattr(context(), inside->attributes.inode, std::nullopt, change));
+    if (is_removed) {
+      ASSERT_TRUE(folder_->unlink(context(), inside->attributes.inode, "in"));
+      ASSERT_TRUE(folder_->rmdir(context(), d, name));
+    } else {
+      ASSERT_TRUE(folder_->rename(context(), d, name, d, "moved", RenameMode::kReplace));
+    }
+    EXPECT_EQ(read_file(d, name), name);
+    auto all = names(d);
+    EXPECT_EQ(std::count(all.begin(), all.end(), name), 1);
+    EXPECT_EQ(std::count(all.begin(), all.end(), std::string("stsfs%file:") + name), 0);
+  }
+}
+
+TEST_P(FilesBesideDirectories, TheFileIsThereOnceTheDirectoryIsRemovedWhileAllIsListed) {
+  put_all(2 * GetParam());
+  const InodeNumber d = lookup("d")->attributes.inode;
+  for (const char* name : {"foo", "zoo"}) {
+    for (const char* until : {"a", "zoo!"}) {
+      SCOPED_TRACE(std::string(name) + " " + until);
+      folder_->refresh("");
+      const InodeNumber inside = lookup(d, name)->attributes.inode;
+      const auto handle = folder_->opendir(context(), d).value();
+      std::uint64_t cookie = 0;
+      ASSERT_TRUE(folder_->readdir(context(), handle, 0, [&](const DirectoryEntry& entry) {
+        cookie = entry.next_cookie;
+        return entry.name != until;
+      }));
+      ASSERT_TRUE(folder_->unlink(context(), inside, "in"));
+      ASSERT_TRUE(folder_->rmdir(context(), d, name));
+      const auto all = names(d);
+      EXPECT_EQ(std::count(all.begin(), all.end(), name), 1);
+      EXPECT_EQ(read_file(d, name), name);
+      read(handle, cookie, 100);
+      folder_->releasedir(handle);
+      EXPECT_EQ(read_file(d, name), name);
+      const auto all_again = names(d);
+      EXPECT_EQ(std::count(all_again.begin(), all_again.end(), name), 1);
+      EXPECT_EQ(read_file(d, "only"), "only");
+      ASSERT_TRUE(drain());
+      store_.put(std::string("users/alice/d/") + name + "/in", "x");
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Pages, FilesBesideDirectories, ::testing::Values(1, 2, 3, 7, 100, 1000));
 
 // In the order of the keys theirs come later.

@@ -45,9 +45,13 @@ class DirectoryCache {
 
     /// Cheap: whether there may be any.
     bool any() const { return any_.load(std::memory_order_acquire); }
-    /// Absent: nothing changed; an absent entry: it was removed. `name` in the directory `key`.
-    std::optional<std::optional<KnownEntry>> of(const std::string& directory_key,
-                                                std::string_view name) const;
+    struct Change {
+      std::optional<KnownEntry> entry;  ///< None: it was removed.
+      bool was_directory = false;       ///< Which was removed: a file beside it may be there.
+      SteadyTime when;
+    };
+    /// Absent: nothing changed. `name` in the directory `key`.
+    std::optional<Change> of(const std::string& directory_key, std::string_view name) const;
     /// The names in a directory that are there now, whether or not they were before.
     std::map<std::string, KnownEntry, std::less<>> added(const std::string& directory_key) const;
     /// What is known of it is no longer good for anything but the names.
@@ -55,10 +59,6 @@ class DirectoryCache {
 
    private:
     friend class DirectoryCache;
-    struct Change {
-      std::optional<KnownEntry> entry;  ///< None: it was removed.
-      SteadyTime when;
-    };
     /// By (directory, name).
     using Map = std::map<std::pair<std::string, std::string>, Change>;
 
@@ -80,6 +80,9 @@ class DirectoryCache {
   void set_entry(const std::string& directory_key, std::string_view name, const KnownEntry& entry)
       STSFS_EXCLUDES(mutex_);
   void erase_entry(const std::string& directory_key, std::string_view name) STSFS_EXCLUDES(mutex_);
+  /// The same for a directory: what it hid has the name now.
+  void erase_directory(const std::string& directory_key, std::string_view name)
+      STSFS_EXCLUDES(mutex_);
   /// Forgets the directory, or with "" all of them.
   void forget(const std::string& directory_key) STSFS_EXCLUDES(mutex_);
   /// Forgets every directory whose key begins so.
@@ -111,7 +114,8 @@ class DirectoryCache {
   };
   using Slots = std::map<std::string, Slot>;
   void note_change(const std::string& directory_key, std::string_view name,
-                   const std::optional<KnownEntry>& entry) STSFS_REQUIRES(mutex_);
+                   const std::optional<KnownEntry>& entry, bool was_directory = false)
+      STSFS_REQUIRES(mutex_);
   void any_changed() STSFS_REQUIRES(mutex_);
   template <class Change>
   void change(const std::string& directory_key, Change how) STSFS_REQUIRES(mutex_);

@@ -93,6 +93,8 @@ class KnownDirectory {
   const std::vector<DirectoryPagePointer>& pages() const { return pages_; }
 
   std::optional<KnownEntry> find(std::string_view name) const;
+  /// Whether a file has the name, also one that a directory hides.
+  bool has_file(std::string_view name) const { return place_of(name, false).has_value(); }
   /// The entries behind `name` in the order of the pages, at most `count`.
   std::vector<std::pair<std::string, KnownEntry>> after(std::string_view name,
                                                         std::size_t count) const;
@@ -112,12 +114,13 @@ class KnownDirectory {
 
   /// Behind all that are there.
   void append(DirectoryPage page);
-  /// Returns whether it is new.
+  /// Returns whether it is new. A file that a directory hides stays hidden by it.
   bool set(std::string_view name, const KnownEntry& entry);
   bool erase(std::string_view name);
 
  private:
   std::optional<Place> place_of(std::string_view name, bool directory) const;
+  bool is_hidden(const Place& place) const { return pages_[place.page]->is_hidden(place.row); }
   std::size_t page_for(std::string_view name, bool directory) const;
   DirectoryPage& writable(std::size_t page);
   void replace(std::size_t page, DirectoryPage with);

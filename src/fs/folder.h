@@ -382,7 +382,16 @@ class Folder final : public MountedFolder, public CommitOwner {
   // --- open directories (folder_directories.cc) ---
   Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,
                                                  std::uint64_t cookie) STSFS_EXCLUDES(handle.mutex);
+  Result<std::shared_ptr<DirectoryView>> new_view(const Context& context, DirectoryHandle& handle)
+      STSFS_EXCLUDES(handle.mutex);
   DirectoryView::Entries not_in_oss(const InodePointer& directory);
+  /// To be let go with no lock held: a listing that nobody wants any more calls off its request.
+  struct BeingListed {
+    std::vector<DirectoryHandlePointer> handles;
+    std::vector<DirectoryListingPointer> listings;
+  };
+  BeingListed being_listed_below(const Inode& directory) const STSFS_REQUIRES(tree_.mutex);
+  Result<void> list_whole_below(const Context& context, const InodePointer& directory);
   std::vector<InodePointer> inodes_of(const Context& context, const InodePointer& directory,
                                       const DirectoryView& view,
                                       const std::vector<DirectoryView::Item>& items, bool ask);

@@ -61,6 +61,35 @@ DirectoryView::Entries Folder::not_in_oss(const InodePointer& directory) {
   return out;
 }
 
+/// Those of this directory, and of the ones below it, that somebody reads and that are not whole.
+Folder::BeingListed Folder::being_listed_below(const Inode& directory) const {
+  BeingListed out;
+  out.handles = handles_.directories();
+  for (const DirectoryHandlePointer& handle : out.handles) {
+    if (handle->inode->removed || !tree_.is_below(*handle->inode, directory.number)) continue;
+    MutexLock lock(handle->mutex);
+    if (handle->view && !handle->view->listing()->complete())
+      out.listings.push_back(handle->view->listing());
+  }
+  return out;
+}
+
+/// Before their keys are others: there is nothing more to be had under those of now.
+Result<void> Folder::list_whole_below(const Context& context, const InodePointer& directory) {
+  BeingListed listed;
+  {
+    MutexLock lock(tree_.mutex);
+    listed = being_listed_below(*directory);
+  }
+  for (const DirectoryListingPointer& listing : listed.listings)
+    for (std::size_t i = 0;; ++i) {
+      const auto page = listing->page(i, context.interrupt);
+      if (!page) return fail(page.error());
+      if (!*page) break;
+    }
+  return {};
+}
+
 /// Begun anew by who reads from the start.
 Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
                                                        DirectoryHandle& handle,
@@ -69,6 +98,17 @@ Result<std::shared_ptr<DirectoryView>> Folder::view_at(const Context& context,
     MutexLock lock(handle.mutex);
     if (handle.view) return handle.view;
   }
+  for (;;) {
+    auto view = new_view(context, handle);
+    if (!view) return view;
+    // Who renames it waits for what is on its way of it, and may not have seen this one.
+    const auto key = keys_.directory_key(path(handle.inode));
+    if (!key || *key == (*view)->listing()->key()) return view;
+  }
+}
+
+Result<std::shared_ptr<DirectoryView>> Folder::new_view(const Context& context,
+                                                        DirectoryHandle& handle) {
   auto key = keys_.directory_key(path(handle.inode));
   if (!key) return fail(std::move(key.error()));
   if (!directories_.find(*key))

@@ -8,8 +8,8 @@
 
 namespace stsfs::fs {
 
-/// Holds what lies below either, and runs `then` when nothing is left that could begin to change.
-/// An error: nothing is held.
+/// Holds what lies below either, and runs `then` when nothing is left that could begin to change,
+/// and nobody reads a directory there that is not listed whole. An error: nothing is held.
 Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> Folder::hold_below(
     const Context& context, const InodePointer& inode, const InodePointer& target,
     const std::function<void()>& then) {
@@ -17,21 +17,34 @@ Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> Folde
   std::set<const FileContent*> known;
   for (;;) {
     const std::size_t before = held.size();
+    BeingListed listed_still;
     {
       MutexLock lock(tree_.mutex);
       for (const InodePointer& one : contents_.inodes(tree_))
         if (!one->removed && (one == target || tree_.is_below(*one, inode->number)) &&
             known.insert(one->content.get()).second)
           held.emplace_back(one, one->content);
-      if (held.size() == before) {
+      listed_still = being_listed_below(*inode);
+      if (held.size() == before && listed_still.listings.empty()) {
         then();
         return held;
       }
     }
+    const auto let_go = [&](std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i) held[i].second->release_hold();
+    };
+    if (held.size() == before) {
+      auto listed = list_whole_below(context, inode);
+      if (listed && context.deadline.passed(clock_))
+        listed = fail(Errc::kTimedOut, "others begin to read it all the time");
+      if (listed) continue;
+      let_go(held.size());
+      return fail(std::move(listed.error()));
+    }
     for (std::size_t i = before; i < held.size(); ++i) {
       auto done = contents_.hold(context, held[i].second);
       if (done) continue;
-      for (std::size_t j = 0; j < i; ++j) held[j].second->release_hold();
+      let_go(i);
       return fail(std::move(done.error()), printable(path(held[i].first)));
     }
   }
@@ -47,6 +60,7 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
   auto to = keys_.directory_key(new_path);
   if (!from || !to) return fail(from ? to.error() : from.error());
   if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
+  if (auto listed = list_whole_below(context, inode); !listed) return listed;
   auto plan = moves_.prepare(*from, *to, context.interrupt);
   if (!plan) return fail(std::move(plan.error()));
   // That took as long as it took.

@@ -6,6 +6,7 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "directory_view.h"
 #include "file_content.h"
@@ -30,7 +31,7 @@ using FileHandlePointer = std::shared_ptr<FileHandle>;
 /// A directory as one opendir(3) has it.
 struct DirectoryHandle {
   InodePointer inode;
-  Mutex mutex;  // a leaf
+  Mutex mutex;  // before a listing's
   std::shared_ptr<DirectoryView> view STSFS_GUARDED_BY(mutex);
 };
 using DirectoryHandlePointer = std::shared_ptr<DirectoryHandle>;
@@ -60,6 +61,14 @@ class OpenHandles {
   DirectoryHandlePointer directory(HandleNumber number) const STSFS_EXCLUDES(mutex_) {
     MutexLock lock(mutex_);
     return find(directories_, number);
+  }
+
+  std::vector<DirectoryHandlePointer> directories() const STSFS_EXCLUDES(mutex_) {
+    std::vector<DirectoryHandlePointer> out;
+    MutexLock lock(mutex_);
+    out.reserve(directories_.size());
+    for (const auto& [number, directory] : directories_) out.push_back(directory);
+    return out;
   }
 
   /// The same, which nobody finds any more.

@@ -94,8 +94,6 @@ class FolderModel {
     ReferenceTree::Node node;
     std::string path;  ///< By which it was opened.
     std::uint64_t cookie = 0;
-    std::optional<std::string> begun_at{};  ///< Where it was when the first piece was read.
-    bool moved = false;                     ///< Since then.
     std::vector<std::string> shown{};
     Names always{}, ever{};  ///< What was there since the first piece.
   };
@@ -105,7 +103,7 @@ class FolderModel {
   void read_to_the_end();
   void check_shown(const ReadDirectory& directory);
   void watch_directories();
-  std::optional<std::string> path_of(const ReferenceTree::Node& directory);
+  std::optional<Names> children_of(const ReferenceTree::Node& directory);
   void close_directory(std::size_t at);
 
   // model_names.cc

@@ -45,9 +45,7 @@ void FolderModel::read_piece_of(std::size_t at) {
   ReadDirectory& directory = read_[at];
   if (directory.cookie == 0) {
     directory.shown.clear();
-    directory.begun_at = path_of(directory.node);
-    directory.moved = !directory.begun_at;
-    directory.always = directory.ever = tree_.children(directory.begun_at.value_or(""));
+    directory.always = directory.ever = children_of(directory.node).value_or(Names{});
   }
   note("readdir " + directory.path);
   std::size_t room = 1 + below(4);
@@ -71,8 +69,7 @@ void FolderModel::read_piece_of(std::size_t at) {
   if (!read && failed_by_fault(read.error())) return close_directory(at);
   ASSERT_TRUE(read) << directory.path << ": " << read.error().message;
   if (!is_end) return;
-  // The mount leaves out what it has not shown yet of a directory that is renamed while it is read.
-  if (!directory.moved) check_shown(directory);
+  check_shown(directory);
   close_directory(at);
 }
 
@@ -88,22 +85,20 @@ void FolderModel::check_shown(const ReadDirectory& directory) {
 void FolderModel::watch_directories() {
   for (std::size_t i = read_.size(); i > 0; --i) {
     ReadDirectory& directory = read_[i - 1];
-    const auto path = path_of(directory.node);
-    if (!path) {
+    const auto now = children_of(directory.node);
+    if (!now) {
       close_directory(i - 1);
       continue;
     }
-    directory.moved = directory.moved || path != directory.begun_at;
-    const Names now = tree_.children(*path);
-    std::erase_if(directory.always, [&](const std::string& name) { return !now.contains(name); });
-    directory.ever.insert(now.begin(), now.end());
+    std::erase_if(directory.always, [&](const std::string& name) { return !now->contains(name); });
+    directory.ever.insert(now->begin(), now->end());
   }
 }
 
 /// Nothing once it is gone.
-std::optional<std::string> FolderModel::path_of(const ReferenceTree::Node& directory) {
+std::optional<FolderModel::Names> FolderModel::children_of(const ReferenceTree::Node& directory) {
   for (const auto& [path, node] : tree_.nodes())
-    if (node == directory) return path;
+    if (node == directory) return tree_.children(path);
   return std::nullopt;
 }
 

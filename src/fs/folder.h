@@ -343,6 +343,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                             const InodePointer& source, InodePointer target, RenameMode mode);
   Result<void> commit_changes(const Context& context, const InodePointer& source,
                               const InodePointer& target);
+  Result<void> commit_attributes_owed(const Context& context, const InodePointer& inode);
   Result<Renamed> rename_file(const Context& context, const InodePointer& inode,
                               const InodePointer& target, const std::string& target_link_etag,
                               const std::string& old_path, const std::string& new_path,

@@ -239,6 +239,18 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
   return {};
 }
 
+/// Changed attributes that were to go along with a copy, and whose version is not there any more:
+/// that is up to their own commit. As long as they are owed the file counts as ours.
+Result<void> Folder::commit_attributes_owed(const Context& context, const InodePointer& inode) {
+  std::shared_ptr<FileContent> content;
+  {
+    MutexLock lock(tree_.mutex);
+    content = inode->content;
+  }
+  if (!content || !content->attributes_owed()) return {};
+  return contents_.commit_and_wait(context, content);
+}
+
 /// What another client has made of it since it was looked at is what gets the new name.
 /// `leave_old_name` is to follow.
 Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& inode,
@@ -252,6 +264,8 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   auto renamed = rename();
   if (renamed || !is_gone(renamed.error()) || is_linked(inode)) return renamed;
   holds.release();
+  if (auto tried = commit_attributes_owed(context, inode); !tried)
+    return fail(std::move(tried.error()));
   auto is_there = look_again(context, inode);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? rename() : std::move(renamed);

@@ -589,6 +589,20 @@ TEST_F(JustChanged, IsRenamedOverAnotherAsItIs) {
   expect_keys({"users/alice/g"});
 }
 
+TEST_F(JustChanged, IsRenamedAsItIsWhenAChangeOfItsAttributesIsHeldBack) {
+  ASSERT_TRUE(set({.uid = 3000}));
+  ASSERT_TRUE(set({.mode = 0751}));  // closely behind: not in OSS yet
+  ASSERT_FALSE(folder_->pending().empty());
+  put_theirs("once more");
+  ASSERT_TRUE(rename());
+  EXPECT_EQ(read_file("g"), "once more");
+  EXPECT_EQ(stored("users/alice/g", "uid"), "2000");
+  EXPECT_EQ(lookup("g")->attributes.inode, inode_);
+  EXPECT_EQ(lookup("g")->attributes.uid, 2000U);
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  expect_keys({"users/alice/g"});
+}
+
 // "When it is written again and again meanwhile the call fails with ESTALE, and the file is as the
 // other client left it."
 TEST_F(JustChanged, IsLeftAloneByARenameThatFindsItChangedAgainAndAgain) {

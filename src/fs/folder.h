@@ -348,7 +348,9 @@ class Folder final : public MountedFolder, public CommitOwner {
                               const InodePointer& target, const std::string& target_link_etag,
                               const std::string& old_path, const std::string& new_path,
                               RenameMode mode, Holds& holds);
-  Result<Renamed> rename_version(const Context& context, const InodePointer& inode,
+  bool set_aside_replaced(const FileRename& file);
+  void take_back_replaced(const FileRename& file);
+  Result<Renamed> rename_version(Context context, const InodePointer& inode,
                                  const InodePointer& target, const std::string& target_link_etag,
                                  const std::string& old_path, const std::string& new_path,
                                  RenameMode mode, Holds& holds);

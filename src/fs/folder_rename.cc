@@ -271,7 +271,41 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
   return *is_there ? rename() : std::move(renamed);
 }
 
-Result<Renamed> Folder::rename_version(const Context& context, const InodePointer& inode,
+/// What somebody has open and is too large to be fetched is read on from a copy of it, which goes
+/// with the last close. Where there is none those reads fail. False: there is none.
+bool Folder::set_aside_replaced(const FileRename& file) {
+  // In a tree that is being renamed the object may have another key still.
+  if (moves_.place_of(file.new_key).where == TreeMoves::Where::kNew) return false;
+  removals_.hold(file.new_key);
+  bool is_wanted = false;
+  {
+    MutexLock lock(tree_.mutex);
+    is_wanted = file.target->in_store && file.target->opens > 0 && file.target->held_key.empty();
+    if (is_wanted) file.target->held_key = file.new_key;
+  }
+  if (is_wanted)
+    removals_.set_aside(file.new_key);
+  else
+    removals_.release(file.new_key);
+  MutexLock lock(tree_.mutex);
+  if (!is_wanted || file.target->held_key.empty()) return false;  // closed meanwhile
+  if (file.target->held_key != file.new_key) return true;
+  file.target->held_key.clear();
+  return false;
+}
+
+/// It is not replaced after all.
+void Folder::take_back_replaced(const FileRename& file) {
+  std::string aside;
+  {
+    MutexLock lock(tree_.mutex);
+    aside.swap(file.target->held_key);
+  }
+  file.replaced->lies_at({file.new_key, file.target_etag});
+  removals_.release(aside);
+}
+
+Result<Renamed> Folder::rename_version(Context context, const InodePointer& inode,
                                        const InodePointer& target,
                                        const std::string& target_link_etag,
                                        const std::string& old_path, const std::string& new_path,
@@ -288,9 +322,15 @@ Result<Renamed> Folder::rename_version(const Context& context, const InodePointe
   file.new_path = new_path;
   file.mode = mode;
   file.target_link_etag = target_link_etag;
-  if (file.replaced)
-    if (auto fetched = fetch_if_open(context, target, file.replaced); !fetched)
-      return fail(std::move(fetched.error()));
+  bool is_aside = false;
+  if (file.replaced) {
+    const auto fetched = fetch_if_open(context, target, file.replaced);
+    if (!fetched) return fail(fetched.error());
+    if (!*fetched) {
+      is_aside = set_aside_replaced(file);
+      context.deadline = Deadline::in(clock_, options_.metadata_timeout);  // a copy takes its time
+    }
+  }
   // What lies in a tree on its way may have another ETag once it has come.
   const bool is_on_its_way = moves_.place_of(*old_key).where == TreeMoves::Where::kNew;
   Renamed out;
@@ -302,6 +342,7 @@ Result<Renamed> Folder::rename_version(const Context& context, const InodePointe
     out.left = {{file.old_key, file.etag, false}};
   }
   if (!written) {
+    if (is_aside) take_back_replaced(file);
     note_unsure_move(file, written.error());
     return fail(std::move(written.error()));
   }

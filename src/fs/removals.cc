@@ -268,7 +268,7 @@ bool Removals::is_full() const {
 void Removals::send(Batch batch) {
   std::vector<std::optional<Error>> errors(batch.size());
   for (const Pending& one : batch)
-    if (one.makes_way) set_aside(one.entry);
+    if (one.makes_way) set_aside(one.entry.key);
   keep_directories(batch);
   const auto looked = look(batch);
   const auto along = going_along(batch);
@@ -299,16 +299,16 @@ void Removals::send(Batch batch) {
 
 /// Somebody reads it still. The copy is noted as removed like the object itself, and held in its
 /// stead: after a kill the next daemon deletes it. Where there is no copy the reads fail.
-void Removals::set_aside(const staging::RemovalEntry& entry) {
+void Removals::set_aside(const std::string& key) {
   {
     MutexLock lock(mutex_);
-    const bool is_held = held_.erase(entry.key) > 0;
+    const bool is_held = held_.erase(key) > 0;
     if (!is_held || denied_) return;  // who may not delete would leave it there
   }
-  const std::string aside = options_.place_aside ? options_.place_aside(entry.key) : "";
+  const std::string aside = options_.place_aside ? options_.place_aside(key) : "";
   if (aside.empty()) return;
   hold(aside);
-  const auto copied = copy_aside(entry, aside);
+  const auto copied = copy_aside(key, aside);
   // Its answer may have been lost.
   const bool may_be_there = copied || !is_final(copied.error().code);
   auto noted = may_be_there ? add(aside, "", true) : Result<void>();
@@ -316,20 +316,19 @@ void Removals::set_aside(const staging::RemovalEntry& entry) {
     log_warning("fs", "{} is kept for nobody: {}", printable(aside), noted.error().message);
   if (!copied)
     log_warning("fs", "{} is written anew, and who reads what was there cannot go on: {}",
-                printable(entry.key), copied.error().message);
-  const bool is_read = copied && options_.is_aside(entry.key, copied->first, aside, copied->second);
+                printable(key), copied.error().message);
+  const bool is_read = copied && options_.is_aside(key, copied->first, aside, copied->second);
   if (!is_read) release(aside);
 }
 
 /// The ETags of the two.
-Result<std::pair<std::string, std::string>> Removals::copy_aside(const staging::RemovalEntry& entry,
+Result<std::pair<std::string, std::string>> Removals::copy_aside(const std::string& key,
                                                                  const std::string& aside) {
   auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> done) {
-    return store_.start_head(entry.key, Deadline::in(clock_, options_.request_timeout),
-                             std::move(done));
+    return store_.start_head(key, Deadline::in(clock_, options_.request_timeout), std::move(done));
   });
   if (!meta) return fail(std::move(meta.error()));
-  oss::CopyOptions copy{.source_key = entry.key, .source_etag = meta->etag};
+  oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
   auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
     return staging::start_copy(store_, clock_, aside, std::move(copy), meta->size_bytes,
                                options_.upload, std::move(done));

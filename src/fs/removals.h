@@ -111,6 +111,9 @@ class Removals : private BehindJournal {
   /// `done` once nothing is pending for the key: before something else is written there. At once
   /// when nothing is. What is pending goes first; held, it is copied aside before that.
   void before_write(const std::string& key, Callback<void> done) STSFS_EXCLUDES(mutex_);
+  /// What lies there is about to be replaced, though nothing is pending for the key. Held, it is
+  /// copied aside before.
+  void set_aside(const std::string& key) STSFS_EXCLUDES(mutex_);
   /// `done` when everything that is pending below the prefix now has been tried. What is held is
   /// copied aside before, but with an empty prefix: then nothing is to be left.
   void settle(std::string prefix, Callback<void> done) STSFS_EXCLUDES(mutex_);
@@ -140,8 +143,7 @@ class Removals : private BehindJournal {
   Batch take_batch() STSFS_EXCLUDES(mutex_);
   std::vector<Result<std::string>> going_along(const Batch& batch);
   void send(Batch batch);
-  void set_aside(const staging::RemovalEntry& entry);
-  Result<std::pair<std::string, std::string>> copy_aside(const staging::RemovalEntry& entry,
+  Result<std::pair<std::string, std::string>> copy_aside(const std::string& key,
                                                          const std::string& aside);
   void keep_directories(const Batch& batch);
   std::vector<std::optional<Error>> look(const Batch& batch);

@@ -432,6 +432,78 @@ TEST_F(RemovedAndMadeAnew, IsKeptForNobodyOnceItIsClosed) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
 }
 
+/// A large file that is open, and another that is renamed over it.
+class RenamedOver : public RemovalsTest {
+ protected:
+  RenamedOver() {
+    for (std::size_t i = 0; i < large_.size(); i += 1'000) large_[i] = static_cast<char>(i / 1'000);
+    store_.put("users/alice/f", large_);
+    store_.put("users/alice/new", "new");
+    handle_ = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
+    EXPECT_EQ(read_handle(handle_, {0, 10}), large_.substr(0, 10));
+  }
+  Result<void> rename() {
+    return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
+  }
+  void expect_old_bytes() {
+    for (const std::uint64_t at : {std::uint64_t{0}, 30 * kMiB, 65 * kMiB - 100})
+      EXPECT_EQ(read_handle(handle_, {at, 100}), large_.substr(at, 100)) << at;
+  }
+  std::string large_ = std::string(65 * kMiB, 'x');
+  HandleNumber handle_{};
+};
+
+// "One that is renamed over is copied aside as well"
+TEST_F(RenamedOver, IsReadOnByWhoHasItOpen) {
+  ASSERT_TRUE(rename());
+  EXPECT_EQ(read_file("f"), "new");
+  expect_old_bytes();
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
+  ASSERT_TRUE(write_file(kRoot, "f", "newer"));
+  expect_old_bytes();
+  folder_->release(handle_);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(store_.content("users/alice/f"), "newer");
+}
+
+TEST_F(RenamedOver, LeavesNothingBehindAfterAKill) {
+  ASSERT_TRUE(rename());
+  clock_.advance(std::chrono::seconds(60));
+  kill_and_begin();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+  EXPECT_EQ(read_file("f"), "new");
+}
+
+TEST_F(RenamedOver, IsReplacedWhereItCannotBeKept) {
+  faulty_.fail({.operation = Operation::kCopy}, Error{Errc::kDenied, "no copies", {}});
+  ASSERT_TRUE(rename());
+  EXPECT_EQ(read_file("f"), "new");
+  EXPECT_EQ(read_handle(handle_, {65 * kMiB - 100, 100}).error().code, Errc::kStale);
+  folder_->release(handle_);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
+}
+
+TEST_F(RenamedOver, IsWrittenOnWhenTheRenameFails) {
+  faulty_.fail({.operation = Operation::kCopy, .from = 2, .count = fakes::Calls::kAll},
+               Error{Errc::kUnavailable, "reset", {}});
+  ASSERT_FALSE(rename());
+  faulty_.heal();
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/f", "users/alice/new"}));
+  expect_old_bytes();
+  ASSERT_TRUE(folder_->write(context(), handle_, as_bytes(std::string_view("ours")), 30 * kMiB));
+  ASSERT_TRUE(flush(handle_));
+  large_.replace(30 * kMiB, 4, "ours");
+  expect_old_bytes();
+  folder_->release(handle_);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.content("users/alice/f"), large_);
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/f", "users/alice/new"}));
+}
+
 TEST_F(RemovalsTest, OfALargeOpenFileAreMadeBeforeItsDirectoryIsRenamed) {
   const std::string large(65 * kMiB, 'x');
   store_.put("users/alice/d/f", large);

@@ -271,8 +271,9 @@ TEST_F(FolderTest, KnowsItsOwnCopyWhereSomethingIsRenamedTo) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/c"});
 }
 
-// "A file keeps its inode number over renames, and has the same one in the next mount unless it was
-// renamed or another file had its name before."
+// "A file keeps its inode number over renames for as long as the kernel remembers it. When memory
+// was short meanwhile, and in the next mount, it has the same one unless it was renamed or another
+// file had its name before."
 TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
   store_.put("users/alice/d/f", "x");
   const InodeNumber d = lookup("d")->attributes.inode;
@@ -284,6 +285,19 @@ TEST_F(FolderTest, KeepsInodeNumbersOverRenamesAndMounts) {
   EXPECT_EQ(lookup("g")->attributes.inode, f);
   ASSERT_TRUE(write_file(d, "f", "another"));
   EXPECT_NE(lookup(d, "f")->attributes.inode, f);
+}
+
+// "… it has the same one unless it was renamed"
+TEST_F(FolderTest, AForgottenFileHasItsNumberAgainUnlessItWasRenamed) {
+  for (const char* name : {"kept", "old"}) store_.put("users/alice/" + std::string(name), "x");
+  const InodeNumber kept = lookup("kept")->attributes.inode;
+  const InodeNumber renamed = lookup("old")->attributes.inode;
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "old", kRoot, "new", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  folder_->forget(kept, 1'000);
+  folder_->forget(renamed, 1'000);
+  EXPECT_EQ(lookup("kept")->attributes.inode, kept);
+  EXPECT_NE(lookup("new")->attributes.inode, renamed);
 }
 
 TEST_F(FolderTest, RenamesAFileThatIsBeingWritten) {

@@ -44,6 +44,7 @@ class CommitSlots {
   void acquire(UniqueFunction<void(Slot)> go) {
     {
       MutexLock lock(mutex_);
+      if (stopped_) return;
       if (free_ == 0) {
         waiting_.push_back(std::move(go));
         return;
@@ -51,6 +52,14 @@ class CommitSlots {
       --free_;
     }
     go(Slot(*this));
+  }
+
+  /// Nobody has a turn any more, and who waits for one is dropped.
+  void stop() {
+    std::deque<UniqueFunction<void(Slot)>> dropped;  // perhaps the last owners: not under the lock
+    MutexLock lock(mutex_);
+    stopped_ = true;
+    dropped.swap(waiting_);
   }
 
  private:
@@ -70,6 +79,7 @@ class CommitSlots {
 
   Mutex mutex_;
   std::size_t free_ STSFS_GUARDED_BY(mutex_);
+  bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
   std::deque<UniqueFunction<void(Slot)>> waiting_ STSFS_GUARDED_BY(mutex_);
 };
 

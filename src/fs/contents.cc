@@ -229,6 +229,7 @@ void Contents::await_journal() const {
 
 void Contents::stop() {
   just_written_.stop();
+  slots_.stop();
   std::vector<std::shared_ptr<FileContent>> contents;
   {
     MutexLock lock(mutex_);

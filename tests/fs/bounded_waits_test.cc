@@ -71,6 +71,13 @@ TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentIsInterrupted) {
   EXPECT_EQ(store_.content("users/alice/f"), "more");
 }
 
+TEST_F(BoundedWaits, TheEndOfTheMountDoesNotWaitForCommitsToHaveTheirTurn) {
+  for (int i = 0; i < 60; ++i) begin_upload("f" + std::to_string(i));
+  kill_and_begin();
+  faulty_.heal();
+  ASSERT_TRUE(drain());
+}
+
 TEST_F(BoundedWaits, ADirectoryWithAFileThatIsBeingSentKeepsItsName) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0755);
   ASSERT_TRUE(write_file(directory->attributes.inode, "other", "other"));

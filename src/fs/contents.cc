@@ -17,7 +17,7 @@ Contents::Contents(const Sources& sources, Tree& tree, const KeySpace& keys, con
     : tree_(tree),
       keys_(keys),
       commit_(options.commit),
-      slots_(kCommitsAtOnce),
+      slots_(kCommitsAtOnce, sources.clock, options.content.upload.progress_timeout / 2),
       prefetch_slots_(options.prefetches_max),
       surroundings_{sources.store,
                     sources.scheduler,

@@ -74,10 +74,36 @@ void FileContent::commit_if_quiet() {
 
 /// With committing_ set by the caller.
 void FileContent::start_commit() {
-  around_.slots.acquire([self = shared_from_this()](CommitSlots::Slot slot) {
-    self->slot_ = std::move(slot);
+  around_.slots.acquire([self = shared_from_this()](Result<CommitSlots::Slot> slot) {
+    if (!slot) {
+      self->had_no_turn(slot.error());
+      return;
+    }
+    self->slot_ = std::move(*slot);
     self->starts_ = 0;
     self->prepare();
+  });
+}
+
+/// Who waits for it is told, once what is said to be kept is in the journal. It waits on.
+void FileContent::had_no_turn(const Error& error) {
+  const bool gone = around_.owner.describe(inode_).gone;
+  bool stopped = false;
+  {
+    MutexLock lock(mutex_);
+    stopped = stopped_;
+  }
+  if (gone) forget_changes();
+  if (gone || stopped) return;
+  save([self = shared_from_this(), error](Result<void>) {
+    std::vector<Waiter> told;
+    {
+      MutexLock lock(self->mutex_);
+      told.swap(self->waiters_);
+      self->last_error_ = error.message;
+    }
+    for (Waiter& waiter : told) waiter.done(fail(error));
+    self->start_commit();
   });
 }
 

@@ -307,6 +307,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_commit.cc ---
   void commit_if_quiet() STSFS_EXCLUDES(mutex_);
   void start_commit();
+  void had_no_turn(const Error& error);
   void prepare();
   void spare_copies();
   void plan();

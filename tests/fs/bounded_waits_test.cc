@@ -78,6 +78,36 @@ TEST_F(BoundedWaits, TheEndOfTheMountDoesNotWaitForCommitsToHaveTheirTurn) {
   ASSERT_TRUE(drain());
 }
 
+// "Without progress until close(2) or fsync(2) fails. The data is kept and tried again. A close
+// that waits for its turn behind many others fails together with them when OSS answers none."
+TEST_F(BoundedWaits, ManyClosesEndTogetherWhenOssAnswersNone) {
+  constexpr std::size_t kFiles = 150;
+  const auto name = [](std::size_t number) { return "f" + std::to_string(number); };
+  faulty_.delay({.operation = Operation::kPut, .count = Calls::kAll}, seconds(61));
+  const auto told = std::make_shared<std::vector<Result<void>>>();
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    auto made = folder_->create(context(), kRoot, name(i), 0644, O_WRONLY | O_CREAT);
+    ASSERT_TRUE(made);
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(name(i)), 0));
+    folder_->flush(
+        context(), made->second.handle, [](pid_t) { return false; },
+        [told](Result<void> result) { told->push_back(std::move(result)); });
+    folder_->release(made->second.handle);
+  }
+  EXPECT_TRUE(told->empty());
+  scheduler_.advance(seconds(62));
+  EXPECT_EQ(told->size(), kFiles);
+  for (const auto& result : *told) EXPECT_TRUE(!result && result.error().code == Errc::kTimedOut);
+  EXPECT_EQ(folder_->pending().size(), kFiles);
+  // They are kept by then, and come to OSS once it answers.
+  kill_and_begin();
+  faulty_.heal();
+  EXPECT_EQ(folder_->pending().size(), kFiles);
+  ASSERT_TRUE(drain());
+  for (std::size_t i = 0; i < kFiles; ++i)
+    EXPECT_EQ(store_.content("users/alice/" + name(i)), name(i));
+}
+
 TEST_F(BoundedWaits, ADirectoryWithAFileThatIsBeingSentKeepsItsName) {
   const auto directory = folder_->mkdir(context(), kRoot, "d", 0755);
   ASSERT_TRUE(write_file(directory->attributes.inode, "other", "other"));

@@ -60,7 +60,7 @@ class FileContentTest : public ::testing::Test {
       staging::Journal::open(
           {.file = directory_.path() + "/journal.db", .sync_interval = std::chrono::hours(1)})
           .value();
-  CommitSlots slots_{4};
+  CommitSlots slots_{4, clock_, std::chrono::seconds(30)};
   CopyUsers copy_users_;
   WatchfulOwner owner_;
   Successors successors_{clock_};

@@ -97,9 +97,9 @@ std::string FileContent::last_error() const {
          (last_error_.empty() ? "" : "; " + last_error_);
 }
 
-std::uint64_t FileContent::staged_bytes() const {
+std::uint64_t FileContent::unsent_bytes() const {
   MutexLock lock(mutex_);
-  return map_.staged_bytes();
+  return map_.unsent_bytes();
 }
 
 // --- reading ---

@@ -161,7 +161,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string last_error() const STSFS_EXCLUDES(mutex_);
   /// Where it goes since another client's object was found at its path; "" before.
   std::string path_beside() const STSFS_EXCLUDES(mutex_);
-  std::uint64_t staged_bytes() const STSFS_EXCLUDES(mutex_);
+  std::uint64_t unsent_bytes() const STSFS_EXCLUDES(mutex_);
 
   /// Begins to read from the start, before anybody asks: `confirmed` when the answer has begun, so
   /// that the version is known to be there still; kChanged or kNotFound when it is not. For a

@@ -158,13 +158,13 @@ Result<void> Folder::probe(Deadline deadline, Interrupt* interrupt) {
 std::vector<PendingFile> Folder::pending() const {
   std::vector<PendingFile> out = aside_.pending();
   for (const auto& content : contents_.beside())
-    out.push_back({content->path_beside(), content->staged_bytes(), content->last_error()});
+    out.push_back({content->path_beside(), content->unsent_bytes(), content->last_error()});
   {
     MutexLock lock(tree_.mutex);
     for (const InodePointer& inode : contents_.inodes(tree_)) {
       if (inode->removed || !inode->content->dirty()) continue;
       out.push_back(
-          {tree_.path_of(*inode), inode->content->staged_bytes(), inode->content->last_error()});
+          {tree_.path_of(*inode), inode->content->unsent_bytes(), inode->content->last_error()});
     }
   }
   for (PendingFile& link : fresh_links_.pending()) out.push_back(std::move(link));

@@ -175,6 +175,13 @@ std::uint64_t ExtentMap::staged_bytes() const {
   return sum;
 }
 
+std::uint64_t ExtentMap::unsent_bytes() const {
+  std::uint64_t sum = 0;
+  for (const Extent& extent : all())
+    if (!extent.is_in_store()) sum += extent.range.length;
+  return sum;
+}
+
 bool ExtentMap::has(Origin origin) const {
   return std::any_of(starts_.begin(), starts_.end(),
                      [&](const auto& run) { return run.second.origin == origin; });

@@ -410,6 +410,19 @@ TEST_F(FolderTest, NeverUploadsAFileThatWasRemovedBeforeItsClose) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
+TEST_F(FolderTest, TellsOfASparseFileHowMuchIsToBeSent) {
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  AttributeChange extended;
+  extended.size_bytes = 3 * kMiB;
+  ASSERT_TRUE(
+      folder_->setattr(context(), made->first.attributes.inode, made->second.handle, extended));
+  ASSERT_EQ(folder_->pending().size(), 1U);
+  EXPECT_EQ(folder_->pending()[0].bytes, 3 * kMiB);
+  ASSERT_TRUE(flush(made->second.handle));
+  EXPECT_TRUE(folder_->pending().empty());
+  folder_->release(made->second.handle);
+}
+
 TEST_F(FolderTest, SeesAnotherClientsVersionAtTheNextOpen) {
   store_.put("users/alice/f", "one");
   EXPECT_EQ(read_file("f"), "one");

@@ -124,6 +124,20 @@ TEST(ExtentMap, WhatACommitTookIsInTheBaseUntilItIsWrittenAgain) {
   EXPECT_EQ(map.all(), (Extents{{{0, 10}, Origin::kStaged}, {{10, 5}, Origin::kZero}}));
 }
 
+TEST(ExtentMap, HolesAreToBeSentUntilTheyAreInTheBase) {
+  ExtentMap map(100);
+  EXPECT_EQ(map.unsent_bytes(), 0U);
+  map.write({10, 5});
+  map.zero({20, 7});
+  map.truncate(130);
+  EXPECT_EQ(map.staged_bytes(), 5U);
+  EXPECT_EQ(map.unsent_bytes(), 5U + 7 + 30);
+  static_cast<void>(map.freeze());
+  map.write({22, 1});
+  map.committed();
+  EXPECT_EQ(map.unsent_bytes(), 1U);
+}
+
 TEST(ExtentMap, WhatAFailedCommitTookIsForTheNextOne) {
   ExtentMap map;
   map.write({0, 4});

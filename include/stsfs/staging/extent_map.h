@@ -83,6 +83,8 @@ class ExtentMap {
   std::uint64_t next_hole(std::uint64_t offset) const { return next(offset, true); }
   /// Of those that are staged, the ones that are not in the base as well.
   std::uint64_t staged_bytes() const;
+  /// Those, and holes: OSS knows none, so that their zeros are sent.
+  std::uint64_t unsent_bytes() const;
   bool needs_base() const { return has(Origin::kBase); }
   bool has_copies() const { return has(Origin::kCopied); }
 

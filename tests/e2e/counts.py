@@ -19,7 +19,7 @@ ENVIRONMENT = dict(os.environ, GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_SYSTEM=o
 
 
 def run(*command, cwd=None):
-    done = subprocess.run([str(word) for word in command], cwd=cwd, env=ENVIRONMENT, text=True, timeout=300,
+    done = subprocess.run([str(word) for word in command], cwd=cwd, env=ENVIRONMENT, text=True, timeout=600,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     check(done.returncode == 0, f"{' '.join(map(str, command))}: exit {done.returncode}: {done.stdout[-2000:]}")
     return done.stdout

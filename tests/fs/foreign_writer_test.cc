@@ -3,10 +3,12 @@
 // No version is lost, and what we report is so.
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "folder_fixture.h"
 
@@ -138,6 +140,10 @@ class ForeignChange : public FolderTest {
     const Result<void> told = scenario.run();
     for (int timer = 0; timer < kTimersRun && scheduler_.run_next(); ++timer) {
     }
+    // What waited for the journal while its own thread wrote to it goes on there.
+    const auto enough = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (store_.open_uploads() > 0 && std::chrono::steady_clock::now() < enough)
+      std::this_thread::yield();
     const std::optional<Operation> hit = theirs->end();
     if (!hit) return false;
     SCOPED_TRACE((other == OtherClient::kWrites ? "written" : "removed") +

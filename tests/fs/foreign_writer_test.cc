@@ -28,9 +28,9 @@ const std::string kTheirs = "written by another client";
 /// Under ThreadSanitizer, where large files take long, a third of the places: what it looks for is
 /// at each of them.
 #if defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kStep = 3;
+constexpr std::uint64_t kEvery = 3;
 #else
-constexpr std::uint64_t kStep = 1;
+constexpr std::uint64_t kEvery = 1;
 #endif
 
 enum class OtherClient { kWrites, kRemoves };
@@ -226,7 +226,7 @@ class ForeignWriter : public ForeignChange, public ::testing::WithParamInterface
   void run_all(const Scenario& scenario) {
     for (const CommitMode mode : {CommitMode::kClose, CommitMode::kBackground}) {
       std::uint64_t n = 1;
-      while (n < 200 && run_with_change_before(scenario, mode, GetParam(), n)) n += kStep;
+      while (n < 200 && run_with_change_before(scenario, mode, GetParam(), n)) n += kEvery;
       EXPECT_GT(n, 1U) << "no request at all: the test shows nothing";
       EXPECT_LT(n, 200U);
     }

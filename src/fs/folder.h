@@ -299,11 +299,22 @@ class Folder final : public MountedFolder, public CommitOwner {
 
   // --- changes of attributes (folder_attributes.cc, store_attributes.cc) ---
   enum class AttributeWay { kMemoryOnly, kRidesAlong, kHeldBack, kAtOnce };
+  /// While attributes are put at once, and until the inode has them: a commit that begins meanwhile
+  /// would send those of before. Not with a lock held when it ends.
+  struct Standstill {
+    std::optional<Contents::Use> content;
+    Holds holds;
+    void end() {
+      holds.release();
+      content.reset();
+    }
+  };
   AttributeWay way_of(const Inode& inode) const STSFS_REQUIRES(tree_.mutex);
   Result<void> change_attributes(const Context& context, const InodePointer& inode,
                                  const AttributeEdit& edit);
   Result<AttributeWay> edit_attributes(const Context& context, const InodePointer& inode,
-                                       const AttributeEdit& edit, AttributeDraft& draft);
+                                       const AttributeEdit& edit, AttributeDraft& draft,
+                                       Standstill& still);
   Result<void> hold_back(const Context& context, const InodePointer& inode);
   Result<Entry> resize(const Context& context, const InodePointer& inode,
                        std::optional<HandleNumber> handle, const AttributeChange& change);
@@ -316,7 +327,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   void store_directory_time(const InodePointer& directory);
   bool may_stay_here(const Inode& inode, const AttributeDraft& draft, const Error& refused) const;
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
-                              const AttributeDraft& draft);
+                              const AttributeDraft& draft, Holds& holds);
 
   // --- versions with the same bytes (folder_versions.cc) ---
   Result<oss::Written> copy_version(const Context& context, const std::string& to,

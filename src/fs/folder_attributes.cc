@@ -143,12 +143,14 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     claim.emplace(std::move(*waited));
   }
   AttributeDraft draft;
-  auto way = edit_attributes(context, inode, edit, draft);
+  Standstill still;
+  auto way = edit_attributes(context, inode, edit, draft, still);
   // What another client has made of it since it was looked at gets the change.
   if (!way && is_gone(way.error())) {
+    still.end();
     auto is_there = look_again(context, inode);
     if (!is_there) return fail(std::move(is_there.error()));
-    if (*is_there) way = edit_attributes(context, inode, edit, draft);
+    if (*is_there) way = edit_attributes(context, inode, edit, draft, still);
   }
   if (!way) return fail(std::move(way.error()));
   {
@@ -170,19 +172,26 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
 Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
                                                      const InodePointer& inode,
                                                      const AttributeEdit& edit,
-                                                     AttributeDraft& draft) {
+                                                     AttributeDraft& draft, Standstill& still) {
   AttributeWay way{};
   bool may_have_foreign_acl = false;  // which a copy would lose
-  {
-    MutexLock lock(tree_.mutex);
-    draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
-    way = way_of(*inode);
-    may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
-                           way != AttributeWay::kRidesAlong && !is_fresh(inode->touched, kInARow) &&
-                           !draft.user.contains(kAclName);
+  for (bool is_still = false;; is_still = true) {
+    {
+      MutexLock lock(tree_.mutex);
+      draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
+      way = way_of(*inode);
+      may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
+                             way != AttributeWay::kRidesAlong &&
+                             !is_fresh(inode->touched, kInARow) && !draft.user.contains(kAclName);
+    }
+    if (way == AttributeWay::kAtOnce || way == AttributeWay::kHeldBack)
+      if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
+    if (way != AttributeWay::kAtOnce) still.end();
+    if (way != AttributeWay::kAtOnce || is_still) break;
+    still.content.emplace(contents_, inode);
+    if (auto held = hold_content(context, inode, still.holds); !held)
+      return fail(std::move(held.error()));
   }
-  if (way == AttributeWay::kAtOnce || way == AttributeWay::kHeldBack)
-    if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
   draft.attributes.ctime = now();
   if (may_have_foreign_acl) {
     auto acl = foreign_acl(context, inode);
@@ -191,7 +200,7 @@ Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
   }
   if (auto edited = edit(draft); !edited) return fail(std::move(edited.error()));
   if (way == AttributeWay::kAtOnce)
-    if (auto stored = store_metadata(context, inode, draft); !stored)
+    if (auto stored = store_metadata(context, inode, draft, still.holds); !stored)
       if (!may_stay_here(*inode, draft, stored.error())) return fail(std::move(stored.error()));
   return way;
 }
@@ -213,7 +222,7 @@ Result<void> Folder::hold_back(const Context& context, const InodePointer& inode
 
 /// A change of metadata is a copy of the object onto itself that carries everything else along.
 Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
-                                    const AttributeDraft& draft) {
+                                    const AttributeDraft& draft, Holds& holds) {
   std::string key;
   oss::PutOptions put;
   std::uint64_t size = 0;
@@ -249,8 +258,6 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   // The copy may get another ETag, and those who copy from this one would not find it.
   if (!marker_only && !symlink_object)
     if (auto spared = contents_.spare_copies_of(context, key); !spared) return spared;
-  if (content)
-    if (auto held = contents_.hold(context, content); !held) return held;
   Result<oss::Written> written;
   if (marker_only) {
     if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";
@@ -288,9 +295,8 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     note_entry(directory_path, name, *inode);
     remember_written(key, *inode, *written, put.headers, size);
   }
-  if (content && written) content->lies_at({key, new_etag});
-  if (content) content->release_hold();
   if (!written) return fail(std::move(written.error()));
+  if (content) holds.moved(*content, {key, new_etag});
   return {};
 }
 

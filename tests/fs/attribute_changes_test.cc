@@ -300,6 +300,21 @@ TEST_F(AttributeChanges, ADirectorysTimeIsKnownAtOnceAndStoredLazily) {
   EXPECT_EQ(lookup("d")->attributes.mtime, changed);
 }
 
+// Its time came due in the moment in which a change of its mode was on its way, and went there
+// after that, with the mode of before.
+TEST_F(AttributeChanges, OfADirectoryOutlastItsTimeThatIsStoredMeanwhile) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  EXPECT_TRUE(write_file(d, "f", "text"));
+  scheduler_.advance(seconds(29));
+  const std::string key = "users/alice/d/";
+  faulty_.before({.operation = Operation::kPut, .key = key},
+                 [&] { scheduler_.advance(seconds(1)); });
+  faulty_.delay({.operation = Operation::kCopy, .key = key}, seconds(5));
+  change(d, {.mode = 0750});
+  scheduler_.advance(seconds(60));
+  EXPECT_EQ(stored(key, "mode"), std::to_string(S_IFDIR | 0750));
+}
+
 // As rsync and tar do when all of it is there.
 TEST_F(AttributeChanges, ADirectoryKeepsTheTimeItWasGivenLast) {
   const InodeNumber directory = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;

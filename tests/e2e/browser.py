@@ -23,9 +23,7 @@ class Browser:
     def __init__(self, directory):
         self.log = pathlib.Path(directory) / "chromedriver.log"
         environment = dict(os.environ, HOME=str(directory))
-        with open(self.log, "wb") as log:
-            self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=log, stderr=log, env=environment)
-        self.url = f"http://127.0.0.1:{self._port()}"
+        self.url = f"http://127.0.0.1:{self._start(environment)}"
         options = {"args": FLAGS + [f"--user-data-dir={directory}/profile"],
                    "prefs": {"profile.managed_default_content_settings.javascript": 2}}
         self.session = self._begin({"browserName": "chrome", "goog:chromeOptions": options})
@@ -40,13 +38,18 @@ class Browser:
                 if attempts_left == 0:
                     raise
 
-    def _port(self):
-        end = time.monotonic() + 60
+    def _start(self, environment):
+        """chromedriver takes a port that is free for IPv6, and ends where somebody has it for IPv4: then once more."""
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            found = re.search(r"started successfully on port (\d+)", self.log.read_text(errors="replace"))
-            if found:
-                return int(found.group(1))
-            time.sleep(0.1)
+            with open(self.log, "wb") as log:
+                self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=log, stderr=log, env=environment)
+            while time.monotonic() < end and self.driver.poll() is None:
+                found = re.search(r"started successfully on port (\d+)", self.log.read_text(errors="replace"))
+                if found:
+                    return int(found.group(1))
+                time.sleep(0.1)
+        self.driver.kill()
         raise AssertionError("chromedriver did not come up: " + self.log.read_text(errors="replace"))
 
     def _ask(self, method, path, body=None, timeout=150):

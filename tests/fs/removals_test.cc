@@ -370,14 +370,14 @@ TEST_F(RemovalsTest, OfALargeOpenFileWaitForItsLastClose) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
-class RemovedAndMadeAnew : public RemovalsTest {
+/// A file that is too large to be fetched, and is open.
+class LargeAndOpen : public RemovalsTest {
  protected:
-  RemovedAndMadeAnew() {
+  LargeAndOpen() {
     for (std::size_t i = 0; i < large_.size(); i += 1'000) large_[i] = static_cast<char>(i / 1'000);
     store_.put("users/alice/f", large_);
-    handle_ = folder_->open(context(), lookup("f")->attributes.inode, O_RDONLY)->handle;
+    handle_ = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
     EXPECT_EQ(read_handle(handle_, {0, 10}), large_.substr(0, 10));
-    EXPECT_TRUE(unlink("f"));
   }
   void expect_old_bytes() {
     for (const std::uint64_t at : {std::uint64_t{0}, 30 * kMiB, 65 * kMiB - 100})
@@ -385,6 +385,11 @@ class RemovedAndMadeAnew : public RemovalsTest {
   }
   std::string large_ = std::string(65 * kMiB, 'x');
   HandleNumber handle_{};
+};
+
+class RemovedAndMadeAnew : public LargeAndOpen {
+ protected:
+  RemovedAndMadeAnew() { EXPECT_TRUE(unlink("f")); }
 };
 
 // "When another file of that name is written before, the object is first copied aside on the
@@ -432,25 +437,12 @@ TEST_F(RemovedAndMadeAnew, IsKeptForNobodyOnceItIsClosed) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/f"});
 }
 
-/// A large file that is open, and another that is renamed over it.
-class RenamedOver : public RemovalsTest {
+class RenamedOver : public LargeAndOpen {
  protected:
-  RenamedOver() {
-    for (std::size_t i = 0; i < large_.size(); i += 1'000) large_[i] = static_cast<char>(i / 1'000);
-    store_.put("users/alice/f", large_);
-    store_.put("users/alice/new", "new");
-    handle_ = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
-    EXPECT_EQ(read_handle(handle_, {0, 10}), large_.substr(0, 10));
-  }
+  RenamedOver() { store_.put("users/alice/new", "new"); }
   Result<void> rename() {
     return folder_->rename(context(), kRoot, "new", kRoot, "f", RenameMode::kReplace);
   }
-  void expect_old_bytes() {
-    for (const std::uint64_t at : {std::uint64_t{0}, 30 * kMiB, 65 * kMiB - 100})
-      EXPECT_EQ(read_handle(handle_, {at, 100}), large_.substr(at, 100)) << at;
-  }
-  std::string large_ = std::string(65 * kMiB, 'x');
-  HandleNumber handle_{};
 };
 
 // "One that is renamed over is copied aside as well"

@@ -34,8 +34,8 @@ std::string silence_text(const fuse::MountEntry& mount) {
     return mount.mount_point + " is another user's mount (uid " + std::to_string(*mount.user) +
            "): ask as that user";
   return mount.mount_point +
-         " is mounted, but its daemon does not answer. If it was killed, mount again: the dead "
-         "mount is detached first. If it runs with another XDG_RUNTIME_DIR, ask with the same";
+         " is mounted, but its daemon does not answer. If it was killed, mount again: that goes on "
+         "with what is not in OSS yet. If it runs with another XDG_RUNTIME_DIR, ask with the same";
 }
 
 /// What a folder is owed that nobody works for: its daemon was killed, or ended before the end.

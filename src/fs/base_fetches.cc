@@ -3,6 +3,7 @@
 // so that no byte is written twice and no byte is written that somebody may be reading.
 
 #include <algorithm>
+#include <limits>
 
 #include "base_fetch.h"
 #include "gone.h"
@@ -17,6 +18,7 @@ using cache::BlockPool;
 constexpr std::uint64_t kCancelledFrom = std::uint64_t{4} << 20;
 /// Blocks that a jumping reader left, in case it comes back.
 constexpr std::size_t kRandomBlocksKept = 16;
+constexpr std::size_t kAllBlocks = std::numeric_limits<std::size_t>::max();
 /// What a request may need beyond the time-out of a read, so that it may be long on a slow line.
 constexpr std::uint64_t kSlowBytesPerSecond = 64 << 10;
 
@@ -99,7 +101,7 @@ BaseReader::FetchPointer BaseReader::next_ahead(Pins& unused) {
       return nullptr;
     }
     place(*fetch, *fresh);
-    streams_.asked(asked);
+    streams_.asked(asked, fetch->began);
     fetches_.push_back(fetch);
     return fetch;
   }
@@ -230,7 +232,9 @@ std::vector<BaseReader::BlockPointer> BaseReader::take_consumed() {
            std::any_of(fetches_.begin(), fetches_.end(),
                        [&](const FetchPointer& fetch) { return fetch->range.overlaps(block); });
   };
-  return blocks_.take_unused(in_use, streams_.random() ? kRandomBlocksKept : 0);
+  std::size_t kept = 0;
+  if (streams_.random()) kept = streams_.keeps_all() ? kAllBlocks : kRandomBlocksKept;
+  return blocks_.take_unused(in_use, kept);
 }
 
 // --- what a fetch tells ---
@@ -293,7 +297,8 @@ void BaseReader::fetched(const FetchPointer& fetch, Result<void> result) {
     confirmed = std::move(fetch->confirmed);
     pins = std::move(fetch->pins);
     if (fetch->stream != 0) {
-      streams_.ended(fetch->stream);
+      streams_.ended({fetch->stream, fetch->range}, fetch->at - fetch->range.offset,
+                     around_.clock.steady());
       around_.slots.give_back();
     }
     const ByteRange left = fetch->left();

@@ -15,7 +15,8 @@ using cache::BlockPool;
 constexpr std::uint64_t kBlockSize = BlockPool::kBlockSize;
 constexpr std::uint64_t kWindowMax = std::uint64_t{256} << 20;
 ReadStreamsOptions streams_options(const BlockPool& pool) {
-  return {.window_max = std::min(kWindowMax, pool.figures().budget_bytes / 4)};
+  const std::uint64_t budget = pool.figures().budget_bytes;
+  return {.window_max = std::min(kWindowMax, budget / 4), .kept_whole_max = budget};
 }
 
 }  // namespace
@@ -118,7 +119,7 @@ bool BaseReader::start_ahead(Callback<oss::ObjectMeta> confirmed) {
       fetch = nullptr;
     } else {
       place(*fetch, *fresh);
-      streams_.asked({plan.stream, plan.ask});
+      streams_.asked({plan.stream, plan.ask}, now);
       fetch->confirmed = std::move(confirmed);
       fetches_.push_back(fetch);
     }
@@ -212,6 +213,8 @@ void BaseReader::answer(Answer read) const {
 /// The waiting reads whose bytes are all here. Pins of those that lost some are in `unused`.
 std::vector<BaseReader::Answer> BaseReader::take_answerable(Pins& unused) {
   std::vector<Answer> out;
+  if (waiting_.empty()) return out;
+  const SteadyTime now = around_.clock.steady();
   for (auto read = waiting_.begin(); read != waiting_.end();) {
     if (!blocks_.contains(read->range)) {
       ++read;
@@ -223,6 +226,7 @@ std::vector<BaseReader::Answer> BaseReader::take_answerable(Pins& unused) {
       ++read;
       continue;
     }
+    streams_.waited(now - read->since);
     answer.done = std::move(read->done);
     read = waiting_.erase(read);
     out.push_back(std::move(answer));

@@ -69,6 +69,7 @@ void HeldBlocks::place(ByteRange range, Pins& present, Pins& fresh) {
 std::vector<HeldBlocks::BlockPointer> HeldBlocks::take_unused(
     const std::function<bool(ByteRange block)>& in_use, std::size_t kept) {
   added_ = 0;
+  if (blocks_.size() <= kept) return {};
   std::vector<std::pair<std::uint64_t, std::uint64_t>> idle;  // last use, number
   for (const auto& [index, held] : blocks_)
     if (!in_use(block_at(index))) idle.emplace_back(held.used, index);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "fetch_window.h"
+
 namespace stsfs::fs {
 namespace {
 
@@ -22,15 +24,9 @@ constexpr std::uint64_t kFirstAtStart = kMiB + 128 * kKiB;
 // In the middle: 2.6 ms of 100 MB/s.
 constexpr std::uint64_t kFirstElsewhere = 256 * kKiB;
 constexpr std::uint64_t kFirstAlign = 128 * kKiB;
-constexpr std::uint64_t kFirstWindow = 4 * kMiB;
-
-// A window holds at most so much of what the reader gets: over a slow line more of it would only
-// share the line, and the bytes that are waited for would come later.
-constexpr double kWindowSeconds = 0.5;
 constexpr std::chrono::seconds kSlow{1};
 constexpr std::chrono::microseconds kInstant{1};
 
-constexpr std::uint64_t kPieceMax = 8 * kMiB;
 constexpr int kInFlightMax = 16;
 
 // Runs shorter than this are jumps.
@@ -38,10 +34,6 @@ constexpr std::uint64_t kShortRun = 512 * kKiB;
 constexpr std::size_t kJumpsMin = 3;
 constexpr std::uint64_t kPage = 4 * kKiB;
 constexpr std::uint64_t kRandomMax = kMiB;
-// Once there was a jump for every so many bytes of the object, what lies around is likely to be
-// wanted too.
-constexpr std::uint64_t kDenseGap = 64 * kKiB;
-constexpr std::uint64_t kDensePiece = 128 * kKiB;
 
 std::uint64_t down(std::uint64_t value, std::uint64_t unit) { return value / unit * unit; }
 std::uint64_t up(std::uint64_t value, std::uint64_t unit) { return down(value + unit - 1, unit); }
@@ -89,12 +81,9 @@ bool ReadStreams::may_have_window(const Stream& stream) const {
   return stream.reads > 1 && !random();
 }
 
-std::uint64_t ReadStreams::piece_size(const Stream& stream) const {
-  return std::clamp(down(stream.window / 4, kMiB), kMiB, kPieceMax);
-}
-
 ReadStreams::Stream& ReadStreams::begin(std::uint64_t at, SteadyTime now, Plan& plan) {
   ++begun_;
+  whole_.jumped(now);
   if (streams_.size() == kStreamsMax) {
     const auto oldest =
         std::min_element(streams_.begin(), streams_.end(),
@@ -115,9 +104,12 @@ ByteRange ReadStreams::first_of(ByteRange range) const {
   return clip(from, up(std::max(range.end(), from + kFirstElsewhere), kFirstAlign));
 }
 
+ByteRange ReadStreams::blocks_around(ByteRange range) const {
+  return clip(down(range.offset, kMiB), up(range.end(), kMiB));
+}
+
 ByteRange ReadStreams::random_range(ByteRange range) const {
-  if (begun_ * kDenseGap >= size_)
-    return clip(down(range.offset, kDensePiece), up(range.end(), kDensePiece));
+  if (whole_.wants_blocks()) return blocks_around(range);
   std::uint64_t run = 0;
   for (const Stream& stream : streams_) run += stream.run;
   const std::uint64_t mean = streams_.empty() ? 0 : run / streams_.size();
@@ -128,8 +120,9 @@ ByteRange ReadStreams::random_range(ByteRange range) const {
 
 /// One request with what follows, to the end of a piece.
 ByteRange ReadStreams::piece_from(const Stream& stream, ByteRange range) const {
-  if (stream.window == 0) return range;
-  return clip(range.offset, std::max(range.end(), up(range.offset + piece_size(stream), kMiB)));
+  if (stream.window == 0) return whole_.wants_blocks() ? blocks_around(range) : range;
+  return clip(range.offset,
+              std::max(range.end(), up(range.offset + FetchWindow::piece_of(stream.window), kMiB)));
 }
 
 ReadStreams::Plan ReadStreams::read(ByteRange range, SteadyTime now) {
@@ -147,7 +140,7 @@ ReadStreams::Plan ReadStreams::read(ByteRange range, SteadyTime now) {
   stream->next = std::max(stream->next, range.end());
   stream->paused = false;
   if (stream->window == 0 && may_have_window(*stream)) {
-    stream->window = std::min(kFirstWindow, options_.window_max);
+    stream->window = std::min(FetchWindow::kFirst, options_.window_max);
     measure_from(*stream, now);
   }
   if (!is_new) plan.ask = piece_from(*stream, range);
@@ -170,7 +163,7 @@ void ReadStreams::stalled(StreamId id, SteadyTime now, std::chrono::nanoseconds 
   if (stream->asked_to < std::min(size_, stream->next + stream->window / 2)) return;
   const double seconds = std::chrono::duration<double>(since).count();
   const double bytes = static_cast<double>(stream->run - stream->run_then);
-  const auto in_time = static_cast<std::uint64_t>(bytes / seconds * kWindowSeconds);
+  const auto in_time = static_cast<std::uint64_t>(bytes / seconds * FetchWindow::kSeconds);
   if (2 * stream->window <= in_time)
     stream->window = std::min(2 * stream->window, options_.window_max);
   else if (since < kSlow)
@@ -178,6 +171,10 @@ void ReadStreams::stalled(StreamId id, SteadyTime now, std::chrono::nanoseconds 
   else if (stream->window > 2 * in_time)
     stream->window = std::max(stream->window / 2, std::min(kMiB, options_.window_max));
   measure_from(*stream, now);
+}
+
+void ReadStreams::waited(std::chrono::nanoseconds time) {
+  if (random()) whole_.waited(time);
 }
 
 ReadStreams::Plan ReadStreams::expect_start(SteadyTime now) {
@@ -195,31 +192,36 @@ std::optional<ReadStreams::Piece> ReadStreams::next_piece() {
     Stream& stream = streams_[(turn_ + i) % streams_.size()];
     if (stream.window == 0 || stream.paused || stream.in_flight >= kInFlightMax) continue;
     const std::uint64_t from = std::max(stream.asked_to, stream.next);
-    const std::uint64_t piece = piece_size(stream);
+    const std::uint64_t piece = FetchWindow::piece_of(stream.window);
     const std::uint64_t to = std::min(size_, stream.next + stream.window);
     // A whole piece, or what is left of the object.
     if (from >= to || (to - from < piece && to < size_)) continue;
     turn_ = (turn_ + i + 1) % streams_.size();
     return Piece{stream.id, clip(from, std::max(from + 1, down(from + piece, kMiB)))};
   }
+  if (const auto piece = whole_.next()) return Piece{kWhole, *piece};
   return std::nullopt;
 }
 
-void ReadStreams::asked(const Piece& piece) {
+void ReadStreams::asked(const Piece& piece, SteadyTime now) {
+  if (piece.stream == kWhole) return whole_.asked(piece.range, now);
   passed(piece);
   if (Stream* stream = find(piece.stream)) ++stream->in_flight;
 }
 
 void ReadStreams::passed(const Piece& piece) {
+  if (piece.stream == kWhole) return whole_.passed(piece.range);
   if (Stream* stream = find(piece.stream))
     stream->asked_to = std::max(stream->asked_to, piece.range.end());
 }
 
-void ReadStreams::ended(StreamId id) {
-  if (Stream* stream = find(id)) --stream->in_flight;
+void ReadStreams::ended(const Piece& piece, std::uint64_t received, SteadyTime now) {
+  if (piece.stream == kWhole) return whole_.ended(piece.range, received, now);
+  if (Stream* stream = find(piece.stream)) --stream->in_flight;
 }
 
 void ReadStreams::refused(StreamId id) {
+  if (id == kWhole) return whole_.refused();
   Stream* stream = find(id);
   if (stream == nullptr) return;
   stream->window = std::max(stream->window / 2, std::min(kMiB, options_.window_max));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "read_whole.h"
 #include "stsfs/base/byte_range.h"
 #include "stsfs/base/clock.h"
 
@@ -12,6 +13,7 @@ namespace stsfs::fs {
 
 struct ReadStreamsOptions {
   std::uint64_t window_max = std::uint64_t{64} << 20;  ///< Bytes ahead of one stream, at most.
+  std::uint64_t kept_whole_max = 0;  ///< Up to this size an object has room to stay whole.
 };
 
 /// Finds the sequential readers in the reads of one object, and says what to fetch for them and how
@@ -21,7 +23,7 @@ struct ReadStreamsOptions {
 /// with its second read and doubles when it had to wait although the window was asked for: so it
 /// finds what latency and bandwidth need, and stays small for a slow reader. Reads of one stream
 /// come out of order, since the kernel's read-ahead is answered by several threads. Readers that
-/// jump about get what they ask for and nothing more.
+/// jump about get what they ask for and nothing more, until all of it is cheaper (ReadWhole).
 ///
 /// Threads: the caller's lock. Source: the constants are measured, see the .cc.
 class ReadStreams {
@@ -29,9 +31,12 @@ class ReadStreams {
   static constexpr std::size_t kStreamsMax = 4;
 
   ReadStreams(std::uint64_t object_size, ReadStreamsOptions options)
-      : size_(object_size), options_(options) {}
+      : size_(object_size),
+        options_(options),
+        whole_(object_size, options.kept_whole_max, options.window_max) {}
 
-  using StreamId = std::uint64_t;  // never used twice
+  using StreamId = std::uint64_t;                   // never used twice
+  static constexpr StreamId kWhole = ~StreamId{0};  // of what is fetched ahead of all readers
   struct Plan {
     StreamId stream = 0;
     ByteRange ask;  ///< What to ask for when some of the read is neither here nor on its way.
@@ -41,6 +46,8 @@ class ReadStreams {
   Plan read(ByteRange range, SteadyTime now);
   /// That read had to wait. `round_trip` is how long an answer takes to begin.
   void stalled(StreamId stream, SteadyTime now, std::chrono::nanoseconds round_trip);
+  /// A read has its bytes, and had to wait so long.
+  void waited(std::chrono::nanoseconds time);
 
   /// What the first read of a file that is read from its start will ask for.
   Plan expect_start(SteadyTime now);
@@ -52,11 +59,11 @@ class ReadStreams {
   };
   /// The next one to make, streams in turn; nullopt when every window is full.
   std::optional<Piece> next_piece();
-  void asked(const Piece& piece);
+  void asked(const Piece& piece, SteadyTime now);
   /// It need not be asked for: all of it is here or on its way.
   void passed(const Piece& piece);
-  /// It got an answer, or none.
-  void ended(StreamId stream);
+  /// It got an answer, or none: so many bytes.
+  void ended(const Piece& piece, std::uint64_t received, SteadyTime now);
   /// There was no memory for it: the window halves, and nothing is fetched ahead until its reader
   /// comes again.
   void refused(StreamId stream);
@@ -64,6 +71,8 @@ class ReadStreams {
   /// True when a reader is about to come to some of `range`, or may come back to it out of order.
   bool wants(ByteRange range) const;
   bool random() const;
+  /// Whatever was fetched is to stay.
+  bool keeps_all() const { return whole_.begun(); }
 
  private:
   struct Stream {
@@ -86,13 +95,14 @@ class ReadStreams {
   void measure_from(Stream& stream, SteadyTime now);
   ByteRange piece_from(const Stream& stream, ByteRange range) const;
   ByteRange first_of(ByteRange range) const;
+  ByteRange blocks_around(ByteRange range) const;
   ByteRange random_range(ByteRange range) const;
   bool may_have_window(const Stream& stream) const;
-  std::uint64_t piece_size(const Stream& stream) const;
   ByteRange clip(std::uint64_t from, std::uint64_t to) const;
 
   const std::uint64_t size_;
   const ReadStreamsOptions options_;
+  ReadWhole whole_;
   std::vector<Stream> streams_;
   std::uint64_t uses_ = 0;
   std::uint64_t begun_ = 0;

@@ -433,6 +433,23 @@ TEST_F(ReaderOverBucket, ManyReadersShareASmallBudget) {
   EXPECT_EQ(pool_->figures().pinned_bytes, 0U);
 }
 
+TEST_F(ReaderOverBucket, AnObjectThatIsReadHereAndThereIsSoonHere) {
+  const std::string content = random_content(30 * kMiB);
+  const auto base = put("file", content);
+  faulty_.before({.operation = oss::Operation::kGet, .count = fakes::Calls::kAll},
+                 [&] { clock_.advance(std::chrono::milliseconds(20)); });
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 1'000; ++i) {
+    const std::uint64_t at = random() % (content.size() / 4'096) * 4'096;
+    const auto got = read(*base, at, 4'096);
+    ASSERT_TRUE(got && std::string_view(content).substr(at, 4'096) == *got);
+  }
+  // Some 60 jumps until that shows, then its 30 blocks: around what is here of them already.
+  EXPECT_LE(faulty_.started(oss::Operation::kGet), 200U);
+  base->stop();
+  EXPECT_EQ(pool_->figures().pinned_bytes, 0U);
+}
+
 TEST_F(ReaderOverBucket, RandomReadsFromSeveralThreadsAreRight) {
   const std::string content = random_content(30 * kMiB);
   const auto base = put("file", content);

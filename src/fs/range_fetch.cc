@@ -7,7 +7,7 @@
 namespace stsfs::fs {
 namespace {
 
-constexpr std::size_t kRangesAtOnce = 32;
+constexpr std::size_t kRangesAtOnce = 64;
 
 class RangeFetch : public std::enable_shared_from_this<RangeFetch> {
  public:

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
+#include <deque>
 #include <functional>
 #include <memory>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "stsfs/base/await.h"
@@ -12,28 +12,39 @@
 
 namespace stsfs::fs {
 
-/// Starts `count` transfers, at most `at_once` together, and waits for all of them. `start(i,
-/// done)` starts the i-th.
+/// Starts `count` transfers in their order, at most `at_once` together, and waits for all of them.
+/// `start(i, done)` starts the i-th.
 ///
-/// Returns: the results in order. An interrupt cancels what is under way: those results are
-/// kInterrupted. Threads: on a thread that may wait.
+/// Returns: the results in order. An interrupt cancels what is under way and starts nothing more:
+/// those results are kInterrupted. Threads: on a thread that may wait.
 template <class T>
 std::vector<Result<T>> fan_out(Interrupt* interrupt, std::size_t count, std::size_t at_once,
                                const std::function<Transfer(std::size_t, Callback<T>)>& start) {
+  struct UnderWay {
+    std::shared_ptr<Waiter<T>> waiter;
+    Transfer transfer;
+  };
+  std::deque<UnderWay> under_way;
+  std::size_t started = 0;
+  const auto start_more = [&] {
+    const bool ends = interrupt != nullptr && interrupt->raised();
+    for (; !ends && started < count && under_way.size() < at_once; ++started) {
+      auto waiter = std::make_shared<Waiter<T>>();
+      Transfer transfer = start(started, waiter->callback());
+      under_way.push_back({std::move(waiter), std::move(transfer)});
+    }
+  };
   std::vector<Result<T>> out;
   out.reserve(count);
-  for (std::size_t from = 0; from < count; from += at_once) {
-    const std::size_t batch = std::min(at_once, count - from);
-    std::vector<std::shared_ptr<Waiter<T>>> waiters;
-    std::vector<Transfer> transfers;
-    for (std::size_t i = 0; i < batch; ++i) {
-      waiters.push_back(std::make_shared<Waiter<T>>());
-      transfers.push_back(start(from + i, waiters.back()->callback()));
+  while (out.size() < count) {
+    start_more();
+    if (under_way.empty()) {
+      out.push_back(fail(Errc::kInterrupted, "interrupted"));
+      continue;
     }
-    for (std::size_t i = 0; i < batch; ++i) {
-      out.push_back(waiters[i]->wait(interrupt));
-      transfers[i].cancel();
-    }
+    out.push_back(under_way.front().waiter->wait(interrupt));
+    under_way.front().transfer.cancel();
+    under_way.pop_front();
   }
   return out;
 }

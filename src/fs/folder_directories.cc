@@ -15,6 +15,8 @@ constexpr std::uint64_t kAfterDotDot = 2;
 constexpr std::uint64_t kFirst = 3;
 /// How many entries are looked at together.
 constexpr std::size_t kTogether = 64;
+/// Of how many more behind them attributes are asked for, once some have to be.
+constexpr std::size_t kAskedBehind = 448;
 /// Who sorts by inode number, to be kind to disks (cp -r), is to read in the order of the listing:
 /// that is what can be fetched ahead. Source: libfuse, FUSE_UNKNOWN_INO.
 constexpr InodeNumber kUnknownInode{0xffffffff};
@@ -214,12 +216,16 @@ std::vector<InodePointer> Folder::inodes_of(const Context& context, const InodeP
     all.push_back(std::move(*one));
     asked_for.push_back(i);
   }
+  if (!all.empty() && options_.fresh.count() > 0)
+    for (auto& one :
+         objects_.wanted_behind(context, directory_path, items.back().name, kAskedBehind))
+      all.push_back(std::move(one));
   const SteadyTime now = clock_.steady();
   auto metas = objects_.ask_all(context, all);
   std::vector<NameAnswer> answers(items.size());
   for (std::size_t i = 0; i < items.size(); ++i)
     answers[i] = {.entry = items[i].entry, .asked = items[i].asked, .meta = {}};
-  for (std::size_t i = 0; i < all.size(); ++i) {
+  for (std::size_t i = 0; i < asked_for.size(); ++i) {
     if (all[i].what == Objects::Wanted::What::kDirectory || !metas[i] ||
         Objects::is_followed_link(*metas[i]))
       continue;

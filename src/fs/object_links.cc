@@ -126,7 +126,7 @@ bool Objects::find_linked_ahead(const Context& context, const std::string& link_
   const std::string above = slash == std::string::npos ? "" : link_path.substr(0, slash);
   const std::string above_key = keys_.directory_key(above).value_or("");
   const std::string own_name = link_path.substr(slash == std::string::npos ? 0 : slash + 1);
-  const bool goes_on = link_runs_.goes_on(above_key, own_name);
+  const bool goes_on = link_runs_.batch(above_key, own_name) > 1;
   auto known = links_.ahead().find(name.content_key);
   if (!known && goes_on && may_wait(context)) {
     std::vector<std::string> content_keys{name.content_key};

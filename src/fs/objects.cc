@@ -268,6 +268,17 @@ std::optional<Objects::Wanted> Objects::wanted(const Context& context,
                                    : Wanted::What::kFile};
 }
 
+std::vector<Objects::Wanted> Objects::wanted_behind(const Context& context,
+                                                    const std::string& directory_path,
+                                                    const std::string& name, std::size_t count) {
+  std::vector<Wanted> out;
+  const auto key = keys_.directory_key(directory_path);
+  if (!key) return out;
+  for (const auto& [next, entry] : listings_.after(*key, name, count))
+    if (auto one = wanted(context, directory_path, next, entry)) out.push_back(std::move(*one));
+  return out;
+}
+
 std::optional<Objects::Wanted> Objects::again(const std::string& directory_path,
                                               const std::string& name,
                                               const cache::KnownEntry& entry) {
@@ -306,13 +317,13 @@ Result<oss::ObjectMeta> Objects::ask_with_neighbours(const Context& context,
   const auto [above, name] = parted(path);
   const std::string above_key = keys_.directory_key(above).value_or("");
   const bool is_directory = what == Wanted::What::kDirectory;
-  bool runs = listings_.fresh().count() > 0 && attribute_runs_.goes_on(above_key, name);
-  if (is_directory && listings_.was_read_within(above_key)) runs = false;  // a walk, and no `ls -l`
-  if (is_directory && !runs) return fail(Errc::kWouldWait, "");
+  std::size_t batch = listings_.fresh().count() > 0 ? attribute_runs_.batch(above_key, name) : 1;
+  if (is_directory && listings_.was_read_within(above_key)) batch = 1;  // a walk, and no `ls -l`
+  if (is_directory && batch == 1) return fail(Errc::kWouldWait, "");
   std::vector<Wanted> all{{name, key, what}};
-  if (runs)
-    for (const auto& [next, entry] : listings_.after(above_key, name, kAskedAtOnce - 1))
-      if (auto one = wanted(context, above, next, entry)) all.push_back(std::move(*one));
+  if (batch > 1)
+    for (Wanted& one : wanted_behind(context, above, name, batch - 1))
+      all.push_back(std::move(one));
   return std::move(ask_all(context, all).front());
 }
 

@@ -89,8 +89,11 @@ class Objects {
   /// What has to be asked of an entry of a listing; nothing when it is known without.
   std::optional<Wanted> wanted(const Context& context, const std::string& directory_path,
                                const std::string& name, const cache::KnownEntry& entry);
-  /// The same for an entry of a page that is too old to be believed. Nothing also in strict mode,
-  /// where the kernel asks once more anyway.
+  /// The same of up to `count` entries behind `name`, as far as the directory's listing is known.
+  std::vector<Wanted> wanted_behind(const Context& context, const std::string& directory_path,
+                                    const std::string& name, std::size_t count);
+  /// As `wanted`, for an entry of a page that is too old to be believed. Nothing also in strict
+  /// mode, where the kernel asks once more anyway.
   std::optional<Wanted> again(const std::string& directory_path, const std::string& name,
                               const cache::KnownEntry& entry);
   /// Asks for all at once, and remembers the answers, which are in the order of `all`.

@@ -425,6 +425,7 @@ class Folder final : public MountedFolder, public CommitOwner {
                 std::shared_ptr<FileContent> content, int flags);
   bool is_still_held(const Context& context, const FileHandle& handle,
                      const HoldsForWriting& holds);
+  void fills_pages(const FileHandle& handle);
   void pages_are_bad(const InodePointer& inode);
 
   oss::ObjectStore& store_;  // seen through names_overlay_

@@ -76,6 +76,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     name = inode->name;
     if (outcome.refused) {
       inode->confirmed = {};  // what OSS has counts
+      inode->pages_etag.clear();
     } else if (!outcome.conflict) {
       inode->in_store = true;
       inode->etag = outcome.written.etag;
@@ -102,6 +103,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       // The path shows theirs: whatever we know of it is old.
       inode->confirmed = {};
       inode->content = nullptr;
+      inode->pages_etag.clear();
     }
   }
   if (outcome.conflict) {

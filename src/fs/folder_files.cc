@@ -21,6 +21,7 @@ bool writes(int flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 Opened Folder::opened(const Context& context, const InodePointer& inode,
                       std::shared_ptr<FileContent> content, int flags) {
   Opened out;
+  auto handle = std::make_shared<FileHandle>();
   {
     MutexLock lock(tree_.mutex);
     ++inode->opens;
@@ -29,17 +30,31 @@ Opened Folder::opened(const Context& context, const InodePointer& inode,
     if (!out.direct_io) {
       ++inode->paged_opens;
       inode->paged_content = content.get();
-      // Pages of an earlier version must go before this handle reads.
+      // Pages of an earlier version must go before this handle reads. The kernel may never hear of
+      // that: this open may be sent back, or have been interrupted.
       const bool clean = !content->dirty();
       out.keep_cache = clean && !inode->etag.empty() && inode->pages_etag == inode->etag;
-      if (clean) inode->pages_etag = inode->etag;
+      if (!out.keep_cache) inode->pages_etag.clear();
+      if (!out.keep_cache && clean) handle->fills = inode->etag;
     }
   }
+  handle->inode = inode;
+  handle->content = std::move(content);
+  handle->flags = flags;
+  handle->opener = context.caller.pid;
+  handle->paged = !out.direct_io;
   out.no_flush = !writes(flags);
-  out.handle = handles_.add(std::make_shared<FileHandle>(
-      FileHandle{inode, std::move(content), flags, context.caller.pid, false, !out.direct_io}));
+  out.handle = handles_.add(std::move(handle));
   trim_.opened();
   return out;
+}
+
+void Folder::fills_pages(const FileHandle& handle) {
+  MutexLock lock(tree_.mutex);
+  Inode& inode = *handle.inode;
+  if (!handle.fills.empty() && inode.etag == handle.fills &&
+      inode.paged_content == handle.content.get())
+    inode.pages_etag = handle.fills;
 }
 
 /// Bytes that were handed out turned out to be wrong.
@@ -165,6 +180,7 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
     done(fail(Errc::kBadHandle, "read of a handle that is not open"));
     return;
   }
+  if (handle->is_first_read.exchange(false)) fills_pages(*handle);
   handle->content->read(range, [this, handle, done = std::move(done)](auto got) mutable {
     if (!got && got.error().code == Errc::kCorrupt) pages_are_bad(handle->inode);
     done(std::move(got));

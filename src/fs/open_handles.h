@@ -2,8 +2,10 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -25,6 +27,10 @@ struct FileHandle {
   bool paged = false;   // reads through the kernel's pages
   bool filled = false;  // by a write, not only made or emptied
   bool closed = false;  // one of its descriptors was
+  // Its first read shows that the kernel has heard of this open, and dropped the pages of another
+  // version: from then on it has those of this one. Empty when it kept what it had.
+  std::string fills;
+  std::atomic<bool> is_first_read{true};
 };
 using FileHandlePointer = std::shared_ptr<FileHandle>;
 

@@ -148,6 +148,29 @@ TEST_F(OpenTest, PagesThatAreKeptAreConfirmedByAHead) {
   folder_->release(third.handle);
 }
 
+// The kernel drops pages when it gets the answer to an open, which it does not where it looks the
+// name up once more, or was interrupted.
+TEST_F(OpenTest, PagesOfAnotherVersionAreNotKeptByAnOpenThatTheKernelNeverHeardOf) {
+  store_.put("users/alice/file", "content");
+  const auto inode = look_up("file");
+  const Opened first = open(inode);
+  text(first);
+  folder_->release(first.handle);
+  store_.put("users/alice/file", "theirs, and longer");
+  clock_.advance(seconds(5));
+  const Opened sent_back = open(inode);
+  EXPECT_TRUE(sent_back.size_is_news);
+  folder_->release(sent_back.handle);
+  look_up("file");
+  const Opened again = open(inode);
+  EXPECT_FALSE(again.keep_cache);
+  EXPECT_EQ(text(again), "theirs, and longer");
+  const Opened beside = open(inode);
+  EXPECT_TRUE(beside.keep_cache);
+  folder_->release(again.handle);
+  folder_->release(beside.handle);
+}
+
 TEST_F(OpenTest, ANewVersionBesideAnOpenOldOneIsReadPastThePages) {
   store_.put("users/alice/file", "old");
   const auto inode = look_up("file");

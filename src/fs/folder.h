@@ -35,6 +35,7 @@
 #include "present.h"
 #include "recovery.h"
 #include "removals.h"
+#include "replacing.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/cache/attribute_store.h"
 #include "stsfs/cache/directory_cache.h"
@@ -218,9 +219,10 @@ class Folder final : public MountedFolder, public CommitOwner {
                             const InodePointer& parent, std::string_view name,
                             const std::string& key);
   Result<std::pair<LinkArea::Name, oss::Written>> copy_to_area(const Context& context,
-                                                               InodeNumber number,
+                                                               const InodePointer& inode,
                                                                oss::CopyOptions copy,
-                                                               std::uint64_t size, bool tagged);
+                                                               std::uint64_t size, bool tagged,
+                                                               std::optional<Replacing>& replacing);
   Result<void> add_name(const Context& context, const InodePointer& inode, const std::string& key,
                         const Present& present);
   Result<void> count_name(const Context& context, const InodePointer& inode, const std::string& key,

@@ -259,6 +259,8 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   if (!marker_only && !symlink_object)
     if (auto spared = contents_.spare_copies_of(context, key); !spared) return spared;
   Result<oss::Written> written;
+  std::optional<Replacing> replacing;
+  if (size < oss::kCopySizeMax) replacing.emplace(tree_, inode);  // a copy in parts takes its time
   if (marker_only) {
     if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";
     {

@@ -133,7 +133,8 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
     copy.put = put_options(inode->attributes, inode->headers, inode->storage_class);
     tagged = inode->tagged;
   }
-  auto moved = copy_to_area(context, inode->number, std::move(copy), size, tagged);
+  std::optional<Replacing> replacing;
+  auto moved = copy_to_area(context, inode, std::move(copy), size, tagged, replacing);
   if (!moved) {
     holds.add(content, std::nullopt);
     directories_.forget(old_key.substr(0, old_key.rfind('/') + 1));
@@ -159,19 +160,17 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
   return {};
 }
 
-/// The copy, and the name that leads to it in place of what was copied.
-Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Context& context,
-                                                                     InodeNumber number,
-                                                                     oss::CopyOptions copy,
-                                                                     std::uint64_t size,
-                                                                     bool tagged) {
+/// The copy, and the name that leads to it in place of what was copied: from then on `replacing`.
+Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(
+    const Context& context, const InodePointer& inode, oss::CopyOptions copy, std::uint64_t size,
+    bool tagged, std::optional<Replacing>& replacing) {
   const std::string key = copy.source_key;
   if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
     auto present = objects_.tags(context, key);
     if (!present) return fail(std::move(present.error()));
     copy.put.tagging = std::move(*present);
   }
-  LinkArea::Name name = LinkArea::new_name(links_.new_content_key(number));
+  LinkArea::Name name = LinkArea::new_name(links_.new_content_key(inode->number));
   if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
     return fail(std::move(begun.error()));
   auto written = copy_version(context, name.content_key, copy, size);
@@ -186,6 +185,7 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(const Conte
     links_.take_back(name);  // and with it what was copied
     return fail(written ? std::move(unchanged.error()) : std::move(written.error()));
   }
+  replacing.emplace(tree_, inode);
   auto named = links_.put_name(name, key, copy.source_etag, context.interrupt, context.deadline);
   if (!named) return fail(std::move(named.error()));
   successors_.became({key, copy.source_etag}, {name.content_key, written->etag});
@@ -345,6 +345,7 @@ void Folder::take_meta(const InodePointer& inode, const oss::ObjectMeta& meta,
   {
     MutexLock lock(tree_.mutex);
     if (inode->removed || (inode->content && inode->content->dirty())) return;
+    if (inode->replacing > 0) return;
     inode->attributes = attributes_of(meta, false, defaults_);
     inode->attributes.inode = inode->number;
     inode->attributes.link_count = Tree::count_names(*inode, tokens);

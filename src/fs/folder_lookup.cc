@@ -31,6 +31,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
     if (inode && tree_.is_fresh(*inode, parent->number, name)) return inode;
+    if (inode && inode->replacing > 0) return inode;
     const InodePointer shared = tree_.by_content_key(found.content_key);
     if (shared && shared != inode) {
       if (inode) tree_.remove_name(inode, parent->number, name);

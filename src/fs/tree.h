@@ -72,6 +72,7 @@ struct Inode {
   /// file while we heard of others.
   SteadyTime names_confirmed{};
   std::optional<FreshName> fresh;  ///< Also one of them.
+  int replacing = 0;               ///< See Replacing.
   std::string held_key;            ///< Of the object that is not deleted before the last close.
   std::shared_ptr<FileContent> content;
 };

@@ -13,7 +13,7 @@ namespace stsfs::fs {
 /// A folder whose files may have several names.
 class LinksFixture : public FolderTest {
  protected:
-  LinksFixture() {
+  explicit LinksFixture(const fakes::FakeStoreOptions& store = {}) : FolderTest(store) {
     options_.hard_links = true;
     kill_and_begin();
   }

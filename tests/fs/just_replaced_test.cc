@@ -1,0 +1,73 @@
+// What this mount itself has just put in place of a version of a file, as another version with the
+// same bytes, and somebody looks at before the answer is here.
+
+#include <functional>
+
+#include "links_fixture.h"
+
+namespace stsfs::fs {
+namespace {
+
+using oss::Operation;
+
+class JustReplaced : public LinksFixture {
+ protected:
+  JustReplaced() : LinksFixture({.copy_keeps_etag = false}) {
+    EXPECT_TRUE(write_file(kRoot, "f", "before"));
+    reader_ = folder_->open(context(), inode_of("f"), O_RDONLY)->handle;
+  }
+  /// Before the next answer of that kind, when nothing that is known of the file is good any more.
+  void write_before_answer(Operation operation) {
+    faulty_.after({.operation = operation}, [this] {
+      folder_->refresh("");
+      const auto opened = folder_->open(context(), inode_of("f"), O_WRONLY | O_TRUNC);
+      ASSERT_TRUE(opened) << opened.error().message;
+      ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("what is new"), 0));
+      folder_->release(opened->handle);
+      ++written_;
+    });
+  }
+  void expect_news() {
+    EXPECT_EQ(written_, 1);
+    EXPECT_EQ(read_handle(reader_, {0, 100}), "what is new");
+    EXPECT_EQ(read_file("f"), "what is new");
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(read_handle(reader_, {0, 100}), "what is new");
+    clock_.advance(std::chrono::minutes(1));
+    EXPECT_EQ(read_file("f"), "what is new");
+  }
+
+  HandleNumber reader_{};
+  int written_ = 0;
+};
+
+TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenItGetsAnotherName) {
+  ASSERT_TRUE(link("f", "g"));
+  write_before_answer(Operation::kPutSymlink);
+  ASSERT_TRUE(drain());
+  expect_news();
+  EXPECT_EQ(read_file("g"), "what is new");
+  EXPECT_EQ(kept_objects(), 3U);
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f", "g"}));
+}
+
+TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenItGetsOtherAttributes) {
+  clock_.advance(std::chrono::seconds(5));
+  write_before_answer(Operation::kCopy);
+  ASSERT_TRUE(folder_->setattr(context(), inode_of("f"), std::nullopt, {.mode = 0600}));
+  expect_news();
+  EXPECT_EQ(lookup("f")->attributes.mode & 07777U, 0600U);
+}
+
+TEST_F(JustReplaced, IsWhatItWasWhenOneOfSeveralNamesGetsOtherAttributes) {
+  ASSERT_TRUE(link("f", "g"));
+  ASSERT_TRUE(drain());
+  clock_.advance(std::chrono::seconds(5));
+  write_before_answer(Operation::kCopy);
+  ASSERT_TRUE(folder_->setattr(context(), inode_of("g"), std::nullopt, {.mode = 0600}));
+  expect_news();
+  EXPECT_EQ(read_file("g"), "what is new");
+}
+
+}  // namespace
+}  // namespace stsfs::fs

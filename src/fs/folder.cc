@@ -92,7 +92,11 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
              {.prefix = options_.prefix,
               .at_one_stroke = options_.hierarchical_namespace,
               .request_timeout = options_.metadata_timeout,
-              .upload = upload_options(options_, journal_)},
+              .upload = upload_options(options_, journal_),
+              .left =
+                  [this](const std::string& key, const std::string& etag) {
+                    successors_.left({key, etag});
+                  }},
              [this](const std::string& key, const std::string& before, const std::string& after) {
                return object_moved(key, before, after);
              }),

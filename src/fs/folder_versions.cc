@@ -40,7 +40,7 @@ Result<oss::Written> Folder::copy_version(const Context& context, const std::str
 Result<void> Folder::object_moved(const std::string& new_key, const std::string& old_etag,
                                   const std::string& new_etag) {
   metas_->forget(new_key);
-  successors_.became({new_key, old_etag}, {new_key, new_etag});
+  successors_.becomes({new_key, old_etag}, {new_key, new_etag});
   auto contents = contents_.copy_users_of(new_key);
   if (const auto whole = keys_.path_of(new_key)) {
     MutexLock lock(tree_.mutex);

@@ -10,20 +10,35 @@ constexpr std::chrono::minutes kRememberedFor{10};
 }  // namespace
 
 void Successors::became(const ObjectVersion& before, const ObjectVersion& after) {
+  note(before, after, clock_.steady());
+}
+
+void Successors::becomes(const ObjectVersion& before, const ObjectVersion& after) {
+  note(before, after, SteadyTime::max());
+}
+
+void Successors::left(const ObjectVersion& before) {
+  if (!any_) return;
+  MutexLock lock(mutex_);
+  if (const auto heir = heirs_.find(before); heir != heirs_.end())
+    heir->second.since = clock_.steady();
+}
+
+void Successors::note(const ObjectVersion& before, const ObjectVersion& after, SteadyTime since) {
   const bool is_told = before != after && !before.etag.empty() && !after.etag.empty();
   if (!is_told && !any_) return;
   MutexLock lock(mutex_);
   heirs_.erase(after);  // it was there before, went and is there again: no line leads in a circle
   if (!is_told) return;
   const SteadyTime now = clock_.steady();
-  heirs_.insert_or_assign(before, Heir{after, now});
+  heirs_.insert_or_assign(before, Heir{after, now, since});
   oldest_first_.emplace_back(now, before);
   any_ = true;
   while (oldest_first_.size() > kRememberedMax ||
          oldest_first_.front().first + kRememberedFor < now) {
-    const auto& [since, version] = oldest_first_.front();
+    const auto& [told, version] = oldest_first_.front();
     const auto heir = heirs_.find(version);
-    if (heir != heirs_.end() && heir->second.since == since) heirs_.erase(heir);
+    if (heir != heirs_.end() && heir->second.told == told) heirs_.erase(heir);
     oldest_first_.pop_front();
   }
 }

@@ -36,6 +36,9 @@ class Successors {
   /// `before` goes, and the same bytes are `after`, which is there. Without an ETag `before` is
   /// nothing. Remembered for some minutes, and a bounded number of them.
   void became(const ObjectVersion& before, const ObjectVersion& after) STSFS_EXCLUDES(mutex_);
+  /// The same, while `before` is there still, and who asks may be told of it: until it is `left`.
+  void becomes(const ObjectVersion& before, const ObjectVersion& after) STSFS_EXCLUDES(mutex_);
+  void left(const ObjectVersion& before) STSFS_EXCLUDES(mutex_);
   /// What it is by now, all that it became included; nullopt when nothing is known to have become
   /// of it since `asked`: what says at a later moment that it is there knows better.
   std::optional<ObjectVersion> of(const ObjectVersion& version, SteadyTime asked = {}) const
@@ -48,8 +51,11 @@ class Successors {
  private:
   struct Heir {
     ObjectVersion version;
-    SteadyTime since;
+    SteadyTime told, since;
   };
+  void note(const ObjectVersion& before, const ObjectVersion& after, SteadyTime since)
+      STSFS_EXCLUDES(mutex_);
+
   const Clock& clock_;
   std::atomic<bool> any_ = false;  // for most buckets never
 

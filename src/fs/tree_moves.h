@@ -39,6 +39,9 @@ struct TreeMoveOptions {
   std::chrono::milliseconds retry_backoff_max{60'000};
   std::chrono::milliseconds request_timeout{30'000};
   staging::UploadOptions upload;
+  /// Told, with no lock held, when whoever asks for an object of which TreeMoves::Moved was told is
+  /// not told of the old one any more.
+  std::function<void(const std::string& new_key, const std::string& old_etag)> left;
 };
 
 /// Directories that were renamed here, object by object on their way to their new keys.

@@ -182,10 +182,14 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
   } else {
     new_etag = std::move(written->etag);
   }
-  if (!new_etag.empty() && new_etag != object.etag)
+  const bool is_another = !new_etag.empty() && new_etag != object.etag;
+  if (is_another)
     if (auto told = moved_(new_key, object.etag, new_etag); !told) return told;
-  MutexLock lock(mutex_);
-  move->moved.copied(object.key, object.etag);
+  {
+    MutexLock lock(mutex_);
+    move->moved.copied(object.key, object.etag);
+  }
+  if (is_another && options_.left) options_.left(new_key, object.etag);
   return {};
 }
 

@@ -60,6 +60,33 @@ TEST_F(SuccessorsTest, AreOldForWhoHasAskedSince) {
   EXPECT_EQ(successors_.of(kFirst, clock_.steady() - seconds(1)), kSecond);
 }
 
+TEST_F(SuccessorsTest, AreNewsForWhoAsksBeforeTheVersionIsLeft) {
+  successors_.becomes(kFirst, kSecond);
+  clock_.advance(seconds(1));
+  const SteadyTime asked = clock_.steady();
+  EXPECT_EQ(successors_.of(kFirst, asked), kSecond);
+  clock_.advance(seconds(1));
+  successors_.left(kFirst);
+  EXPECT_EQ(successors_.of(kFirst, asked), kSecond);
+  clock_.advance(seconds(1));
+  EXPECT_EQ(successors_.of(kFirst, clock_.steady()), std::nullopt);
+  EXPECT_EQ(successors_.of(kFirst), kSecond);
+}
+
+TEST_F(SuccessorsTest, AreKeptWhenTheirOwnComeBeforeTheVersionIsLeft) {
+  successors_.becomes(kFirst, kSecond);
+  successors_.became(kSecond, kThird);
+  successors_.left(kFirst);
+  EXPECT_EQ(successors_.of(kFirst), kThird);
+}
+
+TEST_F(SuccessorsTest, AreForgottenWhereTheVersionIsNeverLeft) {
+  successors_.becomes(kFirst, kSecond);
+  clock_.advance(minutes(11));
+  successors_.became({"g", "1"}, {"g", "2"});
+  EXPECT_EQ(successors_.of(kFirst), std::nullopt);
+}
+
 TEST_F(SuccessorsTest, HaveTheSameBytes) {
   successors_.became({"f", "1"}, {"f", "2"});
   successors_.became({"f", "2"}, {"f", "3"});

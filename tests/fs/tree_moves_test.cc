@@ -463,6 +463,48 @@ TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
   EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/f"}));
 }
 
+// Between the two whoever asks may be told of either, and takes it for what it was.
+TEST(TreeMovesThatMakeOtherVersions, TellOfThemBeforeTheyShowAndOnceOnlyTheyDo) {
+  const stsfs::testing::TemporaryDirectory directory;
+  fakes::FakeClock clock;
+  fakes::InlineExecutor executor;
+  fakes::FakeObjectStore store(clock, executor, {.copy_keeps_etag = false});
+  fakes::FakeScheduler scheduler(clock);
+  const auto journal = staging::Journal::open({.file = directory.path() + "/journal.db"}).value();
+  const auto names = staging::NameJournal::open(*journal).value();
+  Removals removals(store, scheduler, clock, *names, {});
+  store.put("d/f", "x");
+  const std::string before = store.meta("d/f")->etag;
+  std::vector<std::string> told;
+  TreeMoves* asked = nullptr;
+  const auto tell = [&](const std::string& what, const std::string& key, const std::string& etag) {
+    const bool is_moved = asked->place_of(key).is_moved;
+    EXPECT_EQ(etag, before);
+    EXPECT_TRUE(store.meta("d/f"));
+    told.push_back(what + " " + key + (is_moved ? ", asked for there" : ", asked for at d/"));
+  };
+  TreeMoves moves(store, scheduler, clock, *names, removals,
+                  {.left = [&](const auto& key, const auto& etag) { tell("left", key, etag); }},
+                  [&](const auto& key, const auto& etag, const auto& now) {
+                    EXPECT_EQ(now, store.meta("n/f")->etag);
+                    tell("moved", key, etag);
+                    return Result<void>();
+                  });
+  asked = &moves;
+  auto plan = moves.prepare("d/", "n/", nullptr);
+  ASSERT_TRUE(plan);
+  plan->parent_has_marker = true;
+  ASSERT_TRUE(moves.confirm(
+      moves.switch_over(std::move(*plan)), "d", "n", false, [] {}, nullptr));
+  std::promise<Result<void>> settled;
+  moves.settle([&](Result<void> result) { settled.set_value(std::move(result)); });
+  EXPECT_TRUE(settled.get_future().get());
+  EXPECT_EQ(told,
+            (std::vector<std::string>{"moved n/f, asked for at d/", "left n/f, asked for there"}));
+  moves.stop();
+  removals.stop();
+}
+
 /// The look before a rename, with pages of ten, and memory for five objects.
 class TreeLook : public ::testing::Test {
  protected:

@@ -25,22 +25,46 @@ void DirectoryTimes::entries_changed(const InodePointer& directory) {
     late_.insert(directory);
   }
   if (!first) return;
-  Transfer timer = scheduler_.after(kLazily, [this] { store_all(); });
+  Transfer timer = scheduler_.after(kLazily, [this] { store_late(); });
   MutexLock lock(mutex_);
   std::swap(timer_, timer);
 }
 
 void DirectoryTimes::store_all() {
+  store_late();
+  MutexLock lock(mutex_);
+  while (storing_ > 0) stored_.wait(mutex_);
+}
+
+void DirectoryTimes::store_late() {
   std::set<InodePointer> late;
   {
     MutexLock lock(mutex_);
     late.swap(late_);
+    ++storing_;
   }
   {
     MutexLock lock(tree_.mutex);
     std::erase_if(late, [](const InodePointer& one) { return one->removed || !one->in_store; });
   }
   for (const InodePointer& directory : late) store_(directory);
+  stored();
+}
+
+void DirectoryTimes::store(const InodePointer& directory) {
+  {
+    MutexLock lock(mutex_);
+    if (late_.erase(directory) == 0) return;
+    ++storing_;
+  }
+  store_(directory);
+  stored();
+}
+
+void DirectoryTimes::stored() {
+  MutexLock lock(mutex_);
+  --storing_;
+  stored_.notify_all();
 }
 
 bool DirectoryTimes::take(const InodePointer& directory) {

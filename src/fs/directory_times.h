@@ -27,13 +27,19 @@ class DirectoryTimes {
 
   /// An entry of it came or went.
   void entries_changed(const InodePointer& directory) STSFS_EXCLUDES(mutex_);
-  /// What OSS does not have yet goes there now.
+  /// What OSS does not have yet goes there now. Returns when nothing of it is still on its way to
+  /// `store` on any thread; not to be called from there.
   void store_all() STSFS_EXCLUDES(mutex_);
+  /// The same of one directory, and without waiting for others.
+  void store(const InodePointer& directory) STSFS_EXCLUDES(mutex_);
   /// The caller sees to them, or they went along with something else. False: nothing was owed.
   bool take(const InodePointer& directory) STSFS_EXCLUDES(mutex_);
   void stop() STSFS_EXCLUDES(mutex_);
 
  private:
+  void store_late() STSFS_EXCLUDES(mutex_);
+  void stored() STSFS_EXCLUDES(mutex_);
+
   Tree& tree_;
   Scheduler& scheduler_;
   const Clock& clock_;
@@ -41,7 +47,9 @@ class DirectoryTimes {
 
   Mutex mutex_;                                           // a leaf
   std::set<InodePointer> late_ STSFS_GUARDED_BY(mutex_);  // their times are newer here than in OSS
-  Transfer timer_ STSFS_GUARDED_BY(mutex_);               // when that is made good
+  int storing_ STSFS_GUARDED_BY(mutex_) = 0;              // who has taken some, and not stored them
+  Condition stored_;
+  Transfer timer_ STSFS_GUARDED_BY(mutex_);  // when that is made good
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
 };
 

@@ -23,15 +23,15 @@ Result<Entry> Folder::lookup(const Context& context, InodeNumber parent_number,
 
 void Folder::forget(InodeNumber number, std::uint64_t count) {
   InodePointer inode;
-  bool late = false;
+  bool is_last = false;
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.find(number);
     if (!inode || number == InodeNumber::kRoot) return;
     inode->lookups -= std::min(inode->lookups, count);
-    late = inode->lookups == 0 && directory_times_.take(inode) && !inode->removed;
+    is_last = inode->lookups == 0 && !inode->removed;
   }
-  if (late) store_directory_time(inode);
+  if (is_last) directory_times_.store(inode);
   {
     MutexLock lock(tree_.mutex);
     tree_.release(inode);

@@ -2,9 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
+#include <future>
 #include <map>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -98,6 +101,32 @@ TEST_F(DirectoryTimesTest, AreStoredWhenSomebodyWantsEverythingInOss) {
   EXPECT_EQ(stored_["one"], 1);
   scheduler_.advance(1min);
   EXPECT_EQ(stored_["one"], 1);
+}
+
+// Who wants everything in OSS finds what is still to go by what has been stored.
+TEST_F(DirectoryTimesTest, AreWaitedForWhenAnotherIsJustStoringThem) {
+  std::promise<void> begun;
+  std::atomic<bool> stored = false;
+  DirectoryTimes times(tree_, scheduler_, clock_, [&](const InodePointer&) {
+    begun.set_value();
+    std::this_thread::sleep_for(20ms);
+    stored = true;
+  });
+  const InodePointer one = directory("one");
+  times.entries_changed(one);
+  {
+    const std::jthread timer([&] { scheduler_.advance(30s); });
+    begun.get_future().wait();
+    times.store_all();
+    EXPECT_TRUE(stored);
+  }
+  begun = {};
+  stored = false;
+  times.entries_changed(one);
+  const std::jthread forgets([&] { times.store(one); });
+  begun.get_future().wait();
+  times.store_all();
+  EXPECT_TRUE(stored);
 }
 
 TEST_F(DirectoryTimesTest, WakeNobodyOnceTheyAreStopped) {

@@ -124,7 +124,9 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   const std::string whole = path_below(*parent, name);
   if (auto key = keys_.file_key(whole); !key) return fail(std::move(key.error()));
   // The kernel looked the name up, but perhaps some time ago: from memory this costs nothing.
+  KeptInodes kept(*this, tree_);
   auto present = resolve(context, *parent, name);
+  while (present && !kept.add(*present)) present = resolve(context, *parent, name);
   if (!present && present.error().code != Errc::kNotFound) return fail(std::move(present.error()));
   if (!present)
     if (auto good = KeySpace::check_new_name(name); !good) return fail(std::move(good.error()));

@@ -16,9 +16,16 @@ Result<Entry> Folder::lookup(const Context& context, InodeNumber parent_number,
   auto parent = directory(parent_number);
   if (!parent) return fail(std::move(parent.error()));
   if (auto good = KeySpace::check_name(name); !good) return fail(std::move(good.error()));
-  auto found = resolve(context, *parent, name);
-  if (!found) return fail(std::move(found.error()));
-  return counted_entry(*found);
+  for (;;) {
+    auto found = resolve(context, *parent, name);
+    if (!found) return fail(std::move(found.error()));
+    {
+      MutexLock lock(tree_.mutex);
+      if (tree_.find((*found)->number) != *found) continue;  // it was forgotten since
+      ++(*found)->lookups;
+    }
+    return entry_of(*found);
+  }
 }
 
 void Folder::forget(InodeNumber number, std::uint64_t count) {

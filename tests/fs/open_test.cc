@@ -281,5 +281,39 @@ TEST_F(OpenTest, WhatIsRenamedOverIsReadOnByWhoHasItOpen) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/old"});
 }
 
+// The kernel forgets what it knew of an earlier lookup while it looks up again.
+TEST_F(OpenTest, WorksWhenTheFileIsForgottenWhileItIsLookedUp) {
+  class Forgetful final : public KernelNotifier {
+   public:
+    explicit Forgetful(MountedFolder& folder) : folder_(folder) {}
+    void inode_changed(InodeNumber number) override { folder_.forget(number, 1'000); }
+    void entry_changed(InodeNumber, std::string_view) override {}
+
+   private:
+    MountedFolder& folder_;
+  } forgetful(*folder_);
+  const auto write_theirs = [this](const std::string& text) {
+    store_.put("users/alice/file", text);
+    clock_.advance(std::chrono::minutes(1));
+  };
+  write_theirs("before");
+  ASSERT_EQ(read_file("file"), "before");
+  folder_->set_notifier(&forgetful);
+  write_theirs("theirs");
+  const auto entry = lookup("file");
+  ASSERT_TRUE(entry);
+  const auto opened = folder_->open(context(), entry->attributes.inode, O_RDONLY);
+  ASSERT_TRUE(opened) << opened.error().message;
+  EXPECT_EQ(read_handle(opened->handle, {0, 100}), "theirs");
+  folder_->release(opened->handle);
+  write_theirs("once more");
+  const auto made = folder_->create(context(), kRoot, "file", 0644, O_RDWR | O_CREAT);
+  ASSERT_TRUE(made);
+  EXPECT_EQ(read_handle(made->second.handle, {0, 100}), "once more");
+  folder_->release(made->second.handle);
+  EXPECT_TRUE(folder_->getattr(context(), made->first.attributes.inode));
+  folder_->set_notifier(nullptr);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

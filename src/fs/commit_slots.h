@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,7 @@ class CommitSlots {
  public:
   /// `patience`: how long who waits does so at least before it is told that others get no answer.
   CommitSlots(std::size_t count, const Clock& clock, std::chrono::nanoseconds patience)
-      : clock_(clock), patience_(patience), free_(count) {}
+      : clock_(clock), patience_(patience), count_(count), free_(count) {}
 
   enum class End { kCameThrough, kNoAnswer, kOther };
 
@@ -71,6 +72,13 @@ class CommitSlots {
     go(Slot(*this));
   }
 
+  /// A commit is under way, or was in OSS a moment ago: what it holds of the local disk may become
+  /// free, which is soon after its end.
+  bool may_free_room() const STSFS_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return free_ < count_ || (last_through_ && clock_.steady() < *last_through_ + kFreesRoomWithin);
+  }
+
   /// Nobody has a turn any more, and who waits for one is dropped.
   void stop() {
     std::deque<Waiting> dropped;  // with what may be the last owners: not under the lock
@@ -108,21 +116,26 @@ class CommitSlots {
     std::vector<Waiting> out;
     const SteadyTime now = clock_.steady();
     while (!waiting_.empty() &&
-           std::max(waiting_.front().since, last_through_) + patience_ <= now) {
+           std::max(waiting_.front().since, last_through_.value_or(SteadyTime{})) + patience_ <=
+               now) {
       out.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
     }
     return out;
   }
 
+  static constexpr std::chrono::seconds kFreesRoomWithin{5};
+
   const Clock& clock_;
   const std::chrono::nanoseconds patience_;
+  const std::size_t count_;
 
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::size_t free_ STSFS_GUARDED_BY(mutex_);
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
   std::deque<Waiting> waiting_ STSFS_GUARDED_BY(mutex_);
-  SteadyTime last_through_ STSFS_GUARDED_BY(mutex_){};  // when a commit was last in OSS
+  std::optional<SteadyTime> last_through_
+      STSFS_GUARDED_BY(mutex_);  // when a commit was last in OSS
 };
 
 }  // namespace stsfs::fs

@@ -191,9 +191,14 @@ void FileContent::plan() {
   }
   // What cannot be fetched now is not to be lost by a kill while it is tried again.
   save([self = shared_from_this(), lacking](Result<void>) mutable {
-    self->fetch(self->chain_, std::move(lacking), [self](Result<void> result) {
+    std::uint64_t bytes = 0;
+    for (const ByteRange& range : lacking) bytes += range.length;
+    self->fetch(self->chain_, std::move(lacking), [self, bytes](Result<void> result) {
+      if (result) self->short_of_room_since_.reset();
       if (result)
         self->prepare();  // with what is staged now
+      else if (result.error().code == Errc::kNoSpace)
+        self->had_no_room(std::move(result.error()), bytes);
       else
         self->lost_bytes(std::move(result.error()));
     });

@@ -21,6 +21,7 @@ bool is_no_answer(Errc code) {
 /// commit as under way: who finds neither goes by what the owner knows.
 void FileContent::finish(Result<CommitOutcome> outcome) {
   CommitSlots::Slot slot = std::move(slot_);
+  short_of_room_since_.reset();
   if (outcome)
     slot.came_through();
   else if (is_no_answer(outcome.error().code))
@@ -118,6 +119,24 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
   for (auto& done : gone) done({});
   if (again) start_commit();
   if (retry) retry_later();
+}
+
+/// A commit that only waits, to whoever holds the content by now. It begins anew when that is over.
+bool FileContent::gives_way() {
+  std::vector<Callback<void>> idle, gone;
+  {
+    MutexLock lock(mutex_);
+    if (stopped_) return true;
+    if (holds_ == 0) return false;
+    committing_ = false;
+    wanted_ = true;
+    idle.swap(idle_waiters_);
+    gone = take_gone_readers();
+  }
+  around_.owner.commit_ended(inode_);
+  for (auto& done : idle) done({});
+  for (auto& done : gone) done({});
+  return true;
 }
 
 /// Some of its bytes are gone for good. From here on it does not change any more, and once the

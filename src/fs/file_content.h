@@ -336,11 +336,16 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_fetch.cc ---
   struct Piece;
   std::vector<Piece> pieces_of(const std::vector<ByteRange>& ranges) STSFS_REQUIRES(mutex_);
-  Result<void> stage_what_was_read(BaseReader& base, Piece& piece) STSFS_EXCLUDES(mutex_);
+  Result<void> stage_what_was_read(BaseReader& base, Piece& piece, staging::RoomClaim& claim)
+      STSFS_EXCLUDES(mutex_);
   void fetch(Chain& chain, std::vector<ByteRange> ranges, Callback<void> next);
-  void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces, Callback<void> next);
+  void fetch_pieces(Chain& chain, std::shared_ptr<std::vector<Piece>> pieces,
+                    std::shared_ptr<staging::RoomClaim> claim, Callback<void> next);
   Result<void> stage_fetched(const Piece& piece, std::span<const std::byte> bytes,
-                             std::uint64_t offset);
+                             std::uint64_t offset, staging::RoomClaim& claim)
+      STSFS_EXCLUDES(mutex_);
+  void had_no_room(Error error, std::uint64_t bytes);
+  void look_for_room(const Error& error, std::uint64_t bytes);
 
   // --- file_stamp.cc ---
   void stamp(oss::Written written, const oss::UserMetadata& present);
@@ -357,6 +362,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
   void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
+  bool gives_way() STSFS_EXCLUDES(mutex_);
   void set_aside(const std::string& reason);
   void is_aside(const Error& error);
   void retry_later();
@@ -421,6 +427,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // Of the commit under way, touched only by its steps, one after the other:
   CommitSlots::Slot slot_;
+  std::optional<SteadyTime> short_of_room_since_;  // for what it is to fetch
   CommitRequest request_;
   std::string conflict_mark_;  // where our content goes when another's is found
   std::string expected_etag_;  // what must be at the key; empty: nothing

@@ -52,17 +52,18 @@ void StagedFile::charge(int fd) {
 /// So that a full disk shows before a byte is accepted. Where a write does not reserve by itself, a
 /// growing file gets steps ahead of it, a small one, and one on a disk that is nearly full, only
 /// what it needs.
-Result<void> StagedFile::reserve(int fd, ByteRange range) {
+Result<void> StagedFile::reserve(int fd, ByteRange range, bool is_claimed) {
   if (range.end() <= reserved_end_ && range.offset >= reserved_from_) return {};
+  if (is_claimed) return area_->writes_reserve() ? Result<void>() : reserve_blocks(fd, range);
   area_->look_at_disk();
   if (area_->writes_reserve()) return area_->has_room(range.length);
   if (range.offset >= kReserveStep && area_->has_room(kReserveStep))
     range.length = std::max(range.length, kReserveStep);
+  if (auto room = area_->has_room(range.length); !room) return room;
   return reserve_blocks(fd, range);
 }
 
 Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
-  if (auto room = area_->has_room(range.length); !room) return room;
   if (fallocate(fd, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(range.offset),
                 static_cast<off_t>(range.length)) != 0) {
     if (errno == EOPNOTSUPP)
@@ -75,18 +76,20 @@ Result<void> StagedFile::reserve_blocks(int fd, ByteRange range) {
   return {};
 }
 
-Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
+Result<void> StagedFile::write(std::span<const std::byte> bytes, std::uint64_t offset,
+                               RoomClaim* claim) {
   if (auto kept = undo_->preserve({offset, bytes.size()}); !kept) return kept;
   const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   const int fd = (*file)->get();
   const ByteRange range{offset, bytes.size()};
-  if (auto ready = reserve(fd, range); !ready) return ready;
+  if (auto ready = reserve(fd, range, claim != nullptr); !ready) return ready;
   auto written = pwrite_full(fd, bytes, offset);
   if (!written)
     charge(fd);  // some of it may be there
   else if (area_->writes_reserve())
     has_blocks(fd, range);
+  if (claim != nullptr) claim->used(bytes.size());
   return written;
 }
 
@@ -133,6 +136,7 @@ Result<void> StagedFile::allocate(ByteRange range) {
   const auto file = area_->descriptor(name_);
   if (!file) return fail(file.error());
   area_->look_at_disk();
+  if (auto room = area_->has_room(range.length); !room) return room;
   return reserve_blocks((*file)->get(), range);
 }
 

@@ -183,15 +183,36 @@ void StagingArea::look_at_disk() {
 
 Result<void> StagingArea::has_room(std::uint64_t bytes) const {
   const std::uint64_t limit = limit_;
-  if (bytes <= limit && used_ <= limit - bytes) return {};
-  return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(used_) +
+  const std::uint64_t taken = used_ + claimed_;
+  if (bytes <= limit && taken <= limit - bytes) return {};
+  return fail(Errc::kNoSpace, "the staging area holds " + human_bytes(taken) +
                                   " that are not in OSS yet, and has room for " +
                                   human_bytes(limit));
 }
 
+/// Two that come at once must not both be refused where there is room for one.
+Result<std::unique_ptr<RoomClaim>> StagingArea::claim(std::uint64_t bytes) {
+  look_at_disk();
+  MutexLock lock(mutex_);
+  if (auto room = has_room(bytes); !room && bytes > 0) return fail(std::move(room.error()));
+  claimed_ += bytes;
+  return std::make_unique<RoomClaim>(shared_from_this(), bytes);
+}
+
+bool StagingArea::has_claim_for(std::uint64_t bytes) {
+  look_at_disk();
+  return has_room(bytes).has_value();
+}
+
+void RoomClaim::used(std::uint64_t bytes) {
+  const std::uint64_t less = std::min(bytes, bytes_left_);
+  bytes_left_ -= less;
+  area_->claimed_ -= less;
+}
+
 double StagingArea::pressure() const {
-  const double part =
-      static_cast<double>(used_) / static_cast<double>(std::max<std::uint64_t>(1, limit_));
+  const double part = static_cast<double>(used_ + claimed_) /
+                      static_cast<double>(std::max<std::uint64_t>(1, limit_));
   return std::clamp((part - 0.9) * 10, 0.0, 1.0);
 }
 

@@ -87,6 +87,19 @@ TEST_F(CommitSlotsTest, NobodyHasATurnAfterTheEnd) {
   EXPECT_FALSE(third_.slot || third_.told || fourth_.slot);
 }
 
+TEST_F(CommitSlotsTest, MayFreeRoomWhileOneIsUnderWayAndAMomentAfterItsEnd) {
+  EXPECT_FALSE(slots_.may_free_room());
+  start(first_);
+  EXPECT_TRUE(slots_.may_free_room());
+  first_.slot.reset();
+  EXPECT_FALSE(slots_.may_free_room()) << "it failed, and keeps what it holds";
+  start(second_);
+  end_in_oss(second_);
+  EXPECT_TRUE(slots_.may_free_room());
+  clock_.advance(seconds(10));
+  EXPECT_FALSE(slots_.may_free_room());
+}
+
 TEST_F(CommitSlotsTest, NobodyIsToldOfWhatConcernsOneFile) {
   start(first_), start(second_), start(third_);
   clock_.advance(seconds(50));

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "mount/cloud.h"
 #include "stsfs/base/fd.h"
@@ -133,6 +135,42 @@ TEST_F(FullDisk, SaysThatItRefusesWhatWasWritten) {
   EXPECT_FALSE(says(false));
   fault("DELETE", "");
   EXPECT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+}
+
+// "A close that has to wait for it does so while others are being sent, … and it goes to OSS when
+// there is some."
+TEST_F(FullDisk, SendsOneAfterTheOtherWhatItHasNoRoomForTogether) {
+  constexpr std::size_t kFiles = 3, kSize = 4'000'000;
+  const auto open_file = [this](std::size_t i) {
+    const std::string path = user_ / ("f" + std::to_string(i));
+    return UniqueFd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  };
+  ASSERT_EQ(user_.mount().code, 0);
+  std::vector<UniqueFd> files;
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    UniqueFd made = open_file(i);
+    ASSERT_EQ(ftruncate(made.get(), kSize), 0);  // needs no room
+    ASSERT_EQ(::close(made.release()), 0);
+    files.push_back(open_file(i));
+  }
+  std::string text(kSize, 0);
+  for (std::size_t at = 100'000; at < kSize; at += 500'000) {
+    text.replace(at, 7, "CHANGED");
+    for (const UniqueFd& file : files)
+      ASSERT_EQ(pwrite(file.get(), "CHANGED", 7, static_cast<off_t>(at)), 7);
+  }
+  std::vector<std::future<int>> closes;
+  for (UniqueFd& file : files)
+    closes.push_back(std::async(std::launch::async,
+                                [fd = file.release()] { return ::close(fd) == 0 ? 0 : errno; }));
+  for (auto& closed : closes) {
+    const int error = closed.get();
+    EXPECT_TRUE(error == 0 || error == ENOSPC) << std::strerror(error);
+  }
+  ASSERT_EQ(user_.stsfs({"drain", user_.path()}).code, 0);
+  EXPECT_EQ(user_.umount().code, 0);
+  ASSERT_EQ(user_.mount().code, 0);
+  for (std::size_t i = 0; i < kFiles; ++i) EXPECT_TRUE(load("f" + std::to_string(i)) == text) << i;
 }
 
 TEST_F(FullDisk, AFileThatIsLargerThanItFailsAndHarmsNoOther) {

@@ -66,6 +66,24 @@ TEST_P(Staging, GivesRoomBackWithItsFiles) {
   EXPECT_EQ(area->used_bytes(), 0U);
 }
 
+TEST_P(Staging, WhatIsClaimedNobodyElseTakes) {
+  const auto area = open(4 * kMiB);
+  const auto file = area->create().value();
+  const auto other = area->create().value();
+  auto claim = area->claim(3 * kMiB).value();
+  EXPECT_EQ(area->claim(2 * kMiB).error().code, Errc::kNoSpace);
+  EXPECT_EQ(write(*other, 0, 2 * kMiB).error().code, Errc::kNoSpace);
+  ASSERT_TRUE(write(*other, 0, kMiB));
+  EXPECT_DOUBLE_EQ(area->pressure(), 1);
+  const std::vector<std::byte> bytes(2 * kMiB, std::byte{'x'});
+  ASSERT_TRUE(file->write(bytes, 0, claim.get()));
+  EXPECT_FALSE(area->has_claim_for(1)) << "what is left of it is not free";
+  claim.reset();
+  EXPECT_TRUE(area->has_claim_for(kMiB));
+  EXPECT_FALSE(area->has_claim_for(kMiB + 1));
+  EXPECT_TRUE(write(*other, kMiB, kMiB));
+}
+
 TEST_P(Staging, PressureBeginsAtNineTenths) {
   const auto area = open(100 * kMiB);
   const auto file = area->create().value();

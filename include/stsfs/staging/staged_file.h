@@ -12,6 +12,7 @@
 
 namespace stsfs::staging {
 
+class RoomClaim;
 class StagingArea;
 class Undo;
 struct Extent;
@@ -41,7 +42,11 @@ class StagedFile {
 
   /// kNoSpace when the disk or the area's budget is full: then nothing of `bytes` counts as
   /// written.
-  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset);
+  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) {
+    return write(bytes, offset, nullptr);
+  }
+  /// The same into room that was claimed for it: only the disk itself can be full.
+  Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset, RoomClaim* claim);
   /// Zeros where nothing was written.
   Result<void> read(std::span<std::byte> buffer, std::uint64_t offset) const;
   /// What `extents` say is staged stays known as it is now: `write` copies it aside first, and
@@ -80,7 +85,7 @@ class StagedFile {
       reserved_end_{0};  // the last run known to have blocks
   const std::unique_ptr<Undo> undo_;
 
-  Result<void> reserve(int fd, ByteRange range);
+  Result<void> reserve(int fd, ByteRange range, bool is_claimed);
   Result<void> reserve_blocks(int fd, ByteRange range);
   void has_blocks(int fd, ByteRange range);
   void charge(int fd);

@@ -30,6 +30,28 @@ struct StagingOptions {
   bool allocates_always = false;
 };
 
+/// Room that is kept for bytes until they are written: nobody else can take it meanwhile.
+///
+/// Threads: one call at a time.
+class RoomClaim {
+ public:
+  RoomClaim(std::shared_ptr<StagingArea> area, std::uint64_t bytes)
+      : area_(std::move(area)), bytes_left_(bytes) {}
+  RoomClaim(const RoomClaim&) = delete;
+  RoomClaim& operator=(const RoomClaim&) = delete;
+  ~RoomClaim() { give_back(); }
+  /// What is left of it; it may be asked for again.
+  void give_back() { used(bytes_left_); }
+
+ private:
+  friend class StagedFile;
+  /// That many were written.
+  void used(std::uint64_t bytes);
+
+  const std::shared_ptr<StagingArea> area_;
+  std::uint64_t bytes_left_;
+};
+
 /// Where staged files live.
 ///
 /// Threads: every call at once on any thread. Lifetime: kept by its files.
@@ -52,6 +74,10 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
   Result<std::size_t> sweep(const std::set<std::string, std::less<>>& known);
 
   std::uint64_t used_bytes() const { return used_; }
+  /// All of it, or kNoSpace: who gets none holds nothing that others wait for.
+  Result<std::unique_ptr<RoomClaim>> claim(std::uint64_t bytes) STSFS_EXCLUDES(mutex_);
+  /// Whether a claim would be given now.
+  bool has_claim_for(std::uint64_t bytes);
   /// What is held of the disk for the journal.
   const std::shared_ptr<Reserve>& reserve() const { return reserve_; }
   /// How near the budget, or the end of the disk, is: 0 up to nine tenths of it, 1 when it is full.
@@ -59,6 +85,7 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
 
  private:
   friend class StagedFile;
+  friend class RoomClaim;
   /// An empty file that is there, for the next one that is made. Making and deleting them costs
   /// ext4 more the more were deleted in the last seconds.
   struct Spare {
@@ -88,6 +115,7 @@ class StagingArea : public std::enable_shared_from_this<StagingArea> {
   std::atomic<std::uint64_t> made_{0};   // files
   std::atomic<std::uint64_t> named_{0};  // of them, up to this number: whose names are on the disk
   std::atomic<std::uint64_t> used_{0};
+  std::atomic<std::uint64_t> claimed_{0};         // beside that
   std::atomic<std::uint64_t> limit_{UINT64_MAX};  // of `used_`: the budget, or what the disk has
 
   Mutex mutex_;  // a leaf

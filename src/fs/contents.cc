@@ -199,8 +199,21 @@ Result<void> Contents::save_if_noted(const std::shared_ptr<FileContent>& content
 Result<void> Contents::hold(const Context& context, const std::shared_ptr<FileContent>& content) {
   const auto held = std::make_shared<Waiter<void>>();
   content->hold(held->callback());
+  return wait_for_hold(context, *content, held);
+}
+
+Result<void> Contents::hold_to_remove(const Context& context,
+                                      const std::shared_ptr<FileContent>& content) {
+  const auto held = std::make_shared<Waiter<void>>();
+  content->hold(held->callback());
+  content->give_way();
+  return wait_for_hold(context, *content, held);
+}
+
+Result<void> Contents::wait_for_hold(const Context& context, FileContent& content,
+                                     const std::shared_ptr<Waiter<void>>& held) {
   auto done = wait_for(context, *held, held->callback());
-  if (!done) content->release_hold();
+  if (!done) content.release_hold();
   return done;
 }
 

@@ -91,6 +91,8 @@ class Contents {
   /// Waits for the commit under way, and keeps others from beginning. Who holds must release;
   /// nobody who was told that it failed.
   Result<void> hold(const Context& context, const std::shared_ptr<FileContent>& content);
+  /// The same, but a large file of which much is still to be sent does not hold up its removal.
+  Result<void> hold_to_remove(const Context& context, const std::shared_ptr<FileContent>& content);
   /// Before an object is changed or deleted: what others are still to copy from it they fetch.
   Result<void> spare_copies_of(const Context& context, const std::string& key);
   /// Who has ranges that are still to be copied from the object on the server.
@@ -112,6 +114,8 @@ class Contents {
 
  private:
   std::shared_ptr<FileContent> of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
+  Result<void> wait_for_hold(const Context& context, FileContent& content,
+                             const std::shared_ptr<Waiter<void>>& held);
   Result<void> wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late);
   void read_from_memory(const InodePointer& inode, FileContent& content);
   void keep_track_of(InodeNumber inode, const std::shared_ptr<FileContent>& content)

@@ -161,6 +161,7 @@ void FileContent::plan() {
     expected_etag_ = etag_;
     base_key_ = key_;
     if (etag_.empty()) map_.base_gone();
+    way_->given = false;
     commit_extents_ = map_.freeze();
     commit_size_ = map_.size();
     auto view = stream_view_;
@@ -296,6 +297,13 @@ staging::MultipartUpload::Check FileContent::last_look(const std::string& expect
             done(fail(std::move(meta.error())));
         });
   };
+}
+
+/// Of what may give way to a removal.
+staging::UploadOptions FileContent::upload_options() const {
+  staging::UploadOptions options = around_.options.upload;
+  options.give_way = way_;
+  return options;
 }
 
 void FileContent::look_at_target() {
@@ -435,8 +443,8 @@ void FileContent::upload(bool to_conflict_key) {
   }
   chain_.step([&] {
     return staging::start_upload(around_.store, around_.clock, key, commit_view_, commit_extents_,
-                                 plan_, base_key_, expected_etag_, std::move(put),
-                                 around_.options.upload, std::move(check), std::move(done));
+                                 plan_, base_key_, expected_etag_, std::move(put), upload_options(),
+                                 std::move(check), std::move(done));
   });
 }
 
@@ -491,6 +499,10 @@ void FileContent::uploaded(bool to_conflict_key, Result<oss::Written> written) {
                                           self->finish(fail(std::move(meta.error())));
                                       });
     });
+    return;
+  }
+  if (!written && way_->given) {
+    put_off();
     return;
   }
   if (!written && starts_over(written.error())) return;

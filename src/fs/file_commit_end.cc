@@ -95,6 +95,7 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
     std::move(ready, waiters_.end(), std::back_inserter(told));
     waiters_.erase(ready, waiters_.end());
     committing_ = false;
+    way_->asked = false;
     content_key = key_;
     const bool more = !waiters_.empty() || (wanted_ && outcome && generation_ != committed_);
     again = more && holds_ == 0 && !stopped_;
@@ -121,22 +122,53 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
   if (retry) retry_later();
 }
 
-/// A commit that only waits, to whoever holds the content by now. It begins anew when that is over.
+/// To whoever holds the content by now: the commit begins anew when that is over. Returns who is to
+/// be told.
+std::vector<Callback<void>> FileContent::leave_to_holder() {
+  committing_ = false;
+  wanted_ = true;
+  way_->asked = false;
+  std::vector<Callback<void>> out = std::exchange(idle_waiters_, {});
+  for (auto& done : take_gone_readers()) out.push_back(std::move(done));
+  return out;
+}
+
+/// Of a commit that only waits: true when it does so no longer.
 bool FileContent::gives_way() {
-  std::vector<Callback<void>> idle, gone;
+  std::vector<Callback<void>> told;
   {
     MutexLock lock(mutex_);
     if (stopped_) return true;
     if (holds_ == 0) return false;
-    committing_ = false;
-    wanted_ = true;
-    idle.swap(idle_waiters_);
-    gone = take_gone_readers();
+    told = leave_to_holder();
   }
   around_.owner.commit_ended(inode_);
-  for (auto& done : idle) done({});
-  for (auto& done : gone) done({});
+  for (auto& done : told) done({});
   return true;
+}
+
+/// The upload gave way. Who waits for it waits on: for the commit that begins when the hold ends,
+/// or to hear that the file was removed.
+void FileContent::put_off() {
+  const CommitSlots::Slot slot = std::move(slot_);
+  commit_extents_.clear();
+  commit_view_.reset();
+  commit_stream_.reset();
+  std::vector<Callback<void>> told;
+  bool again = false;
+  {
+    MutexLock lock(mutex_);
+    begun_ = !first_try_;  // nothing of it is in OSS
+    way_->asked = false;
+    again = holds_ == 0 && !stopped_;
+    if (!again) told = leave_to_holder();
+  }
+  if (again) {
+    start_commit();
+    return;
+  }
+  around_.owner.commit_ended(inode_);
+  for (auto& done : told) done({});
 }
 
 /// Some of its bytes are gone for good. From here on it does not change any more, and once the
@@ -217,6 +249,11 @@ void FileContent::hold(Callback<void> done) {
   if (idle) done({});
 }
 
+void FileContent::give_way() {
+  MutexLock lock(mutex_);
+  way_->asked = committing_ && holds_ > 0;
+}
+
 void FileContent::lies_at(const ObjectVersion& base, std::optional<std::uint64_t> size) {
   std::shared_ptr<BaseReader> old;
   MutexLock lock(mutex_);
@@ -235,6 +272,7 @@ void FileContent::release_hold() {
   {
     MutexLock lock(mutex_);
     --holds_;
+    if (holds_ == 0) way_->asked = false;
     start = holds_ == 0 && wanted_ && !committing_ && !stopped_ && generation_ != committed_;
     if (holds_ == 0) wanted_ = false;
     if (start) committing_ = true;

@@ -232,6 +232,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   /// While held no commit starts. `done` when the one under way has ended.
   void hold(Callback<void> done);
+  /// While held: an upload in parts that is under way ends, unless all of it is sent, and begins
+  /// anew when nobody holds any more. For a removal.
+  void give_way() STSFS_EXCLUDES(mutex_);
   /// Commits that were asked for meanwhile start.
   void release_hold();
   /// While held: where the base lies from now on. With `size` it is another one, of so many bytes.
@@ -316,6 +319,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void check_target();
   bool needs_base() const;
   bool plan_without_base() STSFS_EXCLUDES(mutex_);
+  staging::UploadOptions upload_options() const;
   void look_at_target();
   bool may_have_names() const;
   void follow_name(const oss::ObjectMeta& meta);
@@ -362,7 +366,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
   void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
+  std::vector<Callback<void>> leave_to_holder() STSFS_REQUIRES(mutex_);
   bool gives_way() STSFS_EXCLUDES(mutex_);
+  void put_off() STSFS_EXCLUDES(mutex_);
   void set_aside(const std::string& reason);
   void is_aside(const Error& error);
   void retry_later();
@@ -388,6 +394,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool committing_ STSFS_GUARDED_BY(mutex_) = false;
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
+  // Asked only while held and committing; of every upload.
+  const std::shared_ptr<staging::GiveWay> way_ = std::make_shared<staging::GiveWay>();
   bool stopped_ STSFS_GUARDED_BY(mutex_) = false;
   bool removed_ STSFS_GUARDED_BY(mutex_) = false;  // before OSS had it
   // The path shows another's content; ours lies at key_, which is detached_path_.

@@ -35,7 +35,7 @@ std::shared_ptr<staging::MultipartUpload> FileContent::begin_stream(const Commit
   streamed_ = 0;
   stream_view_ = std::make_shared<staging::StagedView>(staged_);
   stream_ = std::make_shared<staging::MultipartUpload>(
-      around_.store, around_.clock, now.key, std::move(put), around_.options.upload,
+      around_.store, around_.clock, now.key, std::move(put), upload_options(),
       [&store = around_.store, key = now.key, view = stream_view_](
           const std::string& id, const staging::PlannedPart& part, Deadline deadline,
           Callback<oss::Part> done) {

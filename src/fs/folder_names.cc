@@ -185,7 +185,7 @@ Result<void> Folder::unlink_found(const Context& context, const InodePointer& pa
   if (is_shared) return unlink_name(context, found, parent, name, *key);
   if (auto spared = contents_.spare_copies_of(context, *key); !spared) return spared;
   if (content)
-    if (auto held = contents_.hold(context, content); !held) return held;
+    if (auto held = contents_.hold_to_remove(context, content); !held) return held;
   auto removed = remove_object(context, found, content, *key);
   std::string etag;
   {

@@ -126,6 +126,10 @@ void MultipartUpload::part_done(int number, Result<oss::Part> part) {
     fail_with(std::move(part.error()));
     return;
   }
+  if (gives_way()) {
+    fail_with(Error{Errc::kInterrupted, "it gave way", {}});
+    return;
+  }
   {
     MutexLock lock(mutex_);
     if (phase_ != Phase::kSending) return;
@@ -136,6 +140,15 @@ void MultipartUpload::part_done(int number, Result<oss::Part> part) {
     if (sent.outdated && wants_end_) enqueue(sent.part);
   }
   pump();
+}
+
+/// Once all is sent the end is near, and sure to come.
+bool MultipartUpload::gives_way() {
+  MutexLock lock(mutex_);
+  const bool gives =
+      phase_ == Phase::kSending && !error_ && options_.give_way && options_.give_way->asked;
+  if (gives) options_.give_way->given = true;
+  return gives;
 }
 
 void MultipartUpload::outdated(ByteRange range) {

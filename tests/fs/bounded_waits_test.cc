@@ -71,6 +71,105 @@ TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentIsInterrupted) {
   EXPECT_EQ(store_.content("users/alice/f"), "more");
 }
 
+/// A large file of which the parts arrive one after the other.
+class LargeFileBeingSent : public BoundedWaits {
+ protected:
+  void hold_up_parts() {
+    for (std::uint64_t i = 1; i <= 4; ++i)
+      faulty_.delay({.operation = Operation::kUploadPart, .from = i}, kApart * i);
+    faulty_.delay({.operation = Operation::kUploadPart, .from = 5, .count = Calls::kAll},
+                  kApart * 5);
+  }
+  void fill(HandleNumber handle, std::uint64_t size) {
+    for (std::uint64_t at = 0; at < size; at += kMiB)
+      ASSERT_TRUE(folder_->write(context(), handle, as_bytes(std::string(kMiB, 'b')), at));
+  }
+  void begin_flush(HandleNumber handle) {
+    folder_->flush(
+        context(), handle, [](pid_t) { return false; },
+        [closed = closed_](Result<void> result) { *closed = std::move(result); });
+  }
+  void begin_upload_of_parts() {
+    hold_up_parts();
+    auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+    fill(made->second.handle, 40 * kMiB);
+    begin_flush(made->second.handle);
+    folder_->release(made->second.handle);
+    ASSERT_FALSE(*closed_);
+  }
+  std::future<Result<void>> begin_removal(seconds within) {
+    Context ends = context();
+    ends.deadline = Deadline::in(clock_, within);
+    return later([this, ends] { return folder_->unlink(ends, kRoot, "f"); });
+  }
+  /// Whoever waits has a timer.
+  void until_it_waits(const std::future<Result<void>>& removed, std::size_t timers) {
+    while (scheduler_.pending() <= timers && !is_done(removed, std::chrono::milliseconds(1)))
+      std::this_thread::yield();
+  }
+  /// One part after the other arrives, until the removal has ended.
+  Result<void> remove_meanwhile() {
+    const std::size_t timers = scheduler_.pending();
+    auto removed = begin_removal(kApart * 10);
+    for (std::size_t arrived = 0; arrived < 5; ++arrived) {
+      until_it_waits(removed, timers - arrived);
+      scheduler_.advance(kApart);
+      if (is_done(removed, std::chrono::milliseconds(50))) break;
+    }
+    return removed.get();
+  }
+
+  static constexpr seconds kApart{20};
+  const std::shared_ptr<std::optional<Result<void>>> closed_ =
+      std::make_shared<std::optional<Result<void>>>();
+};
+
+// "A large file that goes in parts is removed as soon as one of them has arrived, and the others
+// are not sent."
+TEST_F(LargeFileBeingSent, IsRemovedWhenAPartHasArrived) {
+  begin_upload_of_parts();
+  EXPECT_TRUE(remove_meanwhile());
+  EXPECT_TRUE(*closed_ && **closed_);
+  EXPECT_EQ(faulty_.started(Operation::kComplete), 0U);
+  EXPECT_EQ(lookup("f").error().code, Errc::kNotFound);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.open_uploads(), 0U);
+  EXPECT_FALSE(store_.content("users/alice/f"));
+}
+
+TEST_F(LargeFileBeingSent, GoesOnWhenNobodyWaitsForItsRemovalAnyMore) {
+  begin_upload_of_parts();
+  const std::size_t timers = scheduler_.pending();
+  auto removed = begin_removal(seconds(5));
+  until_it_waits(removed, timers);
+  scheduler_.advance(seconds(6));
+  EXPECT_EQ(removed.get().error().code, Errc::kTimedOut);
+  scheduler_.advance(kApart * 10);
+  EXPECT_TRUE(*closed_ && **closed_);
+  EXPECT_EQ(faulty_.started(Operation::kInitiate), 1U);
+  EXPECT_EQ(store_.content("users/alice/f"), std::string(40 * kMiB, 'b'));
+}
+
+TEST_F(LargeFileBeingSent, IsSentAnewWhenItCannotBeRemovedAfterAll) {
+  store_.put("users/alice/f", std::string(60 * kMiB, 'a'));
+  auto handle = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
+  fill(handle, 32 * kMiB);
+  hold_up_parts();
+  begin_flush(handle);
+  ASSERT_FALSE(*closed_);
+  // Who has it open goes on reading it: what is not here is to be fetched.
+  faulty_.fail({.operation = Operation::kGet, .count = Calls::kAll}, Error{Errc::kDenied, "", {}});
+  EXPECT_EQ(remove_meanwhile().error().code, Errc::kDenied);
+  EXPECT_FALSE(*closed_);
+  EXPECT_EQ(faulty_.started(Operation::kInitiate), 2U);
+  scheduler_.advance(kApart * 10);
+  EXPECT_TRUE(*closed_ && **closed_);
+  EXPECT_EQ(store_.open_uploads(), 0U);
+  EXPECT_EQ(store_.content("users/alice/f"),
+            std::string(32 * kMiB, 'b') + std::string(28 * kMiB, 'a'));
+  folder_->release(handle);
+}
+
 TEST_F(BoundedWaits, TheEndOfTheMountDoesNotWaitForCommitsToHaveTheirTurn) {
   for (int i = 0; i < 60; ++i) begin_upload("f" + std::to_string(i));
   kill_and_begin();

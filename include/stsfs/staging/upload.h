@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -20,13 +21,20 @@
 
 namespace stsfs::staging {
 
+/// How an upload in parts is asked to end without its object.
+struct GiveWay {
+  std::atomic<bool> asked{false};
+  std::atomic<bool> given{false};  ///< By the upload, with kInterrupted, when a part has arrived.
+};
+
 struct UploadOptions {
   PlanOptions plan;
   /// Parts are under way up to this many bytes; one that is copied, or small, counts as 1 MiB.
   std::uint64_t bytes_in_flight = std::uint64_t{64} << 20;
   std::chrono::seconds progress_timeout{
       60};  ///< Without a finished request for so long it is given up; more for a long body.
-  std::shared_ptr<UploadLog> log;  ///< May be null.
+  std::shared_ptr<UploadLog> log;     ///< May be null.
+  std::shared_ptr<GiveWay> give_way;  ///< May be null.
 };
 
 /// How long a request that moves `bytes` may take: what a slow line needs, on top of the timeout.
@@ -83,6 +91,7 @@ class MultipartUpload : public std::enable_shared_from_this<MultipartUpload> {
   void noted();
   void pump();
   void part_done(int number, Result<oss::Part> part);
+  bool gives_way() STSFS_EXCLUDES(mutex_);
   void finish_sending();
   void complete_now();
   void fail_with(Error error);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds kAskTimeout{10};
 constexpr int kLookMilliseconds = 200;
+constexpr std::chrono::seconds kLineAtLeastEvery{10};
 
 Deadline soon() { return Deadline::in(system_clock(), kAskTimeout); }
 
@@ -46,14 +47,15 @@ bool has_ended(const Daemon& daemon, int wait_milliseconds) {
   return poll(&process, 1, wait_milliseconds) > 0;
 }
 
-/// One line that says how it goes: rewritten in place on a terminal, else a new one when it
-/// changed.
+/// One line that says how it goes: rewritten in place on a terminal, else a new one when the number
+/// of files has changed, and now and then.
 class ProgressLine {
  public:
   void show(const control::Status& status) {
     const SteadyTime now = system_clock().steady();
     const control::Pending& pending = status.pending;
-    if (pending.files == 0 || (pending.files == files_ && !terminal_)) return;
+    const bool is_news = pending.files != files_ || now - last_ >= kLineAtLeastEvery;
+    if (pending.files == 0 || (!is_news && !terminal_)) return;
     std::string rate;
     if (last_ != SteadyTime{} && now > last_ && status.bytes_written >= written_) {
       const std::chrono::duration<double> passed = now - last_;

@@ -29,6 +29,8 @@ void FileContent::commit(Callback<void> done) {
   Result<void> may;
   {
     MutexLock lock(mutex_);
+    closed_ = generation_;
+    cut_ = false;
     may = may_change();
     nothing = (generation_ == committed_ && !committing_) || stopped_;
     if (!nothing) {
@@ -42,6 +44,31 @@ void FileContent::commit(Callback<void> done) {
   if (start) start_commit();
 }
 
+void FileContent::commit_unasked() { commit_unless_written(true); }
+
+void FileContent::commit_unless_written(bool as_it_is) {
+  bool start = false, later = false;
+  {
+    MutexLock lock(mutex_);
+    if (closed_ <= committed_ || stopped_ || !may_change()) return;
+    const bool is_quiet = generation_ == closed_;
+    if (!is_quiet && cut_) return;  // his close asks again
+    if (holds_ > 0 && !committing_) {
+      wanted_ = true;
+      return;
+    }
+    start = !committing_ && (is_quiet || as_it_is);
+    later = !start;
+    if (start) {
+      committing_ = true;
+      as_it_is_ = as_it_is;
+    }
+  }
+  if (later) commit_soon();
+  if (start) start_commit();
+}
+
+/// What is written further is not sent again and again; nor does that put it off for ever.
 void FileContent::commit_soon() {
   const SteadyTime now = around_.clock.steady();
   std::chrono::nanoseconds left{};
@@ -49,27 +76,19 @@ void FileContent::commit_soon() {
     MutexLock lock(mutex_);
     if (!asked_) asked_ = now;
     left = *asked_ + around_.options.commit_delay_max - now;
+    if (committing_) left = around_.options.commit_delay;
   }
-  const auto wait = std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(left),
+  const auto wait = std::clamp(std::chrono::ceil<std::chrono::milliseconds>(left),
                                std::chrono::milliseconds(0), around_.options.commit_delay);
-  arm(wait, [self = shared_from_this()] { self->commit_if_quiet(); });
-}
-
-/// While it is being written further it is not sent again and again; nor does that put it off for
-/// ever.
-void FileContent::commit_if_quiet() {
-  bool is_due = false;
-  {
-    MutexLock lock(mutex_);
-    const bool quiet = noted_ == state_;
-    is_due =
-        quiet || !asked_ || *asked_ + around_.options.commit_delay_max <= around_.clock.steady();
-    if (is_due) asked_.reset();  // a commit that finds nothing to do does not
-  }
-  if (is_due)
-    commit([](Result<void>) {});
-  else
-    commit_soon();
+  arm(wait, [self = shared_from_this()] {
+    bool is_late = false;
+    {
+      MutexLock lock(self->mutex_);
+      is_late = self->asked_ && *self->asked_ + self->around_.options.commit_delay_max <=
+                                    self->around_.clock.steady();
+    }
+    self->commit_unless_written(is_late);
+  });
 }
 
 /// With committing_ set by the caller.
@@ -95,7 +114,7 @@ void FileContent::had_no_turn(const Error& error) {
   }
   if (gone) forget_changes();
   if (gone || stopped) return;
-  save([self = shared_from_this(), error](Result<void>) {
+  note_what_was_closed([self = shared_from_this(), error](Result<void>) {
     std::vector<Waiter> told;
     {
       MutexLock lock(self->mutex_);
@@ -146,40 +165,57 @@ void FileContent::spare_copies() {
   });
 }
 
+/// What is here now, for a commit that begins. Returns what it lacks. What is handed out goes when
+/// the lock is free again.
+std::vector<ByteRange> FileContent::plan_what_is_here(
+    std::shared_ptr<staging::MultipartUpload>& dropped,
+    std::shared_ptr<staging::StagedView>& before) {
+  if (detached_) request_.key = key_;
+  // Of the version this content is based on, whatever is known of the path by now.
+  looks_ = 0;
+  settled_ = false;
+  expected_etag_ = etag_;
+  base_key_ = key_;
+  if (etag_.empty()) map_.base_gone();
+  way_->given = false;
+  commit_extents_ = map_.freeze();
+  commit_size_ = map_.size();
+  auto view = stream_view_;
+  commit_stream_ = take_stream();
+  const bool fits = commit_stream_ && !commit_stream_->failed() &&
+                    commit_stream_->key() == request_.key && commit_extents_.size() == 1 &&
+                    commit_extents_[0].origin == Origin::kStaged;
+  if (commit_stream_ && !fits) dropped = std::exchange(commit_stream_, nullptr);
+  if (!commit_stream_) view = staged_ ? std::make_shared<staging::StagedView>(staged_) : nullptr;
+  if (view) view->freeze(around_.journal.next_note(), commit_extents_);
+  before = std::exchange(commit_view_, std::move(view));
+  attributes_only_ = bytes_are_base();
+  plan_ = {};
+  commit_copy_ = nullptr;
+  if (!attributes_only_) commit_copy_ = staging::whole_copy(commit_extents_);
+  if (!attributes_only_ && !commit_copy_)
+    plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
+  return plan_.fetched_before;
+}
+
 void FileContent::plan() {
   std::vector<ByteRange> lacking;
   std::shared_ptr<staging::MultipartUpload> dropped;
-  std::shared_ptr<staging::StagedView> before;  // goes when the lock is free again
-  bool stopped = false;
+  std::shared_ptr<staging::StagedView> before;
+  bool stopped = false, is_nobodys = false;
   {
     MutexLock lock(mutex_);
     stopped = stopped_;
-    if (detached_) request_.key = key_;
-    // Of the version this content is based on, whatever is known of the path by now.
-    looks_ = 0;
-    settled_ = false;
-    expected_etag_ = etag_;
-    base_key_ = key_;
-    if (etag_.empty()) map_.base_gone();
-    way_->given = false;
-    commit_extents_ = map_.freeze();
-    commit_size_ = map_.size();
-    auto view = stream_view_;
-    commit_stream_ = take_stream();
-    const bool fits = commit_stream_ && !commit_stream_->failed() &&
-                      commit_stream_->key() == request_.key && commit_extents_.size() == 1 &&
-                      commit_extents_[0].origin == Origin::kStaged;
-    if (commit_stream_ && !fits) dropped = std::exchange(commit_stream_, nullptr);
-    if (!commit_stream_) view = staged_ ? std::make_shared<staging::StagedView>(staged_) : nullptr;
-    if (view) view->freeze(around_.journal.next_note(), commit_extents_);
-    before = std::exchange(commit_view_, std::move(view));
-    attributes_only_ = bytes_are_base();
-    plan_ = {};
-    commit_copy_ = nullptr;
-    if (!attributes_only_) commit_copy_ = staging::whole_copy(commit_extents_);
-    if (!attributes_only_ && !commit_copy_)
-      plan_ = staging::plan_commit(commit_extents_, around_.options.upload.plan);
-    lacking = plan_.fetched_before;
+    is_nobodys = !stopped && waiters_.empty() && generation_ != closed_ && (cut_ || !as_it_is_);
+    if (!is_nobodys) {
+      closed_ = generation_;  // each attempt notes what it sends
+      cut_ = false;
+      lacking = plan_what_is_here(dropped, before);
+    }
+  }
+  if (is_nobodys) {
+    leave_to_close();
+    return;
   }
   if (dropped) dropped->cancel();
   if (stopped) {  // its waiters were told
@@ -191,7 +227,7 @@ void FileContent::plan() {
     return;
   }
   // What cannot be fetched now is not to be lost by a kill while it is tried again.
-  save([self = shared_from_this(), lacking](Result<void>) mutable {
+  note_what_was_closed([self = shared_from_this(), lacking](Result<void>) mutable {
     std::uint64_t bytes = 0;
     for (const ByteRange& range : lacking) bytes += range.length;
     self->fetch(self->chain_, std::move(lacking), [self, bytes](Result<void> result) {
@@ -209,16 +245,21 @@ void FileContent::plan() {
 /// Before anything is sent: whoever finds it in OSS after a kill must know it for ours. A close has
 /// noted the number already.
 void FileContent::note_attempt() {
+  bool is_noted = false;
   {
     MutexLock lock(mutex_);
+    is_noted = is_closed_noted() && (sent_ == 0 || sent_ == commit_generation_);
     const std::uint64_t noted = writes_.last;
-    if (next_write(request_).last != noted) ++state_;
+    if (!is_noted && next_write(request_).last != noted) ++state_;
     sent_ = commit_generation_;
     first_try_ = !std::exchange(begun_, true);
     commit_writes_ = writes_;
   }
   // A journal that cannot be written says so in the log; OSS is the better place anyway.
-  save([self = shared_from_this()](Result<void>) { self->carry_tags(); });
+  if (is_noted)
+    carry_tags();
+  else
+    note([self = shared_from_this()](Result<void>) { self->carry_tags(); });
 }
 
 /// A copy keeps the tags of the object; whatever else replaces it has to bring them.

@@ -31,8 +31,8 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     adopt(*outcome);
     around_.owner.committed(inode_, *outcome);
     owner_knows();
-    if (dirty())
-      save_again();
+    if (owes_what_was_closed())
+      note_again();
     else
       forget_note();
   } else {
@@ -73,6 +73,11 @@ void FileContent::adopt(CommitOutcome& outcome) {
 void FileContent::owner_knows() {
   MutexLock lock(mutex_);
   committed_ = commit_generation_;
+}
+
+bool FileContent::owes_what_was_closed() const {
+  MutexLock lock(mutex_);
+  return closed_ > committed_;
 }
 
 /// The next one may begin, on any thread: nothing of this one is touched behind the lock.
@@ -133,6 +138,20 @@ std::vector<Callback<void>> FileContent::leave_to_holder() {
   return out;
 }
 
+/// Nobody waits for this commit, and somebody is writing: what he has written so far is nobody's.
+void FileContent::leave_to_close() {
+  slot_.release();
+  std::vector<Callback<void>> told;
+  {
+    MutexLock lock(mutex_);
+    told = leave_to_holder();
+    wanted_ = holds_ > 0;
+  }
+  around_.owner.commit_ended(inode_);
+  for (auto& done : told) done({});
+  commit_soon();
+}
+
 /// Of a commit that only waits: true when it does so no longer.
 bool FileContent::gives_way() {
   std::vector<Callback<void>> told;
@@ -184,7 +203,7 @@ void FileContent::set_aside(const std::string& reason) {
     aside_ = error;
     ++state_;
   }
-  save([self = shared_from_this(), error](Result<void> saved) {
+  note([self = shared_from_this(), error](Result<void> saved) {
     if (saved) {
       self->is_aside(error);
       return;
@@ -225,7 +244,7 @@ void FileContent::retry_later() {
     MutexLock lock(mutex_);
     wait = backoff_.pause();
   }
-  arm(wait, [self = shared_from_this()] { self->commit([](Result<void>) {}); });
+  arm(wait, [self = shared_from_this()] { self->commit_unasked(); });
 }
 
 /// One timer: the later call replaces the earlier.

@@ -43,6 +43,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       staged_(std::move(staged)),
       map_(entry.extents),
       generation_(1),
+      closed_(1),
       backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       writes_(entry.writes),
       begun_(!entry.writes.line.empty()),  // the note does not tell
@@ -305,6 +306,7 @@ Result<void> FileContent::truncate(std::uint64_t size) {
     if (staged_ && size < before && !staged_in_use())
       if (auto cut = staged_->truncate(size); !cut) return cut;
     map_.truncate(size);
+    if (size < before) cut_ = true;
     if (size == 0) abandoned = take_stream();
     if (stream_ && size < before) stream_->outdated({size, before - size});
     changed();
@@ -327,8 +329,10 @@ bool FileContent::attributes_changed() {
   MutexLock lock(mutex_);
   ++state_;
   const bool owed = generation_ != committed_;
+  const bool is_closed = generation_ == closed_;
   if (committing_) wanted_ = true;
   if (committing_ || !owed) ++generation_;  // what is being sent has the old ones
+  if (is_closed) closed_ = generation_;
   return owed;
 }
 

@@ -214,6 +214,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// A copy made while held brought them to OSS.
   void attributes_carried(std::uint64_t change) STSFS_EXCLUDES(mutex_);
 
+  /// For a close, a sync, or a change of attributes: what is written now is to be kept.
   /// `done` when the journal knows all that is written now, or could not note it. At once when
   /// clean.
   void save(Callback<void> done);
@@ -224,7 +225,11 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool is_noted() const STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.
   void commit(Callback<void> done);
-  /// A commit a moment from now; later while somebody is writing again, up to `commit_delay_max`.
+  /// A commit for which nobody waits; later while somebody is writing again, up to
+  /// `commit_delay_max`, and not before his close when he began by cutting the file: what was
+  /// closed before is not here any more.
+  void commit_unasked();
+  /// The same a moment from now.
   void commit_soon();
   /// Fetches what still comes from the base, so that the content no longer depends on OSS. Only
   /// while held.
@@ -299,16 +304,21 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // --- file_journal.cc ---
   void save_now();
-  void saved(std::uint64_t state, std::uint64_t note,
-             const std::shared_ptr<staging::StagedFile>& file, Result<void> result);
+  struct Noted {
+    std::uint64_t state, generation, moment;
+  };
+  void saved(const Noted& note, const std::shared_ptr<staging::StagedFile>& file,
+             Result<void> result) STSFS_EXCLUDES(mutex_);
   staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   const staging::WriteNumbers& next_write(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void draw_number(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void forget_note() STSFS_EXCLUDES(mutex_);
-  void save_again() STSFS_EXCLUDES(mutex_);
+  bool is_closed_noted() const STSFS_REQUIRES(mutex_);
+  void note(Callback<void> done) STSFS_EXCLUDES(mutex_);
+  void note_what_was_closed(Callback<void> done) STSFS_EXCLUDES(mutex_);
+  void note_again() STSFS_EXCLUDES(mutex_);
 
   // --- file_commit.cc ---
-  void commit_if_quiet() STSFS_EXCLUDES(mutex_);
   void start_commit();
   void had_no_turn(const Error& error);
   void prepare();
@@ -317,6 +327,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void note_attempt();
   void carry_tags();
   void check_target();
+  std::vector<ByteRange> plan_what_is_here(std::shared_ptr<staging::MultipartUpload>& dropped,
+                                           std::shared_ptr<staging::StagedView>& before)
+      STSFS_REQUIRES(mutex_);
   bool needs_base() const;
   bool plan_without_base() STSFS_EXCLUDES(mutex_);
   staging::UploadOptions upload_options() const;
@@ -364,9 +377,12 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_commit_end.cc ---
   void finish(Result<CommitOutcome> outcome);
   void adopt(CommitOutcome& outcome) STSFS_EXCLUDES(mutex_);
+  bool owes_what_was_closed() const STSFS_EXCLUDES(mutex_);
   void owner_knows() STSFS_EXCLUDES(mutex_);
   void end_commit(const Result<CommitOutcome>& outcome, bool new_file) STSFS_EXCLUDES(mutex_);
   std::vector<Callback<void>> leave_to_holder() STSFS_REQUIRES(mutex_);
+  void commit_unless_written(bool as_it_is) STSFS_EXCLUDES(mutex_);
+  void leave_to_close() STSFS_EXCLUDES(mutex_);
   bool gives_way() STSFS_EXCLUDES(mutex_);
   void put_off() STSFS_EXCLUDES(mutex_);
   void set_aside(const std::string& reason);
@@ -390,7 +406,10 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::shared_ptr<staging::StagedFile> staged_ STSFS_GUARDED_BY(mutex_);
   staging::ExtentMap map_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t generation_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes
-  std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;   // in OSS, as the owner knows
+  std::uint64_t closed_ STSFS_GUARDED_BY(mutex_) = 0;      // up to here somebody asked to keep them
+  bool cut_ STSFS_GUARDED_BY(mutex_) = false;       // some of what was closed is not here since
+  bool as_it_is_ STSFS_GUARDED_BY(mutex_) = false;  // the commit takes along what nobody closed
+  std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;  // in OSS, as the owner knows
   bool committing_ STSFS_GUARDED_BY(mutex_) = false;
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
@@ -417,6 +436,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t state_ STSFS_GUARDED_BY(mutex_) = 1;    // counts everything that a note tells
   std::uint64_t note_id_ STSFS_GUARDED_BY(mutex_) = 0;  // 0: there is none
   std::uint64_t noted_ STSFS_GUARDED_BY(mutex_) = 0;    // the state it tells
+  std::uint64_t noted_generation_ STSFS_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<staging::StagedFile> noted_file_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t noted_moment_ STSFS_GUARDED_BY(mutex_) = 0;  // of that note
   bool saving_ STSFS_GUARDED_BY(mutex_) = false;

@@ -11,7 +11,7 @@ namespace stsfs::fs {
 
 bool FileContent::needs_save() const {
   MutexLock lock(mutex_);
-  return note_id_ != 0 && generation_ != committed_ && noted_ != state_;
+  return note_id_ != 0 && generation_ != committed_ && generation_ == closed_ && noted_ != state_;
 }
 
 bool FileContent::is_noted() const {
@@ -20,6 +20,33 @@ bool FileContent::is_noted() const {
 }
 
 void FileContent::save(Callback<void> done) {
+  {
+    MutexLock lock(mutex_);
+    closed_ = generation_;
+    cut_ = false;
+  }
+  note(std::move(done));
+}
+
+/// There is a note of what was closed, and somebody is writing.
+bool FileContent::is_closed_noted() const {
+  return generation_ != closed_ && note_id_ != 0 && noted_ != 0 && noted_generation_ >= closed_;
+}
+
+/// A kill is to leave what was closed: no note of what was written since takes its place.
+void FileContent::note_what_was_closed(Callback<void> done) {
+  bool is_noted = false;
+  {
+    MutexLock lock(mutex_);
+    is_noted = is_closed_noted();
+  }
+  if (is_noted)
+    done({});
+  else
+    note(std::move(done));
+}
+
+void FileContent::note(Callback<void> done) {
   bool nothing = false;
   bool start = false;
   {
@@ -76,10 +103,11 @@ void FileContent::save_now() {
   const CommitRequest now = around_.owner.describe(inode_);
   staging::JournalEntry entry;
   std::shared_ptr<staging::StagedFile> file, before;
-  std::uint64_t state = 0;
+  std::uint64_t state = 0, generation = 0;
   {
     MutexLock lock(mutex_);
     state = state_;
+    generation = generation_;
     if (!now.gone) {
       entry = entry_of(now);
       file = staged_;
@@ -90,19 +118,18 @@ void FileContent::save_now() {
     }
   }
   if (now.gone) {
-    saved(state, 0, file, {});
+    saved({state, generation, 0}, file, {});
     return;
   }
   const std::uint64_t note = entry.note;
   around_.journal.put(std::move(entry), file, std::move(before),
-                      [self = shared_from_this(), state, note, file](Result<void> result) {
-                        self->saved(state, note, file, std::move(result));
-                      });
+                      [self = shared_from_this(), told = Noted{state, generation, note},
+                       file](Result<void> result) { self->saved(told, file, std::move(result)); });
 }
 
 /// A kill leaves the version of the last note: what that holds is kept until there is a later one.
-void FileContent::saved(std::uint64_t state, std::uint64_t note,
-                        const std::shared_ptr<staging::StagedFile>& file, Result<void> result) {
+void FileContent::saved(const Noted& note, const std::shared_ptr<staging::StagedFile>& file,
+                        Result<void> result) {
   std::vector<Waiter> told;
   std::shared_ptr<staging::StagedFile> replaced, thawed;
   std::uint64_t moment = 0;
@@ -111,18 +138,19 @@ void FileContent::saved(std::uint64_t state, std::uint64_t note,
   {
     MutexLock lock(mutex_);
     if (result) {
-      noted_ = state;
+      noted_ = note.state;
+      noted_generation_ = note.generation;
       thawed = noted_file_;
-      moment = std::exchange(noted_moment_, note);
+      moment = std::exchange(noted_moment_, note.moment);
       if (noted_file_ != file) replaced = std::exchange(noted_file_, file);
     } else {
       if (file && file != noted_file_) file->let_go();
       thawed = file;
-      moment = note;
+      moment = note.moment;
     }
     const auto rest = std::stable_partition(
         save_waiters_.begin(), save_waiters_.end(),
-        [&](const Waiter& waiter) { return result && waiter.generation > state; });
+        [&](const Waiter& waiter) { return result && waiter.generation > note.state; });
     std::move(rest, save_waiters_.end(), std::back_inserter(told));
     save_waiters_.erase(rest, save_waiters_.end());
     again = !save_waiters_.empty();
@@ -138,12 +166,12 @@ void FileContent::saved(std::uint64_t state, std::uint64_t note,
 }
 
 /// A note that tells of a version before the one that is in OSS now.
-void FileContent::save_again() {
+void FileContent::note_again() {
   {
     MutexLock lock(mutex_);
     if (note_id_ == 0) return;
   }
-  save([](Result<void>) {});
+  note_what_was_closed([](Result<void>) {});
 }
 
 /// Everything is in OSS, or nothing is to be: the note goes, then what it counted on. Until it has
@@ -159,7 +187,7 @@ void FileContent::forget_note() {
       forget_note_ = true;
       return;
     }
-    if (generation_ != committed_) return;  // written again meanwhile: the note is needed
+    if (closed_ > committed_) return;  // written again meanwhile: the note is needed
     id = std::exchange(note_id_, 0);
     file = std::exchange(noted_file_, nullptr);
     moment = std::exchange(noted_moment_, 0);

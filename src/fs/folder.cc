@@ -189,7 +189,7 @@ void Folder::resume() {
   }
   count = contents.size();
   if (count > 0) log_info("fs", "{} written before: on to OSS now", count_of(count, "file"));
-  for (const auto& content : contents) content->commit([](Result<void>) {});
+  for (const auto& content : contents) content->commit_unasked();
   recovery_.abort_uploads();
   moves_.resume();
   exchanges_.resume();

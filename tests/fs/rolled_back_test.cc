@@ -87,6 +87,25 @@ TEST_F(RolledBack, WhatWasBegunToBeSentCountsAsClosed) {
   EXPECT_EQ(store_.content(key_), "SECst");
 }
 
+/// One version is on its way, another was closed since, and a third is being written in its place.
+TEST_F(RolledBack, WhatTakesThePlaceOfAClosedVersionIsNotSentBeforeItsClose) {
+  ASSERT_TRUE(write_file(kRoot, "f", "first"));
+  faulty_.delay({.operation = oss::Operation::kPut}, std::chrono::seconds(2));
+  scheduler_.advance(std::chrono::milliseconds(400));
+  ASSERT_TRUE(write_file(kRoot, "f", "second"));
+  scheduler_.advance(std::chrono::milliseconds(400));
+  const auto third =
+      folder_->open(context(), lookup("f")->attributes.inode, O_WRONLY | O_TRUNC)->handle;
+  write(third, 0, "thi");
+  scheduler_.advance(std::chrono::seconds(30));
+  EXPECT_EQ(store_.content(key_), "first");
+  write(third, 3, "rd");
+  kill_and_begin();
+  EXPECT_EQ(read_file("f"), "second");
+  resume();
+  EXPECT_EQ(store_.content(key_), "second");
+}
+
 TEST_F(RolledBack, WhatIsInOssNeedsNothing) {
   ASSERT_TRUE(write_file(kRoot, "f", "first"));
   const HandleNumber handle = open();

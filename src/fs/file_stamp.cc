@@ -115,12 +115,16 @@ void FileContent::look_at_link() {
 
 void FileContent::found_link(const oss::Symlink& link) {
   const auto made_by = link.user.find(oss::kWriteIdName);
-  if (made_by != link.user.end() && made_by->second == write_id(commit_writes_))
+  const ObjectVersion found{request_.key, link.etag};
+  if (made_by != link.user.end() && made_by->second == write_id(commit_writes_)) {
     attributes_copied(oss::Written{.etag = link.etag});  // it was us, and the answer was lost
-  else if (link.etag == expected_etag_)
+  } else if (around_.successors.are_same(found.key, found.etag, expected_etag_)) {
+    // In a tree on its way either may be that of its old place.
+    expected_etag_ = around_.successors.of(found).value_or(found).etag;
     put_link(link.target);
-  else
+  } else {
     refuse_attributes(Error{Errc::kChanged, "another client made another link of it", {}});
+  }
 }
 
 /// An OSS Symlink object is put anew: whether a copy onto itself leaves it one is not documented.

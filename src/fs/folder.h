@@ -25,6 +25,7 @@
 #include "link_gate.h"
 #include "listings.h"
 #include "mount_state.h"
+#include "moved_links.h"
 #include "name_gate.h"
 #include "names_overlay.h"
 #include "objects.h"
@@ -389,6 +390,9 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> hold_below(
       const Context& context, const InodePointer& inode, const InodePointer& target,
       const std::function<void()>& then) STSFS_EXCLUDES(tree_.mutex);
+  std::vector<std::pair<InodePointer, std::string>> move_links_below(InodeNumber directory,
+                                                                     const LinkMove& move)
+      STSFS_REQUIRES(tree_.mutex);
   Result<void> rename_directory(Context context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);

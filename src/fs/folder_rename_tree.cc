@@ -50,6 +50,22 @@ Result<std::vector<std::pair<InodePointer, std::shared_ptr<FileContent>>>> Folde
   }
 }
 
+/// As TreeMoves does with their objects. Tells what they led to before.
+std::vector<std::pair<InodePointer, std::string>> Folder::move_links_below(InodeNumber directory,
+                                                                           const LinkMove& move) {
+  std::vector<std::pair<InodePointer, std::string>> out;
+  for (const auto& [name, child] : tree_.children_of(directory)) {
+    if (is_directory(child->attributes.mode)) {
+      auto below = move_links_below(child->number, move);
+      out.insert(out.end(), below.begin(), below.end());
+    } else if (!child->symlink_key.empty()) {
+      out.emplace_back(child, child->symlink_key);
+      child->symlink_key = moved_target(move, child->symlink_key);
+    }
+  }
+  return out;
+}
+
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.
 Result<void> Folder::rename_directory(Context context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
@@ -82,6 +98,7 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
   }
   std::uint64_t move = 0;
   InodeNumber old_parent{};
+  std::vector<std::pair<InodePointer, std::string>> led_to;  // links, before they moved
   // A commit under way ends under the old name; those that come later find the new one.
   const auto held = hold_below(context, inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
     const InodePointer above = tree_.find(inode->parent);
@@ -90,6 +107,7 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
     if (target) tree_.remove(target);
     old_parent = inode->parent;
     tree_.move(inode, new_parent->number, new_name);
+    led_to = move_links_below(inode->number, {*from, *to});
   });
   if (!held) return fail(held.error());
   directories_.forget_below(*from);
@@ -113,6 +131,7 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
     {
       MutexLock lock(tree_.mutex);
       tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
+      for (auto& [one, key] : led_to) one->symlink_key = std::move(key);
     }
     lie_where_they_are();
   }

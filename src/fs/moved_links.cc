@@ -10,13 +10,13 @@ std::string moved_key(const LinkMove& move, const std::string& key) {
   return key.starts_with(move.from) ? move.to + key.substr(move.from.size()) : key;
 }
 
+}  // namespace
+
 /// A target that would be no key any more at its new place, nobody could follow there either.
 std::string moved_target(const LinkMove& move, const std::string& target) {
   std::string moved = moved_key(move, target);
   return moved.size() <= oss::kKeySizeMax ? moved : target;
 }
-
-}  // namespace
 
 Transfer start_link_move(oss::ObjectStore& store, const LinkMove& move, const std::string& key,
                          const oss::PutOptions& put, Deadline deadline,

@@ -14,6 +14,9 @@ struct LinkMove {
   std::string from, to;  ///< Keys of directories.
 };
 
+/// What a link below `from` leads to when it is below `to`.
+std::string moved_target(const LinkMove& move, const std::string& target);
+
 /// The OSS Symlink object at `key`, below `move.from`, at its key below `move.to`. What it leads to
 /// below the one it leads to below the other then, so that other clients can follow it.
 ///

@@ -2,6 +2,7 @@
 
 #include "gone.h"
 #include "merged_listing.h"
+#include "moved_links.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/text.h"
 
@@ -177,10 +178,18 @@ Transfer NamesOverlay::start_brief(std::string_view key, Deadline deadline,
                                 });
 }
 
+/// Where a link comes from it leads to what it is to lead to where it goes: who puts it anew puts
+/// that.
 Transfer NamesOverlay::start_get_symlink(std::string_view key, Deadline deadline,
                                          Callback<oss::Symlink> done) {
+  const TreeMoves::Place place = moves_.place_of(key);
   return look<oss::Symlink>(key, std::move(done), [=, this](const std::string& name, auto next) {
-    return inner_.start_get_symlink(name, deadline, std::move(next));
+    if (name != place.old_key) return inner_.start_get_symlink(name, deadline, std::move(next));
+    return inner_.start_get_symlink(
+        name, deadline, [place, next = std::move(next)](Result<oss::Symlink> link) mutable {
+          if (link) link->target = moved_target({place.from, place.to}, link->target);
+          next(std::move(link));
+        });
   });
 }
 

@@ -184,6 +184,8 @@ TreeMoves::Place TreeMoves::place_of(std::string_view key) const {
     if (!key.starts_with(to)) continue;
     Place out{.where = Where::kNew, .move = id};
     out.old_key = from + std::string(key.substr(to.size()));
+    out.from = from;
+    out.to = to;
     out.is_moved = move->moved.has(out.old_key);
     return out;
   }

@@ -109,6 +109,7 @@ class TreeMoves : private BehindJournal {
     Where where = Where::kElsewhere;
     std::uint64_t move = 0;
     std::string old_key;    ///< For kNew: where it comes from.
+    std::string from, to;   ///< For kNew: of the directory.
     bool is_moved = false;  ///< For kNew: the old key need not be asked.
   };
   Place place_of(std::string_view key) const STSFS_EXCLUDES(mutex_);

@@ -1,6 +1,9 @@
 // Symbolic links: which are OSS Symlink objects and which are not, what they cost, and where they
 // lead after they or what is around them was renamed.
 
+#include <algorithm>
+#include <thread>
+
 #include "folder_fixture.h"
 #include "stsfs/base/await.h"
 
@@ -290,6 +293,90 @@ TEST_F(SymlinksTest, MoveWithTheTreeThatTheyLeadInto) {
     ASSERT_TRUE(drain());
     if (all) break;  // it was not killed any more
   }
+}
+
+/// Renamed to "n" with a link to a file beside it, and every object still where it was.
+class SymlinksOnTheirWay : public SymlinksTest {
+ protected:
+  void rename_only() {
+    d_ = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+    ASSERT_TRUE(write_file(d_, "f", "x"));
+    l_ = link("l", "f", d_);
+    clock_.advance(age_);
+    faulty_.fail({.operation = Operation::kPutSymlink, .count = Calls::kAll},
+                 Error{Errc::kUnavailable, "stopped", {}});
+    ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "n", RenameMode::kReplace));
+    EXPECT_FALSE(drain());
+    ASSERT_EQ(leads_to("d/l"), "d/f");
+    faulty_.heal();
+  }
+  void expect_changed() {
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(stored("n/l", "gid"), "660");
+    EXPECT_EQ(leads_to("n/l"), "n/f");
+    kill_and_begin();
+    EXPECT_EQ(lookup(inode_of("n"), "l")->attributes.gid, 660U);
+    EXPECT_EQ(target_of("l", inode_of("n")), "f");
+  }
+  bool is_at(const std::string& key) {
+    const auto keys = store_.keys();
+    return std::find(keys.begin(), keys.end(), "users/alice/" + key) != keys.end();
+  }
+
+  seconds age_{5};
+  InodeNumber d_{}, l_{};
+};
+
+TEST_F(SymlinksOnTheirWay, LeadWithTheirTreeWhenTheyAreChangedAtOnce) {
+  rename_only();
+  change(l_, {.gid = 660});
+  expect_changed();
+}
+
+TEST_F(SymlinksOnTheirWay, LeadWithTheirTreeWhenTheyAreChangedABitLater) {
+  age_ = seconds(0);
+  rename_only();
+  change(l_, {.gid = 660});
+  scheduler_.advance(milliseconds(301));
+  expect_changed();
+}
+
+TEST_F(SymlinksOnTheirWay, LeadWithTheirTreeWhenTheyAreLookedAt) {
+  rename_only();
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(target_of("l", inode_of("n")), "f");
+  change(l_, {.gid = 6});
+  change(l_, {.gid = 660});
+  expect_changed();
+}
+
+// What the commit of a change looks at leaves its old key, and is another version at the new one.
+TEST_F(SymlinksOnTheirWay, TakeChangesThatMeetThemWhileTheyMove) {
+  options_.open_fresh = milliseconds(0);  // so that it is looked at again
+  kill_and_begin();
+  d_ = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(d_, "f", "x"));
+  l_ = link("l", "f", d_);
+  std::promise<void> moves;
+  std::promise<void> may_move;
+  faulty_.before({.operation = Operation::kPutSymlink, .key = "users/alice/n/l"}, [&] {
+    moves.set_value();
+    may_move.get_future().wait();
+  });
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "d", kRoot, "n", RenameMode::kReplace));
+  moves.get_future().wait();
+  change(l_, {.gid = 660});
+  bool has_moved = false;
+  faulty_.before({.operation = Operation::kGetSymlink, .key = "users/alice/d/l"}, [&] {
+    may_move.set_value();
+    for (int i = 0; i < 60'000 && !has_moved; ++i) {
+      std::this_thread::sleep_for(milliseconds(1));
+      has_moved = !is_at("d/l");
+    }
+  });
+  scheduler_.advance(milliseconds(301));
+  EXPECT_TRUE(has_moved);
+  expect_changed();
 }
 
 // Found by fsstress: the move was tried for ever, and whatever touched it waited.

@@ -361,6 +361,14 @@ Entry Folder::counted_entry(const InodePointer& inode) {
   return entry_of(inode);
 }
 
+/// False: it was forgotten since it was found.
+bool Folder::count_if_known(const InodePointer& inode) {
+  MutexLock lock(tree_.mutex);
+  if (tree_.find(inode->number) != inode) return false;
+  ++inode->lookups;
+  return true;
+}
+
 /// What is made in a directory with set-group-id is of its group, and so is what is made below it.
 Attributes Folder::new_attributes(const Context& context, const InodePointer& parent,
                                   mode_t mode) const {

@@ -165,6 +165,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   }
   Entry entry_of(const InodePointer& inode);  ///< Without counting a lookup.
   Entry counted_entry(const InodePointer& inode);
+  bool count_if_known(const InodePointer& inode);
   bool is_fresh(SteadyTime confirmed, std::chrono::milliseconds time) const;
   Attributes new_attributes(const Context& context, const InodePointer& parent, mode_t mode) const;
   void note_entry(const std::string& directory_path, std::string_view name, const Inode& inode);

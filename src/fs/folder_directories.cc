@@ -284,7 +284,8 @@ Result<void> Folder::readdir_plus(
   }
 }
 
-/// One entry of `readdir_plus`: with its inode, or just the name. False: it did not fit.
+/// One entry of `readdir_plus`: with its inode, or just the name where that was forgotten since.
+/// False: it did not fit.
 bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
                   const std::string& directory_key, const Context& context,
                   const std::function<bool(const DirectoryEntry&, const Entry&)>& sink) {
@@ -292,8 +293,9 @@ bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
   entry.name = item.name;
   entry.next_cookie = item.next_cookie + kFirst;
   Entry full;
-  if (inode) {
-    full = counted_entry(inode);
+  const bool has_inode = inode && count_if_known(inode);
+  if (has_inode) {
+    full = entry_of(inode);
   } else {
     full.attributes.inode = kNoInode;
     full.attributes.mode = objects_.listed_type(context, directory_key + item.name, item.entry);
@@ -301,7 +303,7 @@ bool Folder::give(const DirectoryView::Item& item, const InodePointer& inode,
   entry.attributes = full.attributes;
   entry.attributes.inode = kUnknownInode;
   if (sink(entry, full)) return true;
-  if (inode) forget(inode->number, 1);  // the kernel does not know it
+  if (has_inode) forget(inode->number, 1);  // the kernel does not know it
   return false;
 }
 

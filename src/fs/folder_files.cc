@@ -141,13 +141,14 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
     if (!made) return fail(std::move(made.error()));
     const Contents::Use content(contents_, *made);
     const Opened out = opened(context, *made, *content, flags);
-    return std::pair(counted_entry(*made), out);
+    return std::pair(entry_of(*made), out);
   }
   const Attributes attributes = new_attributes(context, *parent, S_IFREG | (mode & 07777));
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.add((*parent)->number, name, attributes);
+    ++inode->lookups;
     inode->headers.content_type = "application/octet-stream";
     inode->storage_class = options_.storage_class;
     if (!options_.acl.empty()) inode->headers.user[kAclName] = options_.acl;
@@ -156,7 +157,7 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   const Contents::Use content(contents_, inode);
   const Opened out = opened(context, inode, *content, flags);
   handles_.file(out.handle)->wrote = true;  // an empty file is to be there after close, too
-  return std::pair(counted_entry(inode), out);
+  return std::pair(entry_of(inode), out);
 }
 
 /// An empty object decides who was first, on whatever machine.

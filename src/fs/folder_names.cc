@@ -19,12 +19,7 @@ Result<Entry> Folder::lookup(const Context& context, InodeNumber parent_number,
   for (;;) {
     auto found = resolve(context, *parent, name);
     if (!found) return fail(std::move(found.error()));
-    {
-      MutexLock lock(tree_.mutex);
-      if (tree_.find((*found)->number) != *found) continue;  // it was forgotten since
-      ++(*found)->lookups;
-    }
-    return entry_of(*found);
+    if (count_if_known(*found)) return entry_of(*found);
   }
 }
 
@@ -87,11 +82,12 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
         cache::KnownEntry{.is_directory = true, .has_marker = true, .etag = (*made)->etag};
   }
   directories_.put(place->key, from_here_on, std::move(empty));  // we made it: nothing is in it
-  return counted_entry(*made);
+  return entry_of(*made);
 }
 
 /// Of several who make the same name, on whatever machines, the first has it. With a `symlink_key`
-/// it is an OSS Symlink object that leads there, and `body` is the target as it was given.
+/// it is an OSS Symlink object that leads there, and `body` is the target as it was given. What is
+/// made counts as looked up from when others see it.
 Result<InodePointer> Folder::make_object(const Context& context, const InodePointer& parent,
                                          std::string_view name, const std::string& key,
                                          const Attributes& attributes, oss::PutOptions put,
@@ -109,6 +105,7 @@ Result<InodePointer> Folder::make_object(const Context& context, const InodePoin
   {
     MutexLock lock(tree_.mutex);
     inode = tree_.add(parent->number, name, attributes);
+    ++inode->lookups;
     inode->in_store = true;
     inode->etag = written->etag;
     inode->headers = put.headers;
@@ -147,7 +144,7 @@ Result<Entry> Folder::mknod(const Context& context, InodeNumber parent_number,
   auto made = make_object(context, place->parent, name, place->key, attributes,
                           put_options(attributes, headers, ""), "");
   if (!made) return fail(std::move(made.error()));
-  return counted_entry(*made);
+  return entry_of(*made);
 }
 
 Result<void> Folder::unlink(const Context& context, InodeNumber parent_number,

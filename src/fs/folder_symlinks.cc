@@ -83,7 +83,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   auto made = make_object(context, place->parent, name, place->key, attributes, std::move(put),
                           std::string(target), target_key);
   if (!made) return fail(std::move(made.error()));
-  return counted_entry(*made);
+  return entry_of(*made);
 }
 
 Result<std::string> Folder::readlink(const Context& context, InodeNumber number) {

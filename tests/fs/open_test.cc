@@ -281,17 +281,20 @@ TEST_F(OpenTest, WhatIsRenamedOverIsReadOnByWhoHasItOpen) {
   EXPECT_EQ(store_.keys(), std::vector<std::string>{"users/alice/old"});
 }
 
+/// Forgets a file when it hears that it has changed.
+class Forgetful final : public KernelNotifier {
+ public:
+  explicit Forgetful(MountedFolder& folder) : folder_(folder) {}
+  void inode_changed(InodeNumber number) override { folder_.forget(number, 1'000); }
+  void entry_changed(InodeNumber, std::string_view) override {}
+
+ private:
+  MountedFolder& folder_;
+};
+
 // The kernel forgets what it knew of an earlier lookup while it looks up again.
 TEST_F(OpenTest, WorksWhenTheFileIsForgottenWhileItIsLookedUp) {
-  class Forgetful final : public KernelNotifier {
-   public:
-    explicit Forgetful(MountedFolder& folder) : folder_(folder) {}
-    void inode_changed(InodeNumber number) override { folder_.forget(number, 1'000); }
-    void entry_changed(InodeNumber, std::string_view) override {}
-
-   private:
-    MountedFolder& folder_;
-  } forgetful(*folder_);
+  Forgetful forgetful(*folder_);
   const auto write_theirs = [this](const std::string& text) {
     store_.put("users/alice/file", text);
     clock_.advance(std::chrono::minutes(1));
@@ -312,6 +315,36 @@ TEST_F(OpenTest, WorksWhenTheFileIsForgottenWhileItIsLookedUp) {
   EXPECT_EQ(read_handle(made->second.handle, {0, 100}), "once more");
   folder_->release(made->second.handle);
   EXPECT_TRUE(folder_->getattr(context(), made->first.attributes.inode));
+  folder_->set_notifier(nullptr);
+}
+
+// The same while its directory is listed, where a name need not have an inode.
+TEST_F(OpenTest, WorksWhenTheFileIsForgottenWhileItIsListed) {
+  Forgetful forgetful(*folder_);
+  store_.put("users/alice/file", "before");
+  ASSERT_EQ(read_file("file"), "before");
+  folder_->set_notifier(&forgetful);
+  store_.put("users/alice/file", "theirs");
+  clock_.advance(std::chrono::minutes(1));
+  const auto handle = folder_->opendir(context(), kRoot).value();
+  constexpr std::uint64_t kBehindTheDots = 3;
+  InodeNumber given{};
+  int entries = 0;
+  EXPECT_TRUE(folder_->readdir_plus(context(), handle, kBehindTheDots,
+                                    [&](const DirectoryEntry& entry, const Entry& full) {
+                                      EXPECT_EQ(entry.name, "file");
+                                      given = full.attributes.inode;
+                                      ++entries;
+                                      return true;
+                                    }));
+  folder_->releasedir(handle);
+  EXPECT_EQ(entries, 1);
+  if (given != InodeNumber{}) {
+    const auto opened = folder_->open(context(), given, O_RDONLY);
+    ASSERT_TRUE(opened) << opened.error().message;
+    folder_->release(opened->handle);
+  }
+  EXPECT_EQ(read_file("file"), "theirs");
   folder_->set_notifier(nullptr);
 }
 

@@ -50,9 +50,12 @@ void FileContent::commit_unless_written(bool as_it_is) {
   bool start = false, later = false;
   {
     MutexLock lock(mutex_);
-    if (closed_ <= committed_ || stopped_ || !may_change()) return;
+    const bool is_owed = closed_ > committed_ && !stopped_ && may_change();
     const bool is_quiet = generation_ == closed_;
-    if (!is_quiet && cut_) return;  // his close asks again
+    if (!is_owed || (!is_quiet && cut_)) {  // where somebody is writing his close asks again
+      asked_.reset();
+      return;
+    }
     if (holds_ > 0 && !committing_) {
       wanted_ = true;
       return;

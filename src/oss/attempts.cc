@@ -26,7 +26,7 @@ std::optional<std::chrono::milliseconds> RetryPlan::pause_after(const Error& err
   std::int64_t bound = options_.backoff.count();
   for (int i = 1; i < in_a_row_ && bound < options_.backoff_max.count(); ++i) bound *= 2;
   bound = std::min<std::int64_t>(bound, options_.backoff_max.count());
-  std::chrono::milliseconds pause(random_below(static_cast<std::uint64_t>(bound) + 1));
+  std::chrono::milliseconds pause(1 + random_below(static_cast<std::uint64_t>(bound)));
   if (error.code == Errc::kThrottled) pause += options_.throttled_min;
   pause = std::max(pause, error.retry_after);
   if (deadline_.left(clock_) <= pause) return std::nullopt;

@@ -262,7 +262,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
   std::optional<Replacing> replacing;
   if (size < oss::kCopySizeMax) replacing.emplace(tree_, inode);  // a copy in parts takes its time
   if (marker_only) {
-    if (put.headers.content_type.empty()) put.headers.content_type = "application/x-directory";
+    if (put.headers.content_type.empty()) put.headers.content_type = oss::kDirectoryType;
     {
       MutexLock lock(tree_.mutex);
       put.replaces = inode->etag;

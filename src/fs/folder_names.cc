@@ -69,7 +69,7 @@ Result<Entry> Folder::mkdir(const Context& context, InodeNumber parent_number,
   if (!place) return fail(place.error());
   const Attributes attributes = new_attributes(context, place->parent, S_IFDIR | (mode & 07777));
   oss::ObjectHeaders headers;
-  headers.content_type = "application/x-directory";
+  headers.content_type = oss::kDirectoryType;
   const cache::DirectoryCache::Changes from_here_on(directories_, place->key);
   auto made = make_object(context, place->parent, name, place->key, attributes,
                           put_options(attributes, headers, ""), "");

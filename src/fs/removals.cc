@@ -370,7 +370,7 @@ Result<void> Removals::keep_directory(const std::string& directory_key, const st
     if (!leaves && !hides(object.key, object.etag)) return {};
   }
   oss::PutOptions put;
-  put.headers.content_type = "application/x-directory";
+  put.headers.content_type = oss::kDirectoryType;
   put.forbid_overwrite = true;
   auto made = await<oss::Written>(interrupt, [&](Callback<oss::Written> done) {
     return store_.start_put(directory_key, http::memory_body(""), put, deadline, std::move(done));

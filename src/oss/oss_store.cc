@@ -135,9 +135,19 @@ Transfer OssStore::start_head(std::string_view key, Deadline deadline, Callback<
   if (auto good = check_key(key); !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
   return courier_->run(std::move(spec), deadline, std::move(done),
-                       [this](const http::Response& response) {
-                         return read_head(response.headers, courier_->now());
+                       [this, key = std::string(key)](const http::Response& response) {
+                         auto meta = read_head(response.headers, courier_->now());
+                         if (meta && is_directory_without_slash(key, *meta))
+                           meta = fail(Errc::kNotFound, "a directory has the name");
+                         return meta;
                        });
+}
+
+/// A real directory answers to its name without the slash, too. Its key has one: else it would be
+/// a file to who has just seen in a listing that no directory is there.
+bool OssStore::is_directory_without_slash(std::string_view key, const ObjectMeta& meta) const {
+  return hierarchical_namespace_ && !key.ends_with('/') && meta.size_bytes == 0 &&
+         meta.headers.content_type == kDirectoryType;
 }
 
 Transfer OssStore::start_brief(std::string_view key, Deadline deadline,

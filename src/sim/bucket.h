@@ -74,6 +74,9 @@ struct BucketTotals {
   std::uint64_t uploads = 0;
 };
 
+/// Makes it one of a hierarchical namespace, which shows its own Content-Type whatever was sent.
+void become_directory(Object& object);
+
 /// The objects of one bucket, in byte order of their keys.
 ///
 /// Every call is atomic: an object is seen whole or not at all. A change stands in the journal, if

@@ -24,14 +24,19 @@ std::string parent_of(const std::string& key) {
 
 Versions new_directory(WallTime now) {
   auto object = std::make_shared<Object>();
-  object->directory = true;
+  become_directory(*object);
   object->etag = "\"null\"";
   object->last_modified = now;
-  object->headers.emplace_back("content-type", "application/x-directory");
   return {object};
 }
 
 }  // namespace
+
+void become_directory(Object& object) {
+  object.directory = true;
+  std::erase_if(object.headers, [](const auto& header) { return header.first == "content-type"; });
+  object.headers.emplace_back("content-type", "application/x-directory");
+}
 
 bool Bucket::has_below(const std::string& prefix) const {
   const auto at = objects_.upper_bound(prefix);

@@ -124,8 +124,9 @@ Verdict<Object> object_to_put(Call& call) {
   object->content = std::move(call.content);
   object->content_md5 = call.content_md5;
   object->etag = etag_of_md5(call.content_md5);
-  object->directory = call.bucket->options().hierarchical && call.key.ends_with('/');
-  if (object->directory && call.switches.directories_without_metadata) object->user.clear();
+  if (!call.bucket->options().hierarchical || !call.key.ends_with('/')) return object;
+  become_directory(*object);
+  if (call.switches.directories_without_metadata) object->user.clear();
   return object;
 }
 

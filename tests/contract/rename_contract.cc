@@ -35,6 +35,17 @@ TEST_P(HierarchicalContract, ADirectoryGoesWithAllThatIsBelow) {
   EXPECT_EQ(*get("target/n/e/f"), "deep");
 }
 
+// The server finds it there, too.
+TEST_P(HierarchicalContract, ADirectoryIsNoObjectWithoutItsSlash) {
+  ASSERT_WELL(put("d/", ""));
+  ASSERT_WELL(put("implied/f", ""));
+  for (const std::string directory : {"d", "implied"}) {
+    EXPECT_WELL(head(directory + "/"));
+    expect_failure(head(directory), Errc::kNotFound);
+  }
+  EXPECT_WELL(head("implied/f"));
+}
+
 TEST_P(HierarchicalContract, NothingIsReplaced) {
   ASSERT_WELL(put("a", "a"));
   ASSERT_WELL(put("b", "b"));

@@ -28,6 +28,8 @@ TEST_F(Directories, AreMadeAndLookLikeDirectories) {
   EXPECT_EQ(meta.header("ETag"), "\"null\"");
   EXPECT_EQ(meta.head_size, 0U);
   EXPECT_EQ(head("d").header("Content-Type"), "application/x-directory");
+  put("p/", "");
+  EXPECT_EQ(head("p").header("Content-Type"), "application/x-directory");
   EXPECT_EQ(head("none").status, 404);
   put("file", "x");
   EXPECT_EQ(post("file", "x-oss-dir").code(), "FileAlreadyExists");

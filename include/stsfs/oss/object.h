@@ -13,6 +13,9 @@ namespace stsfs::oss {
 /// How an object came to be. Source: OSS API, `x-oss-object-type`.
 enum class ObjectType { kNormal, kMultipart, kAppendable, kSymlink };
 
+/// `Content-Type` of an object that marks a directory: OSS shows its real directories so.
+inline constexpr char kDirectoryType[] = "application/x-directory";
+
 /// `x-oss-meta-` headers without that prefix, names in lower case.
 using UserMetadata = std::map<std::string, std::string>;
 

@@ -99,6 +99,8 @@ class OssStore final : public ObjectStore {
   class Courier;
   OssStore(std::unique_ptr<Courier> courier, bool hierarchical_namespace);
 
+  bool is_directory_without_slash(std::string_view key, const ObjectMeta& meta) const;
+
   const std::unique_ptr<Courier> courier_;
   const bool hierarchical_namespace_;
 };

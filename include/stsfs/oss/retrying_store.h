@@ -15,7 +15,7 @@ enum class Seen;
 
 struct RetryOptions {
   int attempts_max = 12;  ///< In a row without progress; the first try counts. 1 means no retry.
-  std::chrono::milliseconds backoff{100};  ///< Doubles each time, with full jitter, from 1 ms up to:
+  std::chrono::milliseconds backoff{100};  ///< Doubles each time, with full jitter, to at most:
   std::chrono::milliseconds backoff_max{5'000};
   std::chrono::milliseconds throttled_min{1'000};  ///< At least, when the server asks for less.
 

@@ -210,11 +210,16 @@ SteadyTime DirectoryListing::asked_for(std::string_view name) const {
 
 std::optional<NameAnswer> DirectoryListing::find(std::string_view name,
                                                  std::chrono::milliseconds fresh) const {
+  auto known = find(name);
+  if (known && clock_.steady() - known->asked >= fresh) return std::nullopt;
+  return known;
+}
+
+std::optional<NameAnswer> DirectoryListing::find(std::string_view name) const {
   if (changes_.forgotten()) return std::nullopt;
   auto changed = changes_.of(key_, name);
   MutexLock lock(mutex_);
   const SteadyTime asked = asked_for(name);
-  if (clock_.steady() - asked >= fresh) return std::nullopt;
   const bool may_show_file = changed && changed->was_directory;
   if (changed && !may_show_file) return NameAnswer{std::move(changed->entry), asked, {}};
   if (may_show_file && known_.has_file(name)) return std::nullopt;  // it may have changed since

@@ -62,7 +62,9 @@ class DirectoryListing {
     SteadyTime asked;
   };
   std::vector<Closed> closed_by(std::size_t index) const;
-  /// What the pages up to here tell of a name, if anything, and no older than `fresh`.
+  /// What the pages up to here tell of a name, if anything.
+  std::optional<NameAnswer> find(std::string_view name) const;
+  /// The same if it is not as old as `fresh`.
   std::optional<NameAnswer> find(std::string_view name, std::chrono::milliseconds fresh) const;
   /// The directory's own marker, told by the first page; nothing before.
   std::optional<cache::KnownEntry> marker() const;

@@ -12,6 +12,8 @@ namespace {
 
 /// HEADs at once for one who asks for one name after the other.
 constexpr std::size_t kAskedAtOnce = 64;
+/// Listings of a directory that changes meanwhile so that they tell nothing.
+constexpr int kListedTries = 3;
 /// A small regular object may be a symbolic link in the form of s3fs: only its metadata tells.
 constexpr std::uint64_t kMayBeLinkSize = 4096;
 
@@ -59,21 +61,19 @@ Result<NameAnswer> Objects::find_entry(const Context& context, const std::string
   return answer;
 }
 
-/// A name that stands for what only the whole listing tells.
+/// A name that stands for what only the whole listing tells, however long that takes.
 Result<NameAnswer> Objects::find_listed(const Context& context, const std::string& directory_key,
                                         std::string_view name) {
-  const DirectoryListingPointer listing = listings_.open(directory_key);
-  const SteadyTime asked = clock_.steady();
-  for (std::size_t i = 0;; ++i) {
-    auto page = listing->page(i, context.interrupt);
-    if (!page) return fail(std::move(page.error()));
-    if (!*page) break;
+  for (int i = 0; i < kListedTries; ++i) {
+    const DirectoryListingPointer listing = listings_.open(directory_key);
+    for (std::size_t index = 0;; ++index) {
+      auto page = listing->page(index, context.interrupt);
+      if (!page) return fail(std::move(page.error()));
+      if (!*page) break;
+    }
+    if (auto known = listing->find(name)) return std::move(*known);
   }
-  const auto age = clock_.steady() - listing->asked() + std::chrono::milliseconds(1);
-  auto known =
-      listing->find(name, std::chrono::ceil<std::chrono::milliseconds>(age));  // it was just read
-  if (known) return std::move(*known);
-  return NameAnswer{.entry = {}, .asked = asked, .meta = {}};
+  return fail(Errc::kUnavailable, printable(directory_key) + " changes whenever it is listed");
 }
 
 Result<NameAnswer> Objects::ask_for(const Context& context, const std::string& whole) {

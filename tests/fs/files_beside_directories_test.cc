@@ -83,6 +83,22 @@ TEST_P(FilesBesideDirectories, WhoLooksANameUpIsNotToldOfTheFileWhileItIsListed)
   folder_->releasedir(handle);
 }
 
+// What is asked for so is not to be missed, whatever happens to the listing that shows it.
+TEST_P(FilesBesideDirectories, TheFileIsFoundThoughWhatIsKnownOfTheDirectoryIsForgottenMeanwhile) {
+  put_all(2 * GetParam());
+  const InodeNumber d = lookup("d")->attributes.inode;
+  const auto forget = [&] { folder_->refresh("d"); };
+  folder_->refresh("");
+  faulty_.before({.operation = oss::Operation::kList, .from = 1, .count = 1, .key = {}}, forget);
+  EXPECT_TRUE(lookup(d, "stsfs%file:foo"));
+  faulty_.before({.operation = oss::Operation::kList, .count = fakes::Calls::kAll, .key = {}},
+                 forget);
+  folder_->refresh("");
+  const auto missed = lookup(d, "stsfs%file:zoo");
+  ASSERT_FALSE(missed);
+  EXPECT_EQ(missed.error().code, Errc::kUnavailable);
+}
+
 TEST_P(FilesBesideDirectories, TheFileIsThereUnderItsNameOnceTheDirectoryIsRemovedOrRenamed) {
   put_all(2 * GetParam());
   const InodeNumber d = lookup("d")->attributes.inode;

@@ -15,6 +15,10 @@ cd "$(dirname "$0")/.."
 # Whole sanitizer builds take longer than everything else together; these layers hold what they are there for.
 under_asan="base;sign;http;sts;credentials;oss;cache;staging;fs;model;control"
 under_tsan="http;credentials;oss;cache;staging;fs;model;fuse;control"
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$0"
+  exit
+fi
 if [[ ${1:-} == --full ]]; then
   export STSFS_TEST_FULL=1
   under_asan="" under_tsan=""

@@ -125,6 +125,9 @@ Errc errc_without_code(const ServiceError& error, Operation operation) {
 }
 
 std::string remedy(const ServiceError& error, WallTime now) {
+  if (error.status == 407)
+    return "that is the proxy's answer: check proxy= and the environment's http_proxy for its user "
+           "and password";
   if (!error.endpoint.empty())
     return "the bucket is not at this endpoint: set endpoint=" + printable(error.endpoint, 128);
   if (error.code == "NoSuchBucket")

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """A bucket mounted through an HTTP proxy: the only one that knows where the bucket's host is."""
+import base64
 import collections
 import os
+import shutil
 import socket
 import socketserver
 import sys
 import threading
+import urllib.parse
 
 from bucket import BUCKET, Bucket, exercise
 from certificates import make_ca, make_certificate
@@ -20,8 +23,10 @@ FAILS_IN = "mount_timeout=10s"
 class Proxy:
     """CONNECT, and requests in absolute form, for one host; `seen` counts them by method and target."""
 
-    def __init__(self, place):
+    def __init__(self, place, login=None):
+        """`login`: "user:password", without which it refuses."""
         self.place, self.seen, self.lock = place, collections.Counter(), threading.Lock()
+        self.login = login and b"\r\nProxy-Authorization: Basic " + base64.b64encode(login.encode()) + b"\r\n"
         self.open, self.stopped = set(), False
         self.keeper = bound(0)  # nobody else gets the port while the proxy is away; connections to it are refused
         self.port = self.keeper.getsockname()[1]
@@ -70,6 +75,10 @@ class Proxy:
             host = target.removeprefix("http://").split("/")[0]
             with self.lock:
                 self.seen[method if method == "CONNECT" else "absolute", host] += 1
+            if self.login and self.login not in head:
+                client.sendall(b'HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm="a"\r\n'
+                               b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+                return
             if host.split(":")[0] != HOST:
                 client.sendall(b"HTTP/1.1 502 Unknown\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 return
@@ -179,5 +188,35 @@ def without_proxy(bucket, proxy, options):
     check("no-such-proxy.invalid" in said and "check proxy=" in said, said)
 
 
+def with_password(work):
+    make_ca(work, "ca")
+    make_certificate(work, "ca", "server", f"DNS:{HOST}")
+    password = "pass word@" + os.urandom(8).hex()
+    for scheme in ("http", "https"):
+        place = work / scheme
+        place.mkdir()
+        for name in ("server.crt", "server.key"):
+            shutil.copy(work / name, place)
+        with Bucket(place, "server" if scheme == "https" else None) as bucket:
+            bucket.secrets += [password, urllib.parse.quote(password, safe="")]
+            proxy = Proxy(("127.0.0.1", int(bucket.port)), f"me:{password}")
+            options = (f"endpoint={scheme}://{ENDPOINT}", f"cacert={work}/ca.crt")
+            log_in(bucket, proxy, password)
+            exercise(bucket, *options)
+            check(proxy.took(), "nothing went through the proxy")
+            log_in(bucket, proxy, "wrong" + password)
+            said = bucket.mount(*options, FAILS_IN, wanted="failure")
+            check("407" in said and "the proxy's answer: check proxy=" in said, said)
+            proxy.stop()
+    print("A proxy that asks for a password: it is taken from the configuration, and shown nowhere; a wrong one is named")
+
+
+def log_in(bucket, proxy, password):
+    file = bucket.work / "CONFIG_HOME/stsfs/stsfs.toml"
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    file.touch(0o600)
+    file.write_text(f'proxy = "http://me:{urllib.parse.quote(password, safe="")}@127.0.0.1:{proxy.port}"\n')
+
+
 if __name__ == "__main__":
-    sys.exit(run("proxy", over_http, over_https))
+    sys.exit(run("proxy", over_http, over_https, with_password))

@@ -125,6 +125,11 @@ TEST(ServiceError, NamesTheEndpointThatWouldBeRight) {
   EXPECT_THAT(ours.message, HasSubstr("endpoint=oss-cn-beijing.aliyuncs.com"));
 }
 
+TEST(ServiceError, TellsOfAProxyThatAsksForAPassword) {
+  EXPECT_THAT(to_error(read(407, ""), spec(Operation::kList), {}).message,
+              HasSubstr("the proxy's answer: check proxy="));
+}
+
 TEST(ServiceError, ReadsTheServersTime) {
   // As quoted in aliyun/aliyun-oss-android-sdk#167.
   const ServiceError error = read(

@@ -297,7 +297,10 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     note_entry(directory_path, name, *inode);
     remember_written(key, *inode, *written, put.headers, size);
   }
-  if (!written) return fail(std::move(written.error()));
+  if (!written) {
+    metas_->forget(key);  // it may have been made, and its answer lost
+    return fail(std::move(written.error()));
+  }
   if (content) holds.moved(*content, {key, new_etag});
   return {};
 }

@@ -76,6 +76,7 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
     name = inode->name;
     if (outcome.refused) {
       inode->confirmed = {};  // what OSS has counts
+      metas_->forget(key_of(*inode));
       inode->pages_etag.clear();
     } else if (!outcome.conflict) {
       inode->in_store = true;

@@ -214,6 +214,29 @@ TEST_F(AttributeChanges, AnAnswerThatWasLostIsOurs) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+TEST_F(AttributeChanges, OfWhichOnlyTheAnswerWasLostShow) {
+  const InodeNumber inode = file();
+  clock_.advance(seconds(1));
+  faulty_.lose_answer({.operation = Operation::kCopy}, Error{Errc::kTimedOut, "no answer", {}});
+  EXPECT_FALSE(folder_->setattr(context(), inode, std::nullopt, {.mode = 0640}));
+  EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
+  clock_.advance(options_.fresh);
+  EXPECT_EQ(names(kRoot).back(), "f");
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0640U);
+}
+
+TEST_F(AttributeChanges, OfWhichOnlyTheAnswerWasLostShowWhenOssRefusesThemThen) {
+  const InodeNumber inode = file();
+  change(inode, {.mode = 0640});
+  faulty_.lose_answer({.operation = Operation::kCopy}, Error{Errc::kTimedOut, "no answer", {}});
+  faulty_.fail({.operation = Operation::kCopy, .from = 2, .count = Calls::kAll},
+               Error{Errc::kDenied, "not allowed", {}});
+  scheduler_.advance(seconds(60));
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(names(kRoot).back(), "f");
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0640U);
+}
+
 TEST_F(AttributeChanges, AnAccessTimeThatIsGivenWhileAnAnswerIsLostComesToOss) {
   const Error lost{Errc::kUnavailable, "lost", {}};
   faulty_.lose_answer({.operation = Operation::kPut}, lost);

@@ -10,19 +10,18 @@
 namespace stsfs::fs {
 namespace {
 
+/// But for the times that follow each write. That of access does not: it is as it was made, or
+/// somebody gave it.
 bool same_but_times(oss::UserMetadata a, oss::UserMetadata b) {
   for (oss::UserMetadata* user : {&a, &b})
-    for (const char* name : {"mtime", "ctime", "atime", oss::kWriteIdName}) user->erase(name);
+    for (const char* name : {"mtime", "ctime", oss::kWriteIdName}) user->erase(name);
   return a == b;
 }
 
-bool has_times_of(const oss::UserMetadata& have, const oss::UserMetadata& want) {
-  for (const char* name : {"mtime", "atime"}) {
-    const auto a = have.find(name);
-    const auto b = want.find(name);
-    if (a == have.end() || b == want.end() || a->second != b->second) return false;
-  }
-  return true;
+bool has_mtime_of(const oss::UserMetadata& have, const oss::UserMetadata& want) {
+  const auto a = have.find("mtime");
+  const auto b = want.find("mtime");
+  return a != have.end() && b != want.end() && a->second == b->second;
 }
 
 }  // namespace
@@ -33,7 +32,7 @@ void FileContent::stamp(oss::Written written, const oss::UserMetadata& present) 
   CommitOutcome outcome;
   outcome.headers = request_.put.headers;
   outcome.size = commit_size_;
-  outcome.times_differ = !has_times_of(present, request_.put.headers.user);
+  outcome.times_differ = !has_mtime_of(present, request_.put.headers.user);
   const bool right = same_but_times(present, request_.put.headers.user) &&
                      (!outcome.times_differ || !request_.times_given);
   if (right) {

@@ -10,9 +10,9 @@
 namespace stsfs::fs {
 namespace {
 
-/// The times are not known yet; the others hardly ever change.
-oss::UserMetadata without_times(oss::UserMetadata user) {
-  for (const char* name : {"mtime", "ctime", "atime"}) user.erase(name);
+/// The times that follow each write are not known yet; the rest hardly ever changes.
+oss::UserMetadata without_write_times(oss::UserMetadata user) {
+  for (const char* name : {"mtime", "ctime"}) user.erase(name);
   return user;
 }
 
@@ -27,7 +27,7 @@ bool FileContent::may_stream() const {
 
 std::shared_ptr<staging::MultipartUpload> FileContent::begin_stream(const CommitRequest& now) {
   oss::PutOptions put = now.put;
-  stream_user_ = put.headers.user = without_times(std::move(put.headers.user));
+  stream_user_ = put.headers.user = without_write_times(std::move(put.headers.user));
   draw_number(now);  // the commit that ends the stream is the next write
   ++state_;
   put.headers.user[oss::kWriteIdName] = write_id(writes_);

@@ -249,6 +249,18 @@ TEST_F(AttributeChanges, AnAccessTimeThatIsGivenWhileAnAnswerIsLostComesToOss) {
   EXPECT_EQ(stored(key_, "atime"), "1700000000.000000005");
 }
 
+TEST_F(AttributeChanges, AnAccessTimeComesToOssAlsoWhenTheOtherIsOfNow) {
+  faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kUnavailable, "lost", {}});
+  const auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  ASSERT_TRUE(made);
+  ASSERT_FALSE(flush(made->second.handle));
+  change(made->first.attributes.inode, {.atime = kMtime});
+  change(made->first.attributes.inode, {.mtime = Now{}});
+  ASSERT_TRUE(flush(made->second.handle));
+  folder_->release(made->second.handle);
+  EXPECT_EQ(stored(key_, "atime"), "1700000000.000000005");
+}
+
 TEST_F(AttributeChanges, WhatOssRefusesIsNotTriedForEver) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});

@@ -49,6 +49,21 @@ TEST_F(Streams, TimesThatWereSetAreThereAfterAStream) {
   }
 }
 
+TEST_F(Streams, AnAccessTimeThatWasSetOutlastsWhatIsWrittenThen) {
+  const std::string piece(std::size_t{1} << 20, 'p');
+  auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
+  const auto write = [&](std::uint64_t at) {
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+  };
+  for (std::uint64_t at = 0; at < 40; ++at) write(at);
+  ASSERT_TRUE(folder_->setattr(context(), made->first.attributes.inode, made->second.handle,
+                               {.atime = WallTime(std::chrono::seconds(1'600'000'000))}));
+  write(40);
+  ASSERT_TRUE(flush(made->second.handle));
+  EXPECT_EQ(store_.meta(key_)->headers.user["atime"], "1600000000");
+  EXPECT_EQ(store_.meta(key_)->size_bytes, std::uint64_t{41} << 20);
+}
+
 TEST_F(Streams, AStreamOfAFileThatIsRemovedIsAborted) {
   const std::string piece(std::size_t{1} << 20, 'p');
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);

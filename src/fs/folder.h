@@ -330,6 +330,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   Result<std::string> foreign_acl(const Context& context, const InodePointer& inode);
   void store_directory_time(const InodePointer& directory);
   bool may_stay_here(const Inode& inode, const AttributeDraft& draft, const Error& refused) const;
+  std::optional<oss::Written> copy_with_id(const Context& context, const std::string& key,
+                                           const std::string& id);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft, Holds& holds);
 

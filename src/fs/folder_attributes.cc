@@ -16,7 +16,9 @@
 #include "folder.h"
 #include "gone.h"
 #include "stsfs/base/await.h"
+#include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
+#include "stsfs/oss/retrying_store.h"
 #include "symlinks.h"
 
 namespace stsfs::fs {
@@ -41,6 +43,12 @@ void take(const AttributeChange& change, WallTime now, AttributeDraft& draft) {
   if (change.mtime) wanted.mtime = time_of(*change.mtime, now);
   if (change.mtime) draft.times_given = std::holds_alternative<WallTime>(*change.mtime);
   if (change.atime && std::holds_alternative<WallTime>(*change.atime)) draft.times_given = true;
+}
+
+/// Nobody has refused the request: only its answer, or that of an earlier try, may have been lost.
+bool may_be_done(Errc code) {
+  return code == Errc::kTimedOut || code == Errc::kUnavailable || code == Errc::kThrottled ||
+         code == Errc::kCredential;
 }
 
 bool changes_attributes(const AttributeChange& change) {
@@ -220,6 +228,17 @@ Result<void> Folder::hold_back(const Context& context, const InodePointer& inode
   return {};
 }
 
+/// A copy of ours that is there although nobody said so. Taken for another client's it would part
+/// those who have the file open from those who open it next.
+std::optional<oss::Written> Folder::copy_with_id(const Context& context, const std::string& key,
+                                                 const std::string& id) {
+  const auto there = objects_.head(context, key);
+  if (!there) return std::nullopt;
+  const auto made_by = there->headers.user.find(oss::kWriteIdName);
+  if (made_by == there->headers.user.end() || made_by->second != id) return std::nullopt;
+  return oss::Written{there->etag, there->crc64, there->version_id, there->server_time};
+}
+
 /// A change of metadata is a copy of the object onto itself that carries everything else along.
 Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
                                     const AttributeDraft& draft, Holds& holds) {
@@ -278,11 +297,15 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
     written = put_symlink_anew(store_, context, key, put);
   } else {
     oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
+    const std::string id = random_hex(8);
+    copy.put.headers.user[oss::kWriteIdName] = id;  // knows its own after a lost answer
     {
       MutexLock lock(tree_.mutex);
       copy.source_etag = copy.put.replaces = inode->etag;
     }
     written = copy_version(context, key, copy, size);
+    if (!written && may_be_done(written.error().code))
+      if (auto there = copy_with_id(context, key, id)) written = std::move(*there);
     if (written) successors_.became({key, copy.source_etag}, {key, written->etag});
   }
   links_.ahead().forget();

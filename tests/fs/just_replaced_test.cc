@@ -3,7 +3,9 @@
 
 #include <functional>
 
+#include "fakes/at_once_scheduler.h"
 #include "links_fixture.h"
+#include "stsfs/oss/retrying_store.h"
 
 namespace stsfs::fs {
 namespace {
@@ -67,6 +69,41 @@ TEST_F(JustReplaced, IsWhatItWasWhenOneOfSeveralNamesGetsOtherAttributes) {
   ASSERT_TRUE(folder_->setattr(context(), inode_of("g"), std::nullopt, {.mode = 0600}));
   expect_news();
   EXPECT_EQ(read_file("g"), "what is new");
+}
+
+TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheAnswerIsLost) {
+  clock_.advance(std::chrono::seconds(5));
+  const auto writer = folder_->open(context(), inode_of("f"), O_WRONLY);
+  faulty_.lose_answer({.operation = Operation::kCopy}, {Errc::kUnavailable, "gone", {}});
+  EXPECT_TRUE(folder_->setattr(context(), inode_of("f"), std::nullopt, {.mode = 0600}));
+  folder_->refresh("");
+  EXPECT_EQ(lookup("f")->attributes.mode & 07777U, 0600U);
+  ASSERT_TRUE(folder_->write(context(), writer->handle, as_bytes("what is new"), 0));
+  EXPECT_EQ(lookup("f")->attributes.size_bytes, 11U);
+  EXPECT_TRUE(flush(writer->handle));
+  folder_->release(writer->handle);
+  EXPECT_EQ(read_handle(reader_, {0, 100}), "what is new");
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
+}
+
+// As the daemon asks, which repeats what was not answered: the copy finds another version then.
+TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheCopyIsRepeated) {
+  fakes::AtOnceScheduler at_once;
+  oss::RetryingStore retrying(faulty_, at_once, clock_);
+  FolderOptions options = options_;
+  options.staging_directory = directory_.path() + "/other";
+  const auto other = MountedFolder::make(retrying, scheduler_, clock_, options).value();
+  clock_.advance(std::chrono::seconds(5));
+  const InodeNumber f = other->lookup(context(), kRoot, "f")->attributes.inode;
+  const auto writer = other->open(context(), f, O_WRONLY);
+  faulty_.lose_answer({.operation = Operation::kCopy}, {Errc::kUnavailable, "gone", {}});
+  EXPECT_TRUE(other->setattr(context(), f, std::nullopt, {.mode = 0600}));
+  ASSERT_TRUE(other->write(context(), writer->handle, as_bytes("what is new"), 0));
+  EXPECT_EQ(other->getattr(context(), f)->attributes.size_bytes, 11U);
+  EXPECT_TRUE(other->drain(Deadline::in(clock_, std::chrono::hours(1))));
+  other->release(writer->handle);
+  other->stop();
+  EXPECT_EQ(store_.content("users/alice/f"), "what is new");
 }
 
 }  // namespace

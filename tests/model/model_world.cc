@@ -1,5 +1,7 @@
 #include "model/model_world.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace stsfs::fs {
@@ -7,6 +9,7 @@ namespace {
 
 constexpr std::chrono::seconds kFresh{30};    // that names and attributes are good for
 constexpr std::chrono::minutes kRetryMax{2};  // the longest pause before something is tried again
+constexpr std::chrono::minutes kLeftAloneMax{1};  // what is tried again within seconds
 constexpr std::chrono::hours kLong{1};
 constexpr std::chrono::milliseconds kPause{5};  // between two looks at whether anything goes on
 
@@ -76,6 +79,21 @@ std::string ModelWorld::break_something(std::mt19937_64& random) {
     faulty_.fail(call, error);
   return std::string(is_lost ? "an answer is lost: " : "a request fails: ") +
          oss::name_of(call.operation);
+}
+
+/// Time that leaps goes by what is due meanwhile, which happens on no machine for long: a name of
+/// which nobody knows whether it is there is asked for within two minutes.
+bool ModelWorld::leap(std::chrono::seconds by) {
+  if (options_.faults) {
+    const auto pending = folder_->pending();
+    const bool fails = std::any_of(pending.begin(), pending.end(),
+                                   [](const auto& one) { return !one.last_error.empty(); });
+    if (!fails) leapt_ = {};
+    if (fails && leapt_ + by > kLeftAloneMax) return false;
+    leapt_ += by;
+  }
+  clock_.advance(by);
+  return true;
 }
 
 void ModelWorld::settle() {

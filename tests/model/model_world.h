@@ -55,6 +55,9 @@ class ModelWorld {
   /// Some request of that kind from now on fails, or its answer is lost. Returns what was done.
   std::string break_something(std::mt19937_64& random);
   void heal() { faulty_.heal(); }
+  /// Time goes on by that. False: it does not, since something that failed would be left alone for
+  /// too long.
+  bool leap(std::chrono::seconds by);
   /// Lets retries run until everything that was written is in the store. Fatal when it is not.
   void settle();
   /// The other mount goes on, after all that was known of names and attributes is out of date.
@@ -89,6 +92,7 @@ class ModelWorld {
   fakes::FakeScheduler scheduler_;
   std::vector<std::unique_ptr<MountedFolder>> mounts_;
   MountedFolder* folder_ = nullptr;
+  std::chrono::seconds leapt_{0};  // since nothing had failed
 
   std::shared_mutex root_;  // while an operation runs
   std::atomic<int> steps_ = 0;

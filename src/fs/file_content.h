@@ -280,6 +280,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::vector<ObjectVersion> stands_on() const STSFS_REQUIRES(mutex_);
   void follow() STSFS_EXCLUDES(mutex_);
   bool has_moved_since(std::uint64_t ground) STSFS_EXCLUDES(mutex_);
+  bool may_have_come_through(std::uint64_t ground) const STSFS_EXCLUDES(mutex_);
   void read_again(ByteRange range, Callback<std::span<const std::byte>> done, Error error,
                   std::uint64_t ground);
   std::vector<Callback<void>> take_gone_readers() STSFS_REQUIRES(mutex_);

@@ -83,11 +83,19 @@ bool FileContent::has_moved_since(std::uint64_t ground) {
 
 // --- a read ---
 
+/// A commit that failed may have come through all the same, and nobody has told so yet.
+bool FileContent::may_have_come_through(std::uint64_t ground) const {
+  MutexLock lock(mutex_);
+  return ground_ == ground && begun_ && !committing_ && holds_ == 0;
+}
+
 /// A version that is gone may have been replaced by a commit of our own, in which what came from it
 /// lies at the same offsets, or be about to get another name: then whoever does that is waited for.
+/// One that is to be tried again is tried now: it finds out.
 void FileContent::read_again(ByteRange range, Callback<std::span<const std::byte>> done,
                              Error error, std::uint64_t ground) {
   if (is_gone(error)) follow();
+  if (is_gone(error) && may_have_come_through(ground)) commit_unasked();
   const auto shared = std::make_shared<Callback<std::span<const std::byte>>>(std::move(done));
   bool has_moved = false;
   bool waits = false;

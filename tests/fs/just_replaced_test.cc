@@ -106,5 +106,18 @@ TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheCopyIsRepeated) {
   EXPECT_EQ(store_.content("users/alice/f"), "what is new");
 }
 
+TEST_F(JustReplaced, IsReadOnBeforeItIsKnownThatTheCopyWasMade) {
+  ASSERT_TRUE(write_file(kRoot, "g", "text"));
+  folder_->refresh("");  // its bytes are to be asked for
+  const auto reader = folder_->open(context(), inode_of("g"), O_RDONLY);
+  EXPECT_TRUE(folder_->setattr(context(), inode_of("g"), std::nullopt, {.mode = 0600}));
+  faulty_.lose_answer({.operation = Operation::kCopy}, {Errc::kUnavailable, "gone", {}});
+  scheduler_.advance(std::chrono::milliseconds(300));  // it is tried again a second later
+  ASSERT_EQ(faulty_.started(Operation::kCopy), 1U);
+  EXPECT_EQ(read_handle(reader->handle, {0, 100}), "text");
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(lookup("g")->attributes.mode & 07777U, 0600U);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

@@ -104,6 +104,8 @@ Result<Opened> Folder::open_present(const Context& context, const InodePointer& 
   const Contents::Use content(contents_, inode);
   if ((flags & O_TRUNC) != 0) {
     if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
+    if (!content->dirty())
+      content->attributes_changed();  // it was empty: all that is new is a time
     MutexLock lock(tree_.mutex);
     inode->attributes.mtime = inode->attributes.ctime = now();
     inode->times_given = false;

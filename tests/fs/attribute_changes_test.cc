@@ -56,6 +56,21 @@ TEST_F(AttributeChanges, OfAnOldFileAreInOssAtOnce) {
   EXPECT_EQ(copies(), 1U);
 }
 
+// A stamp of `make`: `> f` is a change also of a file in which nothing was.
+TEST_F(AttributeChanges, OfAnEmptyFileThatIsCutAreATimeOfModification) {
+  ASSERT_TRUE(write_file(kRoot, "f", ""));
+  const std::string before = stored(key_, "mtime");
+  clock_.advance(seconds(100));
+  const auto opened = folder_->open(context(), lookup("f")->attributes.inode, O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(opened);
+  const WallTime cut = lookup("f")->attributes.mtime;
+  ASSERT_TRUE(flush(opened->handle));
+  folder_->release(opened->handle);
+  EXPECT_NE(stored(key_, "mtime"), before);
+  begin_anew();
+  EXPECT_EQ(lookup("f")->attributes.mtime, cut);
+}
+
 // "Attributes that change while a file is being written go to OSS with its content."
 TEST_F(AttributeChanges, BeforeCloseRideAlong) {
   const auto made = folder_->create(context(), kRoot, "f", 0600, O_WRONLY | O_CREAT);
@@ -217,7 +232,9 @@ TEST_F(AttributeChanges, AnAnswerThatWasLostIsOurs) {
 TEST_F(AttributeChanges, OfWhichOnlyTheAnswerWasLostShow) {
   const InodeNumber inode = file();
   clock_.advance(seconds(1));
-  faulty_.lose_answer({.operation = Operation::kCopy}, Error{Errc::kTimedOut, "no answer", {}});
+  const Error lost{Errc::kTimedOut, "no answer", {}};
+  faulty_.lose_answer({.operation = Operation::kCopy}, lost);
+  faulty_.fail({.operation = Operation::kHead}, lost);  // nor to who asks whether it was done
   EXPECT_FALSE(folder_->setattr(context(), inode, std::nullopt, {.mode = 0640}));
   EXPECT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0640));
   clock_.advance(options_.fresh);

@@ -346,6 +346,7 @@ void Folder::take_meta(const InodePointer& inode, const oss::ObjectMeta& meta,
     MutexLock lock(tree_.mutex);
     if (inode->removed || (inode->content && inode->content->dirty())) return;
     if (inode->replacing > 0) return;
+    if (inode->in_store && inode->touched > asked) return;  // it tells nothing of what we wrote
     inode->attributes = attributes_of(meta, false, defaults_);
     inode->attributes.inode = inode->number;
     inode->attributes.link_count = Tree::count_names(*inode, tokens);

@@ -342,6 +342,7 @@ Result<Renamed> Folder::rename_version(Context context, const InodePointer& inod
     out.left = {{file.old_key, file.etag, false}};
   }
   if (!written) {
+    metas_->forget(file.new_key);  // it may be there all the same
     if (is_aside) take_back_replaced(file);
     note_unsure_move(file, written.error());
     return fail(std::move(written.error()));

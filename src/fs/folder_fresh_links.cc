@@ -117,7 +117,6 @@ Result<void> Folder::move_to_fresh_name(const Context& context, const InodePoint
     content = inode->content;
   }
   holds.reset();
-  if (new_parent && new_parent != parent) directory_times_.entries_changed(new_parent);
   contents_.sweep();
   contents_.await_journal();
   const auto saved = contents_.save_if_noted(content);

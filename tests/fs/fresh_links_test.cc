@@ -403,5 +403,19 @@ TEST_P(FreshLinksKilled, WhileTheSecondNameGoes) {
 INSTANTIATE_TEST_SUITE_P(Answer, FreshLinksKilled, ::testing::Bool(),
                          [](const auto& with) { return with.param ? "Came" : "WasLost"; });
 
+// It is that of the link, or what was given since.
+TEST_F(FreshLinksTest, LeaveTheTimeOfTheirDirectoryWhenTheFirstNameGoes) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(kRoot, "a", "text"));
+  ASSERT_TRUE(link("a", "b", d));
+  const WallTime given(std::chrono::seconds(1'700'000'000));
+  ASSERT_TRUE(folder_->setattr(context(), d, std::nullopt, {.mtime = given}));
+  ASSERT_TRUE(unlink("a"));
+  EXPECT_EQ(lookup("d")->attributes.mtime, given);
+  begin_anew();
+  EXPECT_EQ(lookup("d")->attributes.mtime, given);
+  EXPECT_EQ(read_file(inode_of("d"), "b"), "text");
+}
+
 }  // namespace
 }  // namespace stsfs::fs

@@ -29,12 +29,11 @@ void FileContent::commit(Callback<void> done) {
   Result<void> may;
   {
     MutexLock lock(mutex_);
-    closed_ = generation_;
-    cut_ = false;
+    changes_.close();
     may = may_change();
-    nothing = (generation_ == committed_ && !committing_) || stopped_;
+    nothing = (changes_.are_in_store() && !committing_) || stopped_;
     if (!nothing) {
-      waiters_.push_back({generation_, std::move(done)});
+      waiters_.push_back({changes_.last(), std::move(done)});
       start = !committing_ && holds_ == 0;
       if (start) committing_ = true;
       if (holds_ > 0) wanted_ = true;
@@ -50,10 +49,10 @@ void FileContent::commit_unless_written(bool as_it_is) {
   bool start = false, later = false;
   {
     MutexLock lock(mutex_);
-    const bool is_owed = closed_ > committed_ && !stopped_ && may_change();
-    const bool is_quiet = generation_ == closed_;
-    if (!is_owed || (!is_quiet && cut_)) {  // where somebody is writing his close asks again
-      asked_.reset();
+    const bool is_owed = changes_.are_owed() && !stopped_ && may_change();
+    const bool is_quiet = changes_.are_closed();
+    if (!is_owed || (!is_quiet && changes_.have_cut())) {
+      asked_.reset();  // where somebody is writing his close asks again
       return;
     }
     if (holds_ > 0 && !committing_) {
@@ -134,7 +133,7 @@ void FileContent::prepare() {
   {
     // Before the owner is asked: what changes after that is for the next commit, and its timer.
     MutexLock lock(mutex_);
-    commit_generation_ = generation_;
+    commit_change_ = changes_.last();
     wanted_ = false;
     asked_.reset();
     timer = std::move(timer_);
@@ -209,10 +208,10 @@ void FileContent::plan() {
   {
     MutexLock lock(mutex_);
     stopped = stopped_;
-    is_nobodys = !stopped && waiters_.empty() && generation_ != closed_ && (cut_ || !as_it_is_);
+    is_nobodys = !stopped && waiters_.empty() && !changes_.are_closed() &&
+                 (changes_.have_cut() || !as_it_is_);
     if (!is_nobodys) {
-      closed_ = generation_;  // each attempt notes what it sends
-      cut_ = false;
+      changes_.close();  // each attempt notes what it sends
       lacking = plan_what_is_here(dropped, before);
     }
   }
@@ -251,10 +250,10 @@ void FileContent::note_attempt() {
   bool is_noted = false;
   {
     MutexLock lock(mutex_);
-    is_noted = is_closed_noted() && (sent_ == 0 || sent_ == commit_generation_);
+    is_noted = is_closed_noted() && (sent_ == 0 || sent_ == commit_change_);
     const std::uint64_t noted = writes_.last;
     if (!is_noted && next_write(request_).last != noted) ++state_;
-    sent_ = commit_generation_;
+    sent_ = commit_change_;
     first_try_ = !std::exchange(begun_, true);
     commit_writes_ = writes_;
   }

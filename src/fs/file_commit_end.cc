@@ -72,12 +72,12 @@ void FileContent::adopt(CommitOutcome& outcome) {
 
 void FileContent::owner_knows() {
   MutexLock lock(mutex_);
-  committed_ = commit_generation_;
+  changes_.came_to_store(commit_change_);
 }
 
 bool FileContent::owes_what_was_closed() const {
   MutexLock lock(mutex_);
-  return closed_ > committed_;
+  return changes_.are_owed();
 }
 
 /// The next one may begin, on any thread: nothing of this one is touched behind the lock.
@@ -93,16 +93,17 @@ void FileContent::end_commit(const Result<CommitOutcome>& outcome, bool new_file
       backoff_.failed();
       last_error_ = outcome.error().message;
     }
-    const auto ready = std::stable_partition(waiters_.begin(), waiters_.end(),
-                                             [&, committed = committed_](const Waiter& waiter) {
-                                               return outcome && waiter.generation > committed;
-                                             });
+    const auto ready =
+        std::stable_partition(waiters_.begin(), waiters_.end(),
+                              [&, in_store = changes_.in_store()](const Waiter& waiter) {
+                                return outcome && waiter.up_to > in_store;
+                              });
     std::move(ready, waiters_.end(), std::back_inserter(told));
     waiters_.erase(ready, waiters_.end());
     committing_ = false;
     way_->asked = false;
     content_key = key_;
-    const bool more = !waiters_.empty() || (wanted_ && outcome && generation_ != committed_);
+    const bool more = !waiters_.empty() || (wanted_ && outcome && !changes_.are_in_store());
     again = more && holds_ == 0 && !stopped_;
     if (again) committing_ = true;
     wanted_ = more && !again;
@@ -223,7 +224,7 @@ void FileContent::is_aside(const Error& error) {
   {
     MutexLock lock(mutex_);
     note = entry_of(request_);
-    committed_ = generation_;
+    changes_.drop();
     wanted_ = false;
     is_empty = map_.staged_bytes() == 0;
   }
@@ -292,7 +293,7 @@ void FileContent::release_hold() {
     MutexLock lock(mutex_);
     --holds_;
     if (holds_ == 0) way_->asked = false;
-    start = holds_ == 0 && wanted_ && !committing_ && !stopped_ && generation_ != committed_;
+    start = holds_ == 0 && wanted_ && !committing_ && !stopped_ && !changes_.are_in_store();
     if (holds_ == 0) wanted_ = false;
     if (start) committing_ = true;
     gone = take_gone_readers();
@@ -309,7 +310,7 @@ void FileContent::forget_changes() {
   {
     MutexLock lock(mutex_);
     removed_ = true;
-    committed_ = generation_;
+    changes_.drop();
     committing_ = false;
     last_error_.clear();
     timer = std::move(timer_);

@@ -29,7 +29,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode, std::st
       map_(size),
       backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       stream_from_(first_stream_size(around.options.upload.plan)) {
-  if (etag_.empty()) generation_ = 1;  // a new file is to be put even when nothing is ever written
+  if (etag_.empty()) changes_.written();  // it is to be put even when nothing is ever written
 }
 
 FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
@@ -42,8 +42,7 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,
       base_size_(entry.base_size),
       staged_(std::move(staged)),
       map_(entry.extents),
-      generation_(1),
-      closed_(1),
+      changes_(ContentChanges::closed()),
       backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       writes_(entry.writes),
       begun_(!entry.writes.line.empty()),  // the note does not tell
@@ -72,7 +71,24 @@ std::uint64_t FileContent::size() const {
 
 bool FileContent::dirty() const {
   MutexLock lock(mutex_);
-  return generation_ != committed_;
+  return !changes_.are_in_store();
+}
+
+std::uint64_t FileContent::last_change() const {
+  MutexLock lock(mutex_);
+  return changes_.last();
+}
+
+bool FileContent::is_closed(std::uint64_t change) const {
+  MutexLock lock(mutex_);
+  return changes_.are_closed(change);
+}
+
+bool FileContent::is_kept(std::uint64_t change, bool noted_is_enough) const {
+  MutexLock lock(mutex_);
+  if (!may_change() || !changes_.are_closed(change)) return false;
+  const bool noted = note_id_ != 0 && noted_ != 0 && noted_change_ >= change;
+  return changes_.in_store() >= change || (noted_is_enough && noted);
 }
 
 bool FileContent::busy() const {
@@ -306,7 +322,7 @@ Result<void> FileContent::truncate(std::uint64_t size) {
     if (staged_ && size < before && !staged_in_use())
       if (auto cut = staged_->truncate(size); !cut) return cut;
     map_.truncate(size);
-    if (size < before) cut_ = true;
+    if (size < before) changes_.cut();
     if (size == 0) abandoned = take_stream();
     if (stream_ && size < before) stream_->outdated({size, before - size});
     changed();
@@ -328,25 +344,21 @@ bool FileContent::bytes_are_base() const {
 bool FileContent::attributes_changed() {
   MutexLock lock(mutex_);
   ++state_;
-  const bool owed = generation_ != committed_;
-  const bool is_closed = generation_ == closed_;
   if (committing_) wanted_ = true;
-  if (committing_ || !owed) ++generation_;  // what is being sent has the old ones
-  if (is_closed) closed_ = generation_;
-  return owed;
+  return changes_.attributes_changed(committing_);
 }
 
 std::optional<std::uint64_t> FileContent::attributes_owed() const {
   MutexLock lock(mutex_);
-  if (generation_ == committed_ || committing_ || !bytes_are_base()) return std::nullopt;
-  return generation_;
+  if (changes_.are_in_store() || committing_ || !bytes_are_base()) return std::nullopt;
+  return changes_.last();
 }
 
 void FileContent::attributes_carried(std::uint64_t change) {
   {
     MutexLock lock(mutex_);
-    committed_ = std::max(committed_, change);
-    if (generation_ != committed_) return;
+    changes_.came_to_store(change);
+    if (!changes_.are_in_store()) return;
   }
   forget_note();
 }

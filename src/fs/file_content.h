@@ -11,6 +11,7 @@
 #include "backoff.h"
 #include "base_reader.h"
 #include "commit_slots.h"
+#include "content_changes.h"
 #include "copy_users.h"
 #include "stsfs/base/chain.h"
 #include "stsfs/base/mutex.h"
@@ -158,6 +159,12 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// An attempt to bring it to OSS was begun and is not known to have failed: an object may be
   /// there.
   bool may_be_in_store() const STSFS_EXCLUDES(mutex_);
+  /// The number of what was changed last; from 1.
+  std::uint64_t last_change() const STSFS_EXCLUDES(mutex_);
+  /// Somebody has asked to keep what was changed up to there.
+  bool is_closed(std::uint64_t change) const STSFS_EXCLUDES(mutex_);
+  /// The same, and it is in OSS, or in the journal where that is enough.
+  bool is_kept(std::uint64_t change, bool noted_is_enough) const STSFS_EXCLUDES(mutex_);
   std::string last_error() const STSFS_EXCLUDES(mutex_);
   /// Where it goes since another client's object was found at its path; "" before.
   std::string path_beside() const STSFS_EXCLUDES(mutex_);
@@ -256,7 +263,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
  private:
   struct Waiter {
-    std::uint64_t generation;
+    std::uint64_t up_to;  // this change, or this state of the note
     Callback<void> done;
   };
   // --- file_content.cc ---
@@ -266,7 +273,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// What no object can hold is refused when it is asked for: a commit plan of it has no end.
   static Result<void> may_reach(std::uint64_t size);
   void changed() STSFS_REQUIRES(mutex_) {
-    ++generation_;
+    changes_.written();
     ++state_;
   }
   Result<void> write_locked(std::span<const std::byte> bytes, std::uint64_t offset)
@@ -306,7 +313,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   // --- file_journal.cc ---
   void save_now();
   struct Noted {
-    std::uint64_t state, generation, moment;
+    std::uint64_t state, change, moment;
   };
   void saved(const Noted& note, const std::shared_ptr<staging::StagedFile>& file,
              Result<void> result) STSFS_EXCLUDES(mutex_);
@@ -406,11 +413,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::vector<Callback<void>> localize_waiters_ STSFS_GUARDED_BY(mutex_);
   std::shared_ptr<staging::StagedFile> staged_ STSFS_GUARDED_BY(mutex_);
   staging::ExtentMap map_ STSFS_GUARDED_BY(mutex_);
-  std::uint64_t generation_ STSFS_GUARDED_BY(mutex_) = 0;  // counts changes
-  std::uint64_t closed_ STSFS_GUARDED_BY(mutex_) = 0;      // up to here somebody asked to keep them
-  bool cut_ STSFS_GUARDED_BY(mutex_) = false;       // some of what was closed is not here since
+  ContentChanges changes_ STSFS_GUARDED_BY(mutex_);
   bool as_it_is_ STSFS_GUARDED_BY(mutex_) = false;  // the commit takes along what nobody closed
-  std::uint64_t committed_ STSFS_GUARDED_BY(mutex_) = 0;  // in OSS, as the owner knows
   bool committing_ STSFS_GUARDED_BY(mutex_) = false;
   bool wanted_ STSFS_GUARDED_BY(mutex_) = false;  // a commit was asked for while it could not start
   int holds_ STSFS_GUARDED_BY(mutex_) = 0;
@@ -437,7 +441,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::uint64_t state_ STSFS_GUARDED_BY(mutex_) = 1;    // counts everything that a note tells
   std::uint64_t note_id_ STSFS_GUARDED_BY(mutex_) = 0;  // 0: there is none
   std::uint64_t noted_ STSFS_GUARDED_BY(mutex_) = 0;    // the state it tells
-  std::uint64_t noted_generation_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::uint64_t noted_change_ STSFS_GUARDED_BY(mutex_) = 0;
   std::shared_ptr<staging::StagedFile> noted_file_ STSFS_GUARDED_BY(mutex_);
   std::uint64_t noted_moment_ STSFS_GUARDED_BY(mutex_) = 0;  // of that note
   bool saving_ STSFS_GUARDED_BY(mutex_) = false;
@@ -461,7 +465,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   std::string conflict_mark_;  // where our content goes when another's is found
   std::string expected_etag_;  // what must be at the key; empty: nothing
   std::string base_key_;
-  std::uint64_t commit_generation_ = 0;
+  std::uint64_t commit_change_ = 0;  // up to which it sends
   std::vector<staging::Extent> commit_extents_;
   bool attributes_only_ = false;  // every byte is the base's: a copy onto itself does
   int looks_ = 0;                 // at what stands in its way

@@ -24,7 +24,7 @@ constexpr std::uint64_t kPieceSize = std::uint64_t{1} << 20;
 
 bool FileContent::has_copies() const {
   MutexLock lock(mutex_);
-  return map_.has_copies() && generation_ != committed_;
+  return map_.has_copies() && !changes_.are_in_store();
 }
 
 /// The version that the base is, as others copy from it.
@@ -121,7 +121,7 @@ void FileContent::localize(Callback<void> done) {
   bool start = false;
   {
     MutexLock lock(mutex_);
-    if (!stopped_ && generation_ != committed_)
+    if (!stopped_ && !changes_.are_in_store())
       for (const Extent& extent : map_.all())
         if (extent.origin == Origin::kCopied) ranges.push_back(extent.range);
     if (!ranges.empty()) {

@@ -186,7 +186,7 @@ void FileContent::look_for_room(const Error& error, std::uint64_t bytes) {
   bool is_changed = false;
   {
     MutexLock lock(mutex_);
-    is_changed = generation_ != commit_generation_;
+    is_changed = changes_.last() != commit_change_;
   }
   if (is_changed || around_.area.has_claim_for(bytes))
     start_commit();

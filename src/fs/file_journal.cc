@@ -11,7 +11,7 @@ namespace stsfs::fs {
 
 bool FileContent::needs_save() const {
   MutexLock lock(mutex_);
-  return note_id_ != 0 && generation_ != committed_ && generation_ == closed_ && noted_ != state_;
+  return note_id_ != 0 && !changes_.are_in_store() && changes_.are_closed() && noted_ != state_;
 }
 
 bool FileContent::is_noted() const {
@@ -22,15 +22,14 @@ bool FileContent::is_noted() const {
 void FileContent::save(Callback<void> done) {
   {
     MutexLock lock(mutex_);
-    closed_ = generation_;
-    cut_ = false;
+    changes_.close();
   }
   note(std::move(done));
 }
 
 /// There is a note of what was closed, and somebody is writing.
 bool FileContent::is_closed_noted() const {
-  return generation_ != closed_ && note_id_ != 0 && noted_ != 0 && noted_generation_ >= closed_;
+  return note_id_ != 0 && noted_ != 0 && changes_.are_noted_as_closed(noted_change_);
 }
 
 /// A kill is to leave what was closed: no note of what was written since takes its place.
@@ -51,7 +50,7 @@ void FileContent::note(Callback<void> done) {
   bool start = false;
   {
     MutexLock lock(mutex_);
-    nothing = generation_ == committed_ || (note_id_ != 0 && noted_ == state_);
+    nothing = changes_.are_in_store() || (note_id_ != 0 && noted_ == state_);
     if (!nothing) {
       save_waiters_.push_back({state_, std::move(done)});
       start = !saving_;
@@ -82,7 +81,7 @@ staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
 /// The number that the next write will have. It stands in every note, that of a close too: a loss
 /// of power may bring that one back when the write has long been made.
 const staging::WriteNumbers& FileContent::next_write(const CommitRequest& now) {
-  const bool used = sent_ != 0 && sent_ != generation_;
+  const bool used = sent_ != 0 && sent_ != changes_.last();
   if (writes_.first == 0 || used) draw_number(now);
   return writes_;
 }
@@ -103,11 +102,11 @@ void FileContent::save_now() {
   const CommitRequest now = around_.owner.describe(inode_);
   staging::JournalEntry entry;
   std::shared_ptr<staging::StagedFile> file, before;
-  std::uint64_t state = 0, generation = 0;
+  std::uint64_t state = 0, change = 0;
   {
     MutexLock lock(mutex_);
     state = state_;
-    generation = generation_;
+    change = changes_.last();
     if (!now.gone) {
       entry = entry_of(now);
       file = staged_;
@@ -118,12 +117,12 @@ void FileContent::save_now() {
     }
   }
   if (now.gone) {
-    saved({state, generation, 0}, file, {});
+    saved({state, change, 0}, file, {});
     return;
   }
   const std::uint64_t note = entry.note;
   around_.journal.put(std::move(entry), file, std::move(before),
-                      [self = shared_from_this(), told = Noted{state, generation, note},
+                      [self = shared_from_this(), told = Noted{state, change, note},
                        file](Result<void> result) { self->saved(told, file, std::move(result)); });
 }
 
@@ -139,7 +138,7 @@ void FileContent::saved(const Noted& note, const std::shared_ptr<staging::Staged
     MutexLock lock(mutex_);
     if (result) {
       noted_ = note.state;
-      noted_generation_ = note.generation;
+      noted_change_ = note.change;
       thawed = noted_file_;
       moment = std::exchange(noted_moment_, note.moment);
       if (noted_file_ != file) replaced = std::exchange(noted_file_, file);
@@ -150,7 +149,7 @@ void FileContent::saved(const Noted& note, const std::shared_ptr<staging::Staged
     }
     const auto rest = std::stable_partition(
         save_waiters_.begin(), save_waiters_.end(),
-        [&](const Waiter& waiter) { return result && waiter.generation > note.state; });
+        [&](const Waiter& waiter) { return result && waiter.up_to > note.state; });
     std::move(rest, save_waiters_.end(), std::back_inserter(told));
     save_waiters_.erase(rest, save_waiters_.end());
     again = !save_waiters_.empty();
@@ -187,7 +186,7 @@ void FileContent::forget_note() {
       forget_note_ = true;
       return;
     }
-    if (closed_ > committed_) return;  // written again meanwhile: the note is needed
+    if (changes_.are_owed()) return;  // written again meanwhile: the note is needed
     id = std::exchange(note_id_, 0);
     file = std::exchange(noted_file_, nullptr);
     moment = std::exchange(noted_moment_, 0);

@@ -170,6 +170,10 @@ void Contents::settle(const std::shared_ptr<FileContent>& content, Callback<void
   });
 }
 
+bool Contents::is_kept(const FileContent& content, std::uint64_t change) const {
+  return content.is_kept(change, commit_ == CommitMode::kBackground);
+}
+
 Result<void> Contents::settle_and_wait(const Context& context,
                                        const std::shared_ptr<FileContent>& content) {
   return await<void>(context.interrupt, [&](Callback<void> done) {

@@ -84,6 +84,8 @@ class Contents {
   /// Brings what was written where the commit mode says that a close leaves it.
   void settle(const std::shared_ptr<FileContent>& content, Callback<void> done);
   Result<void> settle_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
+  /// What was changed up to there is there already.
+  bool is_kept(const FileContent& content, std::uint64_t change) const;
   Result<void> commit_and_wait(const Context& context, const std::shared_ptr<FileContent>& content);
   /// After a change that the journal's note of a file does not have: a new name, new attributes.
   /// `content` may be null.

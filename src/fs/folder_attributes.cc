@@ -110,6 +110,11 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
     inode->times_given = draft.times_given;
   }
   content->attributes_changed();
+  if (handle)
+    if (const FileHandlePointer open = handles_.file(*handle)) {
+      MutexLock lock(tree_.mutex);
+      open->last_change = content->last_change();
+    }
   if (!handle)
     if (auto done = contents_.settle_and_wait(context, *content); !done)
       return fail(std::move(done.error()));

@@ -113,7 +113,7 @@ Result<Opened> Folder::open_present(const Context& context, const InodePointer& 
   }
   Opened out = opened(context, inode, *content, flags);
   if (reads) read_on(context, inode);
-  if ((flags & O_TRUNC) != 0) handles_.file(out.handle)->wrote = true;
+  if ((flags & O_TRUNC) != 0) handles_.file(out.handle)->last_change = content->last_change();
   return out;
 }
 
@@ -158,7 +158,8 @@ Result<std::pair<Entry, Opened>> Folder::create(const Context& context, InodeNum
   directory_times_.entries_changed(*parent);
   const Contents::Use content(contents_, inode);
   const Opened out = opened(context, inode, *content, flags);
-  handles_.file(out.handle)->wrote = true;  // an empty file is to be there after close, too
+  // An empty file is to be there after close, too.
+  handles_.file(out.handle)->last_change = content->last_change();
   return std::pair(entry_of(inode), out);
 }
 
@@ -204,7 +205,8 @@ void Folder::wrote(FileHandle& handle, std::uint64_t end) {
   MutexLock lock(tree_.mutex);
   auto& known = handle.inode->kernel_size;
   if (known) known = std::max(*known, end);
-  handle.wrote = handle.filled = true;
+  handle.filled = true;
+  handle.last_change = handle.content->last_change();
   handle.inode->attributes.mtime = handle.inode->attributes.ctime = now();
   handle.inode->times_given = false;
 }
@@ -301,8 +303,10 @@ Result<std::uint64_t> Folder::copy_range(const Context& context, HandleNumber fr
   if (!on_the_server)
     if (auto may = may_wait(context); !may) return fail(std::move(may.error()));
   if (lent.extents.empty()) return 0;
-  if (auto taken = (*target)->content->take(lent, range.offset, to_offset); !taken)
+  if (auto taken = (*target)->content->take(lent, range.offset, to_offset); !taken) {
+    wrote(**target, to_offset);  // a part of it may be there
     return fail(std::move(taken.error()));
+  }
   const std::uint64_t copied = lent.extents.back().range.end() - range.offset;
   wrote(**target, to_offset + copied);
   return copied;
@@ -344,7 +348,9 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
   bool may_be_duplicated = false;
   if (handle) {
     MutexLock lock(tree_.mutex);
-    owed = handle->wrote && !handle->inode->removed;
+    // What another handle is just writing is not closed by this one's second descriptor.
+    owed = handle->last_change > 0 && !handle->inode->removed &&
+           !contents_.is_kept(*handle->content, handle->last_change);
     may_be_duplicated = !handle->filled || handle->closed;
     handle->closed = true;
   }
@@ -399,16 +405,11 @@ void Folder::release(HandleNumber number) {
     --handle->inode->opens;
     if (writes(handle->flags)) --handle->inode->writers;
     if (handle->paged) --handle->inode->paged_opens;
-    // What the last flush left to the journal, and attributes that are held back, go by themselves
-    // a moment later.
-    const bool goes_later =
-        handle->content->attributes_owed() ||
-        (options_.commit == CommitMode::kBackground && handle->content->is_noted());
-    commit =
-        !handle->inode->removed && handle->content->dirty() && !state_.is_ending() && !goes_later;
+    commit = !handle->inode->removed && !state_.is_ending() &&
+             !handle->content->is_closed(handle->last_change);
   }
-  // A mapping's pages come after the last flush: what is still owed goes now, and shows in `status`
-  // if it fails.
+  // A mapping's pages come after the last flush: what no flush has closed of what came through this
+  // handle goes now, and shows in `status` if it fails. Of another's that is his to say.
   if (commit) contents_.settle(handle->content, [](Result<void>) {});
   std::string held_key;
   {

@@ -23,7 +23,7 @@ struct FileHandle {
   std::shared_ptr<FileContent> content;
   int flags = 0;
   pid_t opener = 0;
-  bool wrote = false;
+  std::uint64_t last_change = 0;  // of the content's, that it made; 0: none
   bool paged = false;   // reads through the kernel's pages
   bool filled = false;  // by a write, not only made or emptied
   bool closed = false;  // one of its descriptors was

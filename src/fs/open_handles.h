@@ -24,9 +24,9 @@ struct FileHandle {
   int flags = 0;
   pid_t opener = 0;
   std::uint64_t last_change = 0;  // of the content's, that it made; 0: none
-  bool paged = false;   // reads through the kernel's pages
-  bool filled = false;  // by a write, not only made or emptied
-  bool closed = false;  // one of its descriptors was
+  bool paged = false;             // reads through the kernel's pages
+  bool filled = false;            // by a write, not only made or emptied
+  bool closed = false;            // one of its descriptors was
   // Its first read shows that the kernel has heard of this open, and dropped the pages of another
   // version: from then on it has those of this one. Empty when it kept what it had.
   std::string fills;

@@ -33,7 +33,8 @@ class Closes : public RecoveryTest, public ::testing::WithParamInterface<CommitM
   }
 };
 
-// The kernel sends it when it likes, also behind the next open.
+// "Other clients see the old content or the new, never a part." The kernel sends a release when it
+// likes, also behind the next open.
 TEST_P(Closes, TheReleaseOfAReaderLeavesWhatAnotherIsWriting) {
   const HandleNumber reader = open(O_RDONLY);
   EXPECT_EQ(read_handle(reader, {0, 10}), "closed");
@@ -69,7 +70,7 @@ TEST_P(Closes, TheOtherIsKeptAsHeClosesIt) {
   expect_after_a_kill("ha");
 }
 
-// "close returns when the file is in OSS", or in the journal.
+// Close returns when it is in OSS, or in the journal.
 TEST_P(Closes, WhatWasOnlyCutIsKept) {
   const HandleNumber handle = open(O_WRONLY);
   AttributeChange change;

@@ -351,15 +351,17 @@ void Folder::flush(const Context& context, HandleNumber number, const HoldsForWr
     // What another handle is just writing is not closed by this one's second descriptor.
     owed = handle->last_change > 0 && !handle->inode->removed &&
            !contents_.is_kept(*handle->content, handle->last_change);
-    may_be_duplicated = !handle->filled || handle->closed;
+    may_be_duplicated =
+        context.caller.pid != handle->opener ||
+        (options_.commit == CommitMode::kClose && (!handle->filled || handle->closed));
     handle->closed = true;
   }
   // A shell closes what it has just opened and duplicated, and each program that ends in it closes
-  // what it inherited: to commit there would send a log once for every line. Looking costs more
-  // than all else here, so that it is left where a first close comes after a write, as of nearly
-  // all programs.
-  if (owed && may_be_duplicated && options_.commit == CommitMode::kClose &&
-      handle->content->dirty() && is_still_held(context, *handle, holds))
+  // what it inherited: to commit there would send a log once for every line, and half of what its
+  // parent is writing. Looking costs more than all else here, so that it is left where who has
+  // opened it closes it first after a write, as nearly all programs do.
+  if (owed && may_be_duplicated && handle->content->dirty() &&
+      is_still_held(context, *handle, holds))
     owed = false;
   if (owed)
     contents_.settle(handle->content, std::move(done));

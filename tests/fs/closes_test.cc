@@ -61,6 +61,28 @@ TEST_P(Closes, ASecondDescriptorOfAWriterLeavesWhatAnotherIsWriting) {
   expect_after_a_kill("CLOSED");
 }
 
+// A program that is started meanwhile closes what it inherited.
+TEST_P(Closes, WhatAChildClosesOfWhatItsParentIsWritingStaysOpen) {
+  const HandleNumber handle = rewrite();
+  Context child = context();
+  child.caller.pid = context().caller.pid + 1;
+  const auto holds = [&](pid_t process) { return process == context().caller.pid; };
+  ASSERT_TRUE(
+      wait([&](Callback<void> done) { folder_->flush(child, handle, holds, std::move(done)); }));
+  expect_after_a_kill("closed");
+}
+
+TEST_P(Closes, WhatAChildClosesLastIsKept) {
+  const HandleNumber handle = rewrite();
+  Context child = context();
+  child.caller.pid = context().caller.pid + 1;
+  ASSERT_TRUE(wait([&](Callback<void> done) {
+    folder_->flush(
+        child, handle, [](pid_t) { return false; }, std::move(done));
+  }));
+  expect_after_a_kill("ha");
+}
+
 TEST_P(Closes, TheOtherIsKeptAsHeClosesIt) {
   const HandleNumber reader = open(O_RDONLY);
   const HandleNumber writer = rewrite();

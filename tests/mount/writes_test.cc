@@ -421,8 +421,11 @@ TEST_F(Writes, OnlyWhatIsNewGoesUp) {
   auto seen = counted();
   EXPECT_EQ(seen.value("/UploadPart/bytes_in"_json_pointer, std::uint64_t{0}), kMiB);
   EXPECT_FALSE(seen.contains("GetObject") || seen.contains("PutObject")) << seen;
-  EXPECT_LE(seen.value("/HeadObject/requests"_json_pointer, 0), 2)
-      << seen;  // at open, and just before the parts become the object
+  // At open, and just before the parts become the object; and where writing the file took so long
+  // that its name is looked up anew.
+  EXPECT_LE(seen.value("/HeadObject/requests"_json_pointer, 0),
+            seen.contains("ListObjectsV2") ? 3 : 2)
+      << seen;
   {
     const UniqueFd fd = open("large", O_RDWR);
     for (off_t i = 0; i < 64; ++i) put_at(fd, std::string(4096, 'c'), i * 1'600'000);

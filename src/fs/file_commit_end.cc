@@ -3,20 +3,11 @@
 #include <algorithm>
 
 #include "file_content.h"
+#include "gone.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
-namespace {
-
-/// It says nothing of this one file: the next one would fare the same.
-bool is_no_answer(Errc code) {
-  return code == Errc::kTimedOut || code == Errc::kUnavailable || code == Errc::kThrottled ||
-         code == Errc::kCredential;
-}
-
-}  // namespace
-
 /// Until the owner has been told the content counts as dirty, and until the journal has been, the
 /// commit as under way: who finds neither goes by what the owner knows.
 void FileContent::finish(Result<CommitOutcome> outcome) {
@@ -24,7 +15,7 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
   short_of_room_since_.reset();
   if (outcome)
     slot.came_through();
-  else if (is_no_answer(outcome.error().code))
+  else if (is_no_answer(outcome.error()))
     slot.got_no_answer();
   const bool new_file = expected_etag_.empty();
   if (outcome) {

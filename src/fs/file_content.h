@@ -228,8 +228,6 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// Whether the journal has a note of an older state, so that an acknowledged change must be
   /// saved.
   bool needs_save() const STSFS_EXCLUDES(mutex_);
-  /// The journal knows all that is written now, and a commit is under way or will come by itself.
-  bool is_noted() const STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.
   void commit(Callback<void> done);
   /// A commit for which nobody waits; later while somebody is writing again, up to

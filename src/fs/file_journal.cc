@@ -14,11 +14,6 @@ bool FileContent::needs_save() const {
   return note_id_ != 0 && !changes_.are_in_store() && changes_.are_closed() && noted_ != state_;
 }
 
-bool FileContent::is_noted() const {
-  MutexLock lock(mutex_);
-  return note_id_ != 0 && noted_ == state_;
-}
-
 void FileContent::save(Callback<void> done) {
   {
     MutexLock lock(mutex_);

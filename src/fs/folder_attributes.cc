@@ -45,12 +45,6 @@ void take(const AttributeChange& change, WallTime now, AttributeDraft& draft) {
   if (change.atime && std::holds_alternative<WallTime>(*change.atime)) draft.times_given = true;
 }
 
-/// Nobody has refused the request: only its answer, or that of an earlier try, may have been lost.
-bool may_be_done(Errc code) {
-  return code == Errc::kTimedOut || code == Errc::kUnavailable || code == Errc::kThrottled ||
-         code == Errc::kCredential;
-}
-
 bool changes_attributes(const AttributeChange& change) {
   return change.mode || change.uid || change.gid || change.atime || change.mtime;
 }
@@ -110,14 +104,14 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
     inode->times_given = draft.times_given;
   }
   content->attributes_changed();
-  if (handle)
+  if (handle) {
     if (const FileHandlePointer open = handles_.file(*handle)) {
       MutexLock lock(tree_.mutex);
       open->last_change = content->last_change();
     }
-  if (!handle)
-    if (auto done = contents_.settle_and_wait(context, *content); !done)
-      return fail(std::move(done.error()));
+  } else if (auto done = contents_.settle_and_wait(context, *content); !done) {
+    return fail(std::move(done.error()));
+  }
   if (auto saved = contents_.save_if_noted(*content); !saved) return fail(std::move(saved.error()));
   return entry_of(inode);
 }
@@ -309,7 +303,7 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
       copy.source_etag = copy.put.replaces = inode->etag;
     }
     written = copy_version(context, key, copy, size);
-    if (!written && may_be_done(written.error().code))
+    if (!written && is_no_answer(written.error()))
       if (auto there = copy_with_id(context, key, id)) written = std::move(*there);
     if (written) successors_.became({key, copy.source_etag}, {key, written->etag});
   }

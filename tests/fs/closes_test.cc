@@ -17,6 +17,13 @@ class Closes : public RecoveryTest, public ::testing::WithParamInterface<CommitM
   HandleNumber open(int flags) {
     return folder_->open(context(), lookup("f")->attributes.inode, flags)->handle;
   }
+  /// A writer that has closed one of its descriptors.
+  HandleNumber closed_writer() {
+    const HandleNumber out = open(O_WRONLY);
+    EXPECT_TRUE(folder_->write(context(), out, as_bytes("CLOSED"), 0));
+    EXPECT_TRUE(flush(out));
+    return out;
+  }
   HandleNumber rewrite() {
     const HandleNumber out = open(O_WRONLY | O_TRUNC);
     EXPECT_TRUE(folder_->write(context(), out, as_bytes("ha"), 0));
@@ -44,18 +51,14 @@ TEST_P(Closes, TheReleaseOfAReaderLeavesWhatAnotherIsWriting) {
 }
 
 TEST_P(Closes, TheReleaseOfAWriterLeavesWhatAnotherIsWriting) {
-  const HandleNumber first = open(O_WRONLY);
-  ASSERT_TRUE(folder_->write(context(), first, as_bytes("CLOSED"), 0));
-  ASSERT_TRUE(flush(first));
+  const HandleNumber first = closed_writer();
   rewrite();
   folder_->release(first);
   expect_after_a_kill("CLOSED");
 }
 
 TEST_P(Closes, ASecondDescriptorOfAWriterLeavesWhatAnotherIsWriting) {
-  const HandleNumber first = open(O_WRONLY);
-  ASSERT_TRUE(folder_->write(context(), first, as_bytes("CLOSED"), 0));
-  ASSERT_TRUE(flush(first));
+  const HandleNumber first = closed_writer();
   rewrite();
   ASSERT_TRUE(flush(first));
   expect_after_a_kill("CLOSED");

@@ -242,6 +242,20 @@ TEST_F(AttributeChanges, OfWhichOnlyTheAnswerWasLostShow) {
   EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0640U);
 }
 
+// The two have the same bytes, and so the same ETag.
+TEST_F(AttributeChanges, OfWhatARenameReplacedShowThoughItsAnswerWasLost) {
+  file("old");
+  const InodeNumber target = file();
+  change(target, {.mode = 0640});
+  ASSERT_TRUE(drain());
+  faulty_.lose_answer({.operation = Operation::kCopy}, Error{Errc::kTimedOut, "no answer", {}});
+  EXPECT_FALSE(folder_->rename(context(), kRoot, "old", kRoot, "f", RenameMode::kReplace));
+  ASSERT_EQ(stored(key_, "mode"), std::to_string(S_IFREG | 0644));
+  clock_.advance(options_.fresh);
+  EXPECT_EQ(names(kRoot).size(), 4U);
+  EXPECT_EQ(lookup("f")->attributes.mode, S_IFREG | 0644U);
+}
+
 TEST_F(AttributeChanges, OfWhichOnlyTheAnswerWasLostShowWhenOssRefusesThemThen) {
   const InodeNumber inode = file();
   change(inode, {.mode = 0640});

@@ -3,14 +3,19 @@
 # taken for its whole layer, or the file is named in ALONE. The presets dev and clang compile every file by itself: they
 # are quicker after a change of one file, and find a file that forgot an include.
 #
-# stsfs_layer(name USES layers… LIBS libraries… PUBLIC_LIBS libraries… SOURCES files… [ALONE files…])
+# stsfs_layer(name USES layers… LIBS libraries… PUBLIC_LIBS libraries… [ROOMS "room rooms-it-uses…"…] SOURCES files…
+#             [ALONE files…])
 #
 # A static library of src/<name>/SOURCES. Only include/stsfs/<name> is exported, through a directory of its own
 # under the build tree, so that an include of a layer that USES does not name is "No such file". USES is
 # private: what a layer's own headers include from lower layers, its users name as well. Libraries are private
 # too (no library's header stands in include/), but for the few that PUBLIC_LIBS names (tl::expected, fmt).
+#
+# A layer with ROOMS keeps its sources in folders, lowest first. They are one library, and its users see no rooms; a file
+# includes only what lies in its own room, in those that its room names, and in src/<name> itself, which knows no
+# room. tests/layering/check_includes.py reads this.
 function(stsfs_layer name)
-  cmake_parse_arguments(arg "" "" "USES;LIBS;PUBLIC_LIBS;SOURCES;ALONE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "USES;LIBS;PUBLIC_LIBS;ROOMS;SOURCES;ALONE" ${ARGN})
   list(TRANSFORM arg_USES PREPEND stsfs_)
   list(TRANSFORM arg_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)
   list(TRANSFORM arg_ALONE PREPEND ${PROJECT_SOURCE_DIR}/src/${name}/)

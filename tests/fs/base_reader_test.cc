@@ -1,4 +1,4 @@
-#include "base_reader.h"
+#include "reading/base_reader.h"
 
 #include <future>
 #include <random>

@@ -1,4 +1,4 @@
-#include "behind_journal.h"
+#include "pending/behind_journal.h"
 
 #include <cstdint>
 #include <future>

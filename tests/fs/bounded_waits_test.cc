@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "name_gate.h"
+#include "pending/name_gate.h"
 
 #include "folder_fixture.h"
 

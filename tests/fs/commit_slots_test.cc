@@ -1,4 +1,4 @@
-#include "commit_slots.h"
+#include "content/commit_slots.h"
 
 #include <optional>
 

@@ -1,4 +1,4 @@
-#include "content_changes.h"
+#include "content/content_changes.h"
 
 #include <gtest/gtest.h>
 

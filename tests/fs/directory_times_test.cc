@@ -1,4 +1,4 @@
-#include "directory_times.h"
+#include "tree/directory_times.h"
 
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 // The form of ossfs 1.91 and s3fs 1.97, and what geesefs makes of a header.
 
-#include "extended_attributes.h"
+#include "naming/extended_attributes.h"
 
 #include <sys/xattr.h>
 

@@ -1,4 +1,4 @@
-#include "file_content.h"
+#include "content/file_content.h"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,4 +1,4 @@
-#include "held_blocks.h"
+#include "reading/held_blocks.h"
 
 #include <gtest/gtest.h>
 

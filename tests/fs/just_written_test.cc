@@ -1,6 +1,6 @@
 // What this mount wrote is read without being fetched, and is never taken for what it is not.
 
-#include "just_written.h"
+#include "reading/just_written.h"
 
 #include "folder_fixture.h"
 #include "stsfs/base/crc64.h"

@@ -1,4 +1,4 @@
-#include "moved_keys.h"
+#include "pending/moved_keys.h"
 
 #include <map>
 #include <random>

@@ -1,4 +1,4 @@
-#include "open_handles.h"
+#include "tree/open_handles.h"
 
 #include <memory>
 #include <set>

@@ -1,7 +1,7 @@
 // What ossfs 1.91, s3fs 1.97, geesefs, rclone and the Google tools put into metadata, and how it is
 // to be read.
 
-#include "posix_metadata.h"
+#include "naming/posix_metadata.h"
 
 #include <sys/stat.h>
 

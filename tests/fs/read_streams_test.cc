@@ -1,11 +1,11 @@
-#include "read_streams.h"
+#include "reading/read_streams.h"
 
 #include <random>
 
 #include <gtest/gtest.h>
 
-#include "byte_set.h"
-#include "whole_checksum.h"
+#include "reading/byte_set.h"
+#include "reading/whole_checksum.h"
 
 namespace stsfs::fs {
 namespace {

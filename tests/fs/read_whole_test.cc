@@ -1,4 +1,4 @@
-#include "read_whole.h"
+#include "reading/read_whole.h"
 
 #include <gtest/gtest.h>
 

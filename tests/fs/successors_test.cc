@@ -1,6 +1,6 @@
 // What became of versions that this mount itself replaced by others with the same bytes.
 
-#include "successors.h"
+#include "content/successors.h"
 
 #include <optional>
 #include <string>

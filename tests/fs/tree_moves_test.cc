@@ -4,7 +4,7 @@
 #include <future>
 #include <thread>
 
-#include "tree_moves.h"
+#include "pending/tree_moves.h"
 
 #include "folder_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "write_id.h"
+#include "naming/write_id.h"
 
 #include <gtest/gtest.h>
 

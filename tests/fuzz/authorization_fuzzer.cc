@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "access.h"
-#include "ram_directory.h"
-#include "sts_service.h"
-#include "sts_sessions.h"
+#include "identity/access.h"
+#include "identity/sts_sessions.h"
+#include "identity/verify_parse.h"
+#include "ram/ram_directory.h"
+#include "sts/sts_service.h"
 #include "stsfs/base/time_format.h"
-#include "verify_parse.h"
 
 namespace {
 

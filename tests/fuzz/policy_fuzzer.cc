@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "ram_policy.h"
+#include "ram/ram_policy.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace stsfs::sim;

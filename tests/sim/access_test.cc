@@ -1,6 +1,6 @@
 // Evaluation: RAM, "Policy evaluation process"; OSS, "Authentication".
 
-#include "access.h"
+#include "identity/access.h"
 
 #include "identities.h"
 

@@ -1,4 +1,4 @@
-#include "bucket.h"
+#include "store/bucket.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

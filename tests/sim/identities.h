@@ -8,10 +8,10 @@
 
 #include <gtest/gtest.h>
 
-#include "access.h"
-#include "ram_directory.h"
-#include "sts_service.h"
-#include "sts_sessions.h"
+#include "identity/access.h"
+#include "identity/sts_sessions.h"
+#include "ram/ram_directory.h"
+#include "sts/sts_service.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sign/oss_v4.h"
 #include "stsfs/sign/rpc.h"

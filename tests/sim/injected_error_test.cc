@@ -1,4 +1,4 @@
-#include "injected_error.h"
+#include "oss/injected_error.h"
 
 #include <gtest/gtest.h>
 

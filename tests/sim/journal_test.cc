@@ -1,11 +1,11 @@
-#include "journal.h"
+#include "store/journal.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bucket.h"
+#include "store/bucket.h"
 #include "support/temporary_directory.h"
 
 namespace stsfs::sim {

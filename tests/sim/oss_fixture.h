@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "fakes/fake_clock.h"
-#include "service.h"
+#include "oss/switch_names.h"
+#include "server/service.h"
 #include "sim/identities.h"
 #include "stsfs/base/text.h"
-#include "switch_names.h"
 
 namespace stsfs::sim {
 

@@ -4,7 +4,7 @@
 #include <cstdlib>
 
 #include "identities.h"
-#include "ram_default.h"
+#include "ram/ram_default.h"
 #include "stsfs/base/fd.h"
 
 namespace stsfs::sim {

@@ -1,4 +1,4 @@
-#include "ram_match.h"
+#include "ram/ram_match.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "ram_policy.h"
+#include "ram/ram_policy.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The S3-compatible surface, over requests as AWS clients sign them.
 
-#include "s3_dialect.h"
+#include "server/s3_dialect.h"
 
 #include <algorithm>
 

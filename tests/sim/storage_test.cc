@@ -1,9 +1,9 @@
-#include "storage.h"
+#include "store/storage.h"
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "content.h"
+#include "store/content.h"
 #include "stsfs/base/crc64.h"
 #include "stsfs/base/text.h"
 

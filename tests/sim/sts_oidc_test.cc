@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "identities.h"
-#include "jwt.h"
+#include "sts/jwt.h"
 
 namespace stsfs::sim {
 namespace {

@@ -1,4 +1,4 @@
-#include "sts_service.h"
+#include "sts/sts_service.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,6 @@
 // The body is the one of the S3 documentation: 66,560 letters a in chunks of 65,536 and 1,024.
 
-#include "verify_payload.h"
+#include "identity/verify_payload.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The vectors are those of the official SDKs' signer tests and of the documentation.
 
-#include "verify.h"
+#include "identity/verify.h"
 
 #include "identities.h"
 #include "stsfs/sign/aws_v4.h"

@@ -2,7 +2,7 @@
 // above an entry are there, and no name is a file and a directory at once.
 
 #include "bucket.h"
-#include "refusals.h"
+#include "identity/refusals.h"
 
 namespace stsfs::sim {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ram_directory.h"
+#include "ram/ram_directory.h"
 #include "sts_answer.h"
 #include "stsfs/base/clock.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "access.h"
-#include "content.h"
+#include "identity/access.h"
+#include "store/content.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/result.h"
 #include "stsfs/sim/simulator.h"

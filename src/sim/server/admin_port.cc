@@ -6,13 +6,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "object_parts.h"
+#include "identity/sts_sessions.h"
+#include "oss/object_parts.h"
+#include "oss/switch_names.h"
 #include "service.h"
-#include "sts_sessions.h"
 #include "stsfs/base/crc64.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
-#include "switch_names.h"
 
 namespace stsfs::sim {
 namespace {

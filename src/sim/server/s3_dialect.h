@@ -3,7 +3,7 @@
 #include <string>
 
 #include "http_server.h"
-#include "operation.h"
+#include "oss/operation.h"
 
 /// The S3-compatible surface: the same buckets and operations, asked for and answered in the words
 /// of S3. A request signed with AWS4-HMAC-SHA256 is in this dialect; what lies between the two

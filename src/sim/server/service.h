@@ -2,10 +2,10 @@
 
 #include <memory>
 
-#include "cloud.h"
-#include "faults.h"
 #include "http_server.h"
-#include "records.h"
+#include "oss/faults.h"
+#include "oss/records.h"
+#include "store/cloud.h"
 #include "stsfs/sim/simulator.h"
 
 namespace stsfs::sim {

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "ram_directory.h"
+#include "identity/sts_sessions.h"
+#include "ram/ram_directory.h"
 #include "sts_answer.h"
 #include "sts_request.h"
-#include "sts_sessions.h"
 
 namespace stsfs::sim {
 

@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "ram_directory.h"
+#include "identity/sts_sessions.h"
+#include "ram/ram_directory.h"
 #include "sts_answer.h"
 #include "sts_assume_role.h"
 #include "sts_request.h"
-#include "sts_sessions.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 
 #include "access.h"
-#include "ram_directory.h"
+#include "ram/ram_directory.h"
 #include "sts_sessions.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/sign/digest.h"

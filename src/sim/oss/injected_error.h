@@ -2,9 +2,9 @@
 
 #include <string_view>
 
-#include "access.h"
 #include "faults.h"
-#include "sts_answer.h"
+#include "identity/access.h"
+#include "sts/sts_answer.h"
 
 namespace stsfs::sim {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "access.h"
+#include "identity/access.h"
 
 namespace stsfs::sim {
 

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "ram_directory.h"
-#include "refusals.h"
-#include "sts_sessions.h"
+#include "identity/refusals.h"
+#include "identity/sts_sessions.h"
+#include "ram/ram_directory.h"
 
 namespace stsfs::sim {
 bool is_bucket_name(const std::string& name) {

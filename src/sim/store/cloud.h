@@ -6,11 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "access.h"
 #include "bucket.h"
+#include "identity/access.h"
 #include "journal.h"
 #include "storage.h"
-#include "sts_service.h"
+#include "sts/sts_service.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
 #include "switches.h"

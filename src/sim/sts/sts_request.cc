@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "identity/verify.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sign/digest.h"
 #include "stsfs/sign/rpc.h"
-#include "verify.h"
 
 namespace stsfs::sim {
 namespace {

@@ -5,15 +5,15 @@
 #include <algorithm>
 #include <array>
 
-#include "injected_error.h"
-#include "object_parts.h"
-#include "operation.h"
+#include "identity/verify_payload.h"
+#include "oss/injected_error.h"
+#include "oss/object_parts.h"
+#include "oss/operation.h"
 #include "s3_dialect.h"
 #include "service.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
-#include "verify_payload.h"
 #include "xml.h"
 
 namespace stsfs::sim {

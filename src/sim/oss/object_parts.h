@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "identity/refusals.h"
 #include "operation.h"
-#include "refusals.h"
 
 /// What several operations on objects share: checking what a request says of an object, storing it,
 /// telling it.

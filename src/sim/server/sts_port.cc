@@ -1,8 +1,8 @@
 // The STS port: bodies are small, the service itself is sts_service.h.
 
-#include "injected_error.h"
+#include "oss/injected_error.h"
 #include "service.h"
-#include "sts_request.h"
+#include "sts/sts_request.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/time_format.h"
 

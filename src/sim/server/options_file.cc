@@ -7,7 +7,7 @@
 //
 // Names are those of the flags, and a flag stands above the file.
 
-#include "document_node.h"
+#include "ram/document_node.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sim/simulator.h"

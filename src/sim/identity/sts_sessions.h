@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ram_directory.h"
+#include "ram/ram_directory.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/secret.h"

@@ -2,16 +2,16 @@
 
 #include <set>
 
-#include "cloud.h"
-#include "faults.h"
 #include "http_server.h"
-#include "ram_default.h"
-#include "ram_directory.h"
-#include "records.h"
+#include "oss/faults.h"
+#include "oss/records.h"
+#include "oss/switch_names.h"
+#include "ram/ram_default.h"
+#include "ram/ram_directory.h"
 #include "service.h"
+#include "store/cloud.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
-#include "switch_names.h"
 
 namespace stsfs::sim {
 namespace {

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "access.h"
+#include "identity/access.h"
 #include "object.h"
 #include "stsfs/base/mutex.h"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-#include "access.h"
-#include "bucket.h"
-#include "cloud.h"
-#include "content.h"
+#include "identity/access.h"
+#include "store/bucket.h"
+#include "store/cloud.h"
+#include "store/content.h"
 
 namespace stsfs::sim {
 

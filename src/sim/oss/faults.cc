@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ram_match.h"
+#include "ram/ram_match.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::sim {

@@ -9,11 +9,11 @@
 #include <unordered_set>
 #include <utility>
 
-#include "access.h"
+#include "identity/access.h"
+#include "identity/verify_parse.h"
 #include "sts_answer.h"
 #include "sts_service.h"
 #include "stsfs/base/mutex.h"
-#include "verify_parse.h"
 
 namespace stsfs::sim {
 

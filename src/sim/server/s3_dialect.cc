@@ -6,8 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "identity/verify_parse.h"
 #include "stsfs/base/text.h"
-#include "verify_parse.h"
 #include "xml.h"
 
 namespace stsfs::sim::s3 {

@@ -4,8 +4,8 @@
 #include <deque>
 #include <map>
 
-#include "ram_directory.h"
-#include "ram_policy.h"
+#include "ram/ram_directory.h"
+#include "ram/ram_policy.h"
 #include "sts_sessions.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/text.h"

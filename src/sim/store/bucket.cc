@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "identity/refusals.h"
 #include "journal.h"
-#include "refusals.h"
 #include "stsfs/base/random.h"
 
 namespace stsfs::sim {

@@ -1,8 +1,8 @@
 // Multipart uploads of a bucket.
 
 #include "bucket.h"
+#include "identity/refusals.h"
 #include "journal.h"
-#include "refusals.h"
 #include "stsfs/base/random.h"
 
 namespace stsfs::sim {

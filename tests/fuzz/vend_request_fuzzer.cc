@@ -6,13 +6,13 @@
 #include <cstdlib>
 #include <string>
 
-#include "client_address.h"
-#include "device_store.h"
-#include "oidc.h"
-#include "password.h"
-#include "sign_in.h"
+#include "office/oidc.h"
+#include "office/sign_in.h"
+#include "stores/device_store.h"
+#include "stores/password.h"
 #include "stsfs/sts/session_policy.h"
-#include "web_pages.h"
+#include "web/client_address.h"
+#include "web/web_pages.h"
 #include "wire.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,14 +1,14 @@
-#include "config.h"
+#include "config/config.h"
 
 #include <string>
 
 #include <gtest/gtest.h>
 
-#include "access_key.h"
-#include "client_address.h"
-#include "sign_in.h"
+#include "office/access_key.h"
+#include "office/sign_in.h"
 #include "stsfs/base/fd.h"
 #include "support/temporary_directory.h"
+#include "web/client_address.h"
 
 namespace stsfs::vend {
 namespace {

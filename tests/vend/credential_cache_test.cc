@@ -1,4 +1,4 @@
-#include "credential_cache.h"
+#include "office/credential_cache.h"
 
 #include <atomic>
 #include <future>

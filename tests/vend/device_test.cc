@@ -6,7 +6,7 @@
 
 #include "stsfs/base/text.h"
 #include "vend_fixture.h"
-#include "web_pages.h"
+#include "web/web_pages.h"
 
 namespace stsfs::vend {
 namespace {

@@ -10,7 +10,7 @@
 
 #include <gtest/gtest.h>
 
-#include "listen_address.h"
+#include "config/listen_address.h"
 #include "support/token_issuer.h"
 #include "vend_fixture.h"
 

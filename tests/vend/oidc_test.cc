@@ -4,7 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include "oidc.h"
+#include "office/oidc.h"
 #include "stsfs/sts/session_policy.h"
 #include "support/token_issuer.h"
 #include "vend_fixture.h"

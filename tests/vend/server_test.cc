@@ -1,4 +1,4 @@
-#include "server.h"
+#include "web/server.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 #include <atomic>
 #include <thread>
 
-#include "listen_address.h"
+#include "config/listen_address.h"
 #include "stsfs/base/text.h"
 #include "vend_fixture.h"
 

@@ -11,17 +11,17 @@
 
 #include <gtest/gtest.h>
 
-#include "device_store.h"
 #include "fakes/fake_clock.h"
-#include "login_store.h"
-#include "sql.h"
+#include "office/throttle.h"
+#include "stores/device_store.h"
+#include "stores/login_store.h"
+#include "stores/sql.h"
+#include "stores/usage_store.h"
+#include "stores/user_store.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "support/postgres_server.h"
 #include "support/temporary_directory.h"
-#include "throttle.h"
-#include "usage_store.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {

@@ -1,7 +1,7 @@
 // How much is used of a folder with a quota: counted behind the requests, seldom, once for all
 // replicas, with a session that may list and nothing else.
 
-#include "usage_counter.h"
+#include "office/usage_counter.h"
 
 #include <thread>
 

@@ -10,14 +10,14 @@
 #include <gtest/gtest.h>
 
 #include "fakes/scripted_engine.h"
-#include "server.h"
-#include "service.h"
-#include "sql.h"
+#include "stores/sql.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/time_format.h"
 #include "support/temporary_directory.h"
+#include "web/server.h"
+#include "web/service.h"
 
 namespace stsfs::vend {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "user_store.h"
+#include "stores/user_store.h"
 
 namespace stsfs::vend {
 namespace {

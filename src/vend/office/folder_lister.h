@@ -3,12 +3,12 @@
 #include <functional>
 #include <string>
 
-#include "folder_config.h"
+#include "config/folder_config.h"
+#include "stores/usage_store.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/http/engine.h"
 #include "stsfs/sts/assume_role.h"
-#include "usage_store.h"
 
 namespace stsfs::vend {
 

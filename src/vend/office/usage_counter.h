@@ -8,14 +8,14 @@
 #include <unordered_map>
 
 #include "audit.h"
-#include "folder_config.h"
+#include "config/folder_config.h"
 #include "metrics.h"
 #include "session_maker.h"
+#include "stores/usage_store.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/base/worker_pool.h"
-#include "usage_store.h"
 
 namespace stsfs::vend {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "office.h"
+#include "office/office.h"
 #include "wire.h"
 
 // What the server answers, by area. `service.cc` says which request comes here; each function may

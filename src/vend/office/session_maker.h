@@ -6,7 +6,7 @@
 #include <string>
 
 #include "access_key.h"
-#include "config.h"
+#include "config/config.h"
 #include "metrics.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"

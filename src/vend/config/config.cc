@@ -1,12 +1,12 @@
 #include "config.h"
 
 #include "listen_address.h"
+#include "stores/user_store.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/this_machine.h"
 #include "stsfs/sts/session_policy.h"
 #include "table_reader.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {

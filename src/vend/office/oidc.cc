@@ -4,12 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "stores/user_store.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sign/digest.h"
 #include "stsfs/sign/strict_json.h"
 #include "stsfs/sts/session_policy.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {

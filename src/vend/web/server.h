@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
+#include "config/config.h"
 #include "service.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/result.h"

@@ -4,15 +4,15 @@
 
 #include <cstdio>
 
-#include "login_store.h"
-#include "password.h"
-#include "sign_in.h"
+#include "office/sign_in.h"
+#include "office/throttle.h"
+#include "stores/login_store.h"
+#include "stores/password.h"
+#include "stores/usage_store.h"
+#include "stores/user_store.h"
 #include "stsfs/base/password_prompt.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
-#include "throttle.h"
-#include "usage_store.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 namespace {

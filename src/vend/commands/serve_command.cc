@@ -9,14 +9,14 @@
 #include <memory>
 
 #include "load_settings.h"
-#include "privileges.h"
-#include "routes.h"
-#include "server.h"
-#include "service.h"
-#include "sql.h"
+#include "stores/sql.h"
 #include "stsfs/base/file_watch.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/log_format.h"
+#include "web/privileges.h"
+#include "web/routes.h"
+#include "web/server.h"
+#include "web/service.h"
 
 namespace stsfs::vend {
 namespace {

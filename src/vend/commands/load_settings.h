@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
-#include "access_key.h"
-#include "office.h"
+#include "office/access_key.h"
+#include "office/office.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/file_watch.h"
 #include "stsfs/base/result.h"

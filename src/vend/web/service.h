@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "office.h"
+#include "office/office.h"
 #include "stsfs/base/result.h"
 #include "wire.h"
 

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "client_address.h"
+#include "config/listen_address.h"
 #include "connection_watch.h"
-#include "listen_address.h"
 #include "stsfs/base/handle.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/mutex.h"

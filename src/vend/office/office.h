@@ -6,23 +6,23 @@
 #include <vector>
 
 #include "audit.h"
-#include "config.h"
+#include "config/config.h"
 #include "credential_cache.h"
-#include "device_store.h"
-#include "login_store.h"
 #include "metrics.h"
 #include "oidc.h"
-#include "password.h"
 #include "rate_limit.h"
 #include "session_maker.h"
 #include "sign_in.h"
+#include "stores/device_store.h"
+#include "stores/login_store.h"
+#include "stores/password.h"
+#include "stores/user_store.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"
 #include "stsfs/http/engine.h"
 #include "throttle.h"
 #include "usage_counter.h"
-#include "user_store.h"
 #include "wire.h"
 
 namespace stsfs::vend {

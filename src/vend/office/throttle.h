@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sql.h"
+#include "stores/sql.h"
 #include "stsfs/base/clock.h"
 
 namespace stsfs::vend {

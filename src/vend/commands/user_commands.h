@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "audit.h"
-#include "sql.h"
+#include "office/audit.h"
+#include "stores/sql.h"
 #include "stsfs/base/result.h"
 
 namespace stsfs::vend {

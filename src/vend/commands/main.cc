@@ -7,14 +7,14 @@
 
 #include <CLI/CLI.hpp>
 
-#include "audit.h"
 #include "audit_command.h"
 #include "check_command.h"
-#include "config.h"
+#include "config/config.h"
 #include "exit_codes.h"
+#include "office/audit.h"
 #include "policy_command.h"
 #include "serve_command.h"
-#include "sql.h"
+#include "stores/sql.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/process.h"
 #include "user_commands.h"

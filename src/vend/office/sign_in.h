@@ -5,10 +5,10 @@
 
 #include "audit.h"
 #include "metrics.h"
-#include "password.h"
+#include "stores/password.h"
+#include "stores/user_store.h"
 #include "stsfs/base/secret.h"
 #include "throttle.h"
-#include "user_store.h"
 
 namespace stsfs::vend {
 

@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "load_settings.h"
-#include "privileges.h"
-#include "server.h"
-#include "sql.h"
+#include "stores/sql.h"
 #include "stsfs/base/text.h"
+#include "web/privileges.h"
+#include "web/server.h"
 
 namespace stsfs::vend {
 namespace {

@@ -1,10 +1,10 @@
 #include <gnutls/gnutls.h>
 
-#include "server.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/handle.h"
 #include "stsfs/base/private_file.h"
 #include "stsfs/base/text.h"
+#include "web/server.h"
 
 // libmicrohttpd says only that it did not start; what is wrong with which file is found out here.
 namespace stsfs::vend {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "config.h"
+#include "config/config.h"
 #include "stsfs/base/await.h"
 #include "stsfs/base/clock.h"
 #include "stsfs/base/mutex.h"

@@ -44,7 +44,7 @@ class FileContentTest : public ::testing::Test {
  protected:
   ~FileContentTest() override { owner_.content->stop(); }
 
-  stsfs::testing::TemporaryDirectory directory_;
+  stsfs::testing::TemporaryDirectory directory_{stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock_;
   fakes::FakeScheduler scheduler_{clock_};
   fakes::InlineExecutor executor_;

@@ -127,7 +127,7 @@ class FolderTest : public ::testing::Test {
     return out;
   }
 
-  stsfs::testing::TemporaryDirectory directory_;
+  stsfs::testing::TemporaryDirectory directory_{stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock_;
   const std::unique_ptr<fakes::Executor> executor_;
   fakes::FakeObjectStore store_;

@@ -119,7 +119,7 @@ class JustWrittenTest : public ::testing::Test {
     kept_.keep(InodeNumber(7), etag, *staged_, sent.size(), crc64(0, as_bytes(sent)));
   }
 
-  stsfs::testing::TemporaryDirectory directory_;
+  stsfs::testing::TemporaryDirectory directory_{stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock_;
   fakes::FakeScheduler scheduler_{clock_};
   std::shared_ptr<staging::StagingArea> area_ =

@@ -465,7 +465,8 @@ TEST_F(TreeMovesToOtherVersions, KeepBytesThatChangeOnTheWay) {
 
 // Between the two whoever asks may be told of either, and takes it for what it was.
 TEST(TreeMovesThatMakeOtherVersions, TellOfThemBeforeTheyShowAndOnceOnlyTheyDo) {
-  const stsfs::testing::TemporaryDirectory directory;
+  const stsfs::testing::TemporaryDirectory directory{
+      stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock;
   fakes::InlineExecutor executor;
   fakes::FakeObjectStore store(clock, executor, {.copy_keeps_etag = false});
@@ -520,7 +521,7 @@ class TreeLook : public ::testing::Test {
     faulty_.before({.operation = Operation::kList, .count = Calls::kAll}, std::move(hook));
   }
 
-  stsfs::testing::TemporaryDirectory directory_;
+  stsfs::testing::TemporaryDirectory directory_{stsfs::testing::TemporaryDirectory::in_memory()};
   fakes::FakeClock clock_;
   fakes::InlineExecutor executor_;
   fakes::FakeObjectStore store_{clock_, executor_, {.page_max = 10}};

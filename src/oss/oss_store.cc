@@ -97,6 +97,14 @@ class PartsLister : public std::enable_shared_from_this<PartsLister> {
   Chain chain_;
 };
 
+/// What is to go and is not there has gone.
+Callback<void> or_gone(Callback<void> done) {
+  return [done = std::move(done)](Result<void> result) mutable {
+    if (!result && result.error().code == Errc::kNotFound) return done({});
+    done(std::move(result));
+  };
+}
+
 }  // namespace
 
 Result<std::unique_ptr<OssStore>> OssStore::create(http::Engine& engine,
@@ -209,11 +217,7 @@ Transfer OssStore::start_delete(std::string_view key, std::string_view /*etag*/,
                                                                    : delete_request(key);
   if (auto good = check_key(key); !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
-  Callback<void> finish = [done = std::move(done)](Result<void> result) mutable {
-    if (!result && result.error().code == Errc::kNotFound) return done({});
-    done(std::move(result));
-  };
-  return courier_->run(std::move(spec), deadline, std::move(finish), nothing_to_read);
+  return courier_->run(std::move(spec), deadline, or_gone(std::move(done)), nothing_to_read);
 }
 
 Transfer OssStore::start_delete_many(std::vector<Doomed> doomed, Deadline deadline,
@@ -311,11 +315,7 @@ Transfer OssStore::start_abort(std::string_view key, std::string_view upload_id,
   RequestSpec spec = abort_request(key, upload_id);
   if (auto good = check_key(key); !good)
     return courier_->refuse(std::move(good.error()), what_was_tried(spec), std::move(done));
-  Callback<void> finish = [done = std::move(done)](Result<void> result) mutable {
-    if (!result && result.error().code == Errc::kNotFound) return done({});
-    done(std::move(result));
-  };
-  return courier_->run(std::move(spec), deadline, std::move(finish), nothing_to_read);
+  return courier_->run(std::move(spec), deadline, or_gone(std::move(done)), nothing_to_read);
 }
 
 Transfer OssStore::start_list_parts(std::string_view key, std::string_view upload_id,

@@ -1,9 +1,6 @@
 #include "stsfs/sign/aws_v4.h"
 
-#include <algorithm>
-
-#include <openssl/crypto.h>
-
+#include "canonical.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::sign::aws4 {
@@ -11,20 +8,6 @@ namespace {
 
 constexpr std::string_view kTerminator = "aws4_request";
 constexpr std::string_view kKeyPrefix = "AWS4";
-
-std::string canonical_query(const Pairs& query) {
-  Pairs encoded;
-  encoded.reserve(query.size());
-  for (const auto& [name, value] : query)
-    encoded.emplace_back(percent_encode(name), percent_encode(value));
-  std::sort(encoded.begin(), encoded.end());
-  std::string out;
-  for (const auto& [name, value] : encoded) {
-    if (!out.empty()) out += '&';
-    out.append(name).append("=").append(value);
-  }
-  return out;
-}
 
 /// Without blanks at the ends, runs of blanks as one.
 std::string folded(std::string_view value) {
@@ -60,7 +43,7 @@ std::string canonical_request(std::string_view method, std::string_view path, co
   std::string out(method);
   const auto decoded = percent_decode(path);
   out += "\n" + percent_encode_path(decoded ? *decoded : path);
-  out += "\n" + canonical_query(query) + "\n";
+  out += "\n" + sorted_query(query) + "\n";
   for (const std::string_view name : split(signed_headers, ';'))
     out.append(name).append(":").append(values_of(headers, name)).append("\n");
   return out.append("\n").append(signed_headers).append("\n").append(payload_hash);
@@ -68,19 +51,12 @@ std::string canonical_request(std::string_view method, std::string_view path, co
 
 std::string string_to_sign(std::string_view date, const Scope& scope,
                            std::string_view canonical_request) {
-  std::string out(kAlgorithm);
-  out.append("\n").append(date).append("\n").append(scope.to_string()).append("\n");
-  return out + hex_lower(sha256(canonical_request));
+  return sign::string_to_sign(kAlgorithm, date, scope.to_string(), canonical_request);
 }
 
 Sha256 signing_key(std::string_view access_key_secret, const Scope& scope) {
-  std::string start(kKeyPrefix);
-  start += access_key_secret;
-  Sha256 key = hmac_sha256(as_bytes(start), scope.day);
-  OPENSSL_cleanse(start.data(), start.size());
-  for (const std::string_view part : {scope.region, scope.service, kTerminator})
-    key = hmac_sha256(key, part);
-  return key;
+  return sign::signing_key(kKeyPrefix, access_key_secret,
+                           {scope.day, scope.region, scope.service, kTerminator});
 }
 
 std::string signature(const Sha256& signing_key, std::string_view string_to_sign) {

@@ -5,6 +5,7 @@
 
 #include <openssl/crypto.h>
 
+#include "canonical.h"
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/sign/oss_v1.h"
@@ -26,20 +27,10 @@ std::string canonical_uri(const CanonicalInput& input) {
 }
 
 std::string canonical_query(const Pairs& query, EmptyValue empty) {
-  Pairs encoded;
-  encoded.reserve(query.size());
-  for (const auto& [name, value] : query)
-    encoded.emplace_back(percent_encode(name), percent_encode(value));
-  std::sort(encoded.begin(), encoded.end());
-  std::string out;
-  for (const auto& [name, value] : encoded) {
-    if (!out.empty()) out += '&';
-    out += name;
-    const bool bare = empty == EmptyValue::kBareName ||
-                      (empty == EmptyValue::kSubresourceBare && v1::is_signed_subresource(name));
-    if (!value.empty() || !bare) out += "=" + value;
-  }
-  return out;
+  return sorted_query(query, [&](std::string_view name) {
+    return empty == EmptyValue::kBareName ||
+           (empty == EmptyValue::kSubresourceBare && v1::is_signed_subresource(name));
+  });
 }
 
 /// Lower-case names of the headers that `wanted` names, are present, and are not signed anyway;
@@ -127,22 +118,12 @@ std::string canonical_request(const CanonicalInput& input,
 
 std::string string_to_sign(std::string_view date, const Scope& scope,
                            std::string_view canonical_request) {
-  std::string out(kAlgorithm);
-  out.append("\n").append(date).append("\n").append(scope.to_string()).append("\n");
-  return out + hex_lower(sha256(canonical_request));
+  return sign::string_to_sign(kAlgorithm, date, scope.to_string(), canonical_request);
 }
 
 Sha256 signing_key(std::string_view access_key_secret, const Scope& scope) {
-  std::string start(kKeyPrefix);
-  start += access_key_secret;
-  Sha256 key = hmac_sha256(as_bytes(start), scope.day);
-  OPENSSL_cleanse(start.data(), start.size());
-  for (const std::string_view part : {scope.region, scope.product, kTerminator}) {
-    Sha256 next = hmac_sha256(key, part);
-    key = next;  // which leaves nothing of the last one
-    OPENSSL_cleanse(next.data(), next.size());
-  }
-  return key;
+  return sign::signing_key(kKeyPrefix, access_key_secret,
+                           {scope.day, scope.region, scope.product, kTerminator});
 }
 
 std::string signature(const Sha256& signing_key, std::string_view string_to_sign) {

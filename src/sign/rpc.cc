@@ -6,32 +6,15 @@
 
 #include <openssl/crypto.h>
 
+#include "canonical.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sign/digest.h"
 
 namespace stsfs::sign {
-namespace {
-
-std::string canonical_query(const Pairs& parameters) {
-  Pairs encoded;
-  encoded.reserve(parameters.size());
-  for (const auto& [name, value] : parameters)
-    encoded.emplace_back(percent_encode(name), percent_encode(value));
-  std::sort(encoded.begin(), encoded.end());
-  std::string out;
-  for (const auto& [name, value] : encoded) {
-    if (!out.empty()) out += '&';
-    out.append(name).append("=").append(value);
-  }
-  return out;
-}
-
-}  // namespace
-
 namespace rpc {
 
 std::string string_to_sign(std::string_view method, const Pairs& parameters) {
-  return std::string(method) + "&%2F&" + percent_encode(canonical_query(parameters));
+  return std::string(method) + "&%2F&" + percent_encode(sorted_query(parameters));
 }
 
 std::string signature(std::string_view access_key_secret, std::string_view string_to_sign) {
@@ -76,7 +59,7 @@ std::string canonical_request(std::string_view method, std::string_view uri, con
   const auto values = folded(headers);
   std::string out(method);
   out.append("\n").append(uri.empty() ? "/" : uri);
-  out.append("\n").append(canonical_query(query)).append("\n");
+  out.append("\n").append(sorted_query(query)).append("\n");
   for (const std::string_view name : split(signed_headers, ';')) {
     const auto found = values.find(std::string(name));
     out.append(name).append(":").append(found == values.end() ? "" : found->second).append("\n");

@@ -49,6 +49,43 @@ void describe_root(Inode& root, const FolderOptions& options, WallTime born) {
 
 }  // namespace
 
+/// What Removals asks of the rest. Called while members are still being made: it may only be kept.
+RemovalOptions Folder::removal_options() {
+  return {.prefix = options_.prefix,
+          .request_timeout = options_.metadata_timeout,
+          .goes_along =
+              [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
+                return links_.goes_along(key, deadline, std::move(done));
+              },
+          .are_same =
+              [this](const std::string& key, const std::string& etag, const std::string& other) {
+                return successors_.are_same(key, etag, other);
+              },
+          .stays =
+              [this](const std::string& key) {
+                directories_.forget(key.substr(0, key.rfind('/', key.size() - 2) + 1));
+              },
+          .hierarchical = options_.hierarchical_namespace,
+          .place_aside = [this](const std::string& key) { return place_aside(key); },
+          .is_aside =
+              [this](const std::string& key, const std::string& etag, const std::string& aside,
+                     const std::string& aside_etag) {
+                return goes_on_aside({key, etag}, {aside, aside_etag});
+              },
+          .upload = upload_options(options_, journal_)};
+}
+
+/// The same for TreeMoves.
+TreeMoveOptions Folder::move_options() {
+  return {.prefix = options_.prefix,
+          .at_one_stroke = options_.hierarchical_namespace,
+          .request_timeout = options_.metadata_timeout,
+          .upload = upload_options(options_, journal_),
+          .left = [this](const std::string& key, const std::string& etag) {
+            successors_.left({key, etag});
+          }};
+}
+
 Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
                FolderOptions options, std::shared_ptr<staging::StagingArea> area,
                std::shared_ptr<staging::Journal> journal,
@@ -63,40 +100,9 @@ Folder::Folder(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock
       area_(std::move(area)),
       journal_(std::move(journal)),
       name_journal_(std::move(names)),
-      removals_(
-          store, scheduler, clock_, *name_journal_,
-          {.prefix = options_.prefix,
-           .request_timeout = options_.metadata_timeout,
-           .goes_along =
-               [this](const std::string& key, Deadline deadline, Callback<std::string> done) {
-                 return links_.goes_along(key, deadline, std::move(done));
-               },
-           .are_same =
-               [this](const std::string& key, const std::string& etag, const std::string& other) {
-                 return successors_.are_same(key, etag, other);
-               },
-           .stays =
-               [this](const std::string& key) {
-                 directories_.forget(key.substr(0, key.rfind('/', key.size() - 2) + 1));
-               },
-           .hierarchical = options_.hierarchical_namespace,
-           .place_aside = [this](const std::string& key) { return place_aside(key); },
-           .is_aside =
-               [this](const std::string& key, const std::string& etag, const std::string& aside,
-                      const std::string& aside_etag) {
-                 return goes_on_aside({key, etag}, {aside, aside_etag});
-               },
-           .upload = upload_options(options_, journal_)}),
+      removals_(store, scheduler, clock_, *name_journal_, removal_options()),
       successors_(clock_),
-      moves_(store, scheduler, clock_, *name_journal_, removals_,
-             {.prefix = options_.prefix,
-              .at_one_stroke = options_.hierarchical_namespace,
-              .request_timeout = options_.metadata_timeout,
-              .upload = upload_options(options_, journal_),
-              .left =
-                  [this](const std::string& key, const std::string& etag) {
-                    successors_.left({key, etag});
-                  }},
+      moves_(store, scheduler, clock_, *name_journal_, removals_, move_options(),
              [this](const std::string& key, const std::string& before, const std::string& after) {
                return object_moved(key, before, after);
              }),

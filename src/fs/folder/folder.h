@@ -154,6 +154,8 @@ class Folder final : public MountedFolder, public CommitOwner {
   };
 
   // --- shared by the operations (folder.cc) ---
+  RemovalOptions removal_options();
+  TreeMoveOptions move_options();
   Result<void> may_wait(const Context& context) const { return state_.may_wait(context); }
   Result<void> may_write() const { return state_.may_write(); }
   Result<InodePointer> directory(InodeNumber number);
@@ -332,6 +334,25 @@ class Folder final : public MountedFolder, public CommitOwner {
   bool may_stay_here(const Inode& inode, const AttributeDraft& draft, const Error& refused) const;
   std::optional<oss::Written> copy_with_id(const Context& context, const std::string& key,
                                            const std::string& id);
+  /// A change of attributes on its way to OSS.
+  struct MetadataWrite {
+    enum class Way { kPutDirectory, kPutSymlink, kCopy };
+    Way way = Way::kCopy;
+    std::string key;
+    oss::PutOptions put;
+    std::uint64_t size = 0;
+    bool tagged = false;
+    std::shared_ptr<FileContent> content;
+    std::string directory_path;
+    std::string name;
+  };
+  std::optional<MetadataWrite> plan_metadata(const Inode& inode, const AttributeDraft& draft);
+  Result<oss::Written> write_metadata(const Context& context, const Inode& inode,
+                                      MetadataWrite& change);
+  Result<oss::Written> put_directory_anew(const Context& context, const Inode& inode,
+                                          MetadataWrite& change);
+  Result<oss::Written> copy_onto_itself(const Context& context, const Inode& inode,
+                                        const MetadataWrite& change);
   Result<void> store_metadata(const Context& context, const InodePointer& inode,
                               const AttributeDraft& draft, Holds& holds);
 

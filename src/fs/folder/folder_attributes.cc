@@ -238,92 +238,112 @@ std::optional<oss::Written> Folder::copy_with_id(const Context& context, const s
   return oss::Written{there->etag, there->crc64, there->version_id, there->server_time};
 }
 
-/// A change of metadata is a copy of the object onto itself that carries everything else along.
-Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
-                                    const AttributeDraft& draft, Holds& holds) {
-  std::string key;
-  oss::PutOptions put;
-  std::uint64_t size = 0;
-  bool marker_only = false;
-  bool symlink_object = false;
-  bool tagged = false;
-  std::shared_ptr<FileContent> content;
-  std::string directory_path;
-  std::string name;
+/// nullopt: of a link that is not in OSS yet.
+std::optional<Folder::MetadataWrite> Folder::plan_metadata(const Inode& inode,
+                                                           const AttributeDraft& draft) {
+  using Way = MetadataWrite::Way;
+  MutexLock lock(tree_.mutex);
+  if (is_link(draft.attributes.mode) && inode.etag.empty()) return std::nullopt;
+  const bool directory = is_directory(draft.attributes.mode);
+  oss::ObjectHeaders headers = inode.headers;
+  headers.user = draft.user;
+  const std::string path = tree_.path_of(inode);
+  const auto slash = path.rfind('/');
+  return MetadataWrite{.way = directory                    ? Way::kPutDirectory
+                              : !inode.symlink_key.empty() ? Way::kPutSymlink
+                                                           : Way::kCopy,
+                       .key = key_of(inode),
+                       .put = put_options(draft.attributes, headers, draft.storage_class),
+                       .size = directory ? 0 : inode.attributes.size_bytes,
+                       .tagged = inode.tagged,
+                       .content = inode.content,
+                       .directory_path = slash == std::string::npos ? "" : path.substr(0, slash),
+                       .name = inode.name};
+}
+
+Result<oss::Written> Folder::put_directory_anew(const Context& context, const Inode& inode,
+                                                MetadataWrite& change) {
+  if (change.put.headers.content_type.empty())
+    change.put.headers.content_type = oss::kDirectoryType;
   {
     MutexLock lock(tree_.mutex);
-    const std::string whole = tree_.path_of(*inode);
-    const bool directory = is_directory(draft.attributes.mode);
-    key = key_of(*inode);
-    size = directory ? 0 : inode->attributes.size_bytes;
-    oss::ObjectHeaders headers = inode->headers;
-    headers.user = draft.user;
-    put = put_options(draft.attributes, headers, draft.storage_class);
-    marker_only = directory;
-    symlink_object = !inode->symlink_key.empty();
-    tagged = inode->tagged;
-    content = inode->content;
-    const auto slash = whole.rfind('/');
-    directory_path = slash == std::string::npos ? "" : whole.substr(0, slash);
-    name = inode->name;
-    if (is_link(draft.attributes.mode) && inode->etag.empty()) return {};
+    change.put.replaces = inode.etag;
   }
-  if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
-    auto present = objects_.tags(context, key);
+  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
+    return store_.start_put(change.key, http::memory_body(""), change.put, context.deadline,
+                            std::move(done));
+  });
+  // A real directory of a hierarchical namespace: that it can be put again is not documented.
+  if (!written && written.error().code == Errc::kExists)
+    return fail(Errc::kNotSupported,
+                "OSS takes no attributes of a directory that is there: " + written.error().message);
+  return written;
+}
+
+Result<oss::Written> Folder::copy_onto_itself(const Context& context, const Inode& inode,
+                                              const MetadataWrite& change) {
+  oss::CopyOptions copy{.source_key = change.key, .replace_metadata = true, .put = change.put};
+  const std::string id = random_hex(8);
+  copy.put.headers.user[oss::kWriteIdName] = id;  // knows its own after a lost answer
+  {
+    MutexLock lock(tree_.mutex);
+    copy.source_etag = copy.put.replaces = inode.etag;
+  }
+  auto written = copy_version(context, change.key, copy, change.size);
+  if (!written && is_no_answer(written.error()))
+    if (auto there = copy_with_id(context, change.key, id)) written = std::move(*there);
+  if (written) successors_.became({change.key, copy.source_etag}, {change.key, written->etag});
+  return written;
+}
+
+/// A change of metadata is a copy of the object onto itself that carries everything else along; of
+/// what has no bytes, the object put once more.
+Result<oss::Written> Folder::write_metadata(const Context& context, const Inode& inode,
+                                            MetadataWrite& change) {
+  switch (change.way) {
+    case MetadataWrite::Way::kPutDirectory:
+      return put_directory_anew(context, inode, change);
+    case MetadataWrite::Way::kPutSymlink:
+      return put_symlink_anew(store_, context, change.key, change.put);
+    case MetadataWrite::Way::kCopy:
+      break;
+  }
+  return copy_onto_itself(context, inode, change);
+}
+
+Result<void> Folder::store_metadata(const Context& context, const InodePointer& inode,
+                                    const AttributeDraft& draft, Holds& holds) {
+  auto change = plan_metadata(*inode, draft);
+  if (!change) return {};
+  const bool in_parts = change->size >= oss::kCopySizeMax;
+  if (change->tagged && in_parts) {  // such a copy inherits nothing
+    auto present = objects_.tags(context, change->key);
     if (!present) return fail(std::move(present.error()));
-    put.tagging = std::move(*present);
+    change->put.tagging = std::move(*present);
   }
   // The copy may get another ETag, and those who copy from this one would not find it.
-  if (!marker_only && !symlink_object)
-    if (auto spared = contents_.spare_copies_of(context, key); !spared) return spared;
-  Result<oss::Written> written;
+  if (change->way == MetadataWrite::Way::kCopy)
+    if (auto spared = contents_.spare_copies_of(context, change->key); !spared) return spared;
   std::optional<Replacing> replacing;
-  if (size < oss::kCopySizeMax) replacing.emplace(tree_, inode);  // a copy in parts takes its time
-  if (marker_only) {
-    if (put.headers.content_type.empty()) put.headers.content_type = oss::kDirectoryType;
-    {
-      MutexLock lock(tree_.mutex);
-      put.replaces = inode->etag;
-    }
-    written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-      return store_.start_put(key, http::memory_body(""), put, context.deadline, std::move(done));
-    });
-    // A real directory of a hierarchical namespace: that it can be put again is not documented.
-    if (!written && written.error().code == Errc::kExists)
-      written = fail(Errc::kNotSupported, "OSS takes no attributes of a directory that is there: " +
-                                              written.error().message);
-  } else if (symlink_object) {
-    written = put_symlink_anew(store_, context, key, put);
-  } else {
-    oss::CopyOptions copy{.source_key = key, .replace_metadata = true, .put = put};
-    const std::string id = random_hex(8);
-    copy.put.headers.user[oss::kWriteIdName] = id;  // knows its own after a lost answer
-    {
-      MutexLock lock(tree_.mutex);
-      copy.source_etag = copy.put.replaces = inode->etag;
-    }
-    written = copy_version(context, key, copy, size);
-    if (!written && is_no_answer(written.error()))
-      if (auto there = copy_with_id(context, key, id)) written = std::move(*there);
-    if (written) successors_.became({key, copy.source_etag}, {key, written->etag});
-  }
+  if (!in_parts) replacing.emplace(tree_, inode);  // one in parts takes its time
+  const auto written = write_metadata(context, *inode, *change);
   links_.ahead().forget();
+  if (!written) {
+    metas_->forget(change->key);  // it may have been made, and its answer lost
+    return fail(written.error());
+  }
   std::string new_etag;
-  if (written) {
+  {
     MutexLock lock(tree_.mutex);
     new_etag = written->etag.empty() ? inode->etag : written->etag;
     if (inode->pages_etag == inode->etag) inode->pages_etag = new_etag;  // the bytes are the same
     inode->etag = new_etag;
     inode->in_store = true;
     inode->confirmed = inode->touched = clock_.steady();
-    note_entry(directory_path, name, *inode);
-    remember_written(key, *inode, *written, put.headers, size);
+    note_entry(change->directory_path, change->name, *inode);
+    remember_written(change->key, *inode, *written, change->put.headers, change->size);
   }
-  if (!written) {
-    metas_->forget(key);  // it may have been made, and its answer lost
-    return fail(std::move(written.error()));
-  }
-  if (content) holds.moved(*content, {key, new_etag});
+  if (change->content) holds.moved(*change->content, {change->key, new_etag});
   return {};
 }
 

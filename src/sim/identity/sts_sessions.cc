@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "random_letters.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sign/digest.h"
@@ -17,14 +18,6 @@ namespace {
 constexpr std::size_t kKeyIdTail = 19;
 constexpr std::size_t kSecretSize = 40;
 constexpr std::size_t kTokenBytes = 192;
-
-std::string random_letters(std::size_t count) {
-  constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  std::string out;
-  while (out.size() < count) out += kLetters[random_below(kLetters.size())];
-  return out;
-}
 
 std::string digest_of(std::string_view token) { return std::string(as_text(sign::sha256(token))); }
 

@@ -1,24 +1,14 @@
 #include "ram_default.h"
 
-#include <string_view>
-
-#include "stsfs/base/random.h"
+#include "random_letters.h"
 
 namespace stsfs::sim {
 namespace {
 
-constexpr std::string_view kLetters =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-std::string letters(std::size_t count) {
-  std::string out;
-  while (out.size() < count) out += kLetters[random_below(kLetters.size())];
-  return out;
-}
-
+/// The shape of the service's: 24 and 30 characters.
 struct Key {
-  std::string id = "LTAI5t" + letters(18);  // the shape of the service's: 24 and 30 characters
-  std::string secret = letters(30);
+  std::string id = "LTAI5t" + random_letters(18);
+  std::string secret = random_letters(30);
 };
 
 std::string table_of_user(const std::string& name, const std::string& policy, const Key& key) {

@@ -6,12 +6,12 @@
 
 #include <gtest/gtest.h>
 
-#include "access.h"
 #include "fakes/fake_clock.h"
 #include "fakes/scripted_engine.h"
-#include "ram_directory.h"
-#include "sts_service.h"
-#include "sts_sessions.h"
+#include "identity/access.h"
+#include "identity/sts_sessions.h"
+#include "ram/ram_directory.h"
+#include "sts/sts_service.h"
 #include "stsfs/base/text.h"
 #include "stsfs/sts/assume_role.h"
 #include "stsfs/sts/session_policy.h"

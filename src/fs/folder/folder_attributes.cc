@@ -29,6 +29,8 @@ constexpr std::uint64_t kUnlimited = std::uint64_t{1} << 50;
 
 /// So soon after the last request about it a change is one of several in a row.
 constexpr std::chrono::seconds kInARow{1};
+/// For whether a copy whose answer was lost has been made.
+constexpr std::chrono::seconds kLookTime{5};
 
 WallTime time_of(const std::variant<Now, WallTime>& time, WallTime now) {
   return std::holds_alternative<Now>(time) ? now : std::get<WallTime>(time);
@@ -93,7 +95,12 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
                        confirmed.error().code == Errc::kInterrupted);
     if (is_lost) return fail(std::move(confirmed.error()));
   }
-  const Contents::Use content(contents_, inode);
+  // Through a handle what that has open is cut, also where another client's version is at the name
+  // by now.
+  const FileHandlePointer open = handle ? handles_.file(*handle) : nullptr;
+  if (handle && !open) return fail(Errc::kBadHandle, "a size for a handle that is not open");
+  const Contents::Use of_name(contents_, inode);
+  const std::shared_ptr<FileContent> content = open ? open->content : *of_name;
   if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
   {
     MutexLock lock(tree_.mutex);
@@ -104,15 +111,13 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
     inode->times_given = draft.times_given;
   }
   content->attributes_changed();
-  if (handle) {
-    if (const FileHandlePointer open = handles_.file(*handle)) {
-      MutexLock lock(tree_.mutex);
-      open->last_change = content->last_change();
-    }
-  } else if (auto done = contents_.settle_and_wait(context, *content); !done) {
+  if (open) {
+    MutexLock lock(tree_.mutex);
+    open->last_change = content->last_change();
+  } else if (auto done = contents_.settle_and_wait(context, content); !done) {
     return fail(std::move(done.error()));
   }
-  if (auto saved = contents_.save_if_noted(*content); !saved) return fail(std::move(saved.error()));
+  if (auto saved = contents_.save_if_noted(content); !saved) return fail(std::move(saved.error()));
   return entry_of(inode);
 }
 
@@ -231,7 +236,9 @@ Result<void> Folder::hold_back(const Context& context, const InodePointer& inode
 /// those who have the file open from those who open it next.
 std::optional<oss::Written> Folder::copy_with_id(const Context& context, const std::string& key,
                                                  const std::string& id) {
-  const auto there = objects_.head(context, key);
+  Context look = context;  // whose time may be up by that
+  look.deadline = Deadline::in(clock_, kLookTime);
+  const auto there = objects_.head(look, key);
   if (!there) return std::nullopt;
   const auto made_by = there->headers.user.find(oss::kWriteIdName);
   if (made_by == there->headers.user.end() || made_by->second != id) return std::nullopt;

@@ -101,9 +101,10 @@ void Folder::committed(InodeNumber number, const CommitOutcome& outcome) {
       if (known)
         remember_written(key_of(*inode), *inode, outcome.written, outcome.headers, outcome.size);
     } else {
-      // The path shows theirs: whatever we know of it is old.
+      // The path shows theirs: whatever we know of it is old. Somebody may have opened that
+      // already.
       inode->confirmed = {};
-      inode->content = nullptr;
+      if (inode->content && !inode->content->path_beside().empty()) inode->content = nullptr;
       inode->pages_etag.clear();
     }
   }

@@ -186,6 +186,13 @@ void Journal::put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
   state_->queue.add({std::move(work), std::move(noted)});
 }
 
+void Journal::amend(JournalEntry entry, Callback<void> done) {
+  auto work = [state = state_.get(), entry = std::move(entry)](SQLite::Database&) {
+    amend_note(state->queue, entry);
+  };
+  state_->queue.add({std::move(work), std::move(done)});
+}
+
 void Journal::sync_recovered(const JournalEntry& entry, std::shared_ptr<const StagedFile> staged,
                              std::shared_ptr<const StagedFile> before) {
   if (state_->sync)

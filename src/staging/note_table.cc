@@ -139,6 +139,20 @@ void put_note(NoteQueue& queue, const JournalEntry& entry, const std::string& bo
   put.exec();
 }
 
+void amend_note(NoteQueue& queue, const JournalEntry& entry) {
+  SQLite::Statement& amend = queue.statement(
+      "UPDATE files SET path=?,base_key=?,base_etag=?,base_size=?,headers=?,storage_class=? "
+      "WHERE id=?");
+  amend.bind(1, entry.path);
+  amend.bind(2, entry.base_key);
+  amend.bind(3, entry.base_etag);
+  amend.bind(4, static_cast<std::int64_t>(entry.base_size));
+  amend.bind(5, encode_headers(entry.headers));
+  amend.bind(6, entry.storage_class);
+  amend.bind(7, static_cast<std::int64_t>(entry.id));
+  amend.exec();
+}
+
 void erase_note(NoteQueue& queue, std::uint64_t id) {
   for (const char* text : {"DELETE FROM files WHERE id=?", kDropFallback}) {
     SQLite::Statement& erase = queue.statement(text);

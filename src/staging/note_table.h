@@ -23,6 +23,8 @@ Result<std::vector<JournalEntry>> read_notes(SQLite::Database& database, const s
 /// In place of the file's last one, which becomes its fallback if its bytes are on the disk and
 /// those of this one are not.
 void put_note(NoteQueue& queue, const JournalEntry& entry, const std::string& boot);
+/// The path, the base and the attributes of the file's last one; a fallback is of before.
+void amend_note(NoteQueue& queue, const JournalEntry& entry);
 void erase_note(NoteQueue& queue, std::uint64_t id);
 /// What the note speaks of is on the disk. False when it is not the file's last one any more.
 bool mark_synced(NoteQueue& queue, std::uint64_t id, std::uint64_t note);

@@ -95,6 +95,27 @@ TEST_P(Closes, TheOtherIsKeptAsHeClosesIt) {
   expect_after_a_kill("ha");
 }
 
+// What was empty is begun anew like any other.
+TEST_P(Closes, AnEmptyFileIsKeptAsItWasWhileItIsWrittenAnew) {
+  ASSERT_TRUE(write_file(kRoot, "e", ""));
+  const auto writer = folder_->open(context(), lookup("e")->attributes.inode, O_WRONLY | O_TRUNC);
+  ASSERT_TRUE(folder_->write(context(), writer->handle, as_bytes("ha"), 0));
+  scheduler_.advance(std::chrono::seconds(15));
+  EXPECT_NE(store_.content("users/alice/e"), "ha");
+  kill_and_begin();
+  resume();
+  EXPECT_EQ(read_file("e"), "");
+}
+
+TEST_P(Closes, AnEmptyFileThatWasOnlyBegunAnewIsBroughtToOss) {
+  ASSERT_TRUE(write_file(kRoot, "e", ""));
+  scheduler_.advance(std::chrono::seconds(15));
+  const auto opened = folder_->open(context(), lookup("e")->attributes.inode, O_RDONLY | O_TRUNC);
+  folder_->release(opened->handle);
+  scheduler_.advance(std::chrono::seconds(15));
+  EXPECT_TRUE(folder_->pending().empty());
+}
+
 // Close returns when it is in OSS, or in the journal.
 TEST_P(Closes, WhatWasOnlyCutIsKept) {
   const HandleNumber handle = open(O_WRONLY);

@@ -42,6 +42,17 @@ TEST(ContentChanges, ThatCutWhatWasClosedSayItUntilTheyAreClosedThemselves) {
   EXPECT_FALSE(changes.have_cut());
 }
 
+TEST(ContentChanges, ThatCameBehindTheBeginOfACommitAreNotClosedByIt) {
+  ContentChanges changes = ContentChanges::closed();
+  const std::uint64_t begun = changes.last();
+  changes.cut();
+  changes.written();
+  changes.close(begun);
+  EXPECT_TRUE(changes.are_closed(begun));
+  EXPECT_FALSE(changes.are_closed());
+  EXPECT_TRUE(changes.have_cut());
+}
+
 TEST(ContentChanges, OfAttributesAreClosedWhereWhatTheyGoAlongWithIs) {
   ContentChanges changes;
   EXPECT_FALSE(changes.attributes_changed(false));

@@ -252,6 +252,20 @@ TEST_F(CopyRange, InTheBackgroundACloseWaitsForTheServersCopy) {
   EXPECT_TRUE(store_.content(key_) == source_);
 }
 
+TEST_F(CopyRange, InTheBackgroundASecondCloseWaitsForItToo) {
+  folder_->stop();
+  options_.commit = CommitMode::kBackground;
+  begin();
+  store_.put("users/alice/source", source_);
+  const HandleNumber target = copied("source", "target");
+  faulty_.fail_everything(Error{Errc::kUnavailable, "network gone"});
+  EXPECT_FALSE(flush(target));
+  EXPECT_FALSE(flush(target));
+  faulty_.fail_everything(std::nullopt);
+  EXPECT_TRUE(flush(target));
+  EXPECT_TRUE(store_.content(key_) == source_);
+}
+
 TEST_F(CopyRange, ThatFailedIsMadeGoodByTheNextDaemon) {
   store_.put("users/alice/source", source_);
   const HandleNumber target = copied("source", "target");

@@ -86,6 +86,21 @@ TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheAnswerIsLost) {
   EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
 }
 
+// There is time to look once the time of the change itself is up.
+TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheAnswerIsLate) {
+  clock_.advance(std::chrono::seconds(5));
+  const auto writer = folder_->open(context(), inode_of("f"), O_WRONLY);
+  faulty_.lose_answer({.operation = Operation::kCopy}, {Errc::kTimedOut, "late", {}});
+  Context late = context();
+  late.deadline = Deadline::in(clock_, std::chrono::seconds(1));
+  faulty_.before({.operation = Operation::kCopy}, [&] { clock_.advance(std::chrono::seconds(2)); });
+  EXPECT_TRUE(folder_->setattr(late, inode_of("f"), std::nullopt, {.mode = 0600}));
+  ASSERT_TRUE(folder_->write(context(), writer->handle, as_bytes("what is new"), 0));
+  EXPECT_TRUE(flush(writer->handle));
+  folder_->release(writer->handle);
+  EXPECT_EQ(names(kRoot), (std::vector<std::string>{".", "..", "f"}));
+}
+
 // As the daemon asks, which repeats what was not answered: the copy finds another version then.
 TEST_F(JustReplaced, IsWhatItWasForThoseWhoHaveItOpenWhenTheCopyIsRepeated) {
   fakes::AtOnceScheduler at_once;

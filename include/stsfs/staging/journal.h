@@ -133,6 +133,9 @@ class Journal : public UploadLog {
   /// loss of power brings that note back.
   void put(JournalEntry entry, std::shared_ptr<const StagedFile> staged,
            std::shared_ptr<const StagedFile> before, Callback<void> done);
+  /// What was noted under this id gets the path, the base, and the attributes of `entry`; its bytes
+  /// stay those that it tells of. Nothing when there is no such note.
+  void amend(JournalEntry entry, Callback<void> done);
   /// `staged`: what it lies in, may be null. Unless it is `in_oss` it stays until no loss of power
   /// brings the note back.
   void erase(std::uint64_t id, std::shared_ptr<StagedFile> staged, bool in_oss,

@@ -46,9 +46,11 @@ class ContentChanges {
     if (closed) closed_ = last_;
     return owed;
   }
-  void close() {
-    closed_ = last_;
-    cut_ = false;
+  void close() { close(last_); }
+  /// Those up to `change`; who has written since is still writing.
+  void close(std::uint64_t change) {
+    closed_ = std::max(closed_, change);
+    if (are_closed()) cut_ = false;
   }
   /// Those up to `change`, and whoever the content is of knows it.
   void came_to_store(std::uint64_t change) { in_store_ = std::max(in_store_, change); }

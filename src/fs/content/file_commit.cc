@@ -118,12 +118,15 @@ void FileContent::had_no_turn(const Error& error) {
   if (gone || stopped) return;
   note_what_was_closed([self = shared_from_this(), error](Result<void>) {
     std::vector<Waiter> told;
+    std::vector<Callback<void>> readers;
     {
       MutexLock lock(self->mutex_);
       told.swap(self->waiters_);
+      readers = self->take_gone_readers();
       self->last_error_ = error.message;
     }
     for (Waiter& waiter : told) waiter.done(fail(error));
+    for (auto& done : readers) done({});
     self->start_commit();
   });
 }
@@ -211,7 +214,7 @@ void FileContent::plan() {
     is_nobodys = !stopped && waiters_.empty() && !changes_.are_closed() &&
                  (changes_.have_cut() || !as_it_is_);
     if (!is_nobodys) {
-      changes_.close();  // each attempt notes what it sends
+      changes_.close(commit_change_);  // each attempt notes what it sends
       lacking = plan_what_is_here(dropped, before);
     }
   }

@@ -88,7 +88,8 @@ bool FileContent::is_kept(std::uint64_t change, bool noted_is_enough) const {
   MutexLock lock(mutex_);
   if (!may_change() || !changes_.are_closed(change)) return false;
   const bool noted = note_id_ != 0 && noted_ != 0 && noted_change_ >= change;
-  return changes_.in_store() >= change || (noted_is_enough && noted);
+  // What is still to be copied hangs on an object that another client may change.
+  return changes_.in_store() >= change || (noted_is_enough && noted && !map_.has_copies());
 }
 
 bool FileContent::busy() const {
@@ -311,18 +312,24 @@ Result<void> FileContent::write_within(std::span<const std::byte> bytes, std::ui
 bool FileContent::staged_in_use() const { return committing_ || (staged_ && staged_->is_kept()); }
 
 Result<void> FileContent::truncate(std::uint64_t size) {
+  if (size == this->size()) return {};
+  return resize(size);
+}
+
+Result<void> FileContent::begin_anew() { return resize(0); }
+
+Result<void> FileContent::resize(std::uint64_t size) {
   if (auto may = may_reach(size); !may) return may;
   std::shared_ptr<staging::MultipartUpload> abandoned;
   {
     MutexLock lock(mutex_);
     const std::uint64_t before = map_.size();
-    if (size == before) return {};
     if (auto may = may_change(); !may) return may;
     if (staged_ && size == 0 && staged_in_use()) staged_.reset();
     if (staged_ && size < before && !staged_in_use())
       if (auto cut = staged_->truncate(size); !cut) return cut;
     map_.truncate(size);
-    if (size < before) changes_.cut();
+    if (size < before || size == 0) changes_.cut();
     if (size == 0) abandoned = take_stream();
     if (stream_ && size < before) stream_->outdated({size, before - size});
     changed();

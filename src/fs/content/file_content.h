@@ -186,6 +186,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   Result<void> write_within(std::span<const std::byte> bytes, std::uint64_t offset)
       STSFS_EXCLUDES(mutex_);
   Result<void> truncate(std::uint64_t size) STSFS_EXCLUDES(mutex_);
+  /// As O_TRUNC: what is written from here on goes nowhere before its own close, also where there
+  /// was nothing to cut.
+  Result<void> begin_anew() STSFS_EXCLUDES(mutex_);
   /// What a copy of `range` is made of. Bytes of the base are ranges of an object for whoever takes
   /// them.
   struct Lent {
@@ -225,9 +228,13 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// `done` when the journal knows all that is written now, or could not note it. At once when
   /// clean.
   void save(Callback<void> done);
-  /// Whether the journal has a note of an older state, so that an acknowledged change must be
-  /// saved.
-  bool needs_save() const STSFS_EXCLUDES(mutex_);
+  /// What the journal lacks of this file.
+  enum class Lacks { kNothing, kAllButBytes, kAll };
+  /// The name, the attributes or the base changed, and what is acknowledged of that must be in the
+  /// note that there is. Where somebody is writing, that keeps the bytes that were closed.
+  Lacks outdate_note() STSFS_EXCLUDES(mutex_);
+  /// `done` when the note has all but the bytes as it is now.
+  void amend(Callback<void> done) STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.
   void commit(Callback<void> done);
   /// A commit for which nobody waits; later while somebody is writing again, up to
@@ -276,6 +283,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   }
   Result<void> write_locked(std::span<const std::byte> bytes, std::uint64_t offset)
       STSFS_REQUIRES(mutex_);
+  Result<void> resize(std::uint64_t size) STSFS_EXCLUDES(mutex_);
   bool staged_in_use() const STSFS_REQUIRES(mutex_);
   std::shared_ptr<BaseReader> make_reader(const std::string& key, const std::string& etag,
                                           std::uint64_t size) const;
@@ -310,11 +318,14 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
 
   // --- file_journal.cc ---
   void save_now();
+  void amend_now();
+  void note_next() STSFS_EXCLUDES(mutex_);
   struct Noted {
     std::uint64_t state, change, moment;
   };
   void saved(const Noted& note, const std::shared_ptr<staging::StagedFile>& file,
              Result<void> result) STSFS_EXCLUDES(mutex_);
+  staging::JournalEntry frame_of(const CommitRequest& now) const STSFS_REQUIRES(mutex_);
   staging::JournalEntry entry_of(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   const staging::WriteNumbers& next_write(const CommitRequest& now) STSFS_REQUIRES(mutex_);
   void draw_number(const CommitRequest& now) STSFS_REQUIRES(mutex_);
@@ -445,6 +456,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   bool saving_ STSFS_GUARDED_BY(mutex_) = false;
   bool forget_note_ STSFS_GUARDED_BY(mutex_) = false;  // once what is being saved is noted
   std::vector<Waiter> save_waiters_ STSFS_GUARDED_BY(mutex_);
+  std::vector<Callback<void>> amend_waiters_ STSFS_GUARDED_BY(mutex_);
 
   // The upload of a large new file while it is being written.
   std::shared_ptr<staging::MultipartUpload> stream_ STSFS_GUARDED_BY(mutex_);

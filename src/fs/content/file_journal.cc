@@ -9,17 +9,26 @@
 
 namespace stsfs::fs {
 
-bool FileContent::needs_save() const {
+FileContent::Lacks FileContent::outdate_note() {
   MutexLock lock(mutex_);
-  return note_id_ != 0 && !changes_.are_in_store() && changes_.are_closed() && noted_ != state_;
+  const bool has_note = note_id_ != 0 && noted_ != 0;
+  if (changes_.are_in_store() || (note_id_ == 0 && !saving_)) return Lacks::kNothing;
+  ++state_;
+  if (changes_.are_closed()) return Lacks::kAll;
+  return has_note || saving_ ? Lacks::kAllButBytes : Lacks::kNothing;
 }
 
 void FileContent::save(Callback<void> done) {
+  Result<void> may;
   {
     MutexLock lock(mutex_);
     changes_.close();
+    may = may_change();
   }
-  note(std::move(done));
+  if (may)
+    note(std::move(done));
+  else
+    done(std::move(may));
 }
 
 /// There is a note of what was closed, and somebody is writing.
@@ -56,18 +65,36 @@ void FileContent::note(Callback<void> done) {
   if (start) save_now();
 }
 
-staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
+/// Behind what is being noted, so that no description of before comes after it.
+void FileContent::amend(Callback<void> done) {
+  bool start = false;
+  {
+    MutexLock lock(mutex_);
+    amend_waiters_.push_back(std::move(done));
+    start = !saving_;
+    saving_ = true;
+  }
+  if (start) amend_now();
+}
+
+/// All but the bytes.
+staging::JournalEntry FileContent::frame_of(const CommitRequest& now) const {
   staging::JournalEntry entry;
-  if (note_id_ == 0) note_id_ = around_.journal.next_id();
   entry.id = note_id_;
   entry.path = detached_ ? detached_path_ : now.path;
-  if (staged_) entry.staged_name = staged_->name();
   entry.base_key = key_;
   entry.base_etag = etag_;
   entry.base_size = base_size_;
-  entry.extents = map_.all();
   entry.headers = now.put.headers;
   entry.storage_class = now.put.storage_class;
+  return entry;
+}
+
+staging::JournalEntry FileContent::entry_of(const CommitRequest& now) {
+  if (note_id_ == 0) note_id_ = around_.journal.next_id();
+  staging::JournalEntry entry = frame_of(now);
+  if (staged_) entry.staged_name = staged_->name();
+  entry.extents = map_.all();
   entry.writes = next_write(now);
   if (aside_) entry.aside = aside_->message;
   return entry;
@@ -94,13 +121,16 @@ void FileContent::draw_number(const CommitRequest& now) {
 
 /// With saving_ set by the caller.
 void FileContent::save_now() {
-  const CommitRequest now = around_.owner.describe(inode_);
-  staging::JournalEntry entry;
-  std::shared_ptr<staging::StagedFile> file, before;
   std::uint64_t state = 0, change = 0;
   {
     MutexLock lock(mutex_);
-    state = state_;
+    state = state_;  // before the owner is asked: what changes after that is for the next note
+  }
+  const CommitRequest now = around_.owner.describe(inode_);
+  staging::JournalEntry entry;
+  std::shared_ptr<staging::StagedFile> file, before;
+  {
+    MutexLock lock(mutex_);
     change = changes_.last();
     if (!now.gone) {
       entry = entry_of(now);
@@ -121,14 +151,48 @@ void FileContent::save_now() {
                        file](Result<void> result) { self->saved(told, file, std::move(result)); });
 }
 
+/// With saving_ set by the caller.
+void FileContent::amend_now() {
+  const CommitRequest now = around_.owner.describe(inode_);
+  staging::JournalEntry entry;
+  std::vector<Callback<void>> waiters;
+  {
+    MutexLock lock(mutex_);
+    waiters.swap(amend_waiters_);
+    if (!now.gone) entry = frame_of(now);
+  }
+  auto amended = [self = shared_from_this(),
+                  waiters = std::move(waiters)](Result<void> result) mutable {
+    for (Callback<void>& done : waiters) done(result);
+    self->note_next();
+  };
+  if (entry.id == 0)
+    amended({});  // removed, or all of it is in OSS
+  else
+    around_.journal.amend(std::move(entry), std::move(amended));
+}
+
+/// What was asked of the journal while it was being told of something else.
+void FileContent::note_next() {
+  bool save = false, amend = false, forget = false;
+  {
+    MutexLock lock(mutex_);
+    save = !save_waiters_.empty();
+    amend = !save && !amend_waiters_.empty();
+    saving_ = save || amend;
+    forget = !saving_ && std::exchange(forget_note_, false);
+  }
+  if (save) save_now();
+  if (amend) amend_now();
+  if (forget) forget_note();
+}
+
 /// A kill leaves the version of the last note: what that holds is kept until there is a later one.
 void FileContent::saved(const Noted& note, const std::shared_ptr<staging::StagedFile>& file,
                         Result<void> result) {
   std::vector<Waiter> told;
   std::shared_ptr<staging::StagedFile> replaced, thawed;
   std::uint64_t moment = 0;
-  bool again = false;
-  bool forget = false;
   {
     MutexLock lock(mutex_);
     if (result) {
@@ -147,16 +211,12 @@ void FileContent::saved(const Noted& note, const std::shared_ptr<staging::Staged
         [&](const Waiter& waiter) { return result && waiter.up_to > note.state; });
     std::move(rest, save_waiters_.end(), std::back_inserter(told));
     save_waiters_.erase(rest, save_waiters_.end());
-    again = !save_waiters_.empty();
-    saving_ = again;
-    forget = !again && std::exchange(forget_note_, false);
   }
   if (thawed) thawed->thaw(moment);
   if (replaced) replaced->let_go();
   if (!result) log_warning("fs", "a change is not in the journal: {}", result.error().message);
   for (Waiter& waiter : told) waiter.done(result);
-  if (again) save_now();
-  if (forget) forget_note();
+  note_next();
 }
 
 /// A note that tells of a version before the one that is in OSS now.

@@ -103,13 +103,13 @@ Result<Opened> Folder::open_present(const Context& context, const InodePointer& 
   }
   const Contents::Use content(contents_, inode);
   if ((flags & O_TRUNC) != 0) {
-    if (auto cut = content->truncate(0); !cut) return fail(std::move(cut.error()));
-    if (!content->dirty())
-      content->attributes_changed();  // it was empty: all that is new is a time
-    MutexLock lock(tree_.mutex);
-    inode->attributes.mtime = inode->attributes.ctime = now();
-    inode->times_given = false;
-    inode->kernel_size = 0;
+    {
+      MutexLock lock(tree_.mutex);  // before a commit of it can ask
+      inode->attributes.mtime = inode->attributes.ctime = now();
+      inode->times_given = false;
+      inode->kernel_size = 0;
+    }
+    if (auto cut = content->begin_anew(); !cut) return fail(std::move(cut.error()));
   }
   Opened out = opened(context, inode, *content, flags);
   if (reads) read_on(context, inode);
@@ -334,11 +334,14 @@ Result<std::optional<std::uint64_t>> Folder::seek(const Context&, HandleNumber n
 /// With one handle that may write, a descriptor of the inode that may write is one of that handle.
 bool Folder::is_still_held(const Context& context, const FileHandle& handle,
                            const HoldsForWriting& holds) {
-  {
+  const auto is_only_writer = [&] {
     MutexLock lock(tree_.mutex);
-    if (handle.inode->writers != 1) return false;
-  }
-  return holds(context.caller.pid) || (handle.opener != context.caller.pid && holds(handle.opener));
+    return handle.inode->writers == 1;
+  };
+  if (!is_only_writer()) return false;
+  const bool held =
+      holds(context.caller.pid) || (handle.opener != context.caller.pid && holds(handle.opener));
+  return held && is_only_writer();  // nor has another come while that was looked at
 }
 
 void Folder::flush(const Context& context, HandleNumber number, const HoldsForWriting& holds,

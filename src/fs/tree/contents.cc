@@ -191,12 +191,18 @@ Result<void> Contents::commit_and_wait(const Context& context,
 }
 
 Result<void> Contents::save_if_noted(const std::shared_ptr<FileContent>& content) {
-  if (!content || !content->needs_save()) return {};
+  if (!content) return {};
+  const FileContent::Lacks lacks = content->outdate_note();
+  if (lacks == FileContent::Lacks::kNothing) return {};
   auto saved = await<void>(nullptr, [&](Callback<void> done) {
-    content->save(std::move(done));
+    if (lacks == FileContent::Lacks::kAll)
+      content->save(std::move(done));
+    else
+      content->amend(std::move(done));
     return Transfer();
   });
-  if (saved && commit_ == CommitMode::kBackground) content->commit_soon();
+  if (saved && lacks == FileContent::Lacks::kAll && commit_ == CommitMode::kBackground)
+    content->commit_soon();
   return saved;
 }
 

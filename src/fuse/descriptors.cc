@@ -1,9 +1,13 @@
 #include "descriptors.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+
+#include <memory>
+#include <string>
 
 #include "stsfs/base/fd.h"
 
@@ -25,15 +29,25 @@ bool is_inode(int directory, const char* number, dev_t device, ino_t inode) {
 
 }  // namespace
 
-bool holds_for_writing(pid_t process, dev_t device, ino_t inode) {
+bool holds_for_writing(pid_t process, Descriptors which, dev_t device, ino_t inode) {
+  constexpr int kLooksMax = 1'000;
   if (process <= 0) return false;
-  const UniqueFd directory(
-      open(fmt::format("/proc/{}/fd", process).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const std::string path = fmt::format("/proc/{}/fd", process);
+  const UniqueFd directory(open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return false;
+  const auto is_held_as = [&](const char* number) {
+    return is_open_for_writing(directory.get(), number) &&
+           is_inode(directory.get(), number, device, inode);
+  };
   for (char number[] = "0"; number[0] <= '9'; ++number[0])
-    if (is_open_for_writing(directory.get(), number) &&
-        is_inode(directory.get(), number, device, inode))
-      return true;
+    if (is_held_as(number)) return true;
+  if (which == Descriptors::kFirstTen) return false;
+  const std::unique_ptr<DIR, int (*)(DIR*)> all(opendir(path.c_str()), closedir);
+  for (int looks = 0; all && looks < kLooksMax; ++looks) {
+    const dirent* const entry = readdir(all.get());
+    if (entry == nullptr) break;
+    if (entry->d_name[0] != '.' && is_held_as(entry->d_name)) return true;
+  }
   return false;
 }
 

@@ -4,11 +4,15 @@
 
 namespace stsfs::fuse {
 
-/// Whether one of the first ten descriptors of `process` (or of the process of that thread) is open
-/// for writing on the inode. Those are where a shell puts what it redirects. False if that process
-/// cannot be seen.
+enum class Descriptors {
+  kFirstTen,  ///< Where a shell puts what it redirects: some 20 µs.
+  kAll,       ///< A thousand at most.
+};
+
+/// Whether one of those descriptors of `process` (or of the process of that thread) is open for
+/// writing on the inode. False if that process cannot be seen.
 ///
 /// Threads: any; never asks the file system of `device`, so that its own threads may ask.
-bool holds_for_writing(pid_t process, dev_t device, ino_t inode);
+bool holds_for_writing(pid_t process, Descriptors which, dev_t device, ino_t inode);
 
 }  // namespace stsfs::fuse

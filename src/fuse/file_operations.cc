@@ -112,8 +112,9 @@ void flush(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) noexcept 
                                                                       Callback<void> done) {
         driver.file_system().flush(
             context, handle,
-            [&driver, inode](pid_t process) {
-              return holds_for_writing(process, driver.device(), inode);
+            [&driver, inode, closer = context.caller.pid](pid_t process) {
+              const auto which = process == closer ? Descriptors::kFirstTen : Descriptors::kAll;
+              return holds_for_writing(process, which, driver.device(), inode);
             },
             std::move(done));
       },

@@ -12,7 +12,7 @@
 namespace stsfs::fuse {
 namespace {
 
-class Descriptors : public ::testing::Test {
+class DescriptorsTest : public ::testing::Test {
  protected:
   // Where a shell would put it, whatever the test program has open itself.
   void SetUp() override { saved_.reset(dup(STDIN_FILENO)); }
@@ -24,14 +24,16 @@ class Descriptors : public ::testing::Test {
     ASSERT_EQ(dup2(file.get(), STDIN_FILENO), STDIN_FILENO);
     ASSERT_EQ(fstat(STDIN_FILENO, &file_), 0);
   }
-  bool held() const { return holds_for_writing(getpid(), file_.st_dev, file_.st_ino); }
+  bool held() const {
+    return holds_for_writing(getpid(), Descriptors::kFirstTen, file_.st_dev, file_.st_ino);
+  }
 
   testing::TemporaryDirectory directory_;
   struct stat file_ {};
   UniqueFd saved_;
 };
 
-TEST_F(Descriptors, OnlyOneThatMayWriteCounts) {
+TEST_F(DescriptorsTest, OnlyOneThatMayWriteCounts) {
   open_as_standard_input(O_WRONLY);
   EXPECT_TRUE(held());
   open_as_standard_input(O_RDWR);
@@ -40,13 +42,23 @@ TEST_F(Descriptors, OnlyOneThatMayWriteCounts) {
   EXPECT_FALSE(held());
 }
 
-TEST_F(Descriptors, OnlyThatInodeOnThatDeviceCounts) {
+TEST_F(DescriptorsTest, OnlyThatInodeOnThatDeviceCounts) {
   open_as_standard_input(O_WRONLY);
-  EXPECT_FALSE(holds_for_writing(getpid(), file_.st_dev, file_.st_ino + 1));
-  EXPECT_FALSE(holds_for_writing(getpid(), file_.st_dev + 1, file_.st_ino));
-  EXPECT_FALSE(holds_for_writing(0, file_.st_dev, file_.st_ino));
+  EXPECT_FALSE(holds_for_writing(getpid(), Descriptors::kFirstTen, file_.st_dev, file_.st_ino + 1));
+  EXPECT_FALSE(holds_for_writing(getpid(), Descriptors::kFirstTen, file_.st_dev + 1, file_.st_ino));
+  EXPECT_FALSE(holds_for_writing(0, Descriptors::kAll, file_.st_dev, file_.st_ino));
   ASSERT_EQ(dup2(saved_.get(), STDIN_FILENO), STDIN_FILENO);
   EXPECT_FALSE(held());
+}
+
+TEST_F(DescriptorsTest, OneBehindTheFirstTenCountsWhereAllAreLookedAt) {
+  constexpr int kFar = 100;
+  open_as_standard_input(O_WRONLY);
+  const UniqueFd far(fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, kFar));
+  ASSERT_GE(far.get(), kFar);
+  ASSERT_EQ(dup2(saved_.get(), STDIN_FILENO), STDIN_FILENO);
+  EXPECT_FALSE(held());
+  EXPECT_TRUE(holds_for_writing(getpid(), Descriptors::kAll, file_.st_dev, file_.st_ino));
 }
 
 }  // namespace

@@ -432,5 +432,20 @@ TEST_F(ListingTest, StrictAlwaysAsks) {
   EXPECT_EQ(lookup(d, "other").error().code, Errc::kNotFound);
 }
 
+/// A server may give less in a page than it was asked for.
+class ListingOfShortPages : public FolderTest {
+ protected:
+  ListingOfShortPages() : FolderTest({.page_max = 1}) {}
+};
+
+TEST_F(ListingOfShortPages, TellsThatADirectoryIsNotEmpty) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  store_.put("users/alice/d/theirs", "theirs");
+  EXPECT_EQ(folder_->rmdir(context(), kRoot, "d").error().code, Errc::kNotEmpty);
+  store_.erase("users/alice/d/theirs");
+  folder_->refresh("");
+  EXPECT_TRUE(folder_->rmdir(context(), kRoot, "d"));
+}
+
 }  // namespace
 }  // namespace stsfs::fs

@@ -317,13 +317,17 @@ Result<bool> Folder::directory_is_empty(const Context& context, const InodePoint
   }
   auto key = keys_.directory_key(path(inode));
   if (!key) return fail(std::move(key.error()));
-  const oss::ListRequest request{.prefix = *key, .keys_max = 2};
-  auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
-    return store_.start_list(request, context.deadline, std::move(done));
-  });
-  if (!page) return fail(std::move(page.error()));
-  return std::all_of(page->objects.begin(), page->objects.end(),
-                     [&](const auto& object) { return object.key == *key; });
+  oss::ListRequest request{.prefix = *key, .keys_max = 2};
+  for (;;) {
+    auto page = await<oss::ListPage>(context.interrupt, [&](Callback<oss::ListPage> done) {
+      return store_.start_list(request, context.deadline, std::move(done));
+    });
+    if (!page) return fail(std::move(page.error()));
+    const bool is_alone = std::all_of(page->objects.begin(), page->objects.end(),
+                                      [&](const auto& object) { return object.key == *key; });
+    if (!is_alone || page->next_token.empty()) return is_alone;
+    request.continuation_token = page->next_token;  // a page may be shorter than was asked for
+  }
 }
 
 Result<void> Folder::rmdir(const Context& context, InodeNumber parent_number,

@@ -130,6 +130,7 @@ void FolderModel::step() {
       {1, &FolderModel::truncate},       {2, &FolderModel::open_file},
       {2, &FolderModel::write_open},     {2, &FolderModel::read_open},
       {1, &FolderModel::truncate_open},  {1, &FolderModel::sync_open},
+      {2, &FolderModel::copy_open},      {1, &FolderModel::allocate_open},
       {1, &FolderModel::close_file},     {1, &FolderModel::remove},
       {1, &FolderModel::make_directory}, {1, &FolderModel::remove_directory},
       {1, &FolderModel::rename},         {1, &FolderModel::rename_no_replace},

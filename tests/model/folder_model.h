@@ -82,6 +82,8 @@ class FolderModel {
   void write_open();
   void read_open();
   void truncate_open();
+  void copy_open();
+  void allocate_open();
   void sync_open();
   void close_file();
   void close_all();

@@ -55,12 +55,16 @@ TEST_P(FolderModelTest, AgreesWithAPlainMapOfFilesInLongRuns) {
 
 INSTANTIATE_TEST_SUITE_P(
     Runs, FolderModelTest,
-    ::testing::Values(Kind{"OneMount", {}}, Kind{"OneMountWithFaults", {.faults = true}},
-                      Kind{"TwoMounts", {.mounts = 2}},
-                      Kind{"TwoMountsWithFaults", {.faults = true, .mounts = 2}},
-                      Kind{"OneMountAndOtherEtags", {.copies_keep_etags = false}},
-                      Kind{"OneMountWithFaultsAndOtherEtags",
-                           {.faults = true, .copies_keep_etags = false}}),
+    ::testing::Values(
+        Kind{"OneMount", {}}, Kind{"OneMountWithFaults", {.faults = true}},
+        Kind{"TwoMounts", {.mounts = 2}},
+        Kind{"TwoMountsWithFaults", {.faults = true, .mounts = 2}},
+        Kind{"OneMountAndOtherEtags", {.copies_keep_etags = false}},
+        Kind{"OneMountWithFaultsAndOtherEtags", {.faults = true, .copies_keep_etags = false}},
+        Kind{"TwoMountsInBackground", {.mounts = 2, .commit = CommitMode::kBackground}},
+        Kind{"OneMountInBackgroundWithFaults", {.faults = true, .commit = CommitMode::kBackground}},
+        Kind{"TwoMountsOfAHierarchy", {.mounts = 2, .hierarchical_namespace = true}},
+        Kind{"OneMountOfAHierarchyWithFaults", {.faults = true, .hierarchical_namespace = true}}),
     [](const auto& kind) { return kind.param.name; });
 
 // Two at once in one mount: each has names of its own, in a directory that both use. What a run

@@ -104,6 +104,46 @@ void FolderModel::truncate_open() {
   check_attributes_of(file->node, file->path, *cut);
 }
 
+/// As copy_file_range(2); where that is not supported the kernel reads and writes.
+void FolderModel::copy_open() {
+  const OpenFile* const from = any_open();
+  const OpenFile* const to = any_open();
+  if (from == nullptr || !may_read(from->flags)) return;
+  if (!may_write(to->flags) || (to->flags & O_APPEND) != 0) return;
+  const ByteRange range{below(60), 1 + below(60)};
+  const std::uint64_t offset = below(60);
+  note("copy " + from->path + " from " + std::to_string(range.offset) + ", " +
+       std::to_string(range.length) + " bytes, to " + to->path + " at " + std::to_string(offset));
+  const auto copied = folder().copy_range(context(), from->handle, range, to->handle, offset);
+  if (!copied && copied.error().code == Errc::kNotSupported) return;
+  if (!copied && failed_by_fault(copied.error())) return;
+  ASSERT_TRUE(copied) << from->path << " -> " << to->path << ": " << copied.error().message;
+  const std::string& all = from->node->content;
+  const std::string bytes = range.offset < all.size() ? all.substr(range.offset, range.length) : "";
+  ASSERT_EQ(*copied, bytes.size()) << from->path << " -> " << to->path;
+  if (!bytes.empty()) ReferenceTree::write(*to->node, offset, bytes);
+}
+
+void FolderModel::allocate_open() {
+  constexpr Allocation kKinds[] = {Allocation::kReserve, Allocation::kExtend, Allocation::kPunch,
+                                   Allocation::kZero};
+  const OpenFile* const file = any_open();
+  if (file == nullptr || !may_write(file->flags)) return;
+  const Allocation kind = kKinds[below(std::size(kKinds))];
+  const ByteRange range{below(60), 1 + below(30)};
+  note("allocate " + file->path + " at " + std::to_string(range.offset) + ", " +
+       std::to_string(range.length) + " bytes, kind " + std::to_string(static_cast<int>(kind)));
+  const auto done = folder().allocate(context(), file->handle, range, kind);
+  ASSERT_TRUE(done) << file->path << ": " << done.error().message;
+  std::string& bytes = file->node->content;
+  const std::uint64_t size = kind == Allocation::kExtend || kind == Allocation::kZero
+                                 ? std::max<std::uint64_t>(bytes.size(), range.end())
+                                 : bytes.size();
+  ReferenceTree::resize(*file->node, size);
+  if (kind != Allocation::kPunch && kind != Allocation::kZero) return;
+  for (std::uint64_t at = range.offset; at < std::min(range.end(), size); ++at) bytes[at] = '\0';
+}
+
 void FolderModel::sync_open() {
   const OpenFile* const file = any_open();
   if (file == nullptr) return;

@@ -26,6 +26,7 @@ void FolderModel::remove() {
 }
 
 void FolderModel::link() {
+  if (world_.options().hierarchical_namespace) return;
   const std::string from = any_path();
   const std::string to = any_path();
   const auto file = walk(from);
@@ -172,10 +173,18 @@ void FolderModel::list() {
   auto handle = folder().opendir(context(), *inode);
   ASSERT_TRUE(handle);
   std::set<std::string> got;
-  const auto read = folder().readdir(context(), *handle, 0, [&](const DirectoryEntry& entry) {
-    if (entry.name != "." && entry.name != ".." && !is_others(entry.name)) got.emplace(entry.name);
-    return true;
-  });
+  std::uint64_t cookie = 0;
+  Result<void> read;
+  for (bool is_end = false; read && !is_end;) {
+    is_end = true;
+    read = folder().readdir(context(), *handle, cookie, [&](const DirectoryEntry& entry) {
+      is_end = false;
+      cookie = entry.next_cookie;
+      if (entry.name != "." && entry.name != ".." && !is_others(entry.name))
+        got.emplace(entry.name);
+      return true;
+    });
+  }
   lock = {};
   folder().releasedir(*handle);
   if (!read && failed_by_fault(read.error())) return;

@@ -13,18 +13,26 @@ constexpr std::chrono::minutes kLeftAloneMax{1};  // what is tried again within 
 constexpr std::chrono::hours kLong{1};
 constexpr std::chrono::milliseconds kPause{5};  // between two looks at whether anything goes on
 
+/// In one of three runs a directory of the model has several pages.
+fakes::FakeStoreOptions bucket(std::uint64_t seed, const WorldOptions& world) {
+  constexpr int kPageMax = 4;
+  fakes::FakeStoreOptions out;
+  out.hierarchical_namespace = world.hierarchical_namespace;
+  out.copy_keeps_etag = world.copies_keep_etags;
+  if (seed % 3 == 0) out.page_max = 1 + static_cast<int>(seed / 3 % kPageMax);
+  return out;
+}
+
 }  // namespace
 
 ModelWorld::ModelWorld(std::uint64_t seed, const WorldOptions& world)
     : options_(world),
       executor_(seed),
-      store_(clock_, executor_, {.copy_keeps_etag = world.copies_keep_etags}),
+      store_(clock_, executor_, bucket(seed, world)),
       faulty_(store_),
       scheduler_(clock_) {
   for (std::size_t i = 0; i < world.mounts; ++i) {
-    FolderOptions options;
-    options.prefix = kPrefix;
-    options.staging_directory = directory_.path() + "/staging-" + std::to_string(i);
+    FolderOptions options = folder_options("staging-" + std::to_string(i));
     // Time goes on by leaps: without faults nothing is late for that.
     if (!world.faults) options.metadata_timeout = options.read_timeout = kLong;
     if (!world.faults) options.commit_timeout = kLong;
@@ -37,6 +45,16 @@ ModelWorld::ModelWorld(std::uint64_t seed, const WorldOptions& world)
 ModelWorld::~ModelWorld() {
   timers_ = {};
   for (const auto& mount : mounts_) mount->stop();
+}
+
+FolderOptions ModelWorld::folder_options(const std::string& staging) const {
+  FolderOptions out;
+  out.prefix = kPrefix;
+  out.staging_directory = directory_.path() + "/" + staging;
+  out.hierarchical_namespace = options_.hierarchical_namespace;
+  out.symlink_objects = !options_.hierarchical_namespace;
+  out.commit = options_.commit;
+  return out;
 }
 
 std::unique_lock<std::shared_mutex> ModelWorld::changing(bool is_root) {
@@ -66,9 +84,9 @@ void ModelWorld::run_timers(const std::stop_token& stop) {
 std::string ModelWorld::break_something(std::mt19937_64& random) {
   using oss::Operation;
   constexpr Operation kKinds[] = {
-      Operation::kPut,        Operation::kHead,       Operation::kDelete,
-      Operation::kCopy,       Operation::kList,       Operation::kGet,
-      Operation::kPutSymlink, Operation::kGetSymlink, Operation::kDeleteMany};
+      Operation::kPut,        Operation::kHead,  Operation::kDelete,     Operation::kCopy,
+      Operation::kList,       Operation::kGet,   Operation::kPutSymlink, Operation::kGetSymlink,
+      Operation::kDeleteMany, Operation::kRename};
   const fakes::Calls call{.operation = kKinds[random() % std::size(kKinds)],
                           .count = 1 + random() % 2};
   const Error error{Errc::kUnavailable, "injected", {}};
@@ -113,10 +131,9 @@ void ModelWorld::take_turns() {
 
 void ModelWorld::mount_another() {
   clock_.advance(std::chrono::minutes(5));
-  FolderOptions options;
-  options.prefix = kPrefix;
-  options.staging_directory = directory_.path() + "/staging-of-another";
-  mounts_.push_back(MountedFolder::make(faulty_, scheduler_, ticking_, options).value());
+  mounts_.push_back(
+      MountedFolder::make(faulty_, scheduler_, ticking_, folder_options("staging-of-another"))
+          .value());
   folder_ = mounts_.back().get();
 }
 

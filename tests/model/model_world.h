@@ -27,6 +27,8 @@ struct WorldOptions {
   bool faults = false;     ///< Requests fail.
   std::size_t mounts = 1;  ///< Which take turns.
   bool copies_keep_etags = true;
+  bool hierarchical_namespace = false;
+  CommitMode commit = CommitMode::kClose;
 };
 
 /// A bucket and the mounts of one folder in it; time, which goes on when nothing else does; and
@@ -80,6 +82,7 @@ class ModelWorld {
     fakes::FakeClock& clock_;
   };
 
+  FolderOptions folder_options(const std::string& staging) const;
   void run_timers(const std::stop_token& stop);
 
   const WorldOptions options_;

@@ -143,6 +143,14 @@ end_with() {
 
 # --- --up and --down ---
 
+# check_ours FILE…: where a name can be guessed, somebody else may have put a file, or a link, under it.
+check_ours() {
+  local file
+  for file; do
+    [[ -O $file && ! -L $file ]] || die "$file is not this user's own, so it is not touched; remedy: remove it, or set TMPDIR"
+  done
+}
+
 up_state() { printf '%s/stsfs-demo-%s/%s' "${TMPDIR:-/tmp}" "$EUID" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"; }
 
 up() {
@@ -154,10 +162,12 @@ up() {
   [[ ${1:-} == -- ]] && shift
   ttl=${STSFS_DEMO_TTL:-3600}
   state=$(up_state "$dir")
+  [[ -e ${state%/*} ]] || (umask 077 && mkdir -p "${state%/*}")
+  check_ours "${state%/*}"
+  chmod 700 "${state%/*}"
   [[ -e $state/env ]] && die "something is up at $dir already: scripts/demo.sh --down $dir"
   build_programs
   rm -rf "$state"
-  mkdir -p "$(dirname "$state")" && chmod 700 "$(dirname "$state")"
   # What does not come up whole goes again; stdout is for what did.
   made_folder=$made work=$state
   end_with 'clean_up >&2'
@@ -187,6 +197,7 @@ down() {
   dir=$(cd "$1" 2> /dev/null && pwd) || dir=$(realpath -ms "$1")
   state=$(up_state "$dir")
   [[ -e $state/env ]] || die "nothing is up at $dir"
+  check_ours "${state%/*}" "$state" "$state/env" "$state/homes"
   # shellcheck disable=SC1091
   source "$state/env" && source "$state/homes"
   local status=0

@@ -56,6 +56,35 @@ fails() {
   echo "$1 fails: '$2', and nothing is left"
 }
 
+# Somebody else has been quicker at the name that can be guessed, with a link or a directory of his own: what is in it is
+# neither run nor written to.
+guessed=$work/stsfs-demo-$EUID
+state=$guessed/$(printf '%s' "$work/cloud" | sha256sum | cut -c1-16)
+refused() {
+  local how
+  for how in --up --down; do
+    mkdir -p "$work/cloud"
+    if FAILS="" "$root/scripts/demo.sh" "$how" "$work/cloud" > "$work/out" 2> "$work/err"; then wrong "$1" "$how worked"; fi
+    grep -qF "is not this user's own" "$work/err" || wrong "$1" "$how does not say why"
+    [[ ! -e $work/sourced ]] || wrong "$1" "$how ran what is not ours"
+  done
+  echo "$1 in the place of what --up makes: it is left alone"
+}
+mkdir -p "$work/elsewhere/${state##*/}"
+ln -s "$work/elsewhere" "$guessed"
+for name in env homes; do echo "touch '$work/sourced'" > "$state/$name"; done
+refused "a link"
+rm "$guessed"
+mv "$work/elsewhere" "$guessed"
+if ((EUID == 0)); then
+  chown -R 65534 "$guessed"
+  refused "another's directory"
+  chown 0 "$guessed"
+  FAILS="" "$root/scripts/demo.sh" --down "$work/cloud" > "$work/out" 2> "$work/err" && wrong "another's file" "--down worked"
+  [[ ! -e $work/sourced ]] || wrong "another's file" "--down ran it"
+fi
+rm -r "$guessed" "$work/cloud"
+
 fails "stsfs-vend user" "the user was not added"
 fails "stsfs-vend serve" "a server ended at once"
 fails "stsfs login" "the login failed"

@@ -86,8 +86,8 @@ TEST_F(Program, NoOperationWaitsForEver) {
   cloud_->admin("/faults", {"-X", "DELETE"});
 }
 
-// "Every failure is in the log with OSS's error code, the request id and, where there is one, the
-// remedy."
+// "A failure is in the log with OSS's error code, the request id and, where there is one, the
+// remedy …"
 TEST_F(Program, AFailureIsInTheLogWithAllThatIsKnownOfIt) {
   MountedUser user(*cloud_, new_name());
   cloud_->admin("/faults", {"-d", R"({"operation": "PutObject", "status": 403,

@@ -33,7 +33,7 @@ build_programs() {
     return
   fi
   {
-    scripts/setup.sh
+    scripts/setup.sh --build
     cmake --preset release -DBUILD_TESTING=OFF -B build/demo
     cmake --build build/demo -j "$(nproc)"
   } >&2 || die "the build failed"

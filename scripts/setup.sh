@@ -3,34 +3,41 @@
 # of it is there. Uses sudo when not root.
 #
 #   scripts/setup.sh
+#   scripts/setup.sh --build     only what building, mounting and scripts/demo.sh need
 #   scripts/setup.sh --bench     and what tests/bench/sim_bench.py measures the simulator with and beside: wrk, nginx
 set -euo pipefail
 
-bench=no
+tests=yes bench=no
 case "${1:-}" in
   "") ;;
+  --build) tests=no ;;
   --bench) bench=yes ;;
   *) sed -n '2,/^set -/p' "$0" | sed '/^set -/d; s/^# \{0,1\}//'; exit 2 ;;
 esac
 
 packages=(
   # to build
-  g++ cmake ninja-build pkg-config ccache git
+  g++ cmake ninja-build pkg-config
   libfuse3-dev libcurl4-openssl-dev libssl-dev libpugixml-dev libexpected-dev libspdlog-dev libfmt-dev
   nlohmann-json3-dev libcli11-dev libtomlplusplus-dev libsqlite3-dev libsqlitecpp-dev libisal-dev
   libkeyutils-dev libmicrohttpd-dev libgnutls28-dev libsodium-dev libpq-dev libsystemd-dev
-  # to mount
-  fuse3 ca-certificates
+  # to mount, and for the demo to read what `stsfs status` says
+  fuse3 ca-certificates python3
+)
+for_tests=(
+  # to build again and again
+  ccache git
   # to test the vending server: its other database, a browser
   postgresql chromium chromium-driver
   # to test: GoogleTest, a second compiler with its checkers and fuzzers, programs that use a mount
   libgtest-dev libgmock-dev libbenchmark-dev clang clang-format clang-tidy libclang-rt-14-dev shellcheck
-  attr curl file gdb man-db openssl procps make psmisc python3 rsync s3fs rclone sqlite3
+  attr curl file gdb man-db openssl procps make psmisc rsync s3fs rclone sqlite3
   time unzip vim xxd zip
 )
 # A Node.js that is there already (from wherever) is taken; Debian's npm would conflict with some of them.
-command -v node > /dev/null || packages+=(nodejs)
-command -v npm > /dev/null || packages+=(npm)
+command -v node > /dev/null || for_tests+=(nodejs)
+command -v npm > /dev/null || for_tests+=(npm)
+[[ $tests == no ]] || packages+=("${for_tests[@]}")
 [[ $bench == no ]] || packages+=(wrk nginx)
 
 missing=()

@@ -27,5 +27,17 @@ if setup --no-such-option > "$work/said"; then wrong "an unknown option is taken
 grep -qF -- --bench "$work/said" || wrong "an unknown option does not show the usage"
 [[ ! -e $work/apt ]] || wrong "with an unknown option it installs something"
 
+# On a machine that has nothing of it yet.
+fake dpkg-query 'exit 1'
+setup --build > "$work/said"
+for package in g++ cmake libfuse3-dev fuse3 python3; do
+  [[ " $(tail -n 1 "$work/apt") " == *" $package "* ]] || wrong "--build does not install $package: $(cat "$work/apt")"
+done
+! grep -qE ' (libgtest-dev|clang|chromium|postgresql|nodejs|rclone|wrk)( |$)' "$work/apt" ||
+  wrong "--build installs what only tests need: $(cat "$work/apt")"
+rm "$work/apt"
+setup > "$work/said"
+grep -q ' g++ .* python3 .* libgtest-dev ' "$work/apt" || wrong "without an option it installs less than all: $(cat "$work/apt")"
+
 if PATH=$work/none "$python" -B "$root/tests/bench/sim_bench.py" 2> "$work/said"; then wrong "it measures without wrk"; fi
 grep -q 'not installed: wrk.*scripts/setup.sh --bench' "$work/said" || wrong "it does not say what to install: $(cat "$work/said")"

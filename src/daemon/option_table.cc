@@ -120,7 +120,7 @@ const std::array kTable{
   OptionRow{"client_key", "FILE", "", "PEM file, mode 0600, with the key of client_cert",
             [](Options& o, Value v) { return set_path(o.client_key, v); }},
   OptionRow{"proxy", "URL", "", "HTTP proxy; not set: as the environment says (https_proxy, no_proxy)",
-            [](Options& o, Value v) { return set_text(o.proxy, v); }},
+            [](Options& o, Value v) { return set_proxy(o.proxy, v); }},
   OptionRow{"insecure_http", "", "no", "allow http:// to a vending server on another machine, where anybody on the way can read the token",
             [](Options& o, Value v) { return set_bool(o.insecure_http, v); }},
   OptionRow{"sigv", "VERSION", "4", "signature version of OSS: 4 or 1",

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <pwd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
@@ -38,6 +39,36 @@ Result<void> set_id(std::optional<unsigned>& target, const std::string& value,
   return {};
 }
 
+/// "host", "host:port", "[::1]:port".
+bool is_host_and_port(std::string_view text) {
+  const auto port = text.find(':', text.starts_with('[') ? text.find(']') : 0);
+  const std::string_view host = text.substr(0, port);
+  if (host.empty() || host.find_first_of(" \t\"\\^`{|}<>") != std::string_view::npos) return false;
+  if (host.starts_with('[') != host.ends_with(']')) return false;
+  constexpr std::uint64_t kPortMax = 65'535;
+  return port == std::string_view::npos ||
+         parse_u64(text.substr(port + 1)).value_or(kPortMax + 1) <= kPortMax;
+}
+
+/// What libcurl 7.88 takes for CURLOPT_PROXY, but for its socket paths.
+bool is_proxy_url(std::string_view url) {
+  if (const auto scheme = url.find("://"); scheme != std::string_view::npos) {
+    constexpr std::array<std::string_view, 6> kSchemes{"http",    "https",  "socks4",
+                                                       "socks4a", "socks5", "socks5h"};
+    if (std::find(kSchemes.begin(), kSchemes.end(), to_lower(url.substr(0, scheme))) ==
+        kSchemes.end())
+      return false;
+    url.remove_prefix(scheme + 3);
+  }
+  if (url.ends_with('/')) url.remove_suffix(1);
+  if (url.find_first_of("/?#") != std::string_view::npos) return false;
+  const auto user = url.find('@');
+  if (user == std::string_view::npos) return is_host_and_port(url);
+  return url.substr(0, user).find_first_of(" \t") == std::string_view::npos &&
+         url.find('@', user + 1) == std::string_view::npos &&
+         is_host_and_port(url.substr(user + 1));
+}
+
 }  // namespace
 
 Result<void> set_bool(bool& target, const std::string& value) {
@@ -58,6 +89,17 @@ Result<void> set_text(std::string& target, const std::string& value) {
   if (value.find_first_of(std::string("\0\n\r", 3)) != std::string::npos)
     return fail(Errc::kInvalid, "must be one line");
   target = value;
+  return {};
+}
+
+Result<void> set_proxy(std::string& target, const std::string& value) {
+  std::string url;
+  if (auto one_line = set_text(url, value); !one_line) return one_line;
+  if (!url.empty() && !is_proxy_url(url))
+    return fail(Errc::kInvalid,
+                "must read http://[USER:PASSWORD@]HOST[:PORT], with / ? # @ : % and blanks of the "
+                "user and password percent-encoded (@ is %40)");
+  target = std::move(url);
   return {};
 }
 

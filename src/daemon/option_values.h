@@ -16,6 +16,8 @@ namespace stsfs::daemon {
 /// yes, no, true, false, on, off, 1, 0; empty: yes.
 Result<void> set_bool(bool& target, const std::string& value);
 Result<void> set_text(std::string& target, const std::string& value);
+/// The URL of a proxy as libcurl takes it; empty stays empty.
+Result<void> set_proxy(std::string& target, const std::string& value);
 /// Made absolute against the present directory; empty stays empty.
 Result<void> set_path(std::string& target, const std::string& value);
 /// What `split_command` takes, kept as it was written.

@@ -71,9 +71,10 @@ std::string unknown_option(const Setting& setting) {
   return out + " (stsfs mount --help lists them)";
 }
 
-/// A value may be shown in a message unless it could hold a password (a proxy URL).
+/// A value may be shown in a message unless it could hold a password (a proxy URL, also one that
+/// lacks its host).
 std::string shown(const Setting& setting) {
-  const bool may_hold_one = setting.value.find('@') != std::string::npos;
+  const bool may_hold_one = setting.name == "proxy" || setting.value.find('@') != std::string::npos;
   return setting.name + (may_hold_one ? "" : "=" + printable(setting.value, 64));
 }
 

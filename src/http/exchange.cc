@@ -101,6 +101,15 @@ bool is_of_proxy(std::string_view why, std::string_view place) {
   return place.substr(0, place.find_first_of(":/")) != meant;
 }
 
+/// Whether it is about the text of a proxy's URL, which libcurl then shows, user and password and
+/// all. No other URL of ours has a user (check_url).
+bool shows_proxy_url(CURLcode code, std::string_view why) {
+  if (why.starts_with("Unsupported proxy ")) return true;
+  const bool names_host = code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
+                          code == CURLE_COULDNT_RESOLVE_HOST;
+  return names_host && why.find('@') != std::string_view::npos;
+}
+
 /// What a proxy said to CONNECT; 0 when none was asked, or it went well.
 long refusal_of_proxy(CURL* easy) {
   long status = 0;
@@ -378,6 +387,12 @@ std::string Exchange::what() const {
 
 Error Exchange::explain(CURLcode code) const {
   const std::string why = reason_[0] != '\0' ? reason_.data() : curl_easy_strerror(code);
+  if (shows_proxy_url(code, why))
+    return {Errc::kInvalid,
+            what() +
+                ": proxy= (or the environment's http_proxy or https_proxy) is no URL of a proxy; "
+                "it reads http://[USER:PASSWORD@]HOST[:PORT], both percent-encoded",
+            {}};
   const std::string remedy = remedy_for(code, easy_.get(), why, place_of(request_.url));
   return {errc_of(code), what() + ": " + printable(why, 512) + remedy, {}};
 }

@@ -178,6 +178,23 @@ TEST(Options, SecretsAreRefusedAndNeverRepeated) {
   EXPECT_FALSE(mentions(refusal_of("proxy=http://me:s3cr3t@proxy\n"), "s3cr3t"));
 }
 
+TEST(Options, AProxyIsAUrlAndIsNotRepeatedWhereItIsNone) {
+  for (const char* good : {"", "proxy.test", "proxy.test:3128", "http://proxy.test",
+                           "HTTPS://proxy.test:3128/", "http://me:a%40b%2fc@proxy.test:1",
+                           "http://me@proxy.test", "socks5h://[::1]:1080", "http://[::1]"})
+    EXPECT_EQ(refusal_of(std::string("proxy=") + good), "(accepted)") << good;
+  for (const char* bad : {"foo://me:s3cr3t@proxy.test", "http://me:s3cr3t@", "http://me:s3cr3t",
+                          "me:s3cr3t", "http://me:s3cr3t@proxy.test:abc",
+                          "http://me:s3cr3t@proxy.test:99999", "http://me:s3cr3t@proxy test",
+                          "http://me:s3 s3cr3t@proxy.test", "http://me:a/s3cr3t@proxy.test",
+                          "http://me:1#s3cr3t@proxy.test", "http://me:a@s3cr3t@proxy.test",
+                          "http://me:s3cr3t@[::1", "http://me:s3cr3t@proxy.test/a", "http://"}) {
+    const std::string message = refusal_of(std::string("proxy=") + bad);
+    EXPECT_TRUE(mentions(message, "http://[USER:PASSWORD@]HOST[:PORT]")) << bad << ": " << message;
+    EXPECT_FALSE(mentions(message, "s3cr3t")) << message;
+  }
+}
+
 TEST(Options, WhatFstabHoldsForEveryFilesystemIsDropped) {
   const auto options = with(
       "defaults,rw,auto,noauto,user,user=alice,nouser,users,owner,group,_netdev,"

@@ -108,6 +108,21 @@ TEST_F(HttpFailure, SaysWhenItIsTheProxyThatDoesNotDo) {
       << by_name.error().message;
 }
 
+TEST_F(HttpFailure, NeverRepeatsAProxyWhoseUrlIsNone) {
+  for (const char* proxy :
+       {"foo://me:s3cr3t@127.0.0.1:1", "http://me:s3cr3t@127.0.0.1:99999999",
+        "http://me:a/s3cr3t@127.0.0.1:1", "http://me:a@s3cr3t@127.0.0.1:1", "me:s3cr3t"}) {
+    restart({.proxy = proxy});
+    const auto response = send(get("http://oss.test/a"));
+    ASSERT_FALSE(response) << proxy;
+    const std::string& said = response.error().message;
+    EXPECT_EQ(said.find("s3cr3t"), std::string::npos) << said;
+    EXPECT_NE(said.find("no URL of a proxy"), std::string::npos) << said;
+    EXPECT_NE(said.find("http://[USER:PASSWORD@]HOST[:PORT]"), std::string::npos) << said;
+    EXPECT_EQ(response.error().code, Errc::kInvalid) << proxy;
+  }
+}
+
 TEST_F(HttpFailure, ReportsWhatIsNotHttpAsProtocol) {
   ScriptedServer server(always("SSH-2.0-OpenSSH\r\n\r\n"));
   const auto response = send(get(server.url()));

@@ -6,6 +6,7 @@
 
 #include "office/access_key.h"
 #include "office/sign_in.h"
+#include "stores/sql.h"
 #include "stsfs/base/fd.h"
 #include "support/temporary_directory.h"
 #include "web/client_address.h"
@@ -72,6 +73,32 @@ TEST(VendConfig, NamesFileLineAndKeyOfWhatIsWrong) {
             std::string::npos);
   EXPECT_EQ(complaint("database", "listen = \"127.0.0.1:65536\"\ndatabase").find("vend.toml:1:"),
             0u);
+}
+
+TEST(VendConfig, NeverRepeatsADatabaseThatIsNone) {
+  for (const char* bad :
+       {"postgresql://me:a%zzs3cr3t@db.test/x", "postgresql://me:a@s3cr3t@db.test/x",
+        "postgres://me:a/s3cr3t@db.test/x", "postgresql://me:s3cr3t/x",
+        "postgresql://me:s3cr3t@[db.test/x", "host=db.test password=a s3cr3t",
+        "host=db.test pasword=s3cr3t", "host=db.test port=s3cr3t"}) {
+    const std::string said = complaint("/tmp/x.db", bad);
+    EXPECT_EQ(
+        said.find("vend.toml:1: database: is no connection string of PostgreSQL; in a URL a % "
+                  "is written %25"),
+        0u)
+        << bad << ": " << said;
+    EXPECT_EQ(said.find("s3cr3t"), std::string::npos) << said;
+    for (const auto& refused : {open_database(bad) ? "" : open_database(bad).error().message,
+                                check_database(bad) ? "" : check_database(bad).error().message}) {
+      EXPECT_NE(refused.find("is no connection string"), std::string::npos) << bad << refused;
+      EXPECT_EQ(refused.find("s3cr3t"), std::string::npos) << refused;
+    }
+  }
+  for (const char* good :
+       {"postgresql://me:a%40b@db.test:5432/x?sslmode=require", "postgresql:///x?host=/run/a@b",
+        "postgresql://a.test:1,b.test:2/x", "postgres://me@db.test", "postgresql://",
+        "host=db.test password='a @/%'", "service=x"})
+    EXPECT_EQ(complaint("/tmp/x.db", good), "accepted") << good;
 }
 
 TEST(VendConfig, HasAnExampleThatIsValid) {

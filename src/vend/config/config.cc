@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "listen_address.h"
+#include "stores/sql.h"
 #include "stores/user_store.h"
 #include "stsfs/base/fd.h"
 #include "stsfs/base/text.h"
@@ -96,6 +97,7 @@ void read_top(TableReader& reader, Config& config) {
   reader.read("token_lifetime_seconds", config.token_lifetime, 10, 10 * 366 * 86'400LL);
   if (config.tls_certificate.empty() != config.tls_key.empty())
     reader.complain("tls_certificate", nullptr, "and tls_key belong together");
+  if (is_postgres(config.database)) reader.check("database", check_conninfo(config.database));
   reader.check("listen", check_listen(config.listen, !config.tls_certificate.empty()));
   if (!config.tls_client_ca.empty() && config.tls_certificate.empty())
     reader.complain("tls_client_ca", nullptr, "needs tls_certificate");

@@ -227,7 +227,35 @@ class PostgresDatabase final : public SqlDatabase {
   std::size_t open_ STSFS_GUARDED_BY(mutex_) = 0;  ///< Idle or lent.
 };
 
+using PgOptions = Handle<PQconninfoOption, PQconninfoFree>;
+
+/// Of a URL as libpq takes it apart: a password that is not percent-encoded puts a piece of itself
+/// where the host or the database stands, and libpq shows those.
+bool has_stray_at(std::string_view url) {
+  url.remove_prefix(url.find("://") + 3);
+  if (const auto user = url.find('@'); user < url.find('/')) url.remove_prefix(user + 1);
+  return url.substr(0, url.find('?')).find('@') != std::string_view::npos;
+}
+
 }  // namespace
+
+Result<void> check_conninfo(const std::string& conninfo) {
+  const auto refused = [] {
+    return fail(Errc::kInvalid,
+                "is no connection string of PostgreSQL; in a URL a % is written %25, and in its "
+                "user and password @ is %40 and / is %2F");
+  };
+  char* trouble = nullptr;
+  const PgOptions options(PQconninfoParse(conninfo.c_str(), &trouble));
+  const Handle<void, PQfreemem> owned(trouble);  // not shown: it may repeat the whole string
+  if (!options) return refused();
+  if (conninfo.starts_with("postgres") && has_stray_at(conninfo)) return refused();
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option)
+    if (option->val != nullptr && std::string_view(option->keyword) == "port" &&
+        std::string_view(option->val).find_first_not_of("0123456789,") != std::string_view::npos)
+      return refused();
+  return {};
+}
 
 bool is_postgres(const std::string& where) {
   return where.starts_with("postgresql://") || where.starts_with("postgres://") ||
@@ -235,12 +263,14 @@ bool is_postgres(const std::string& where) {
 }
 
 Result<void> check_postgres(const std::string& conninfo) {
+  if (auto good = check_conninfo(conninfo); !good) return fail(std::move(good.error()), "database");
   if (auto answer = PostgresDatabase(conninfo).run("SELECT 1", {}); !answer)
     return fail(std::move(answer.error()));
   return {};
 }
 
 Result<std::unique_ptr<SqlDatabase>> open_postgres(const std::string& conninfo) {
+  if (auto good = check_conninfo(conninfo); !good) return fail(std::move(good.error()), "database");
   auto database = std::make_unique<PostgresDatabase>(conninfo);
   if (auto ready = prepare_schema(*database); !ready) return fail(std::move(ready.error()));
   return database;

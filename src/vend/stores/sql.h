@@ -53,6 +53,8 @@ Result<void> check_database(const std::string& where);
 
 Result<void> check_sqlite(const std::string& path);
 Result<void> check_postgres(const std::string& conninfo);
+/// Only its form; libpq's own word on it would repeat it, with the password. Errors: kInvalid.
+Result<void> check_conninfo(const std::string& conninfo);
 Result<std::unique_ptr<SqlDatabase>> open_sqlite(const std::string& path);
 Result<std::unique_ptr<SqlDatabase>> open_postgres(const std::string& conninfo);
 bool is_postgres(const std::string& where);

@@ -91,4 +91,9 @@ int doctor_command(const DoctorArguments& arguments);
 /// first in rank.
 Result<Settings> all_settings(const Paths& paths, const Settings& given);
 
+/// The state directories of this user that have a journal: in the usual place, and in the one that
+/// state_dir names in a configuration file or the environment. What is wrong with those is said on
+/// stderr, and the usual place is looked at anyway.
+std::vector<std::string> our_states(const Paths& paths);
+
 }  // namespace stsfs::daemon

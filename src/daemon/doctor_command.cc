@@ -118,21 +118,18 @@ class Doctor {
                         " left; files wait there on their way to OSS");
     else
       well("state", state + ", " + human_bytes(space.available) + " free");
-    check_journals(paths_.state + "/mounts");
+    check_journals(paths_.state);
     if (options_.state_dir != paths_.state && !options_.state_dir.empty())
-      check_journals(options_.state_dir + "/mounts");
+      check_journals(options_.state_dir);
   }
-  static void check_journals(const std::string& directory) {
-    std::error_code error;
-    for (const auto& one : std::filesystem::directory_iterator(directory, error)) {
-      const std::string file = one.path().string() + "/staging/journal.db";
-      if (access(file.c_str(), R_OK) != 0) continue;
-      const auto owed = staging::Journal::owed_by(file);
+  static void check_journals(const std::string& below) {
+    for (const std::string& one : journaled_states(below)) {
+      const auto owed = staging::Journal::owed_by(one + "/staging/journal.db");
       if (!owed)
         warn("state", owed.error().message);
       else if (*owed > 0)
         warn("state",
-             std::to_string(*owed) + " changes in " + one.path().string() +
+             std::to_string(*owed) + " changes in " + one +
                  " are not in OSS yet: a mount goes on with them, `stsfs rescue` shows them");
     }
   }

@@ -57,6 +57,19 @@ Result<Settings> all_settings(const Paths& paths, const Settings& given) {
   return out;
 }
 
+std::vector<std::string> our_states(const Paths& paths) {
+  std::vector<std::string> out = journaled_states(paths.state);
+  auto settings = all_settings(paths, {});
+  auto options = settings ? resolve(*settings) : Result<MountOptions>(fail(settings.error()));
+  if (!options) {
+    (void)report(options.error());
+    return out;
+  }
+  if (options->state_dir.empty() || options->state_dir == paths.state) return out;
+  for (std::string& state : journaled_states(options->state_dir)) out.push_back(std::move(state));
+  return out;
+}
+
 int mount_command(const MountArguments& arguments) {
   auto request = request_of(arguments);
   if (!request) return report(request.error());

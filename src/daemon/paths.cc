@@ -97,11 +97,10 @@ std::vector<std::string> control_sockets(const Paths& paths) {
   return out;
 }
 
-std::vector<std::string> journaled_states(const Paths& paths) {
+std::vector<std::string> journaled_states(const std::string& state) {
   std::vector<std::string> out;
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(paths.state + kMountsDirectory, error))
+  for (const auto& entry : std::filesystem::directory_iterator(state + kMountsDirectory, error))
     if (access((entry.path() / "staging/journal.db").c_str(), R_OK) == 0)
       out.push_back(entry.path());
   std::sort(out.begin(), out.end());

@@ -32,8 +32,9 @@ std::string control_socket_path(const Paths& paths, const std::string& mount_poi
 /// All that are there, whether somebody listens or not.
 std::vector<std::string> control_sockets(const Paths& paths);
 
-/// The state directories of folders that were mounted and have a journal.
-std::vector<std::string> journaled_states(const Paths& paths);
+/// The state directories of folders that were mounted and have a journal, below `state`: that of
+/// Paths, or a state_dir.
+std::vector<std::string> journaled_states(const std::string& state);
 
 /// Whether `path` is `directory` or lies below it; both absolute and normal.
 bool is_below(const std::string& path, const std::string& directory);

@@ -52,11 +52,27 @@ void list_one(const staging::JournalEntry& entry) {
   if (!entry.aside.empty()) std::printf("  %s\n", printable(entry.aside, 1'000).c_str());
 }
 
-Result<std::size_t> rescue_state(const std::string& state, const RescueArguments& arguments) {
+/// What was found in the states, all of them together.
+struct Found {
+  std::size_t files = 0;
+  std::uint64_t names = 0;  ///< Changes that only a mount brings to OSS.
+};
+
+Result<void> rescue_state(const std::string& state, const RescueArguments& arguments,
+                          Found& found) {
   const std::string journal = state + "/staging/journal.db";
+  if (access(journal.c_str(), F_OK) != 0)
+    return fail(Errc::kNotFound,
+                printable(state, 1'000) +
+                    " is no state directory of a mount: there is no staging/journal.db in it. "
+                    "--state takes the directory that `stsfs status` names (with --json: "
+                    "state_directory)");
   auto entries = staging::Journal::read(journal);
   if (!entries) return fail(std::move(entries.error()), state);
-  if (!entries->empty()) std::printf("%s:\n", state.c_str());
+  const auto names = staging::Journal::names_owed_by(journal);
+  if (!names) return fail(names.error(), state);
+  found.names += *names;
+  if (!entries->empty() || *names > 0) std::printf("%s:\n", state.c_str());
   std::size_t failed = 0;
   for (const staging::JournalEntry& entry : *entries) {
     if (arguments.target.empty()) {
@@ -71,9 +87,13 @@ Result<std::size_t> rescue_state(const std::string& state, const RescueArguments
     std::fprintf(stderr, "stsfs: %s: %s\n", printable(entry.path).c_str(),
                  done.error().message.c_str());
   }
+  if (*names > 0)
+    std::printf("%s of names (removals, renames, links) for the next mount to go on with\n",
+                count_of(*names, "change").c_str());
   if (failed > 0)
     return fail(Errc::kIo, count_of(failed, "file") + " could not be rescued from " + state);
-  return entries->size();
+  found.files += entries->size();
+  return {};
 }
 
 }  // namespace
@@ -83,18 +103,14 @@ int rescue_command(const RescueArguments& arguments) {
     return report({Errc::kInvalid, "--discard needs a directory to copy the files to first", {}});
   auto paths = our_paths();
   if (!paths) return report(paths.error());
-  const auto states = arguments.state.empty() ? journaled_states(*paths)
-                                              : std::vector<std::string>{arguments.state};
-  std::size_t files = 0;
+  const auto states =
+      arguments.state.empty() ? our_states(*paths) : std::vector<std::string>{arguments.state};
+  Found found;
   int code = kExitOk;
-  for (const std::string& state : states) {
-    auto found = rescue_state(state, arguments);
-    if (found)
-      files += *found;
-    else
-      code = report(found.error());
-  }
-  if (code == kExitOk && files == 0) std::puts("everything is in OSS");
+  for (const std::string& state : states)
+    if (auto done = rescue_state(state, arguments, found); !done) code = report(done.error());
+  if (code != kExitOk || found.files > 0) return code;
+  std::puts(found.names == 0 ? "everything is in OSS" : "no file is left here");
   return code;
 }
 

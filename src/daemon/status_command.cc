@@ -48,7 +48,7 @@ struct Kept {
 /// In the states of this user's mounts, but for those of the daemons that answered.
 std::vector<Kept> kept_changes(const Paths& paths, const std::vector<control::Status>& answered) {
   std::vector<Kept> out;
-  for (std::string& state : journaled_states(paths)) {
+  for (std::string& state : our_states(paths)) {
     const auto is_its = [&](const control::Status& one) { return one.state_directory == state; };
     if (std::any_of(answered.begin(), answered.end(), is_its)) continue;
     const auto owed = staging::Journal::owed_by(state + "/staging/journal.db");

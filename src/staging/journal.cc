@@ -31,6 +31,19 @@ std::uint64_t greatest(SQLite::Database& database, const char* column) {
           .getInt64());
 }
 
+/// In all of `tables`; those that an older version did not make have none.
+Result<std::uint64_t> rows_of(const std::string& file, std::initializer_list<const char*> tables) {
+  return guarded([&]() -> Result<std::uint64_t> {
+    SQLite::Database database(file, SQLite::OPEN_READONLY, kBusyTimeoutMs);
+    std::uint64_t out = 0;
+    for (const char* table : tables)
+      if (database.tableExists(table))
+        out += static_cast<std::uint64_t>(
+            database.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt64());
+    return out;
+  });
+}
+
 }  // namespace
 
 struct Journal::State {
@@ -119,15 +132,11 @@ Result<std::vector<JournalEntry>> Journal::read(const std::string& file) {
 }
 
 Result<std::uint64_t> Journal::owed_by(const std::string& file) {
-  return guarded([&]() -> Result<std::uint64_t> {
-    SQLite::Database database(file, SQLite::OPEN_READONLY, kBusyTimeoutMs);
-    std::uint64_t out = 0;
-    for (const char* table : {"files", "removals", "moves", "links", "exchanges"})
-      if (database.tableExists(table))
-        out += static_cast<std::uint64_t>(
-            database.execAndGet(std::string("SELECT count(*) FROM ") + table).getInt64());
-    return out;
-  });
+  return rows_of(file, {"files", "removals", "moves", "links", "exchanges"});
+}
+
+Result<std::uint64_t> Journal::names_owed_by(const std::string& file) {
+  return rows_of(file, {"removals", "moves", "links", "exchanges"});
 }
 
 Result<void> Journal::discard(const std::string& file, const JournalEntry& entry) {

@@ -94,6 +94,7 @@ TEST_F(NameJournalTest, LinksAreOwed) {
   EXPECT_EQ(Journal::owed_by(file_).value(), 0U);
   const LinkEntry link = add_link("a", "b");
   EXPECT_EQ(Journal::owed_by(file_).value(), 1U);
+  EXPECT_EQ(Journal::names_owed_by(file_).value(), 1U);
   int erased = 0;
   names_->erase_link(link.id, confirmed(erased));
   EXPECT_EQ(Journal::owed_by(file_).value(), 0U);

@@ -107,6 +107,8 @@ class Journal : public UploadLog {
   /// How much is owed to OSS by a journal that no daemon has open: files, removals, renames and
   /// further names.
   static Result<std::uint64_t> owed_by(const std::string& file);
+  /// The same without the files: what only changes names.
+  static Result<std::uint64_t> names_owed_by(const std::string& file);
 
   /// Forgets a file that was set aside, and deletes what is staged of it; also while a daemon has
   /// the journal open. Errors: kNotFound when it is not there, or may still go to OSS.

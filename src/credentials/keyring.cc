@@ -43,13 +43,13 @@ Result<void> write_key(const std::string& name, std::string_view secret) {
   return {};
 }
 
-Result<void> erase_key(const std::string& name) {
+Result<bool> erase_key(const std::string& name) {
   const long key = keyctl_search(KEY_SPEC_USER_KEYRING, kType, name.c_str(), 0);
-  if (key < 0 && errno == ENOKEY) return {};
+  if (key < 0 && errno == ENOKEY) return false;
   if (key < 0) return refused("find a key");
   if (keyctl_unlink(static_cast<key_serial_t>(key), KEY_SPEC_USER_KEYRING) < 0)
     return refused("forget a key");
-  return {};
+  return true;
 }
 
 }  // namespace stsfs::credentials

@@ -15,7 +15,7 @@ namespace stsfs::credentials {
 Result<Secret> read_key(const std::string& name);
 /// Replaces what is there under the same name.
 Result<void> write_key(const std::string& name, std::string_view secret);
-/// Removing what is not there is success.
-Result<void> erase_key(const std::string& name);
+/// False: there was none.
+Result<bool> erase_key(const std::string& name);
 
 }  // namespace stsfs::credentials

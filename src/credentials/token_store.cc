@@ -123,11 +123,12 @@ Result<void> TokenStore::save(const std::string& url, const LoginToken& token) c
   return {};
 }
 
-Result<void> TokenStore::erase(const std::string& url) const {
+Result<bool> TokenStore::erase(const std::string& url) const {
   if (place_ == TokenPlace::kKeyring) return erase_key(key_name(url));
   const std::string path = path_of(url);
-  if (unlink(path.c_str()) != 0 && errno != ENOENT) return fail_errno("remove " + printable(path));
-  return {};
+  if (unlink(path.c_str()) == 0) return true;
+  if (errno != ENOENT) return fail_errno("remove " + printable(path));
+  return false;
 }
 
 std::vector<std::string> TokenStore::servers() const {

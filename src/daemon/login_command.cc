@@ -129,7 +129,11 @@ Result<void> logout(const LogoutArguments& arguments) {
                   "it on this machine only)");
   }
   if (!token && token.error().code != Errc::kCredential) return fail(token.error());
-  if (auto erased = place->store().erase(place->url()); !erased) return erased;
+  const auto erased = place->store().erase(place->url());
+  if (!erased) return fail(erased.error());
+  if (!*erased)
+    return fail(Errc::kCredential, "not logged in at " + printable(place->url(), 512) +
+                                       "; remedy: `stsfs whoami` shows where you are");
   std::printf("Logged out at %s\n", printable(place->url(), 512).c_str());
   std::fflush(stdout);
   for_mounts_of(place->paths, place->url(), [](const std::string&, const control::Status& status) {

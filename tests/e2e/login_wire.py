@@ -115,7 +115,8 @@ def confirmed():
         stsfs("logout", server.url)
         check(server.revoked and not tokens(home), "the token was not revoked, or is still here")
         check("stsfs login" in stsfs("whoami", server.url, wanted=32), "whoami after a logout names no remedy")
-        stsfs("logout", server.url)  # once more is no error
+        said = stsfs("logout", server.url, wanted=32)
+        check("not logged in at " + server.url in said, f"a logout without a login: {said}")
 
 
 def forgotten_here_only():

@@ -37,8 +37,8 @@ class TokenStore {
   ///         owner or mode lets others at it; kProtocol when it is not ours.
   Result<LoginToken> load(const std::string& url) const;
   Result<void> save(const std::string& url, const LoginToken& token) const;
-  /// Removing what is not there is success.
-  Result<void> erase(const std::string& url) const;
+  /// False: there was none.
+  Result<bool> erase(const std::string& url) const;
   /// The servers that there are tokens for, by their files; of the keyring it is not known.
   std::vector<std::string> servers() const;
 

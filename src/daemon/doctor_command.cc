@@ -135,7 +135,8 @@ class Doctor {
   }
 
   void check_logins() {
-    const credentials::TokenStore store(paths_.state, options_.token_store);
+    // Also with token_store=keyring, which lists none: then these are left from before.
+    const credentials::TokenStore store(paths_.state, credentials::TokenPlace::kFile);
     const WallTime now = system_clock().wall();
     for (const std::string& server : store.servers()) {
       const auto token = store.load(server);

@@ -172,6 +172,14 @@ Result<void> whoami(const WhoamiArguments& arguments) {
   if (!arguments.url.empty()) return show_identity(arguments.url, arguments.settings);
   auto paths = our_paths();
   if (!paths) return fail(std::move(paths.error()));
+  auto settings = all_settings(*paths, arguments.settings);
+  if (!settings) return fail(std::move(settings.error()));
+  const auto options = resolve(*settings);
+  if (!options) return fail(options.error());
+  if (options->token_store == credentials::TokenPlace::kKeyring)
+    return fail(Errc::kInvalid,
+                "with token_store=keyring name the URL (stsfs whoami URL): the keyring does not "
+                "say where you are logged in");
   const auto servers = credentials::TokenStore(paths->state).servers();
   if (servers.empty())
     return fail(Errc::kCredential, "not logged in anywhere; remedy: stsfs login URL");

@@ -56,5 +56,24 @@ TEST_F(LoginCommands, LogoutFailsWhereThereIsNoLogin) {
             "you are\n");
 }
 
+const Settings kInKeyring{{"token_store", "keyring", "-o"}};
+
+TEST_F(LoginCommands, WhoamiNeedsTheUrlWithTheKeyring) {
+  log_in();
+  const auto asks = [] { return whoami_command({.url = "", .settings = kInKeyring}); };
+  EXPECT_NE(said(kExitUsage, asks).find("with token_store=keyring name the URL"),
+            std::string::npos);
+}
+
+TEST_F(LoginCommands, DoctorLooksAtTheLoginsInFilesThatItFinds) {
+  log_in();
+  DoctorArguments arguments;
+  arguments.settings = kInKeyring;
+  ::testing::internal::CaptureStdout();
+  (void)doctor_command(arguments);  // fails where there is no FUSE
+  const std::string all = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(all.find("ok       login: https://vend.example.com until "), std::string::npos) << all;
+}
+
 }  // namespace
 }  // namespace stsfs::daemon

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "exit_codes.h"
+#include "option_values.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::daemon {
@@ -298,6 +299,20 @@ class Parser {
 };
 
 }  // namespace
+
+bool wants_core(int argc, const char* const* argv, const Environment& environment) {
+  bool wanted = false;
+  if (const char* value = environment("STSFS_ALLOW_CORE")) (void)set_bool(wanted, value);
+  for (int i = 1; i < argc; ++i) {
+    const auto settings = parse_option_list(argv[i], "");
+    if (!settings) continue;
+    for (const Setting& setting : *settings)
+      for (const char* name : {"allow_core", "-oallow_core", "--allow-core"})
+        if (setting.name == name) (void)set_bool(wanted, setting.value);
+    if (std::string_view(argv[i]) == "--no-allow-core") wanted = false;
+  }
+  return wanted;
+}
 
 Command parse_command_line(int argc, const char* const* argv) { return Parser().parse(argc, argv); }
 

@@ -37,4 +37,8 @@ Command parse_mount_helper(int argc, const char* const* argv);
 /// Whether it was called as one: by name, or by mount.fuse3(8), which puts no subcommand first.
 bool is_mount_helper(int argc, const char* const* argv);
 
+/// `allow_core` as environment and command line say it, before options are read in earnest:
+/// hardening comes first.
+bool wants_core(int argc, const char* const* argv, const Environment& environment);
+
 }  // namespace stsfs::daemon

@@ -42,6 +42,11 @@ Result<Settings> parse_config(const std::string& text, const std::string& path) 
                                                 " belongs into fstab or -o, not here"
                                           : refused.error().message);
     }
+    if (name == "allow_core")
+      return fail(Errc::kInvalid, origin +
+                                      ": allow_core is too late here, keys and tokens are hidden "
+                                      "before files are read: use -o allow_core, --allow-core or "
+                                      "STSFS_ALLOW_CORE=yes");
     auto value = text_of(node, *row);
     if (!value) return fail(Errc::kInvalid, origin + ": " + name + " " + value.error().message);
     out.push_back({name, std::move(*value), origin});

@@ -2,33 +2,15 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <string>
 
 #include "command_line.h"
 #include "commands.h"
 #include "exit_codes.h"
-#include "option_values.h"
 #include "stsfs/base/log.h"
 #include "stsfs/base/process.h"
 
 namespace stsfs::daemon {
 namespace {
-
-/// `allow_core`, before options are read in earnest: hardening comes first.
-bool wants_core(int argc, char** argv) {
-  bool wanted = false;
-  if (const char* value = getenv("STSFS_ALLOW_CORE")) (void)set_bool(wanted, value);
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument == "--allow-core") wanted = true;
-    const auto settings = parse_option_list(argument, "");
-    if (!settings) continue;
-    for (const Setting& setting : *settings)
-      if (setting.name == "allow_core" || setting.name == "-oallow_core")
-        (void)set_bool(wanted, setting.value);
-  }
-  return wanted;
-}
 
 struct Run {
   int operator()(const LoginArguments& arguments) const { return login_command(arguments); }
@@ -60,7 +42,7 @@ struct Run {
 }  // namespace
 
 int run_program(int argc, char** argv) {
-  if (!wants_core(argc, argv)) {
+  if (!wants_core(argc, argv, [](const char* name) { return getenv(name); })) {
     if (auto hardened = harden_process(); !hardened)
       std::fprintf(stderr, "stsfs: secrets may show in a core file: %s\n",
                    hardened.error().message.c_str());

@@ -60,6 +60,21 @@ TEST(CommandLine, FlagsTakeYesAndNoAndRefuseWhatIsNeither) {
   }
 }
 
+TEST(CommandLine, CoreFilesAreLeftAsAnyFlagIsSet) {
+  const auto wants = [](std::vector<const char*> arguments, const char* variable = nullptr) {
+    arguments.insert(arguments.begin(), "stsfs");
+    return wants_core(static_cast<int>(arguments.size()), arguments.data(),
+                      [&](const char*) { return variable; });
+  };
+  EXPECT_FALSE(wants({"mount", "https://v", "/m"}));
+  for (const char* flag : {"--allow-core", "--allow-core=yes", "--allow-core=true", "-oallow_core"})
+    EXPECT_TRUE(wants({"mount", "https://v", "/m", flag})) << flag;
+  EXPECT_TRUE(wants({"mount", "https://v", "/m", "-o", "ro,allow_core"}));
+  EXPECT_TRUE(wants({"mount", "https://v", "/m"}, "yes"));
+  EXPECT_FALSE(wants({"mount", "https://v", "/m", "--allow-core=no"}, "yes"));
+  EXPECT_FALSE(wants({"mount", "https://v", "/m", "-o", "allow_core", "--no-allow-core"}));
+}
+
 TEST(CommandLine, OptionsMayStandBeforeTheOperands) {
   const Command command = parse({"mount", "-o", "ro", "https://v", "/m"});
   EXPECT_EQ(mount_of(command).mount_point, "/m");

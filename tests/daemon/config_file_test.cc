@@ -43,6 +43,9 @@ TEST(ConfigFile, WhatIsWrongIsNamedWithFileAndLine) {
   EXPECT_NE(refusal("[ro]\nx = 1\n").find("must be a text"), std::string::npos);
   EXPECT_NE(refusal("uid = 1.5\n").find("must be a text"), std::string::npos);
   EXPECT_NE(refusal("_netdev = true\n").find("fstab"), std::string::npos);
+  EXPECT_EQ(
+      refusal("ro = true\nallow_core = true\n").find("/etc/stsfs/stsfs.toml:2: allow_core is"), 0U)
+      << "nothing would come of it";
 }
 
 TEST(ConfigFile, OneThatIsNotThereHasNoSettings) {

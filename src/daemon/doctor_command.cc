@@ -28,9 +28,6 @@
 namespace stsfs::daemon {
 namespace {
 
-// OSS refuses a signature whose time is more than 15 minutes off ("RequestTimeTooSkewed").
-constexpr std::chrono::minutes kClockFails{14};
-constexpr std::chrono::seconds kClockWarns{30};
 constexpr std::uint64_t kFreeWarns = std::uint64_t{1} << 30;
 
 class Doctor {
@@ -218,17 +215,10 @@ class Doctor {
     check_keys(retrying, place->prefix);
   }
 
-  void check_clock(WallTime server) {
+  static void check_clock(WallTime server) {
     if (server == WallTime{}) return;
-    const auto off = std::chrono::abs(
-        std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall() - server));
-    const std::string text = std::to_string(off.count()) + " s from that of OSS";
-    if (off > kClockFails)
-      bad("clock", text + ": signatures are refused; set this machine's clock");
-    else if (off > kClockWarns)
-      warn("clock", text + ": set this machine's clock");
-    else
-      well("clock", text);
+    const ClockReport clock = report_on_clock(system_clock().wall(), server);
+    say(clock.is_well ? "ok" : "warning", "clock", clock.text);
   }
 
   void check_keys(oss::ObjectStore& store, const std::string& prefix) {

@@ -73,4 +73,14 @@ std::vector<std::string> FolderReport::nameless() const {
   return out;
 }
 
+ClockReport report_on_clock(WallTime here, WallTime oss) {
+  constexpr std::chrono::seconds kWarns{30};
+  const auto off = std::chrono::abs(std::chrono::duration_cast<std::chrono::seconds>(here - oss));
+  std::string text = std::to_string(off.count()) + " s from that of OSS";
+  if (off <= kWarns) return {true, std::move(text)};
+  return {false, text +
+                     ": requests are dated by the clock of OSS, so that mounts work, but files "
+                     "get their times from here; set this machine's clock"};
+}
+
 }  // namespace stsfs::daemon

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "stsfs/base/clock.h"
 #include "stsfs/fs/key_names.h"
 
 namespace stsfs::daemon {
@@ -45,5 +46,12 @@ class FolderReport {
   std::vector<std::string> before_;  // keys that begin the next ones: perhaps beside a directory
   std::map<std::string, std::pair<bool, int>> contents_;  // with several names: there, and tokens
 };
+
+/// What it says of this machine's clock by that of OSS.
+struct ClockReport {
+  bool is_well = true;
+  std::string text;
+};
+ClockReport report_on_clock(WallTime here, WallTime oss);
 
 }  // namespace stsfs::daemon

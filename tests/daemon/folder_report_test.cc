@@ -34,5 +34,19 @@ TEST(FolderReport, SeesWhatKillsAndConflictsLeft) {
   EXPECT_EQ(report.nameless(), std::vector<std::string>{"p/.stsfs-links/bb"});
 }
 
+// The clock of OSS is what requests are dated by.
+TEST(ClockReport, AClockThatIsWrongFailsNothing) {
+  using namespace std::chrono_literals;
+  const WallTime oss{1'800'000'000s};
+  EXPECT_TRUE(report_on_clock(oss + 30s, oss).is_well);
+  EXPECT_EQ(report_on_clock(oss - 3s, oss).text, "3 s from that of OSS");
+  for (const auto off : {31s, -31s, 3600s, -3600s}) {
+    const ClockReport report = report_on_clock(oss + off, oss);
+    EXPECT_FALSE(report.is_well);
+    EXPECT_NE(report.text.find("mounts work"), std::string::npos) << report.text;
+    EXPECT_EQ(report.text.find("refused"), std::string::npos) << report.text;
+  }
+}
+
 }  // namespace
 }  // namespace stsfs::daemon

@@ -73,6 +73,38 @@ SourceResult assume_role(const MountOptions& options, const Environment& environ
   return credentials::assume_role_source(std::move(*key), engine, clock, role_of(options));
 }
 
+/// What `auto` falls to when nothing says where credentials come from: most who read its errors
+/// meant another.
+class LastResort final : public Source {
+ public:
+  explicit LastResort(std::unique_ptr<Source> source) : source_(std::move(source)) {}
+
+  std::string describe() const override { return source_->describe(); }
+  Result<credentials::Grant> fetch(const std::string& rejected_access_key_id, Deadline deadline,
+                                   Interrupt& interrupt) override {
+    auto grant = source_->fetch(rejected_access_key_id, deadline, interrupt);
+    if (!grant)
+      grant.error().message +=
+          "; no other source was given: set vend=, credentials_file=, or OSS_ACCESS_KEY_ID and "
+          "OSS_ACCESS_KEY_SECRET";
+    return grant;
+  }
+
+ private:
+  const std::unique_ptr<Source> source_;
+};
+
+SourceResult ecs(const MountOptions& options, bool is_last_resort, const Environment& environment,
+                 http::Engine& engine, const Clock& clock) {
+  auto source = credentials::ecs_source(
+      engine, clock,
+      {.role = options.ecs_role,
+       .address = options.ecs_metadata,
+       .may_fall_back = !is_true(value_of(environment, "ALIBABA_CLOUD_IMDSV1_DISABLED"))});
+  if (is_last_resort) return std::make_unique<LastResort>(std::move(source));
+  return source;
+}
+
 }  // namespace
 
 Result<void> check_credentials(const MountOptions& options) {
@@ -145,11 +177,10 @@ SourceResult make_source(const MountOptions& given, const std::string& state_dir
       return credentials::uri_source(
           engine, clock, {.url = options.credentials_uri, .insecure_http = options.insecure_http});
     case CredentialKind::kEcs:
-      return credentials::ecs_source(
-          engine, clock,
-          {.role = options.ecs_role,
-           .address = options.ecs_metadata,
-           .may_fall_back = !is_true(value_of(environment, "ALIBABA_CLOUD_IMDSV1_DISABLED"))});
+      return ecs(options,
+                 given.credentials == CredentialKind::kAutomatic && options.ecs_role.empty() &&
+                     options.ecs_metadata.empty(),
+                 environment, engine, clock);
     case CredentialKind::kOidc:
       return credentials::oidc_source(engine, clock,
                                       {.role = role_of(options),

@@ -119,6 +119,23 @@ TEST_F(SourcesByName, SayWhatTheyLack) {
   EXPECT_NE(described(of(CredentialKind::kUri)).find("credentials URI"), std::string::npos);
 }
 
+// The engine's 500 stands for a machine that is no instance.
+TEST_F(SourcesByName, TheLastResortSaysWhatElseThereCouldBe) {
+  const auto refusal = [&](const MountOptions& options) {
+    auto source = make_source(options, directory_.path(), table({}), engine_, system_clock());
+    Interrupt interrupt;
+    auto grant = (*source)->fetch({}, Deadline::in(system_clock(), 1s), interrupt);
+    return grant ? "" : grant.error().message;
+  };
+  const char* advice =
+      "set vend=, credentials_file=, or OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET";
+  EXPECT_NE(refusal(default_options()).find(advice), std::string::npos);
+  EXPECT_EQ(refusal(of(CredentialKind::kEcs)).find(advice), std::string::npos) << "as was said";
+  MountOptions role = default_options();
+  role.ecs_role = "role";
+  EXPECT_EQ(refusal(role).find(advice), std::string::npos) << "ECS is meant";
+}
+
 TEST_F(SourcesByName, AStaticKeyIsReadOnce) {
   MountOptions options = of(CredentialKind::kStatic);
   options.credentials_file = directory_ / "key";

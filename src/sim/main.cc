@@ -24,7 +24,7 @@ struct CommandLine {
   std::vector<std::string> buckets;
   std::string config_file;
   std::string profile;
-  std::uint64_t latency_ms = 0;
+  std::optional<std::uint64_t> latency_ms;
   std::optional<std::int64_t> clock_offset_ms;
   std::optional<std::int64_t> body_timeout_ms;
   std::string bandwidth;
@@ -122,8 +122,7 @@ std::string finish(CommandLine& line) {
     line.options.buckets.push_back(*bucket);
   }
   if (line.profile == "wan") line.options.profile = stsfs::sim::kWan;
-  if (line.latency_ms != 0)
-    line.options.profile.latency = std::chrono::milliseconds(line.latency_ms);
+  if (line.latency_ms) line.options.profile.latency = std::chrono::milliseconds(*line.latency_ms);
   if (line.clock_offset_ms)
     line.options.clock_offset = std::chrono::milliseconds(*line.clock_offset_ms);
   if (line.body_timeout_ms)
@@ -143,7 +142,8 @@ std::string finish(CommandLine& line) {
     if (!bytes) return std::string(size.name) + ": not a size: " + stsfs::printable(size.text);
     size.out = *bytes;
   }
-  return "";
+  const auto good = stsfs::sim::check_options(line.options);
+  return good ? "" : good.error().message;
 }
 
 void announce(const Simulator& simulator, const SimulatorOptions& options) {
@@ -163,11 +163,12 @@ void allow_many_connections() {
   static_cast<void>(setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 2;
 
-int fail_with(const std::string& message) {
+int fail_with(int code, const std::string& message) {
   std::cerr << "stsfs-sim: " << message << '\n';
-  return 1;
+  return code;
 }
 
 }  // namespace
@@ -185,7 +186,9 @@ int main(int argc, char** argv) {
   CommandLine line;
   if (const std::string file = config_file_in(argc, argv); !file.empty()) {
     auto options = stsfs::sim::load_options(file);
-    if (!options) return fail_with(options.error().message);
+    if (!options) return fail_with(kExitFailed, options.error().message);
+    if (auto good = stsfs::sim::check_options(*options); !good)
+      return fail_with(kExitFailed, file + ": " + good.error().message);
     line.options = std::move(*options);
   }
   CLI::App app("OSS, STS and RAM on one machine");
@@ -195,9 +198,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  if (const std::string problem = finish(line); !problem.empty()) return fail_with(problem);
+  if (const std::string problem = finish(line); !problem.empty())
+    return fail_with(kExitUsage, problem);
   auto simulator = Simulator::start(line.options, stsfs::system_clock());
-  if (!simulator) return fail_with(simulator.error().message);
+  if (!simulator) return fail_with(kExitFailed, simulator.error().message);
   announce(**simulator, line.options);
   int number = 0;
   sigwait(&ends, &number);

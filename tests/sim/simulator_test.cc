@@ -246,6 +246,21 @@ TEST_F(SimulatorTest, FileTakesAProfileAndWhereToWriteKeys) {
   EXPECT_EQ(options->profile.bytes_per_second, 100'000'000U);
 }
 
+TEST_F(SimulatorTest, WhatMakesNoSenseIsFoundWithoutAStart) {
+  EXPECT_TRUE(check_options({}));
+  const auto refused = [](auto change) {
+    SimulatorOptions options;
+    change(options);
+    const auto good = check_options(options);
+    return !good && good.error().code == Errc::kInvalid;
+  };
+  EXPECT_TRUE(refused([](auto& options) { options.buckets.push_back({.name = "A"}); }));
+  EXPECT_TRUE(refused([](auto& options) { options.buckets.emplace_back(); })) << "twice";
+  EXPECT_TRUE(refused([](auto& options) { options.buckets[0].storage_class = "Tape"; }));
+  EXPECT_TRUE(refused([](auto& options) { options.switches = {"nonesuch=on"}; }));
+  EXPECT_TRUE(refused([](auto& options) { options.faults = {"{"}; }));
+}
+
 TEST_F(SimulatorTest, FileThatIsWrongIsNamedWithTheLine) {
   const auto problem = [&](const std::string& text) {
     const auto options = load_options(write("sim.toml", text));

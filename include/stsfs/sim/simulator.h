@@ -67,6 +67,11 @@ struct SimulatorOptions {
 /// Errors: kInvalid with `file:line`, the key and what it takes; those of reading a file.
 Result<SimulatorOptions> load_options(const std::string& file);
 
+/// Whether buckets, switches and faults make sense, whatever else is there: what start() would
+/// find wrong with them is found without it.
+/// Errors: kInvalid, naming what is wrong and what it takes.
+Result<void> check_options(const SimulatorOptions& options);
+
 /// A long-term key of the RAM document that was made.
 struct SimulatorKey {
   std::string access_key_id;

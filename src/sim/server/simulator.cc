@@ -60,6 +60,8 @@ Result<Identities> identities_of(const SimulatorOptions& options) {
 Result<BucketOptions> bucket_options(const BucketSetup& setup) {
   BucketOptions out{setup.name, setup.acl, setup.storage_class, Versioning::kOff,
                     setup.hierarchical_namespace};
+  if (!is_bucket_name(setup.name))
+    return fail(Errc::kInvalid, "not a name for a bucket: " + printable(setup.name));
   if (setup.versioning == "Enabled")
     out.versioning = Versioning::kEnabled;
   else if (setup.versioning == "Suspended")
@@ -148,8 +150,6 @@ class SimulatorImpl final : public Simulator {
 
 /// A bucket that the directory holds already takes the options given now; what it is cannot change.
 Result<void> SimulatorImpl::set_up(const BucketSetup& setup) {
-  if (!is_bucket_name(setup.name))
-    return fail(Errc::kInvalid, "not a name for a bucket: " + printable(setup.name));
   auto options = bucket_options(setup);
   if (!options) return fail(std::move(options.error()));
   const auto present = cloud_.find_bucket(setup.name);
@@ -172,12 +172,8 @@ Result<void> SimulatorImpl::prepare(const SimulatorOptions& options) {
     if (!buckets) return fail(std::move(buckets.error()));
     cloud_.adopt(std::move(*journal), std::move(*buckets));
   }
-  std::set<std::string> names;
-  for (const BucketSetup& setup : options.buckets) {
-    if (!names.insert(setup.name).second)
-      return fail(Errc::kInvalid, "a bucket is given twice: " + printable(setup.name));
+  for (const BucketSetup& setup : options.buckets)
     if (auto done = set_up(setup); !done) return done;
-  }
   auto switches = switches_of(options.switches);
   if (!switches) return fail(std::move(switches.error()));
   cloud_.set_switches(*switches);
@@ -222,8 +218,23 @@ Result<void> SimulatorImpl::listen(const SimulatorOptions& options) {
 
 }  // namespace
 
+Result<void> check_options(const SimulatorOptions& options) {
+  std::set<std::string> names;
+  for (const BucketSetup& setup : options.buckets) {
+    if (auto good = bucket_options(setup); !good) return fail(std::move(good.error()));
+    if (!names.insert(setup.name).second)
+      return fail(Errc::kInvalid, "a bucket is given twice: " + printable(setup.name));
+  }
+  if (auto good = switches_of(options.switches); !good) return fail(std::move(good.error()));
+  FaultPlan plan;
+  for (const std::string& fault : options.faults)
+    if (auto good = plan.add(fault); !good) return fail(std::move(good.error()));
+  return {};
+}
+
 Result<std::unique_ptr<Simulator>> Simulator::start(const SimulatorOptions& options,
                                                     const Clock& clock) {
+  if (auto good = check_options(options); !good) return fail(std::move(good.error()));
   auto identities = identities_of(options);
   if (!identities) return fail(std::move(identities.error()));
   auto storage = storage_of(options);

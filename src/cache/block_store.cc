@@ -168,7 +168,8 @@ Result<void> BlockStore::prepare() {
   // Whoever may write there could put words into our files' mouths.
   if (!S_ISDIR(status.st_mode)) return fail(Errc::kNotDirectory, "it is no directory");
   if (status.st_uid != geteuid() || (status.st_mode & 077) != 0)
-    return fail(Errc::kDenied, "it must be yours and of mode 0700");
+    return fail(Errc::kDenied, "it must be yours and of mode 0700; remedy: chmod 700 " +
+                                   printable(options_.directory, 1'000));
   struct statvfs disk {};
   if (statvfs(options_.directory.c_str(), &disk) != 0) return fail_errno("ask for its space");
   reserve_bytes_ = options_.reserve_bytes.value_or(

@@ -125,7 +125,9 @@ Result<std::unique_ptr<Source>> oidc_source(http::Engine& engine, const Clock& c
   if (auto good = check_role(options.role); !good) return fail(std::move(good.error()));
   if (!options.provider_arn.starts_with("acs:ram::"))
     return fail(Errc::kInvalid, "oidc_provider_arn reads acs:ram::ACCOUNT:oidc-provider/NAME");
-  if (options.token_file.empty()) return fail(Errc::kInvalid, "no file with an OIDC token");
+  if (options.token_file.empty())
+    return fail(Errc::kInvalid,
+                "credentials=oidc needs oidc_token_file=FILE or ALIBABA_CLOUD_OIDC_TOKEN_FILE");
   return std::make_unique<OidcSource>(engine, clock, std::move(options));
 }
 

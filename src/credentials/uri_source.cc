@@ -109,6 +109,9 @@ class UriSource final : public Source {
 
 Result<std::unique_ptr<Source>> uri_source(http::Engine& engine, const Clock& clock,
                                            UriOptions options) {
+  if (options.url.empty())
+    return fail(Errc::kInvalid,
+                "credentials=uri needs credentials_uri=URL or ALIBABA_CLOUD_CREDENTIALS_URI");
   const auto parts = take_apart(options.url);
   if (!parts) return fail(parts.error());
   if (parts->scheme != "https" && parts->scheme != "http")

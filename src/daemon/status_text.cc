@@ -27,6 +27,13 @@ std::string line(const char* name, const std::string& value) {
   return fmt::format("  {:<12}{}\n", name, value);
 }
 
+/// Where a login may help, and which.
+std::string login_hint(const std::string& source) {
+  constexpr std::string_view kVending = "vending server ";
+  if (!source.starts_with(kVending)) return "";
+  return " If the login has ended: stsfs login " + printable(source.substr(kVending.size()), 512);
+}
+
 std::string credential_text(const control::Status& status, WallTime now) {
   const auto& credential = status.credential;
   std::string out = line("from", printable(credential.source));
@@ -46,9 +53,10 @@ std::string credential_text(const control::Status& status, WallTime now) {
   if (!credential.last_error.empty()) {
     out += line("PROBLEM", printable(credential.last_error, 1'000));
     const bool alive = credential.expiration && *credential.expiration > now;
-    out += line("", alive ? "The present credential is used until it expires; renewal goes on."
-                          : "Nothing can be read or written until this is mended; renewal goes on. "
-                            "If the login has ended: stsfs login");
+    out +=
+        line("", alive ? "The present credential is used until it expires; renewal goes on."
+                       : "Nothing can be read or written until this is mended; renewal goes on." +
+                             login_hint(credential.source));
   }
   return out;
 }

@@ -127,12 +127,15 @@ Result<std::string> resolve_mount_point(const std::string& path) {
 
 namespace {
 
+std::string in_use(const std::string& mount_point, bool lazy) {
+  return "in use: files are open or a shell stands in it (`fuser -vm " + mount_point +
+         "` shows who" +
+         (lazy ? ")" : "; `stsfs umount -z " + mount_point + "` takes it away all the same)");
+}
+
 Result<void> unmount_as_root(const std::string& mount_point, bool lazy) {
   if (umount2(mount_point.c_str(), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0) return {};
-  if (errno == EBUSY)
-    return fail(Errc::kBusy, mount_point +
-                                 " is in use: files are open or a shell stands in it "
-                                 "(`fuser -vm` shows who)");
+  if (errno == EBUSY) return fail(Errc::kBusy, mount_point + " is " + in_use(mount_point, lazy));
   if (errno == EINVAL) return fail(Errc::kNotFound, mount_point + " is not mounted");
   return fail_errno("unmount " + mount_point);
 }
@@ -155,7 +158,8 @@ Result<void> unmount_as_user(const std::string& mount_point, bool lazy) {
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   auto mounted = find_mount(mount_point);
   if (mounted && !*mounted) return fail(Errc::kNotFound, mount_point + " is not mounted");
-  return fail(Errc::kBusy, mount_point + " could not be unmounted: in use, or another's mount");
+  return fail(Errc::kBusy, mount_point + " could not be unmounted: it is another's mount, or " +
+                               in_use(mount_point, lazy));
 }
 
 }  // namespace

@@ -181,6 +181,8 @@ TEST_F(BlockStoreTest, ADirectoryThatOthersMayWriteToIsRefused) {
   const auto store = BlockStore::open({.directory = place(), .size_max_bytes = kMiB}, clock_);
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error().code, Errc::kDenied);
+  EXPECT_NE(store.error().message.find("remedy: chmod 700 " + place()), std::string::npos)
+      << store.error().message;
 }
 
 // Any bit of a file may be wrong, and any tail of it missing: it is never given, and goes.

@@ -116,7 +116,13 @@ TEST_F(SourcesByName, SayWhatTheyLack) {
             std::string::npos);
   EXPECT_NE(described(of(CredentialKind::kVending)).find("vend=URL"), std::string::npos);
   EXPECT_NE(described(of(CredentialKind::kOidc)).find("role_arn"), std::string::npos);
-  EXPECT_NE(described(of(CredentialKind::kUri)).find("credentials URI"), std::string::npos);
+  MountOptions oidc = of(CredentialKind::kOidc);
+  oidc.role_arn = "acs:ram::1:role/r";
+  oidc.oidc_provider_arn = "acs:ram::1:oidc-provider/p";
+  EXPECT_EQ(described(oidc),
+            "(credentials=oidc needs oidc_token_file=FILE or ALIBABA_CLOUD_OIDC_TOKEN_FILE)");
+  EXPECT_EQ(described(of(CredentialKind::kUri)),
+            "(credentials=uri needs credentials_uri=URL or ALIBABA_CLOUD_CREDENTIALS_URI)");
 }
 
 // The engine's 500 stands for a machine that is no instance.

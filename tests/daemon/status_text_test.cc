@@ -51,7 +51,9 @@ TEST(StatusText, AFailedRenewalComesWithWhatFollows) {
   EXPECT_TRUE(mentions(status, "used until it expires"));
   status.credential.expiration = kNow - seconds(1);
   EXPECT_TRUE(mentions(status, "Nothing can be read or written"));
-  EXPECT_TRUE(mentions(status, "stsfs login"));
+  EXPECT_TRUE(mentions(status, "If the login has ended: stsfs login https://vend.example.com\n"));
+  status.credential.source = "file /k";
+  EXPECT_FALSE(mentions(status, "stsfs login")) << "which would not help";
 }
 
 TEST(StatusText, PendingFilesAreShownWithTheirReasons) {

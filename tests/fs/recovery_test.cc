@@ -30,6 +30,14 @@ TEST_F(Recovery, AFailedCloseIsMadeGoodByTheNextDaemon) {
   EXPECT_TRUE(folder_->pending().empty());
 }
 
+TEST_F(Recovery, TheLogNamesTheFileThatIsNotInOssYet) {
+  network_gone();
+  ::testing::internal::CaptureStdout();
+  ASSERT_FALSE(write_file(kRoot, "f", "precious"));
+  const std::string log = ::testing::internal::GetCapturedStdout();
+  EXPECT_NE(log.find("f is not in OSS yet and is kept: "), std::string::npos) << log;
+}
+
 TEST_F(Recovery, AnAnswerThatWasLostIsNoConflict) {
   faulty_.lose_answer({.operation = Operation::kPut}, Error{Errc::kTimedOut, "no answer"});
   ASSERT_FALSE(write_file(kRoot, "f", "precious"));

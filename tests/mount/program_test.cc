@@ -133,6 +133,8 @@ TEST_F(Program, AMountInUseIsNotUnmountedUnlessAskedTo) {
     const Outcome busy = user.umount();
     EXPECT_EQ(busy.code, 32);
     EXPECT_TRUE(mentions(busy, "in use")) << busy.said;
+    EXPECT_TRUE(mentions(busy, "`fuser -vm " + user.path() + "`")) << busy.said;
+    EXPECT_TRUE(mentions(busy, "`stsfs umount -z " + user.path() + "`")) << busy.said;
     EXPECT_EQ(user.stsfs({"umount", "--lazy", "--no-wait", user.path()}).code, 0);
     open_file << "text";
   }

@@ -27,7 +27,8 @@ void FileContent::finish(Result<CommitOutcome> outcome) {
     else
       forget_note();
   } else {
-    log_warning("fs", "a file is not in OSS yet and is kept: {}", outcome.error().message);
+    log_warning("fs", "{} is not in OSS yet and is kept: {}", printable(request_.path),
+                outcome.error().message);
   }
   commit_extents_.clear();
   commit_view_.reset();

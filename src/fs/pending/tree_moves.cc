@@ -12,6 +12,11 @@ bool overlap(const std::string& a, const std::string& b) {
   return a.starts_with(b) || b.starts_with(a);
 }
 
+std::string does_not_get_on(const staging::MoveEntry& move) {
+  return "waits for the rename of " + printable(move.from) + " to " + printable(move.to) +
+         ", which does not get on; `stsfs status` shows why";
+}
+
 }  // namespace
 
 TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock& clock,
@@ -38,15 +43,15 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
 Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::string& to,
                                            Interrupt* interrupt) {
   for (;;) {
-    std::uint64_t in_the_way = 0;
+    MovePointer in_the_way;
     {
       MutexLock lock(mutex_);
       for (const MovePointer& move : moves_)
         for (const std::string* key : {&move->entry.from, &move->entry.to})
-          if (overlap(*key, from) || overlap(*key, to)) in_the_way = move->entry.id;
+          if (overlap(*key, from) || overlap(*key, to)) in_the_way = move;
     }
-    if (in_the_way == 0) break;
-    if (auto ended = await_end(in_the_way, interrupt); !ended)
+    if (!in_the_way) break;
+    if (auto ended = await_end(in_the_way->entry, interrupt); !ended)
       return fail(std::move(ended.error()));
   }
   Plan plan{.from = from, .to = to};
@@ -68,18 +73,19 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
 }
 
 /// For as long as it gets on.
-Result<void> TreeMoves::await_end(std::uint64_t id, Interrupt* interrupt) {
+Result<void> TreeMoves::await_end(const staging::MoveEntry& move, Interrupt* interrupt) {
   for (;;) {
-    const std::uint64_t before = moved_of(id);
+    const std::uint64_t before = moved_of(move.id);
     const auto waiter = std::make_shared<Waiter<void>>();
     const Transfer timer =
-        scheduler_.after(options_.upload.progress_timeout, [late = waiter->callback()]() mutable {
-          late(fail(Errc::kTimedOut, "waits for another rename, which does not get on"));
-        });
-    when_ended(id, waiter->callback());
+        scheduler_.after(options_.upload.progress_timeout,
+                         [text = does_not_get_on(move), late = waiter->callback()]() mutable {
+                           late(fail(Errc::kTimedOut, text));
+                         });
+    when_ended(move.id, waiter->callback());
     auto ended = waiter->wait(interrupt);
     const bool late = !ended && ended.error().code == Errc::kTimedOut;
-    if (!late || moved_of(id) == before) return ended;
+    if (!late || moved_of(move.id) == before) return ended;
   }
 }
 

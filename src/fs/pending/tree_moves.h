@@ -161,7 +161,8 @@ class TreeMoves : private BehindJournal {
 
   static Result<void> check_move(const oss::ListEntry& object, const std::string& from,
                                  const std::string& to);
-  Result<void> await_end(std::uint64_t id, Interrupt* interrupt) STSFS_EXCLUDES(mutex_);
+  Result<void> await_end(const staging::MoveEntry& move, Interrupt* interrupt)
+      STSFS_EXCLUDES(mutex_);
   std::uint64_t moved_of(std::uint64_t id) const STSFS_EXCLUDES(mutex_);
   Result<void> refused(const MovePointer& move, Error error, const std::string& old_path,
                        const std::string& new_path);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "stsfs/base/await.h"
+#include "stsfs/base/text.h"
 
 namespace stsfs::fs {
 namespace {
@@ -222,7 +223,7 @@ Result<void> Contents::hold_to_remove(const Context& context,
 
 Result<void> Contents::wait_for_hold(const Context& context, FileContent& content,
                                      const std::shared_ptr<Waiter<void>>& held) {
-  auto done = wait_for(context, *held, held->callback());
+  auto done = wait_for(context, *held, held->callback(), content.base().key);
   if (!done) content.release_hold();
   return done;
 }
@@ -230,13 +231,16 @@ Result<void> Contents::wait_for_hold(const Context& context, FileContent& conten
 Result<void> Contents::spare_copies_of(const Context& context, const std::string& key) {
   const auto spared = std::make_shared<Waiter<void>>();
   localize_users(copy_users_, key, nullptr, spared->callback());
-  return wait_for(context, *spared, spared->callback());
+  return wait_for(context, *spared, spared->callback(), key);
 }
 
 /// For what has no deadline of its own.
-Result<void> Contents::wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late) {
-  auto expired = [late = std::move(late)]() mutable {
-    late(fail(Errc::kTimedOut, "it is still being brought to OSS"));
+Result<void> Contents::wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late,
+                                const std::string& key) {
+  auto expired = [late = std::move(late), key]() mutable {
+    late(fail(Errc::kTimedOut, printable(key) +
+                                   " is still being brought to OSS, or copied from; `stsfs status` "
+                                   "shows how far"));
   };
   const Transfer timer =
       surroundings_.scheduler.after(context.deadline.left(surroundings_.clock), std::move(expired));

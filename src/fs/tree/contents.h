@@ -118,7 +118,9 @@ class Contents {
   std::shared_ptr<FileContent> of(const InodePointer& inode) STSFS_REQUIRES(tree_.mutex);
   Result<void> wait_for_hold(const Context& context, FileContent& content,
                              const std::shared_ptr<Waiter<void>>& held);
-  Result<void> wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late);
+  /// `key`: of what it waits for, for the message.
+  Result<void> wait_for(const Context& context, Waiter<void>& waiter, Callback<void> late,
+                        const std::string& key);
   void read_from_memory(const InodePointer& inode, FileContent& content);
   void keep_track_of(InodeNumber inode, const std::shared_ptr<FileContent>& content)
       STSFS_EXCLUDES(mutex_);

@@ -32,7 +32,8 @@ using Command = std::variant<LoginArguments, LogoutArguments, WhoamiArguments, C
 /// `stsfs …`
 Command parse_command_line(int argc, const char* const* argv);
 
-/// `mount.stsfs SOURCE DIRECTORY [-sfnv] [-o OPTIONS]`, as mount(8) calls a helper.
+/// `mount.stsfs SOURCE DIRECTORY [-sfnvrw] [-t TYPE] [-N NAMESPACE] [-o OPTIONS]`, as mount(8)
+/// calls a helper.
 Command parse_mount_helper(int argc, const char* const* argv);
 /// Whether it was called as one: by name, or by mount.fuse3(8), which puts no subcommand first.
 bool is_mount_helper(int argc, const char* const* argv);

@@ -12,7 +12,8 @@ namespace {
 
 Done usage(const std::string& problem) {
   std::fprintf(stderr,
-               "mount.stsfs: %s\nusage: mount.stsfs SOURCE DIRECTORY [-sfnv] [-o OPTIONS]\n",
+               "mount.stsfs: %s\nusage: mount.stsfs SOURCE DIRECTORY [-sfnvrw] [-t TYPE] [-N "
+               "NAMESPACE] [-o OPTIONS]\n",
                problem.c_str());
   return {kExitUsage};
 }

@@ -93,7 +93,8 @@ void declare(CLI::App& app, CommandLine& line) {
       ->capture_default_str();
   app.add_option("--profile", line.profile, "wan: 20 ms a request and 100 MB/s a connection")
       ->check(CLI::IsMember({"wan"}));
-  app.add_option("--latency-ms", line.latency_ms, "Before each answer");
+  app.add_option("--latency-ms", line.latency_ms, "Before each answer")
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--bandwidth", line.bandwidth, "Bytes a second and connection, as 100M");
   app.add_option("--bandwidth-in-all", line.bandwidth_in_all,
                  "Bytes a second over all connections, as 100M");

@@ -1,6 +1,7 @@
 #include "stsfs/cache/attribute_store.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "attribute_database.h"
 #include "stsfs/base/log.h"
@@ -181,6 +182,22 @@ void AttributeStore::note_hidden_link() {
 
 void AttributeStore::forget(const std::string& key) {
   MutexLock lock(mutex_);
+  drop(key);
+}
+
+void AttributeStore::forget_below(const std::string& prefix) {
+  MutexLock lock(mutex_);
+  std::vector<std::string> keys;
+  for (const std::string& key : recently_used_)
+    if (key.starts_with(prefix)) keys.push_back(key);
+  for (const auto* queue : {&queue_, &being_written_})
+    for (auto at = queue->lower_bound(prefix); at != queue->end() && at->first.starts_with(prefix);
+         ++at)
+      keys.push_back(at->first);
+  for (const std::string& key : keys) drop(key);
+}
+
+void AttributeStore::drop(const std::string& key) {
   keep(key, std::nullopt);
   const auto slot = slots_.find(key);
   if (slot == slots_.end()) return;

@@ -152,6 +152,20 @@ TEST_F(AttributeStoreTest, ForgetsInMemoryAndOnDisk) {
   EXPECT_FALSE(knows("k", "e", at(0)));
 }
 
+TEST_F(AttributeStoreTest, ForgetsAllBelowAlsoWhatIsOnItsWayToTheDisk) {
+  options_.memory_rows_max = 2;
+  open();
+  for (const char* key : {"d/a", "d/b", "d/c/", "da"}) store_->put_written(key, meta("e", 0, 10));
+  store_->forget_below("d/");
+  const auto check = [&] {
+    for (const char* key : {"d/a", "d/b", "d/c/"}) EXPECT_FALSE(knows(key, "e", at(10))) << key;
+    EXPECT_TRUE(knows("da", "e", at(10)));
+  };
+  check();
+  open();
+  check();
+}
+
 TEST_F(AttributeStoreTest, WhatIsAbsentIsSoForAWhile) {
   store_->put_absent("d/");
   ASSERT_TRUE(store_->recent("d/"));

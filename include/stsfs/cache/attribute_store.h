@@ -62,6 +62,9 @@ class AttributeStore {
   /// A HEAD that found nothing; good for `fresh`.
   void put_absent(const std::string& key) STSFS_EXCLUDES(mutex_);
   void forget(const std::string& key) STSFS_EXCLUDES(mutex_);
+  /// All whose keys begin with that. Those that only the disk has may stay: their LastModified
+  /// tells what they are of.
+  void forget_below(const std::string& prefix) STSFS_EXCLUDES(mutex_);
   /// What is only good for a while is good no more.
   void expire() STSFS_EXCLUDES(mutex_);
 
@@ -91,6 +94,7 @@ class AttributeStore {
   static bool answers(const Row& row, const std::string& etag, WallTime last_modified);
   void remember(const std::string& key, Row row) STSFS_REQUIRES(mutex_);
   void keep(const std::string& key, std::optional<Row> row) STSFS_REQUIRES(mutex_);
+  void drop(const std::string& key) STSFS_REQUIRES(mutex_);
   void run();
   bool write_some(bool all) STSFS_EXCLUDES(mutex_);
 

@@ -63,8 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
         Kind{"OneMountWithFaultsAndOtherEtags", {.faults = true, .copies_keep_etags = false}},
         Kind{"TwoMountsInBackground", {.mounts = 2, .commit = CommitMode::kBackground}},
         Kind{"OneMountInBackgroundWithFaults", {.faults = true, .commit = CommitMode::kBackground}},
-        Kind{"TwoMountsOfAHierarchy", {.mounts = 2, .hierarchical_namespace = true}},
-        Kind{"OneMountOfAHierarchyWithFaults", {.faults = true, .hierarchical_namespace = true}}),
+        Kind{"TwoMountsOfAHierarchy", {.mounts = 2, .hierarchical_namespace = true}}),
     [](const auto& kind) { return kind.param.name; });
 
 // Two at once in one mount: each has names of its own, in a directory that both use. What a run

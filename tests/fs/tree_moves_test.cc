@@ -597,6 +597,24 @@ TEST_F(NamesakesOfTrees, OfAnotherClientHaveTheirOwn) {
   EXPECT_EQ(mode_of(inode_of("d"), "c"), 0750U);
 }
 
+// Small files that are read one after the other: those that come next are asked for before.
+TEST_F(NamesakesOfTrees, HaveThemAlsoWhereThoseOfBeforeWereAskedForAhead) {
+  const auto name = [](int i) { return std::to_string(100 + i); };
+  for (int i = 0; i < 20; ++i) {
+    store_.put_with("users/alice/d/" + name(i), "x", {.headers = {.user = {{"mode", "0700"}}}});
+    store_.put_with("users/alice/e/" + name(i), "x", {.headers = {.user = {{"mode", "0750"}}}});
+  }
+  ASSERT_TRUE(drain());
+  folder_->refresh();  // another client has made those
+  const InodeNumber before = inode_of("d");
+  names(before);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(read_file(before, name(i)), "x");
+  ASSERT_GT(faulty_.started(Operation::kGet), 10U);
+  take_the_name();
+  const InodeNumber now = inode_of("d");
+  for (int i = 10; i < 20; ++i) EXPECT_EQ(mode_of(now, name(i)), 0750U) << i;
+}
+
 /// The look before a rename, with pages of ten, and memory for five objects.
 class TreeLook : public ::testing::Test {
  protected:

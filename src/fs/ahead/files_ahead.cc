@@ -174,6 +174,14 @@ void FilesAhead::spoil(const std::string& key) {
   if (auto spoilt = remove(key)) spoilt_.push_back(std::move(spoilt));
 }
 
+void FilesAhead::spoil_below(const std::string& prefix) {
+  MutexLock lock(mutex_);
+  std::vector<std::string> keys;
+  for (const auto& [key, question] : questions_)
+    if (key.starts_with(prefix)) keys.push_back(key);
+  for (const std::string& key : keys) spoilt_.push_back(remove(key));
+}
+
 void FilesAhead::sweep() {
   std::vector<QuestionPointer> spoilt;
   {

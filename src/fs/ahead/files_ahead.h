@@ -70,6 +70,8 @@ class FilesAhead {
   /// The object is another by now, or will be: what was asked before is not used any more. May be
   /// called with locks held: what has to go goes later.
   void spoil(const std::string& key) STSFS_EXCLUDES(mutex_);
+  /// All whose keys begin with that.
+  void spoil_below(const std::string& prefix) STSFS_EXCLUDES(mutex_);
   void forget_all() STSFS_EXCLUDES(mutex_);
   void stop() STSFS_EXCLUDES(mutex_);
 

@@ -59,6 +59,7 @@ class OpensAhead {
 
   /// As FilesAhead has them.
   void spoil(const std::string& key) { files_.spoil(key); }
+  void spoil_below(const std::string& prefix) { files_.spoil_below(prefix); }
   void forget_all() { files_.forget_all(); }
   void stop() { files_.stop(); }
 

@@ -109,8 +109,10 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
     tree_.move(inode, new_parent->number, new_name);
     led_to = move_links_below(inode->number, {*from, *to});
     // What was known under these keys is not what lies there now, were it of the same bytes.
-    metas_->forget_below(*from);
-    metas_->forget_below(*to);
+    for (const std::string* key : {&*from, &*to}) {
+      metas_->forget_below(*key);
+      opens_ahead_.spoil_below(*key);
+    }
   });
   if (!held) return fail(held.error());
   directories_.forget_below(*from);

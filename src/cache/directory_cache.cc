@@ -74,8 +74,8 @@ void DirectoryCache::note_change(const std::string& directory_key, std::string_v
       changes.forgotten_ = true;
     }
     if (changes.forgotten_) return;
-    changes.changes_[std::pair(directory_key, std::string(name))] = {entry, was_directory,
-                                                                     clock_.steady()};
+    changes.changes_[std::pair(directory_key, std::string(name))] = {
+        entry, was_directory, clock_.steady(), changes_made_};
     changes.any_.store(true, std::memory_order_release);
   };
   const auto [from, to] = watched_.equal_range(directory_key);
@@ -121,7 +121,7 @@ KnownDirectoryPointer DirectoryCache::put(const std::string& directory_key, cons
   bool is_old = changes.forgotten_;
   for (auto at = changes.changes_.lower_bound(std::pair(directory_key, std::string()));
        at != changes.changes_.end() && at->first.first == directory_key; ++at) {
-    const auto& [entry, was_directory, when] = at->second;
+    const auto& [entry, was_directory, when, number] = at->second;
     const std::string& name = at->first.second;
     if (when < shared->asked) continue;  // a walk asks page by page: this one has seen it
     is_old = is_old || (was_directory && shared->has_file(name));

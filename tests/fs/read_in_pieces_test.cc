@@ -1,6 +1,7 @@
-// A directory that is renamed while somebody reads it.
+// A directory that is read in pieces while it is renamed, or while others come to read it.
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "folder_fixture.h"
@@ -31,6 +32,16 @@ class ReadInPieces : public FolderTest {
       return true;
     }));
     return out;
+  }
+  std::vector<std::string> read_rest(HandleNumber handle, std::uint64_t& cookie) {
+    std::vector<std::string> out;
+    for (auto piece = read(handle, cookie, 2); !piece.empty(); piece = read(handle, cookie, 2))
+      out.insert(out.end(), piece.begin(), piece.end());
+    return out;
+  }
+  /// A file that is open and nowhere in OSS.
+  HandleNumber create(std::string_view name) {
+    return folder_->create(context(), d_, name, 0644, O_WRONLY)->second.handle;
   }
   Result<void> rename(InodeNumber parent, std::string_view name, std::string_view new_name) {
     return folder_->rename(context(), parent, name, kRoot, new_name, RenameMode::kReplace);
@@ -96,6 +107,78 @@ TEST_F(ReadInPieces, ADirectoryShowsAllThatIsInItWhenItIsOpenedWhileItIsRenamed)
   shown.insert(shown.end(), rest.begin(), rest.end());
   expect_all(all_, shown);
   folder_->releasedir(*handle);
+}
+
+/// Both share a listing, whose pages tell of what was there before.
+TEST_F(ReadInPieces, WhoComesLaterIsShownWhatWasMadeAnewUnderNamesThatWent) {
+  const auto first = folder_->opendir(context(), d_).value();
+  std::uint64_t first_cookie = 0;
+  ASSERT_EQ(read(first, first_cookie, 3).back(), "f0");
+  std::map<std::string, HandleNumber> open;
+  // On a page that is here, on the next one, on one to come.
+  for (const std::string name : {"f1", "f4", "f9"}) {
+    ASSERT_TRUE(folder_->unlink(context(), d_, name));
+    open[name] = create(name);
+  }
+  ASSERT_TRUE(rename(d_, "f2", "moved"));
+  all_.erase("f2");
+
+  const auto second = folder_->opendir(context(), d_).value();
+  std::uint64_t cookie = 0;
+  auto shown = read(second, cookie, 4);
+  const std::uint64_t back = cookie;
+  ASSERT_TRUE(flush(open["f4"]));  // brought to OSS meanwhile
+  const auto rest = read_rest(second, cookie);
+  std::uint64_t again = back;  // seekdir
+  EXPECT_EQ(read_rest(second, again), rest);
+  shown.insert(shown.end(), rest.begin(), rest.end());
+  expect_all(all_, shown);
+  for (const auto& [name, handle] : open) folder_->release(handle);
+  folder_->releasedir(second);
+  folder_->releasedir(first);
+}
+
+/// What is on a page does not come behind all pages as well: it has to be shown where it stands.
+TEST_F(ReadInPieces, WhatIsMadeAnewIsShownOnceThoughItComesToOssBehindItsPage) {
+  const auto first = folder_->opendir(context(), d_).value();
+  std::uint64_t first_cookie = 0;
+  read(first, first_cookie, 3);
+  ASSERT_TRUE(folder_->unlink(context(), d_, "f1"));
+  const auto open = create("f1");
+  const auto second = folder_->opendir(context(), d_).value();
+  std::uint64_t cookie = 0;
+  auto shown = read(second, cookie, 6);
+  ASSERT_TRUE(flush(open));
+  const auto rest = read_rest(second, cookie);
+  shown.insert(shown.end(), rest.begin(), rest.end());
+  expect_all(all_, shown);
+  folder_->release(open);
+  folder_->releasedir(second);
+  folder_->releasedir(first);
+}
+
+TEST_F(ReadInPieces, WhatIsMadeAnewAndGoesAgainIsNotShown) {
+  const auto first = folder_->opendir(context(), d_).value();
+  std::uint64_t first_cookie = 0;
+  read(first, first_cookie, 3);
+  std::vector<HandleNumber> open;
+  for (const std::string name : {"f1", "f9"}) {
+    ASSERT_TRUE(folder_->unlink(context(), d_, name));
+    open.push_back(create(name));
+  }
+  const auto second = folder_->opendir(context(), d_).value();
+  std::uint64_t cookie = 0;
+  auto shown = read(second, cookie, 3);
+  for (const std::string name : {"f1", "f9"}) {
+    ASSERT_TRUE(folder_->unlink(context(), d_, name));
+    all_.erase(name);
+  }
+  const auto rest = read_rest(second, cookie);
+  shown.insert(shown.end(), rest.begin(), rest.end());
+  expect_all(all_, shown);
+  for (const HandleNumber handle : open) folder_->release(handle);
+  folder_->releasedir(second);
+  folder_->releasedir(first);
 }
 
 }  // namespace

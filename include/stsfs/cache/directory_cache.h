@@ -49,6 +49,7 @@ class DirectoryCache {
       std::optional<KnownEntry> entry;  ///< None: it was removed.
       bool was_directory = false;       ///< Which was removed: a file beside it may be there.
       SteadyTime when;
+      std::uint64_t number = 0;  ///< Another one for each change.
     };
     /// Absent: nothing changed. `name` in the directory `key`.
     std::optional<Change> of(const std::string& directory_key, std::string_view name) const;

@@ -12,10 +12,23 @@ constexpr std::uint64_t kRest = std::uint64_t{1} << 60;
 
 }  // namespace
 
+/// Who shares the listing may have seen one go that had the name of ours: no change tells of ours
+/// until it is in OSS.
+DirectoryView::DirectoryView(DirectoryListingPointer listing, Entries ours)
+    : listing_(std::move(listing)), ours_(std::move(ours)) {
+  for (const auto& [name, entry] : ours_)
+    if (const auto changed = listing_->changes().of(listing_->key(), name);
+        changed && !changed->entry)
+      went_before_.emplace(name, changed->number);
+}
+
 std::optional<cache::KnownEntry> DirectoryView::shown(std::string_view name,
                                                       cache::KnownEntry listed) const {
   auto changed = listing_->changes().of(listing_->key(), name);
   if (!changed || (changed->was_directory && !listed.is_directory)) return listed;
+  const auto before = went_before_.find(name);
+  if (before != went_before_.end() && before->second == changed->number)
+    return ours_.find(name)->second;
   return std::move(changed->entry);
 }
 

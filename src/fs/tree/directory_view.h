@@ -33,8 +33,7 @@ class DirectoryView {
   };
 
   /// `ours`: what is there and not in OSS.
-  DirectoryView(DirectoryListingPointer listing, Entries ours)
-      : listing_(std::move(listing)), ours_(std::move(ours)) {}
+  DirectoryView(DirectoryListingPointer listing, Entries ours);
 
   /// The first entry at `cookie` or behind; none at the end. 0 is the start. With `may_wait` false:
   /// kWouldWait where a page is to come. Errors: as DirectoryListing::page.
@@ -48,11 +47,13 @@ class DirectoryView {
  private:
   std::optional<Item> beyond(std::uint64_t cookie);
   void gather_rest() STSFS_REQUIRES(mutex_);
-  /// What is to be shown of an entry of a page; none when it is not there any more.
+  /// What is to be shown of an entry; none when it is not there any more.
   std::optional<cache::KnownEntry> shown(std::string_view name, cache::KnownEntry listed) const;
 
   const DirectoryListingPointer listing_;
   const Entries ours_;
+  // Of ours, those whose names went before they had them: the change that says so.
+  std::map<std::string, std::uint64_t, std::less<>> went_before_;
   Mutex mutex_;  // before the listing's
   std::optional<std::vector<std::pair<std::string, cache::KnownEntry>>> rest_
       STSFS_GUARDED_BY(mutex_);

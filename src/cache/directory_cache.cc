@@ -68,14 +68,14 @@ bool DirectoryCache::Changes::forgotten() const {
 
 void DirectoryCache::note_change(const std::string& directory_key, std::string_view name,
                                  const std::optional<KnownEntry>& entry, bool was_directory) {
-  const auto note = [&](Changes& changes) {
+  const auto note = [&, number = changes_made_](Changes& changes) {
     if (changes.changes_.size() >= kChangesMax) {
       changes.changes_.clear();
       changes.forgotten_ = true;
     }
     if (changes.forgotten_) return;
-    changes.changes_[std::pair(directory_key, std::string(name))] = {
-        entry, was_directory, clock_.steady(), changes_made_};
+    changes.changes_[std::pair(directory_key, std::string(name))] = {entry, was_directory,
+                                                                     clock_.steady(), number};
     changes.any_.store(true, std::memory_order_release);
   };
   const auto [from, to] = watched_.equal_range(directory_key);

@@ -244,8 +244,10 @@ class LinkBeingMade : public BoundedWaits {
     inode_ = lookup("a")->attributes.inode;
     EXPECT_TRUE(folder_->link(context(), inode_, kRoot, "b"));
     faulty_.delay({.operation = Operation::kCopy, .count = Calls::kAll}, std::chrono::hours(10));
-    scheduler_.advance(seconds(5));
-    while (faulty_.started(Operation::kCopy) == 0) std::this_thread::yield();
+    while (faulty_.started(Operation::kCopy) == 0) {  // its timer may not have begun yet
+      scheduler_.advance(seconds(5));
+      std::this_thread::yield();
+    }
   }
   Context until_now() {
     return {.caller = context().caller, .deadline = Deadline::in(clock_, seconds(0))};

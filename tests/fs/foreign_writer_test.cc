@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "folder_fixture.h"
+#include "support/sanitized.h"
 
 #include "stsfs/oss/operation.h"
 
@@ -25,13 +26,9 @@ const std::string kKey = "users/alice/f";
 constexpr int kTimersRun = 6;
 const std::string kTheirs = "written by another client";
 
-/// Under ThreadSanitizer, where large files take long, a third of the places: what it looks for is
-/// at each of them.
-#if defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kEvery = 3;
-#else
-constexpr std::uint64_t kEvery = 1;
-#endif
+/// Under the sanitizers, where large files take long, some of the places: what they look for is at
+/// each of them.
+constexpr std::uint64_t kEvery = kIsSanitized ? 5 : 1;
 
 enum class OtherClient { kWrites, kRemoves };
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "folder_fixture.h"
+#include "support/sanitized.h"
 
 namespace stsfs::fs {
 namespace {
@@ -26,13 +27,7 @@ constexpr std::array kOperations{Operation::kList,     Operation::kHead,       O
 
 /// Under the sanitizers, where large files take long, some of the places: what they look for is at
 /// each of them.
-#if defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kStep = 4;
-#elif defined(__has_feature)
-constexpr std::uint64_t kStep = __has_feature(address_sanitizer) ? 2 : 1;
-#else
-constexpr std::uint64_t kStep = 1;
-#endif
+constexpr std::uint64_t kStep = kIsSanitized ? 6 : 1;
 
 enum class Change { kWrite, kAppend, kTruncate, kOverwrite, kStream, kChmod, kCopyFrom };
 

@@ -8,21 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "stsfs/base/log.h"
+#include "support/sanitized.h"
 
 namespace stsfs::fs {
-
-#if defined(__has_feature)
-#define STSFS_HAS_FEATURE(x) __has_feature(x)
-#else
-#define STSFS_HAS_FEATURE(x) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__) || \
-    STSFS_HAS_FEATURE(thread_sanitizer) || STSFS_HAS_FEATURE(address_sanitizer)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
-#undef STSFS_HAS_FEATURE
 
 /// How many runs there are.
 struct RunCount {

@@ -228,11 +228,12 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// `done` when the journal knows all that is written now, or could not note it. At once when
   /// clean.
   void save(Callback<void> done);
-  /// What the journal lacks of this file.
+  /// What is acknowledged of this file, and not in the note that the journal has of it. Where
+  /// somebody is writing, that keeps the bytes that were closed, and is told of the rest.
   enum class Lacks { kNothing, kAllButBytes, kAll };
-  /// The name, the attributes or the base changed, and what is acknowledged of that must be in the
-  /// note that there is. Where somebody is writing, that keeps the bytes that were closed.
-  Lacks outdate_note() STSFS_EXCLUDES(mutex_);
+  Lacks lacks_in_journal() const STSFS_EXCLUDES(mutex_);
+  /// What is noted, or just being noted, may have the name of before.
+  void name_changed() STSFS_EXCLUDES(mutex_);
   /// `done` when the note has all but the bytes as it is now.
   void amend(Callback<void> done) STSFS_EXCLUDES(mutex_);
   /// `done` when all that is written now is in OSS, or the attempt failed. At once when clean.

@@ -9,13 +9,18 @@
 
 namespace stsfs::fs {
 
-FileContent::Lacks FileContent::outdate_note() {
+void FileContent::name_changed() {
   MutexLock lock(mutex_);
-  const bool has_note = note_id_ != 0 && noted_ != 0;
-  if (changes_.are_in_store() || (note_id_ == 0 && !saving_)) return Lacks::kNothing;
   ++state_;
-  if (changes_.are_closed()) return Lacks::kAll;
-  return has_note || saving_ ? Lacks::kAllButBytes : Lacks::kNothing;
+}
+
+FileContent::Lacks FileContent::lacks_in_journal() const {
+  MutexLock lock(mutex_);
+  if (changes_.are_in_store()) return Lacks::kNothing;
+  if (changes_.are_closed())
+    return (note_id_ != 0 || saving_) && noted_ != state_ ? Lacks::kAll : Lacks::kNothing;
+  const bool has_note = (note_id_ != 0 && noted_ != 0) || saving_;
+  return has_note ? Lacks::kAllButBytes : Lacks::kNothing;
 }
 
 void FileContent::save(Callback<void> done) {

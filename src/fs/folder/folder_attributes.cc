@@ -99,8 +99,9 @@ Result<Entry> Folder::resize(const Context& context, const InodePointer& inode,
   // by now.
   const FileHandlePointer open = handle ? handles_.file(*handle) : nullptr;
   if (handle && !open) return fail(Errc::kBadHandle, "a size for a handle that is not open");
-  const Contents::Use of_name(contents_, inode);
-  const std::shared_ptr<FileContent> content = open ? open->content : *of_name;
+  std::optional<Contents::Use> of_name;
+  if (!open) of_name.emplace(contents_, inode);
+  const std::shared_ptr<FileContent> content = open ? open->content : **of_name;
   if (auto cut = content->truncate(*change.size_bytes); !cut) return fail(std::move(cut.error()));
   {
     MutexLock lock(tree_.mutex);

@@ -156,8 +156,10 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
   contents_.sweep();
   contents_.await_journal();
   Result<void> saved;
-  for (const auto& content : moved_contents)
+  for (const auto& content : moved_contents) {
+    if (!is_dir) content->name_changed();  // the journal itself has renamed those below a directory
     if (auto one = contents_.save_if_noted(content); !one) saved = one;
+  }
   if (!is_dir) {
     auto gone =
         leave_old_name(context, parent, name, std::move(renamed.left), parent == new_parent);

@@ -193,7 +193,7 @@ Result<void> Contents::commit_and_wait(const Context& context,
 
 Result<void> Contents::save_if_noted(const std::shared_ptr<FileContent>& content) {
   if (!content) return {};
-  const FileContent::Lacks lacks = content->outdate_note();
+  const FileContent::Lacks lacks = content->lacks_in_journal();
   if (lacks == FileContent::Lacks::kNothing) return {};
   auto saved = await<void>(nullptr, [&](Callback<void> done) {
     if (lacks == FileContent::Lacks::kAll)

@@ -25,6 +25,17 @@ namespace stsfs::fs {
 constexpr InodeNumber kRoot = InodeNumber::kRoot;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
+/// For scenarios that are run at each of their requests: with `small_plan` a file of so many of
+/// these is brought to OSS as one of so many MiB is without.
+constexpr std::uint64_t kUnit = kMiB / 8;
+inline staging::PlanOptions small_plan() {
+  staging::PlanOptions out;
+  for (std::uint64_t* size : {&out.put_size_max, &out.refetch_size_max, &out.part_size_min,
+                              &out.copied_run_min, &out.copied_part_max})
+    *size /= kMiB / kUnit;
+  return out;
+}
+
 /// A folder over a bucket in memory; every call is answered at once, on the caller's thread, unless
 /// an executor says otherwise.
 class FolderTest : public ::testing::Test {

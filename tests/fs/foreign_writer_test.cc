@@ -26,15 +26,17 @@ const std::string kKey = "users/alice/f";
 constexpr int kTimersRun = 6;
 const std::string kTheirs = "written by another client";
 
-/// Under the sanitizers, where large files take long, some of the places: what they look for is at
+/// Under the sanitizers, where everything takes long, some of the places: what they look for is at
 /// each of them.
-constexpr std::uint64_t kEvery = kIsSanitized ? 5 : 1;
+constexpr std::uint64_t kEvery = kIsSanitized ? 3 : 1;
 
 enum class OtherClient { kWrites, kRemoves };
 
 /// One life of a folder in which another client changes an object once.
 class ForeignChange : public FolderTest {
  protected:
+  ForeignChange() { options_.plan = small_plan(); }
+
   struct Scenario {
     bool exists = false;  ///< The object is there before.
     bool small = false;   ///< It is so small that a change of a part is put whole.
@@ -79,8 +81,8 @@ class ForeignChange : public FolderTest {
     std::optional<Operation> hit_ STSFS_GUARDED_BY(mutex_);
   };
 
-  static std::string base() { return std::string(20 * kMiB, 'b'); }
-  static std::string small_base() { return std::string(3 * kMiB, 's'); }
+  static std::string base() { return std::string(20 * kUnit, 'b'); }
+  static std::string small_base() { return std::string(3 * kUnit, 's'); }
   static std::string base_of(const Scenario& scenario) {
     return scenario.small ? small_base() : base();
   }
@@ -241,12 +243,12 @@ TEST_P(ForeignWriter, WhenASmallFileIsNew) {
 }
 
 TEST_P(ForeignWriter, WhenALargeFileIsNew) {
-  const std::string ours(40 * kMiB, 'o');
+  const std::string ours(40 * kUnit, 'o');
   run_all({.run = [&]() -> Result<void> {
              const auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY);
              if (!made) return fail(made.error());
              for (std::uint64_t at = 0; at < 40; ++at)
-               static_cast<void>(write_at(made->second.handle, at * kMiB, ours.substr(0, kMiB)));
+               static_cast<void>(write_at(made->second.handle, at * kUnit, ours.substr(0, kUnit)));
              return close(made->second.handle);
            },
            .ours = ours});
@@ -265,13 +267,13 @@ TEST_P(ForeignWriter, WhenAFileIsWrittenAnew) {
 }
 
 TEST_P(ForeignWriter, WhenALargeFileIsWrittenAnew) {
-  const std::string ours(30 * kMiB, 'o');
+  const std::string ours(30 * kUnit, 'o');
   run_all({.exists = true,
            .run =
                [&]() {
                  const HandleNumber handle = open(O_WRONLY | O_TRUNC);
                  for (std::uint64_t at = 0; at < 30; ++at)
-                   static_cast<void>(write_at(handle, at * kMiB, ours.substr(0, kMiB)));
+                   static_cast<void>(write_at(handle, at * kUnit, ours.substr(0, kUnit)));
                  return close(handle);
                },
            .ours = ours,
@@ -280,12 +282,12 @@ TEST_P(ForeignWriter, WhenALargeFileIsWrittenAnew) {
 
 TEST_P(ForeignWriter, WhenAPartOfAFileIsChanged) {
   std::string ours = base();
-  ours.replace(10 * kMiB, 7, "CHANGED");
+  ours.replace(10 * kUnit, 7, "CHANGED");
   run_all({.exists = true,
            .run =
                [&]() {
                  const HandleNumber handle = open(O_RDWR);
-                 static_cast<void>(write_at(handle, 10 * kMiB, "CHANGED"));
+                 static_cast<void>(write_at(handle, 10 * kUnit, "CHANGED"));
                  return close(handle);
                },
            .ours = ours,
@@ -297,22 +299,22 @@ TEST_P(ForeignWriter, WhenAFileIsAppendedTo) {
            .run =
                [&]() {
                  const HandleNumber handle = open(O_WRONLY | O_APPEND);
-                 static_cast<void>(write_at(handle, 0, std::string(kMiB, 'a')));
+                 static_cast<void>(write_at(handle, 0, std::string(kUnit, 'a')));
                  return close(handle);
                },
-           .ours = base() + std::string(kMiB, 'a'),
+           .ours = base() + std::string(kUnit, 'a'),
            .blind = {Operation::kComplete}});
 }
 
 TEST_P(ForeignWriter, WhenAPartOfASmallFileIsChanged) {
   std::string ours = small_base();
-  ours.replace(kMiB, 7, "CHANGED");
+  ours.replace(kUnit, 7, "CHANGED");
   run_all({.exists = true,
            .small = true,
            .run =
                [&]() {
                  const HandleNumber handle = open(O_RDWR);
-                 static_cast<void>(write_at(handle, kMiB, "CHANGED"));
+                 static_cast<void>(write_at(handle, kUnit, "CHANGED"));
                  return close(handle);
                },
            .ours = ours,
@@ -350,17 +352,17 @@ TEST_P(ForeignWriter, WhenASmallFileIsRenamed) {
 // here.
 TEST_P(ForeignWriter, WhenAFileIsSyncedAndChangedOnceMore) {
   std::string ours = base();
-  ours.replace(10 * kMiB, 7, "CHANGED");
+  ours.replace(10 * kUnit, 7, "CHANGED");
   run_all({.exists = true,
            .run = [&]() -> Result<void> {
              const HandleNumber handle = open(O_RDWR | O_TRUNC);
-             const std::string piece(kMiB, 'b');
+             const std::string piece(kUnit, 'b');
              for (std::uint64_t at = 0; at < 20; ++at)
-               static_cast<void>(write_at(handle, at * kMiB, piece));
+               static_cast<void>(write_at(handle, at * kUnit, piece));
              auto synced = wait([&](Callback<void> done) {
                folder_->fsync(context(), handle, false, std::move(done));
              });
-             static_cast<void>(write_at(handle, 10 * kMiB, "CHANGED"));
+             static_cast<void>(write_at(handle, 10 * kUnit, "CHANGED"));
              auto closed = close(handle);
              return synced ? std::move(closed) : std::move(synced);
            },
@@ -494,7 +496,7 @@ TEST_P(ForeignWriter, WhenAFileIsCopied) {
              const auto made = folder_->create(context(), kRoot, "copy", 0644, O_WRONLY | O_CREAT);
              if (!made) return fail(made.error());
              const HandleNumber to = made->second.handle;
-             const auto copied = folder_->copy_range(context(), from, {0, 20 * kMiB}, to, 0);
+             const auto copied = folder_->copy_range(context(), from, {0, 20 * kUnit}, to, 0);
              auto closed = close(to);
              folder_->release(from);
              if (!copied) return fail(copied.error());

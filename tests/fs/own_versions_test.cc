@@ -25,9 +25,9 @@ constexpr std::array kOperations{Operation::kList,     Operation::kHead,       O
                                  Operation::kCopyPart, Operation::kUploadPart, Operation::kComplete,
                                  Operation::kGetAcl};
 
-/// Under the sanitizers, where large files take long, some of the places: what they look for is at
+/// Under the sanitizers, where everything takes long, some of the places: what they look for is at
 /// each of them.
-constexpr std::uint64_t kStep = kIsSanitized ? 6 : 1;
+constexpr std::uint64_t kStep = kIsSanitized ? 3 : 1;
 
 enum class Change { kWrite, kAppend, kTruncate, kOverwrite, kStream, kChmod, kCopyFrom };
 
@@ -43,7 +43,7 @@ std::string bytes_of(std::uint64_t size, char salt) {
 
 /// Goes up while it is being written.
 const std::string& streamed() {
-  static const std::string out = bytes_of(25 * kMiB, 's');
+  static const std::string out = bytes_of(25 * kUnit, 's');
   return out;
 }
 
@@ -147,7 +147,7 @@ class OwnVersions : public FolderTest {
   Result<void> write_to(int flags, std::string_view bytes, std::uint64_t offset) {
     auto opened = folder_->open(context(), file(), flags);
     if (!opened) return fail(opened.error());
-    constexpr std::uint64_t kPiece = kMiB;
+    constexpr std::uint64_t kPiece = kUnit;
     for (std::uint64_t at = 0; at < bytes.size(); at += kPiece) {
       auto written = folder_->write(context(), opened->handle, as_bytes(bytes.substr(at, kPiece)),
                                     offset + at);
@@ -250,6 +250,7 @@ class OwnVersionsOf : public OwnVersions, public ::testing::WithParamInterface<C
       std::unique_ptr<fakes::Executor> executor = std::make_unique<fakes::LoopExecutor>())
       : OwnVersions(std::move(executor)) {
     options_.commit = GetParam().commit;
+    options_.plan = small_plan();
     folder_->stop();
     begin();
   }
@@ -312,13 +313,13 @@ TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemon) {
 
 /// Where everything is quick, so that the two meet.
 TEST_P(OwnVersionsKilled, AreKnownToTheNextDaemonAlsoWhenTheyComeJustThen) {
-  if (before_.size() >= kMiB || change_ == Change::kStream) return;
+  if (before_.size() >= kUnit || change_ == Change::kStream) return;
   for (const bool answered : {false, true}) kill_everywhere(answered, true);
 }
 
 std::vector<Case> cases() {
   std::vector<Case> out;
-  constexpr std::uint64_t kLarge = 6 * kMiB;  // goes up in parts
+  constexpr std::uint64_t kLarge = 6 * kUnit;  // goes up in parts
   for (const CommitMode commit : {CommitMode::kClose, CommitMode::kBackground}) {
     const bool close = commit == CommitMode::kClose;
     out.push_back({close ? "Write" : "WriteBehind", Change::kWrite, 100, commit});
@@ -344,19 +345,19 @@ INSTANTIATE_TEST_SUITE_P(Changes, OwnVersionsKilled, ::testing::ValuesIn(cases()
 // --- what is open while it moves ---
 
 TEST_F(OwnVersions, AreReadOnByWhoHasTheFileOpen) {
-  const std::string before = bytes_of(6 * kMiB, 'b');
+  const std::string before = bytes_of(6 * kUnit, 'b');
   rename_only(before);
   const auto opened = folder_->open(context(), file(), O_RDONLY);
   ASSERT_TRUE(opened);
   EXPECT_EQ(read_handle(opened->handle, {0, 10}), before.substr(0, 10));
   let_it_come();
-  EXPECT_TRUE(read_handle(opened->handle, {5 * kMiB, kMiB}) == before.substr(5 * kMiB));
+  EXPECT_TRUE(read_handle(opened->handle, {5 * kUnit, kUnit}) == before.substr(5 * kUnit));
   folder_->release(opened->handle);
 }
 
 /// It was copied from before it moved, and is sent after that.
 TEST_F(OwnVersions, AreCopiedFromWhereverTheyAreByThen) {
-  const std::string before = bytes_of(6 * kMiB, 'b');
+  const std::string before = bytes_of(6 * kUnit, 'b');
   rename_only(before);
   const auto from = folder_->open(context(), file(), O_RDONLY);
   const auto to = folder_->create(context(), kRoot, "g", 0644, O_RDWR | O_CREAT);
@@ -375,7 +376,7 @@ TEST_F(OwnVersions, AreCopiedFromWhereverTheyAreByThen) {
 
 /// And the same when a chmod has made another version of it.
 TEST_F(OwnVersions, AreCopiedFromAlsoWhenTheirAttributesHaveChanged) {
-  const std::string before = bytes_of(6 * kMiB, 'b');
+  const std::string before = bytes_of(6 * kUnit, 'b');
   rename_only(before);
   let_it_come();
   ASSERT_TRUE(drain());
@@ -391,7 +392,7 @@ TEST_F(OwnVersions, AreCopiedFromAlsoWhenTheirAttributesHaveChanged) {
 
 /// The answer to a question of before tells of a version that is gone when it comes.
 TEST_F(OwnVersions, AreKnownBetterThanByAnAnswerThatIsLate) {
-  const std::string before = bytes_of(6 * kMiB, 'b');
+  const std::string before = bytes_of(6 * kUnit, 'b');
   rename_only(before);
   clock_.advance(std::chrono::seconds(5));
   Result<Opened> opened;
@@ -399,7 +400,7 @@ TEST_F(OwnVersions, AreKnownBetterThanByAnAnswerThatIsLate) {
   EXPECT_TRUE(come_at(Operation::kHead, 1, true,
                       [&] { opened = folder_->open(context(), inode, O_RDWR); }));
   ASSERT_TRUE(opened);
-  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 3 * kMiB));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 3 * kUnit));
   EXPECT_TRUE(close_after(opened->handle));
   expect_made(Change::kWrite, before);
 }

@@ -8,6 +8,7 @@
 
 #include "stsfs/fs/file_system.h"
 #include "stsfs/oss/object_store.h"
+#include "stsfs/staging/commit_plan.h"
 
 namespace stsfs::fs {
 
@@ -52,6 +53,7 @@ struct FolderOptions {
       10'000;                     ///< Further names that only the journal has; more wait for OSS.
   bool strict_exclusive = false;  ///< O_EXCL is decided in OSS before the create returns.
   bool sync_close = false;        ///< What close(2) acknowledges survives a loss of power at once.
+  staging::PlanOptions plan;      ///< How a changed file becomes an object.
 
   /// Beyond this many the kernel is told to forget those that it has not used for long.
   std::size_t inodes_max = 50'000;

@@ -34,7 +34,7 @@ constexpr std::chrono::milliseconds kListedForOpens{1'000};
 
 staging::UploadOptions upload_options(const FolderOptions& options,
                                       std::shared_ptr<staging::UploadLog> log) {
-  return {.progress_timeout = options.commit_timeout, .log = std::move(log)};
+  return {.plan = options.plan, .progress_timeout = options.commit_timeout, .log = std::move(log)};
 }
 
 /// The folder itself, of which no object tells anything.

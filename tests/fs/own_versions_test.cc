@@ -345,19 +345,19 @@ INSTANTIATE_TEST_SUITE_P(Changes, OwnVersionsKilled, ::testing::ValuesIn(cases()
 // --- what is open while it moves ---
 
 TEST_F(OwnVersions, AreReadOnByWhoHasTheFileOpen) {
-  const std::string before = bytes_of(6 * kUnit, 'b');
+  const std::string before = bytes_of(6 * kMiB, 'b');
   rename_only(before);
   const auto opened = folder_->open(context(), file(), O_RDONLY);
   ASSERT_TRUE(opened);
   EXPECT_EQ(read_handle(opened->handle, {0, 10}), before.substr(0, 10));
   let_it_come();
-  EXPECT_TRUE(read_handle(opened->handle, {5 * kUnit, kUnit}) == before.substr(5 * kUnit));
+  EXPECT_TRUE(read_handle(opened->handle, {5 * kMiB, kMiB}) == before.substr(5 * kMiB));
   folder_->release(opened->handle);
 }
 
 /// It was copied from before it moved, and is sent after that.
 TEST_F(OwnVersions, AreCopiedFromWhereverTheyAreByThen) {
-  const std::string before = bytes_of(6 * kUnit, 'b');
+  const std::string before = bytes_of(6 * kMiB, 'b');
   rename_only(before);
   const auto from = folder_->open(context(), file(), O_RDONLY);
   const auto to = folder_->create(context(), kRoot, "g", 0644, O_RDWR | O_CREAT);
@@ -376,7 +376,7 @@ TEST_F(OwnVersions, AreCopiedFromWhereverTheyAreByThen) {
 
 /// And the same when a chmod has made another version of it.
 TEST_F(OwnVersions, AreCopiedFromAlsoWhenTheirAttributesHaveChanged) {
-  const std::string before = bytes_of(6 * kUnit, 'b');
+  const std::string before = bytes_of(6 * kMiB, 'b');
   rename_only(before);
   let_it_come();
   ASSERT_TRUE(drain());
@@ -392,7 +392,7 @@ TEST_F(OwnVersions, AreCopiedFromAlsoWhenTheirAttributesHaveChanged) {
 
 /// The answer to a question of before tells of a version that is gone when it comes.
 TEST_F(OwnVersions, AreKnownBetterThanByAnAnswerThatIsLate) {
-  const std::string before = bytes_of(6 * kUnit, 'b');
+  const std::string before = bytes_of(6 * kMiB, 'b');
   rename_only(before);
   clock_.advance(std::chrono::seconds(5));
   Result<Opened> opened;
@@ -400,7 +400,7 @@ TEST_F(OwnVersions, AreKnownBetterThanByAnAnswerThatIsLate) {
   EXPECT_TRUE(come_at(Operation::kHead, 1, true,
                       [&] { opened = folder_->open(context(), inode, O_RDWR); }));
   ASSERT_TRUE(opened);
-  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 3 * kUnit));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes("CHANGED"), 3 * kMiB));
   EXPECT_TRUE(close_after(opened->handle));
   expect_made(Change::kWrite, before);
 }

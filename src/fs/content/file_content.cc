@@ -97,6 +97,12 @@ bool FileContent::busy() const {
   return committing_ || holds_ > 0;
 }
 
+bool FileContent::is_only_being_written() const {
+  MutexLock lock(mutex_);
+  return !committing_ && !detached_ && may_change() && !changes_.are_in_store() &&
+         !changes_.are_owed();
+}
+
 bool FileContent::may_be_in_store() const {
   MutexLock lock(mutex_);
   return begun_;

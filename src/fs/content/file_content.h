@@ -156,6 +156,9 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// Not all of it is in OSS, or its owner has not been told yet that it is.
   bool dirty() const STSFS_EXCLUDES(mutex_);
   bool busy() const STSFS_EXCLUDES(mutex_);
+  /// All that OSS lacks of it somebody is still writing: nothing was closed, and none of it is on
+  /// its way as a commit.
+  bool is_only_being_written() const STSFS_EXCLUDES(mutex_);
   /// An attempt to bring it to OSS was begun and is not known to have failed: an object may be
   /// there.
   bool may_be_in_store() const STSFS_EXCLUDES(mutex_);

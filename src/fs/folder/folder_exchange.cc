@@ -73,7 +73,9 @@ Result<void> Folder::make_ready_to_exchange(const Context& context, const InodeP
     MutexLock lock(tree_.mutex);
     if (inode->storage_class.find("Archive") != std::string::npos && !moves_.at_one_stroke())
       return fail(Errc::kArchived, "what is archived cannot be copied twice");
-    if (inode->in_store && inode->content && inode->content->dirty()) owed = inode->content;
+    if (inode->in_store && inode->content && inode->content->dirty() &&
+        !inode->content->is_only_being_written())
+      owed = inode->content;
   }
   return owed ? contents_.commit_and_wait(context, owed) : Result<void>();
 }

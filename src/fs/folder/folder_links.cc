@@ -110,7 +110,13 @@ Result<void> Folder::count_name(const Context& context, const InodePointer& inod
 Result<void> Folder::share_content(const Context& context, const InodePointer& inode) {
   const Contents::Use use(contents_, inode);
   const std::shared_ptr<FileContent>& content = *use;
-  if (auto sent = contents_.commit_and_wait(context, content); !sent) return sent;
+  bool is_version = false;  // OSS has one, and what it lacks nobody has closed
+  {
+    MutexLock lock(tree_.mutex);
+    is_version = inode->in_store && content == inode->content && content->is_only_being_written();
+  }
+  if (!is_version)
+    if (auto sent = contents_.commit_and_wait(context, content); !sent) return sent;
   Holds holds;
   std::string old_key;
   std::string etag;
@@ -127,7 +133,7 @@ Result<void> Folder::share_content(const Context& context, const InodePointer& i
   {
     MutexLock lock(tree_.mutex);
     etag = inode->etag;
-    size = inode->attributes.size_bytes;
+    size = size_in_store(*inode);
     copy.source_key = old_key;
     copy.source_etag = etag;
     copy.put = put_options(inode->attributes, inode->headers, inode->storage_class);

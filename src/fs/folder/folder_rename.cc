@@ -213,7 +213,8 @@ Result<void> Folder::leave_old_name(const Context& context, const InodePointer& 
 /// journal's note of the new name they would belong to neither. What was never there has only its
 /// note, unless it replaces what no commit may go over: a link, which a commit would follow, or a
 /// name of several. And so do those of a file that is replaced: as long as the rename is not done
-/// they are its content.
+/// they are its content. Those that nobody has closed are no version yet: they go along with the
+/// content, over what OSS has.
 Result<void> Folder::commit_changes(const Context& context, const InodePointer& source,
                                     const InodePointer& target) {
   std::vector<std::shared_ptr<Waiter<void>>> commits;
@@ -222,13 +223,17 @@ Result<void> Folder::commit_changes(const Context& context, const InodePointer& 
     MutexLock lock(tree_.mutex);
     const bool goes_over_link =
         target && (is_link(target->attributes.mode) || !target->content_key.empty());
-    for (const InodePointer& one : contents_.inodes(tree_))
-      if (!one->removed && one->content->dirty() &&
-          (one == target || (one == source && goes_over_link) ||
-           ((one->in_store || one->content->may_be_in_store()) &&
-            tree_.is_below(*one, source->number))) &&
-          !(one == source && is_regular(one->attributes.mode) && one->content->attributes_owed()))
-        changed.push_back(one->content);  // attributes alone go along with the copy
+    const auto has_to_go_first = [&](const InodePointer& one) STSFS_REQUIRES(tree_.mutex) {
+      if (!one || one->removed || !one->content || !one->content->dirty()) return false;
+      if (one == target) return !one->content->is_only_being_written();
+      if (is_regular(one->attributes.mode) && one->content->attributes_owed())
+        return false;  // they go along with the copy
+      if (goes_over_link) return true;
+      return one->in_store ? !one->content->is_only_being_written()
+                           : one->content->may_be_in_store();
+    };
+    for (const InodePointer& one : {source, target})
+      if (has_to_go_first(one)) changed.push_back(one->content);
   }
   for (const auto& content : changed) {
     commits.push_back(std::make_shared<Waiter<void>>());
@@ -253,7 +258,8 @@ Result<void> Folder::commit_attributes_owed(const Context& context, const InodeP
   return contents_.commit_and_wait(context, content);
 }
 
-/// What another client has made of it since it was looked at is what gets the new name.
+/// What another client has made of it since it was looked at is what gets the new name. But what is
+/// being written here is of the version before, and no part of that one: its own close says so.
 /// `leave_old_name` is to follow.
 Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& inode,
                                     const InodePointer& target, const std::string& target_link_etag,
@@ -270,7 +276,15 @@ Result<Renamed> Folder::rename_file(const Context& context, const InodePointer& 
     return fail(std::move(tried.error()));
   auto is_there = look_again(context, inode);
   if (!is_there) return fail(std::move(is_there.error()));
-  return *is_there ? rename() : std::move(renamed);
+  if (!*is_there) return renamed;
+  {
+    MutexLock lock(tree_.mutex);
+    if (inode->content && inode->content->is_only_being_written())
+      return fail(Errc::kStale,
+                  printable(old_path) +
+                      ": another client has replaced or removed it while it is being written here");
+  }
+  return rename();
 }
 
 /// What somebody has open and is too large to be fetched is read on from a copy of it, which goes
@@ -393,7 +407,7 @@ FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& ta
   out.content_key = inode->content_key;
   out.in_store = inode->in_store;
   out.etag = inode->etag;
-  out.size = inode->attributes.size_bytes;
+  out.size = size_in_store(*inode);
   out.is_symlink_object = !inode->symlink_key.empty();
   out.link_target = inode->link_target;
   if (out.content && out.content_key.empty()) out.attributes = out.content->attributes_owed();
@@ -407,7 +421,7 @@ FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& ta
     // A name of several: what lies elsewhere goes on under the others.
     if (key_of(*target) == new_key) out.replaced = target->content;
     if (target->in_store) out.target_etag = target->etag;
-    out.target_size = target->attributes.size_bytes;
+    out.target_size = size_in_store(*target);
   }
   out.old_key = std::move(old_key);
   out.new_key = std::move(new_key);

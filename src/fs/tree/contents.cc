@@ -266,4 +266,12 @@ void Contents::stop() {
   for (const auto& content : contents) content->stop();
 }
 
+std::uint64_t size_in_store(const Inode& inode) {
+  if (inode.content) {
+    const FileContent::Version base = inode.content->base();
+    if (base.etag == inode.etag) return base.size_bytes;
+  }
+  return inode.attributes.size_bytes;
+}
+
 }  // namespace stsfs::fs

@@ -146,4 +146,7 @@ class Contents {
   std::size_t sweep_at_ STSFS_GUARDED_BY(mutex_) = 64;
 };
 
+/// Of the version in OSS: while the file is being written its content may have another.
+std::uint64_t size_in_store(const Inode& inode);
+
 }  // namespace stsfs::fs

@@ -78,10 +78,9 @@ Result<void> TreeMoves::await_end(const staging::MoveEntry& move, Interrupt* int
     const std::uint64_t before = moved_of(move.id);
     const auto waiter = std::make_shared<Waiter<void>>();
     const Transfer timer =
-        scheduler_.after(options_.upload.progress_timeout,
-                         [text = does_not_get_on(move), late = waiter->callback()]() mutable {
-                           late(fail(Errc::kTimedOut, text));
-                         });
+        scheduler_.after(options_.upload.progress_timeout, [text = does_not_get_on(move), waiter] {
+          waiter->callback()(fail(Errc::kTimedOut, text));
+        });
     when_ended(move.id, waiter->callback());
     auto ended = waiter->wait(interrupt);
     const bool late = !ended && ended.error().code == Errc::kTimedOut;

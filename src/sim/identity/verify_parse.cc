@@ -38,9 +38,9 @@ std::string take(Fields& fields, std::string_view name) {
 }  // namespace
 
 std::optional<CredentialScope> parse_credential(std::string_view text) {
-  constexpr std::size_t kParts = 4;
-  std::string parts[kParts];
-  for (std::size_t i = kParts; i-- > 0;) {
+  constexpr std::size_t kScopeParts = 4;
+  std::string parts[kScopeParts];
+  for (std::size_t i = kScopeParts; i-- > 0;) {
     const std::size_t slash = text.rfind('/');
     if (slash == std::string_view::npos) return std::nullopt;
     parts[i] = text.substr(slash + 1);

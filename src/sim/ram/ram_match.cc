@@ -17,17 +17,17 @@ std::size_t next_character(std::string_view text, std::size_t at) {
   return at;
 }
 
-constexpr std::size_t kParts = 5;  // acs : service : region : owner : the rest
+constexpr std::size_t kArnParts = 5;  // acs : service : region : owner : the rest
 
-std::array<std::string_view, kParts> parts_of(std::string_view arn) {
-  std::array<std::string_view, kParts> out;
-  for (std::size_t i = 0; i + 1 < kParts; ++i) {
+std::array<std::string_view, kArnParts> parts_of(std::string_view arn) {
+  std::array<std::string_view, kArnParts> out;
+  for (std::size_t i = 0; i + 1 < kArnParts; ++i) {
     const std::size_t colon = arn.find(':');
     out[i] = arn.substr(0, colon);
     if (colon == std::string_view::npos) return out;
     arn.remove_prefix(colon + 1);
   }
-  out[kParts - 1] = arn;
+  out[kArnParts - 1] = arn;
   return out;
 }
 
@@ -64,7 +64,7 @@ bool matches_resource(std::string_view pattern, std::string_view resource) {
   if (pattern == "*") return true;
   const auto wanted = parts_of(pattern);
   const auto given = parts_of(resource);
-  for (std::size_t i = 0; i < kParts; ++i)
+  for (std::size_t i = 0; i < kArnParts; ++i)
     if (!matches_wildcard(wanted[i], given[i])) return false;
   return true;
 }

@@ -16,6 +16,12 @@ class OpenTest : public FolderTest {
   Opened open(InodeNumber inode, int flags = O_RDONLY) {
     return folder_->open(context(), inode, flags).value();
   }
+  /// To the kernel, which then looks the name up.
+  bool is_news(InodeNumber inode, int flags = O_RDONLY) {
+    const Opened opened = open(inode, flags);
+    folder_->release(opened.handle);
+    return opened.size_is_news;
+  }
   std::string text(const Opened& opened) { return read_handle(opened.handle, {0, 100}).value(); }
   /// Requests since the last call.
   std::pair<std::uint64_t, std::uint64_t> gets_and_heads() {
@@ -53,38 +59,33 @@ TEST_F(OpenTest, ANewVersionIsFoundAndShown) {
 TEST_F(OpenTest, TheKernelIsToldOnceOfASizeThatItDoesNotKnow) {
   store_.put("users/alice/file", "old");
   const auto inode = look_up("file");
-  EXPECT_FALSE(open(inode).size_is_news);
+  EXPECT_FALSE(is_news(inode));
   for (const std::string theirs : {"another, longer", "short"}) {
     store_.put("users/alice/file", theirs);
     clock_.advance(seconds(5));
-    EXPECT_TRUE(open(inode, O_WRONLY | O_APPEND).size_is_news);
-    EXPECT_FALSE(open(inode, O_WRONLY | O_APPEND).size_is_news);  // opened without a name
-    EXPECT_TRUE(open(inode).size_is_news);
+    EXPECT_TRUE(is_news(inode, O_WRONLY | O_APPEND));
+    EXPECT_FALSE(is_news(inode, O_WRONLY | O_APPEND));  // opened without a name
+    EXPECT_TRUE(is_news(inode));
     look_up("file");
-    EXPECT_FALSE(open(inode).size_is_news);
+    EXPECT_FALSE(is_news(inode));
   }
 }
 
 TEST_F(OpenTest, WhatIsWrittenHereIsNoNewsToTheKernel) {
   ASSERT_TRUE(write_file(kRoot, "file", "0123456789"));
   const auto inode = look_up("file");
-  const auto is_news = [&](int flags) {
-    const Opened opened = open(inode, flags);
-    folder_->release(opened.handle);
-    return opened.size_is_news;
-  };
   const Opened opened = open(inode, O_RDWR);
   ASSERT_TRUE(folder_->write(context(), opened.handle, as_bytes("more"), 10));
-  EXPECT_FALSE(is_news(O_RDONLY));
+  EXPECT_FALSE(is_news(inode, O_RDONLY));
   ASSERT_TRUE(folder_->allocate(context(), opened.handle, {20, 30}, Allocation::kExtend));
-  EXPECT_FALSE(is_news(O_RDONLY));
+  EXPECT_FALSE(is_news(inode, O_RDONLY));
   ASSERT_TRUE(folder_->setattr(context(), inode, opened.handle, {.size_bytes = 7}));
-  EXPECT_FALSE(is_news(O_RDONLY));
+  EXPECT_FALSE(is_news(inode, O_RDONLY));
   const auto copy = folder_->create(context(), kRoot, "copy", 0644, O_WRONLY | O_CREAT).value();
   ASSERT_TRUE(folder_->copy_range(context(), opened.handle, {0, 100}, copy.second.handle, 3));
   EXPECT_FALSE(open(copy.first.attributes.inode).size_is_news);
-  EXPECT_FALSE(is_news(O_WRONLY | O_TRUNC));
-  EXPECT_FALSE(is_news(O_RDONLY));
+  EXPECT_FALSE(is_news(inode, O_WRONLY | O_TRUNC));
+  EXPECT_FALSE(is_news(inode, O_RDONLY));
 }
 
 TEST_F(OpenTest, TheKernelDropsPagesOfAnAppendThatItTookToBeElsewhere) {
@@ -171,25 +172,99 @@ TEST_F(OpenTest, PagesOfAnotherVersionAreNotKeptByAnOpenThatTheKernelNeverHeardO
   folder_->release(beside.handle);
 }
 
-TEST_F(OpenTest, ANewVersionBesideAnOpenOldOneIsReadPastThePages) {
-  store_.put("users/alice/file", "old");
-  const auto inode = look_up("file");
-  const Opened old = open(inode);
-  EXPECT_FALSE(old.direct_io);
-  EXPECT_EQ(text(old), "old");
-  store_.put("users/alice/file", "new");
-  clock_.advance(seconds(5));
-  const Opened fresh = open(inode);
-  EXPECT_TRUE(fresh.direct_io);
-  EXPECT_FALSE(fresh.keep_cache);
-  EXPECT_EQ(text(fresh), "new");
+/// The kernel has one size and one set of pages for an inode: a reader of the old version would end
+/// where the new one does, and read what a mapping of that brought.
+class ReplacedWhileRead : public OpenTest {
+ protected:
+  /// Of "old", which another client replaced by "newer" since.
+  Opened open_old() {
+    store_.put("users/alice/file", "old");
+    inode_ = look_up("file");
+    const Opened out = open(inode_);
+    EXPECT_EQ(text(out), "old");
+    store_.put("users/alice/file", "newer");
+    clock_.advance(seconds(5));
+    return out;
+  }
+  Errc code_of_open(InodeNumber inode, int flags = O_RDONLY) {
+    const auto opened = folder_->open(context(), inode, flags);
+    if (opened) folder_->release(opened->handle);
+    return opened ? Errc::kExists : opened.error().code;
+  }
+  InodeNumber inode_{};
+};
+
+TEST_F(ReplacedWhileRead, TheNameLeadsToAnInodeOfItsOwn) {
+  const Opened old = open_old();
+  EXPECT_EQ(code_of_open(inode_), Errc::kStale);  // the kernel looks the name up
+  const auto theirs = look_up("file");
+  EXPECT_NE(theirs, inode_);
+  const Opened fresh = open(theirs);
+  EXPECT_FALSE(fresh.direct_io);
+  EXPECT_EQ(text(fresh), "newer");
+  EXPECT_EQ(folder_->getattr(context(), theirs)->attributes.size_bytes, 5U);
+  const auto before = folder_->getattr(context(), inode_);
+  EXPECT_EQ(before->attributes.size_bytes, 3U);
+  EXPECT_EQ(before->attributes.link_count, 0U);
   EXPECT_EQ(text(old), "old");  // what is here may be shown; nothing of the new version ever is
   folder_->release(old.handle);
+  EXPECT_EQ(look_up("file"), theirs);
   folder_->release(fresh.handle);
-  const Opened after = open(inode);
-  EXPECT_FALSE(after.direct_io);
-  EXPECT_FALSE(after.keep_cache);
-  folder_->release(after.handle);
+}
+
+TEST_F(ReplacedWhileRead, ALookOfWhoeverElseFindsItToo) {
+  const Opened old = open_old();
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_NE(look_up("file"), inode_);
+  EXPECT_EQ(folder_->getattr(context(), inode_)->attributes.size_bytes, 3U);
+  EXPECT_EQ(text(old), "old");
+  folder_->release(old.handle);
+}
+
+TEST_F(ReplacedWhileRead, WhoAsksByTheHandleStaysOnWhatItWas) {
+  const Opened old = open_old();
+  clock_.advance(std::chrono::minutes(1));
+  const auto seen = folder_->getattr(context(), inode_);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(seen->attributes.size_bytes, 3U);
+  EXPECT_EQ(seen->attributes.link_count, 0U);
+  folder_->release(old.handle);
+}
+
+// What is done to the name must not be done to what nobody sees any more.
+TEST_F(ReplacedWhileRead, ChangesByTheNameFindTheNewVersion) {
+  const Opened old = open_old();
+  EXPECT_EQ(code_of_open(inode_), Errc::kStale);
+  const auto changed = folder_->setattr(context(), inode_, std::nullopt, {.mode = 0600});
+  ASSERT_FALSE(changed);
+  EXPECT_EQ(changed.error().code, Errc::kStale);
+  EXPECT_EQ(folder_->setattr(context(), inode_, std::nullopt, {.size_bytes = 1}).error().code,
+            Errc::kStale);
+  EXPECT_EQ(folder_->setxattr(context(), inode_, "user.a", "b", 0).error().code, Errc::kStale);
+  EXPECT_EQ(folder_->link(context(), inode_, kRoot, "second").error().code, Errc::kStale);
+  EXPECT_EQ(code_of_open(inode_, O_WRONLY), Errc::kStale);
+  ASSERT_TRUE(folder_->setattr(context(), look_up("file"), std::nullopt, {.mode = 0600}));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.meta("users/alice/file")->headers.user.at("mode"),
+            std::to_string(S_IFREG | 0600));
+  EXPECT_EQ(store_.content("users/alice/file"), "newer");
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "file", kRoot, "moved", RenameMode::kReplace));
+  EXPECT_EQ(read_file("moved"), "newer");
+  EXPECT_EQ(text(old), "old");
+  folder_->release(old.handle);
+}
+
+TEST_F(ReplacedWhileRead, WhatThisMountMadeOfItIsNoOther) {
+  store_.put("users/alice/file", "old");
+  const auto inode = look_up("file");
+  const Opened reader = open(inode);
+  ASSERT_TRUE(write_file(kRoot, "file", "ours, longer"));
+  ASSERT_TRUE(folder_->setattr(context(), inode, std::nullopt, {.mode = 0600}));
+  ASSERT_TRUE(drain());
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(look_up("file"), inode);
+  EXPECT_EQ(text(reader), "ours, longer");
+  folder_->release(reader.handle);
 }
 
 TEST_F(OpenTest, WithoutANetworkItFailsAndSaysWhy) {

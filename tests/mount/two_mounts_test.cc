@@ -1,6 +1,8 @@
 // One folder in two mounts: what one sees of the other's changes, and what becomes of changes of
 // both. Statements of stsfs(7) stand above the tests that hold them.
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +17,7 @@
 
 #include "mount/cloud.h"
 #include "mount/whole_files.h"
+#include "stsfs/base/fd.h"
 #include "stsfs/base/random.h"
 
 #include <gtest/gtest.h>
@@ -60,6 +63,48 @@ TEST_F(TwoMounts, AnOpenReadsWhatWasClosedElsewhereASecondBefore) {
   write_to(here("f"), "second, and longer");
   std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
   EXPECT_EQ(read_from(there("f")), "second, and longer");
+}
+
+/// "Where nobody here has it open for writing, the name leads to a file of its own from then on,
+/// with another inode number"
+TEST_F(TwoMounts, WhoReadsWhatIsReplacedDoesNotTakeTheNewEndForHis) {
+  mount_with("memory=64M");
+  constexpr std::size_t kOld = 20'000'000, kNew = 5'000'000;
+  const std::string old(kOld, 'o');
+  for (const bool mapped : {false, true}) {
+    SCOPED_TRACE(mapped);
+    write_to(here("f"), old);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+    const UniqueFd reader(::open(there("f").c_str(), O_RDONLY | O_CLOEXEC));
+    std::string got(kOld, '\0');
+    ASSERT_EQ(pread(reader.get(), got.data(), 1'000'000, 0), 1'000'000);
+    write_to(here("f"), std::string(kNew, 'n'));
+    std::this_thread::sleep_for(std::chrono::milliseconds(1'100));
+    const UniqueFd other(::open(there("f").c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat before {};
+    struct stat now {};
+    ASSERT_EQ(fstat(other.get(), &now), 0);
+    EXPECT_EQ(now.st_size, off_t{kNew});
+    void* const map = mapped ? mmap(nullptr, kNew, PROT_READ, MAP_SHARED, other.get(), 0) : nullptr;
+    ASSERT_NE(map, MAP_FAILED);
+    if (mapped) {
+      EXPECT_EQ(std::string_view(static_cast<char*>(map), kNew), std::string(kNew, 'n'));
+    }
+    // From what the kernel read ahead, and then not at all.
+    ssize_t bytes = 1;
+    off_t at = 1'000'000;
+    while ((bytes = pread(reader.get(), got.data(), 128 << 10, at)) > 0) {
+      EXPECT_EQ(std::string_view(got).substr(0, static_cast<std::size_t>(bytes)),
+                old.substr(0, static_cast<std::size_t>(bytes)));
+      at += bytes;
+    }
+    EXPECT_TRUE((bytes == -1 && errno == ESTALE) || at == off_t{kOld}) << "ended at " << at;
+    ASSERT_EQ(fstat(reader.get(), &before), 0);
+    EXPECT_EQ(before.st_size, off_t{kOld});
+    EXPECT_EQ(before.st_nlink, 0U);
+    EXPECT_NE(before.st_ino, now.st_ino);
+    if (mapped) munmap(map, kNew);
+  }
 }
 
 // Also when it had been fetched before, because its reader goes through the directory.

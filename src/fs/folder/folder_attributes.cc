@@ -56,8 +56,13 @@ bool changes_attributes(const AttributeChange& change) {
 Result<Entry> Folder::getattr(const Context& context, InodeNumber number) {
   auto found = inode(number);
   if (!found) return fail(std::move(found.error()));
-  if (auto confirmed = confirm(context, *found, options_.fresh); !confirmed)
-    return fail(std::move(confirmed.error()));
+  const auto confirmed = confirm(context, *found, options_.fresh);
+  // Who has open what another client replaced sees that as after a rename(2) over it.
+  const bool stays = [&] {
+    MutexLock lock(tree_.mutex);
+    return (*found)->replaced;
+  }();
+  if (!confirmed && !stays) return fail(confirmed.error());
   return entry_of(*found);
 }
 
@@ -191,6 +196,7 @@ Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
   for (bool is_still = false;; is_still = true) {
     {
       MutexLock lock(tree_.mutex);
+      if (inode->replaced) return fail_replaced();
       draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
       way = way_of(*inode);
       may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&

@@ -100,6 +100,7 @@ Result<Opened> Folder::open_present(const Context& context, const InodePointer& 
   {
     MutexLock lock(tree_.mutex);
     if (is_directory(inode->attributes.mode)) return fail(Errc::kIsDirectory, "is a directory");
+    if (inode->replaced) return fail_replaced();
   }
   const Contents::Use content(contents_, inode);
   if ((flags & O_TRUNC) != 0) {

@@ -39,6 +39,7 @@ Result<Entry> Folder::link(const Context& context, InodeNumber number, InodeNumb
     const mode_t mode = (*found)->attributes.mode;
     if (is_directory(mode) || is_link(mode))
       return fail(Errc::kNotPermitted, "only files can have several names");
+    if ((*found)->replaced) return fail_replaced();
     if ((*found)->removed) return fail(Errc::kNotFound, "the file was removed");
   }
   auto present = resolve(context, *parent, name);

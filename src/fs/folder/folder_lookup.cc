@@ -23,9 +23,28 @@ std::string Folder::etag_by_now(const InodePointer& parent, std::string_view nam
   return now && now->key == key ? now->etag : found.meta.etag;
 }
 
+namespace {
+
+/// Whoever reads a file through the kernel's pages goes by the one size that an inode has there: of
+/// another version he would take the end for his own, and a mapping of that would put its pages
+/// among his. What is open for writing keeps its inode, since what is written has to find its way.
+bool is_being_read(const Inode& inode) {
+  return is_regular(inode.attributes.mode) && inode.in_store && inode.content_key.empty() &&
+         inode.paged_opens > 0 && inode.writers == 0;
+}
+
+}  // namespace
+
+/// It has the kernel look the name up anew, where somebody came by that.
+tl::unexpected<Error> Folder::fail_replaced() {
+  return fail(Errc::kStale,
+              "another client replaced the file; who has it open stays on what it was");
+}
+
 InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
                            const Objects::Found& found) {
   bool pages_changed = false;
+  bool was_replaced = false;
   InodePointer inode;
   {
     MutexLock lock(tree_.mutex);
@@ -55,6 +74,12 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
       tree_.remove(inode);
       inode = nullptr;
     }
+    const std::string etag = etag_by_now(parent, name, found);
+    if (inode && inode->etag != etag && found.content_key.empty() && is_being_read(*inode)) {
+      inode->replaced = was_replaced = true;
+      tree_.remove(inode);
+      inode = nullptr;
+    }
     if (!inode)
       inode =
           tree_.add(parent->number, name, found.attributes, LinkArea::inode_in(found.content_key));
@@ -78,7 +103,6 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
       take_name(inode, parent->number, name, found.asked);
     }
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
-    const std::string etag = etag_by_now(parent, name, found);
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != etag;
     if (pages_changed) inode->pages_etag.clear();
     // Handles that are open stay on their version; the next open gets a content of its own.
@@ -87,6 +111,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     inode->confirmed = found.asked;
   }
   if (pages_changed && notifier_ != nullptr) notifier_->inode_changed(inode->number);
+  if (was_replaced && notifier_ != nullptr) notifier_->entry_changed(parent->number, name);
   forget_idle_inodes();
   return inode;
 }
@@ -171,6 +196,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   bool linked = false;
   {
     MutexLock lock(tree_.mutex);
+    if (inode->replaced) return fail_replaced();
     const bool ours = inode->number == InodeNumber::kRoot || inode->removed ||
                       (inode->content && inode->content->dirty());
     if (ours || is_fresh(inode->confirmed, fresh)) return {};
@@ -198,6 +224,8 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   }
   if (!found) return fail(std::move(found.error()));
   adopt(parent, name, *found);
+  MutexLock lock(tree_.mutex);
+  if (inode->replaced) return fail_replaced();
   return {};
 }
 

@@ -64,6 +64,9 @@ struct Inode {
   std::optional<std::uint64_t> kernel_size;
   int children = 0;
   bool removed = false;  ///< Without a name, but still open.
+  /// Removed because another client replaced the file: the name leads to an inode of its own, as
+  /// after a rename(2) over it. Who still comes by this one is to look the name up.
+  bool replaced = false;
   /// Of a file with several names: where its content lies. Else empty; it lies under its name.
   std::string content_key;
   /// Those of the several names that are known here, but for the first: `parent` and `name`.

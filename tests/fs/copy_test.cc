@@ -27,6 +27,10 @@ std::string text_of(std::uint64_t size, char salt) {
 
 class CopyRange : public FolderTest {
  protected:
+  CopyRange() {
+    options_.plan = small_plan();
+    kill_and_begin();
+  }
   HandleNumber open(const std::string& name, int flags) {
     return folder_->open(context(), lookup(name)->attributes.inode, flags)->handle;
   }
@@ -50,7 +54,7 @@ class CopyRange : public FolderTest {
     }
   }
 
-  const std::string source_ = text_of(20 * kMiB, 's');
+  const std::string source_ = text_of(20 * kUnit, 's');
   const std::string key_ = "users/alice/target";
 };
 
@@ -69,10 +73,10 @@ TEST_F(CopyRange, AWholeFileIsOneCopyObject) {
 TEST_F(CopyRange, IsReadableBeforeItIsInOssAndAfter) {
   store_.put("users/alice/source", source_);
   const HandleNumber target = copied("source", "target");
-  EXPECT_TRUE(read_handle(target, {5 * kMiB + 3, 1000}) == source_.substr(5 * kMiB + 3, 1000));
+  EXPECT_TRUE(read_handle(target, {5 * kUnit + 3, 1000}) == source_.substr(5 * kUnit + 3, 1000));
   ASSERT_TRUE(flush(target));
   store_.erase("users/alice/source");
-  EXPECT_TRUE(read_handle(target, {6 * kMiB, 1000}) == source_.substr(6 * kMiB, 1000));
+  EXPECT_TRUE(read_handle(target, {6 * kUnit, 1000}) == source_.substr(6 * kUnit, 1000));
 }
 
 TEST_F(CopyRange, RangesAreCopiedInParts) {
@@ -80,14 +84,14 @@ TEST_F(CopyRange, RangesAreCopiedInParts) {
   const HandleNumber source = open("source", O_RDONLY);
   const HandleNumber target = create("target");
   ASSERT_TRUE(folder_->write(context(), target, as_bytes("head"), 0));
-  EXPECT_EQ(copy(source, {3 * kMiB + 1, 10 * kMiB}, target, 200'000), 10 * kMiB);
-  EXPECT_EQ(copy(source, {19 * kMiB, 10 * kMiB}, target, 12 * kMiB), kMiB);  // to its end
+  EXPECT_EQ(copy(source, {3 * kUnit + 1, 10 * kUnit}, target, 25'000), 10 * kUnit);
+  EXPECT_EQ(copy(source, {19 * kUnit, 10 * kUnit}, target, 12 * kUnit), kUnit);  // to its end
   ASSERT_TRUE(flush(target));
   std::string expected = "head";
-  expected.resize(200'000);
-  expected += source_.substr(3 * kMiB + 1, 10 * kMiB);
-  expected.resize(12 * kMiB);
-  expected += source_.substr(19 * kMiB);
+  expected.resize(25'000);
+  expected += source_.substr(3 * kUnit + 1, 10 * kUnit);
+  expected.resize(12 * kUnit);
+  expected += source_.substr(19 * kUnit);
   EXPECT_TRUE(store_.content(key_) == expected);
   EXPECT_EQ(faulty_.started(Operation::kCopyPart), 2U);
   EXPECT_EQ(faulty_.started(Operation::kGet), 0U);
@@ -98,10 +102,10 @@ TEST_F(CopyRange, SmallRangesAreFetched) {
   const HandleNumber source = open("source", O_RDONLY);
   const HandleNumber target = create("target");
   for (std::uint64_t i = 0; i < 10; ++i)
-    ASSERT_TRUE(copy(source, {i * kMiB, 1000}, target, (9 - i) * 1000));
+    ASSERT_TRUE(copy(source, {i * kUnit, 1000}, target, (9 - i) * 1000));
   ASSERT_TRUE(flush(target));
   std::string expected;
-  for (std::uint64_t i = 10; i-- > 0;) expected += source_.substr(i * kMiB, 1000);
+  for (std::uint64_t i = 10; i-- > 0;) expected += source_.substr(i * kUnit, 1000);
   EXPECT_TRUE(store_.content(key_) == expected);
 }
 
@@ -145,12 +149,12 @@ TEST_F(CopyRange, WhatIsNotLittleIsCopiedOnTheServerThoughItIsHere) {
 TEST_F(CopyRange, AChangedSourceGivesItsChangesAlong) {
   store_.put("users/alice/source", source_);
   const HandleNumber source = open("source", O_RDWR);
-  ASSERT_TRUE(folder_->write(context(), source, as_bytes("CHANGED"), 8 * kMiB));
+  ASSERT_TRUE(folder_->write(context(), source, as_bytes("CHANGED"), 8 * kUnit));
   const HandleNumber target = create("target");
-  ASSERT_TRUE(copy(source, {0, 20 * kMiB}, target, 0));
+  ASSERT_TRUE(copy(source, {0, 20 * kUnit}, target, 0));
   ASSERT_TRUE(flush(target));
   std::string expected = source_;
-  expected.replace(8 * kMiB, 7, "CHANGED");
+  expected.replace(8 * kUnit, 7, "CHANGED");
   EXPECT_TRUE(store_.content(key_) == expected);
   EXPECT_TRUE(store_.content("users/alice/source") == source_);
 }
@@ -177,7 +181,7 @@ TEST_F(CopyRange, SurvivesWhatThisMountDoesToTheSource) {
        }},
       {"patch", [&](auto& name) {
          const HandleNumber source = open(name, O_RDWR);
-         ASSERT_TRUE(folder_->write(context(), source, as_bytes("patched"), kMiB));
+         ASSERT_TRUE(folder_->write(context(), source, as_bytes("patched"), kUnit));
          ASSERT_TRUE(flush(source));
          folder_->release(source);
        }}};
@@ -216,7 +220,7 @@ TEST_F(CopyRange, WhoseSourceIsGoneIsSetAsideWithWhatIsHere) {
     const HandleNumber source = open("source", O_RDONLY);
     const HandleNumber target = open("target", O_RDWR);
     ASSERT_TRUE(folder_->write(context(), target, as_bytes("ours"), 0));
-    ASSERT_TRUE(copy(source, {kMiB, small ? 1000 : 10 * kMiB}, target, 5 * kMiB));
+    ASSERT_TRUE(copy(source, {kUnit, small ? 1000 : 10 * kUnit}, target, 5 * kUnit));
     store_.erase("users/alice/source");
     EXPECT_EQ(flush(target).error().code, Errc::kStale);
     EXPECT_TRUE(store_.content(key_) == source_);
@@ -284,7 +288,7 @@ TEST_F(CopyRange, WithinOneFileIsLeftToTheKernel) {
   store_.put("users/alice/source", source_);
   const HandleNumber one = open("source", O_RDWR);
   const HandleNumber two = open("source", O_RDWR);
-  EXPECT_EQ(copy(one, {0, 10}, two, kMiB).error().code, Errc::kNotSupported);
+  EXPECT_EQ(copy(one, {0, 10}, two, kUnit).error().code, Errc::kNotSupported);
 }
 
 TEST_F(CopyRange, DoesNotOverwriteAnotherClientsFile) {

@@ -4,11 +4,13 @@
 #   scripts/test.sh              all suites with the optimised build, real mounts included; those of the layers below the
 #                                programs once more under the address, undefined-behaviour and thread sanitizers; each
 #                                of their fuzzers for some seconds
-#   scripts/test.sh --full       the same with long soaks, everything under the sanitizers, and fuzzing
+#   scripts/test.sh --full       the same with long soaks, the suites of every layer and the real mounts under the sanitizers,
+#                                too (not the end-to-end scenarios), and a hundred seconds for each fuzzer
 #   scripts/test.sh -R REGEX     (and any other option of ctest) only some of them
 #
 # A test that was skipped or not run counts as failed. An end-to-end scenario holds whole programs to bounds in real time, with
-# other tests beside it: one that fails is run once more, alone, and its first output stays above. Nothing else is.
+# other tests beside it: one that missed such a bound is run once more, alone, its first output stays above, and its name stands
+# before the summary. Nothing else is repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -58,38 +60,11 @@ export TSAN_OPTIONS="suppressions=$PWD/tests/thread_sanitizer.supp"
 # A hook of a test that outlives its frame is found at its first call, not by what it happens to overwrite.
 export ASAN_OPTIONS=detect_stack_use_after_return=1
 export LSAN_OPTIONS="suppressions=$PWD/tests/leak_sanitizer.supp:print_suppressions=0"
+# Of a checkout that is somebody's, nothing is left beside the sources that only root can remove.
+export PYTHONDONTWRITEBYTECODE=1
 # One run over the three trees, so that one summary tells it all.
 suite=build/suite
 mkdir -p "$suite"
 for preset in release asan tsan; do echo "subdirs(\"$PWD/build/$preset\")"; done > "$suite/CTestTestfile.cmake"
-log=$suite/ctest.log
-matrix=build/release/fault-matrix.txt
-rm -f "$matrix"
-# What a test printed that passed is not shown, but for the table of faults: before the summary, which comes last.
-with_matrix() {
-  local line
-  while IFS= read -r line; do
-    if [[ $line =~ ^[0-9]+%\ tests\ passed && -e $matrix ]]; then
-      printf 'Faults of credentials, each through a mount under load:\n\n%s\n\n' "$(< "$matrix")"
-    fi
-    printf '%s\n' "$line"
-  done
-}
-# run_suite [OPTION-OF-CTEST…]: its output is in $log, too.
-run_suite() { ctest --test-dir "$suite" --output-on-failure "$@" 2>&1 | with_matrix | tee "$log"; }
-failures=$suite/Testing/Temporary/LastTestsFailed.log
-rm -f "$failures"
-status=0
 # One more than there are processors: some of the longest do little but wait (for a credential to end, for a deadline).
-run_suite -j "$((jobs + 1))" "$@" || status=$?
-if grep -qE '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log"; then
-  echo "tests were skipped, which counts as failed:" >&2
-  grep -E '\*\*\*(Skipped|Not Run)|\(Disabled\)' "$log" >&2
-  exit 1
-fi
-if [[ -s $failures ]] && ! grep -qvE '^[0-9]+:EndToEnd\.' "$failures"; then
-  echo "== failed beside other tests, their output is above; once more, alone: $(sed 's/^[0-9]*://' "$failures" | paste -sd ' ')"
-  status=0
-  run_suite -j 1 --rerun-failed || status=$?
-fi
-exit "$status"
+python3 tests/suite/run.py "$suite" build/release/fault-matrix.txt -j "$((jobs + 1))" "$@"

@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
+from bounds import TooSlow, wait_until
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver, section 12: the name that an element's id stands under
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
@@ -50,7 +52,7 @@ class Browser:
                     return int(found.group(1))
                 time.sleep(0.1)
         self.driver.kill()
-        raise AssertionError("chromedriver did not come up: " + self.log.read_text(errors="replace"))
+        raise TooSlow("chromedriver did not come up: " + self.log.read_text(errors="replace"))
 
     def _ask(self, method, path, body=None, timeout=150):
         data = None if body is None else json.dumps(body).encode()
@@ -70,12 +72,9 @@ class Browser:
     def title(self):
         return self._ask("GET", self.session + "/title")
 
-    def shows(self, title):
-        """Whether that page comes: a click returns before the page that it leads to is there."""
-        end = time.monotonic() + PATIENCE
-        while self.title() != title and time.monotonic() < end:
-            time.sleep(0.05)
-        return self.title() == title
+    def wait_for_title(self, title):
+        """A click returns before the page that it leads to is there."""
+        wait_until(lambda: self.title() == title, PATIENCE, f"the page {title}")
 
     def find(self, css):
         """Waits for it: a click returns before the page that it leads to is there."""
@@ -85,7 +84,7 @@ class Browser:
                 return self._ask("POST", self.session + "/element", {"using": "css selector", "value": css})[ELEMENT]
             except AssertionError:
                 if time.monotonic() > end:
-                    raise AssertionError(f"no {css} in: {self.source()}") from None
+                    raise TooSlow(f"no {css} in: {self.source()}") from None
                 time.sleep(0.1)
 
     def text(self, css):

@@ -32,7 +32,7 @@ def let_in(url, browser):
     status, answer = ask(url, "/v1/device/token", {"device_code": device["device_code"]})
     check((status, answer["error"]) == (400, "authorization_pending"), f"{status} {answer}")
     browser.click("button[value=allow]")
-    check(browser.shows("Done"), browser.source())
+    browser.wait_for_title("Done")
     time.sleep(1.1)
     status, answer = ask(url, "/v1/device/token", {"device_code": device["device_code"]})
     check(status == 200, f"{status} {answer}")
@@ -46,7 +46,7 @@ def refuse(url, browser):
     sign_in(browser, device["user_code"].lower().replace("-", " "))
     check(device["user_code"] in browser.text(".code"), browser.source())
     browser.click("button[value=deny]")
-    check(browser.shows("Refused"), browser.source())
+    browser.wait_for_title("Refused")
     status, answer = ask(url, "/v1/device/token", {"device_code": device["device_code"]})
     check((status, answer["error"]) == (400, "access_denied"), f"{status} {answer}")
 

@@ -2,6 +2,7 @@
 import os
 import subprocess
 
+from bounds import TooSlow
 from folder import check, wait_until
 
 
@@ -47,8 +48,8 @@ class LossyDisk:
         self.say("watch")
         try:
             wait_until(lambda: not self.unsynced(below), 60, "everything to be on the disk")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; not there: {self.unsynced(below)}") from None
+        except TooSlow as error:
+            raise TooSlow(f"{error}; not there: {self.unsynced(below)}") from None
 
     def unsynced(self, below=""):
         """What of it has bytes to lose: an empty file may wait to be used again, and the reserve holds but space."""

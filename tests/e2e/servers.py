@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import canaries
+from bounds import in_time
 
 BIN = pathlib.Path(os.environ["STSFS_BUILD"]) / "bin"
 PASSWORD = "canary <pass> & \"word\""
@@ -99,8 +100,9 @@ pause_seconds = 1
         self.running.append(process)
         end = time.monotonic() + 60
         while ready not in out.read_text():
-            check(process.poll() is None and time.monotonic() < end,
-                  f"{name} did not come up: {(self.work / f'{name}.log').read_text()}")
+            said = f"{name} did not come up: {(self.work / f'{name}.log').read_text()}"
+            check(process.poll() is None, said)
+            in_time(time.monotonic() < end, said)
             time.sleep(0.05)
         return dict(line.split("=", 1) for line in out.read_text().splitlines() if "=" in line)
 

@@ -3,16 +3,13 @@ import errno
 import os
 import pty
 import termios
-import time
 
+from bounds import wait_until
 from servers import check
 
 
 def wait_for(condition, what, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        check(time.monotonic() < end, f"waited {seconds} s for: {what}")
-        time.sleep(0.05)
+    wait_until(condition, seconds, what)
 
 
 def echoes(terminal):

@@ -11,6 +11,9 @@
 # A test that was skipped or not run counts as failed. An end-to-end scenario holds whole programs to bounds in real time, with
 # other tests beside it: one that missed such a bound is run once more, alone, its first output stays above, and its name stands
 # before the summary. Nothing else is repeated.
+#
+# The tests run as root: they mount for others, become other users, and take disks and processes away from programs. Who is
+# not root builds as himself; the tests are run by sudo, which is asked for first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,6 +28,35 @@ if [[ ${1:-} == --full ]]; then
   export STSFS_TEST_FULL=1
   under_asan="" under_tsan=""
   shift
+fi
+
+as_root() { "$@"; }
+if ((EUID != 0)); then
+  command -v sudo > /dev/null || {
+    echo "test: the tests need root, and there is no sudo: they mount for other users, become them, and take disks and" \
+      "processes away from programs; remedy: run scripts/test.sh as root, or install sudo" >&2
+    exit 1
+  }
+  echo "test: the tests need root: asking sudo now, and running them by it once all is built"
+  sudo true || { echo "test: sudo refused: run scripts/test.sh as root, or as somebody who may use sudo" >&2; exit 1; }
+  # It forgets after some minutes, and the build takes longer.
+  while sleep 60; do sudo -n true || exit; done > /dev/null 2>&1 &
+  keeping=$!
+  # What root has made in the build tree is to be removed and built over by its owner.
+  give_back() {
+    local status=$?
+    trap - EXIT
+    kill "$keeping" 2> /dev/null || true
+    [[ ! -d build ]] || sudo chown -hR "$(id -u):$(id -g)" build || true
+    exit "$status"
+  }
+  trap give_back EXIT
+  # With what the tests look for in the environment, which sudo would not pass on; PATH it would replace.
+  as_root() {
+    local names
+    names=$(compgen -e | grep -E '^(STSFS_|ONE_FILE_|[ALT]SAN_OPTIONS$|PYTHON|SSL_CERT|NODE_EXTRA|npm_config)|_(proxy|PROXY)$' | paste -sd ,)
+    sudo "--preserve-env=$names" env "PATH=$PATH" "$@"
+  }
 fi
 
 scripts/setup.sh
@@ -67,4 +99,4 @@ suite=build/suite
 mkdir -p "$suite"
 for preset in release asan tsan; do echo "subdirs(\"$PWD/build/$preset\")"; done > "$suite/CTestTestfile.cmake"
 # One more than there are processors: some of the longest do little but wait (for a credential to end, for a deadline).
-python3 tests/suite/run.py "$suite" build/release/fault-matrix.txt -j "$((jobs + 1))" "$@"
+as_root python3 tests/suite/run.py "$suite" build/release/fault-matrix.txt -j "$((jobs + 1))" "$@"

@@ -285,6 +285,7 @@ show() {
   fi
   say "The folder is yours to try: $folder"
   echo "Press Enter (or Ctrl-C) to unmount and clean up."
+  trap 'echo; exit 0' INT  # it is what was asked for
   read -r _ || true
 }
 

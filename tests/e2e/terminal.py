@@ -28,33 +28,57 @@ def shown(terminal):
         return b""
 
 
+class At:
+    """A command at a terminal of its own, which is afterwards as it was before. `said`: all that it showed until now."""
+
+    def __init__(self, command, env=None):
+        self.terminal, self.its_end = pty.openpty()
+        self.before, self.said, self.child = termios.tcgetattr(self.terminal), b"", os.fork()
+        if self.child == 0:
+            os.close(self.terminal)
+            os.login_tty(self.its_end)
+            os.execve(command[0], [str(word) for word in command], os.environ if env is None else env)
+        os.set_blocking(self.terminal, False)
+
+    def shows(self, prompt):
+        self.said += shown(self.terminal)
+        return prompt in self.said
+
+    def wait_for(self, prompt, seconds=60):
+        wait_for(lambda: self.shows(prompt), f"{prompt} on the terminal", seconds)
+
+    def type(self, typed, hidden=False):
+        """`hidden`: once the echo is off."""
+        if hidden:
+            wait_for(lambda: not echoes(self.terminal), "the echo to be off")
+        os.write(self.terminal, typed)
+
+    def end(self):
+        """Waits for it. Returns the exit code."""
+        code = None
+
+        def ended():
+            nonlocal code
+            self.said += shown(self.terminal)  # it may wait for room
+            pid, status = os.waitpid(self.child, os.WNOHANG)
+            code = os.waitstatus_to_exitcode(status) if pid else None
+            return pid != 0
+        wait_for(ended, "the end of the command", 120)
+        check(termios.tcgetattr(self.terminal) == self.before, "the terminal is not as it was")
+        # What was written may be under way still: all of it has come when the terminal has no other end any more.
+        os.close(self.its_end)
+        os.set_blocking(self.terminal, True)
+        while more := shown(self.terminal):
+            self.said += more
+        os.close(self.terminal)
+        return code
+
+
 def type_at(command, *answers, env=None):
     """`answers`: pairs of a prompt and of what is typed once it is there and the echo is off. Returns the exit code and
-    all that the terminal showed; the terminal is afterwards as it was before."""
-    terminal, its_end = pty.openpty()
-    before = termios.tcgetattr(terminal)
-    child = os.fork()
-    if child == 0:
-        os.close(terminal)
-        os.login_tty(its_end)
-        os.execve(command[0], [str(word) for word in command], os.environ if env is None else env)
-    os.set_blocking(terminal, False)
-    said = b""
-
-    def shows(prompt):
-        nonlocal said
-        said += shown(terminal)
-        return prompt in said
+    all that the terminal showed."""
+    at = At(command, env)
     for prompt, typed in answers:
-        wait_for(lambda: shows(prompt), f"{prompt} on the terminal")
-        wait_for(lambda: not echoes(terminal), "the echo to be off")
-        os.write(terminal, typed)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    check(termios.tcgetattr(terminal) == before, "the terminal is not as it was")
-    # What was written may be under way still: all of it has come when the terminal has no other end any more.
-    os.close(its_end)
-    os.set_blocking(terminal, True)
-    while more := shown(terminal):
-        said += more
-    os.close(terminal)
-    return code, said.decode()
+        at.wait_for(prompt)
+        at.type(typed, hidden=True)
+    return at.end(), at.said.decode()

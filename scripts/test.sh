@@ -40,7 +40,7 @@ if ((EUID != 0)); then
   echo "test: the tests need root: asking sudo now, and running them by it once all is built"
   sudo true || { echo "test: sudo refused: run scripts/test.sh as root, or as somebody who may use sudo" >&2; exit 1; }
   # It forgets after some minutes, and the build takes longer.
-  while sleep 60; do sudo -n true || exit; done > /dev/null 2>&1 &
+  (trap 'kill "$!"; exit' TERM; while sleep 60 & wait "$!"; do sudo -n true || exit; done) > /dev/null 2>&1 &
   keeping=$!
   # What root has made in the build tree is to be removed and built over by its owner.
   give_back() {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "config/listen_address.h"
@@ -135,6 +136,58 @@ TEST_F(VendServer, RecordEachDecisionAndNoSecret) {
   EXPECT_NE(log.find(R"("access_key_id":"STS.1")"), std::string::npos);
   EXPECT_EQ(log.find("canary"), std::string::npos);
   EXPECT_EQ(log.find(token), std::string::npos);
+}
+
+/// A database in which somebody is quicker than who logs in with `user`: between the check of the
+/// password and the login.
+class QuickerDatabase final : public SqlDatabase {
+ public:
+  QuickerDatabase(SqlDatabase& under, const std::string& user, std::function<void()> meanwhile)
+      : under_(under), lock_("user:" + user), meanwhile_(std::move(meanwhile)) {}
+
+  Result<SqlAnswer> run(const char* sql, const SqlValues& values) override {
+    return under_.run(sql, values);
+  }
+  Result<void> transact(const std::string& lock, const Work& work) override {
+    if (lock == lock_) meanwhile_();
+    return under_.transact(lock, work);
+  }
+
+ private:
+  SqlDatabase& under_;
+  const std::string lock_;
+  const std::function<void()> meanwhile_;
+};
+
+TEST_F(VendServer, RecordWhatWasAnsweredWhoeverChangesTheUserWhileThePasswordIsChecked) {
+  struct Row {
+    const char* what;
+    std::function<void()> meanwhile;
+    int status;
+  };
+  const Row rows[] = {
+      {"another password",
+       [this] {
+         EXPECT_TRUE(users().set_password(
+             "alice", *hash_password(Secret(std::string_view("another one")), kCheap)));
+       },
+       503},
+      {"disabled", [this] { EXPECT_TRUE(users().set_enabled("alice", false)); }, 401}};
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.what);
+    EXPECT_TRUE(
+        users().set_password("alice", *hash_password(Secret(std::string_view(kPassword)), kCheap)));
+    const std::string before = audit();
+    QuickerDatabase database(*database_, "alice", row.meanwhile);
+    Replica replica(database, *audit_, [this](const auto& asked) { return answer(asked); });
+    EXPECT_EQ(replica.try_login("alice", kPassword).status, row.status);
+    const std::string lines = audit().substr(before.size());
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 1) << lines;
+    EXPECT_NE(lines.find(R"("action":"login","decision":"deny","user":"alice")"), std::string::npos)
+        << lines;
+    EXPECT_EQ(replica.service().office().metrics.value(Count::kLoginsAllowed), 0u);
+    EXPECT_EQ(replica.service().office().metrics.value(Count::kLoginsRefused), 1u);
+  }
 }
 
 /// A plain connection; none when it is refused.
@@ -389,11 +442,21 @@ TEST_F(VendServer, SayThatTheyAreWell) {
   EXPECT_EQ(head.find("ok\n"), std::string::npos) << "a head has no body";
 }
 
+std::ptrdiff_t lines_with(const std::string& log, const std::string& text) {
+  const auto lines = split(log, '\n');
+  return std::count_if(lines.begin(), lines.end(), [&](const auto& line) {
+    return std::string_view(line).find(text) != std::string_view::npos;
+  });
+}
+
 TEST_F(VendServer, RefuseTooManyRequestsFromOneAddress) {
   start("trusted_proxies = [\"127.0.0.1\"]\n", "[limits]\nrequests_per_second = 1\n");
   int refused = 0;
   for (int i = 0; i < 15; ++i) refused += replica_->get("/healthz").status == 429 ? 1 : 0;
   EXPECT_GE(refused, 3);
+  EXPECT_EQ(lines_with(audit(), R"("action":"requests","decision":"deny","address":"127.0.0.1")"),
+            1)
+      << "a flood does not fill the disk: " << audit();
   EXPECT_EQ(replica_->get("/healthz", {}, {{"X-Forwarded-For", "203.0.113.9"}}).status, 200)
       << "of another client";
 }
@@ -410,6 +473,9 @@ TEST_F(VendServer, RefuseTooManyRequestsOfOneUserFromManyAddresses) {
   http::Response last;
   for (int i = 0; i < 5'000 && last.status != 429; ++i) last = ask(alice, i);
   EXPECT_EQ(last.status, 429) << "somebody hammers with a login that was copied";
+  for (int i = 0; i < 20; ++i) ask(alice, i);
+  EXPECT_EQ(lines_with(audit(), R"("action":"requests","decision":"deny","user":"alice")"), 1)
+      << audit();
   EXPECT_NE(http::find_header(last.headers, "Retry-After"), nullptr);
   EXPECT_EQ(ask(bob, 250).status, 200);
 }

@@ -30,7 +30,7 @@ Office::Office(std::shared_ptr<const Settings> settings, AccessKeys access_keys,
       devices(database, clock),
       throttle(database, clock),
       passwords(std::move(checker)),
-      sign_in(users, throttle, *passwords, audit, metrics),
+      sign_in(users, logins, throttle, *passwords, audit, metrics),
       rate_limit(clock),
       user_limit(clock),
       keys(std::move(access_keys)),
@@ -38,6 +38,27 @@ Office::Office(std::shared_ptr<const Settings> settings, AccessKeys access_keys,
       cache(clock),
       usage(database, sessions, audit, metrics, clock, interrupt),
       settings_(std::move(settings)) {}
+
+Office::~Office() {
+  interrupt.raise();
+  record_refusals(rate_limit.rest(), false);
+  record_refusals(user_limit.rest(), true);
+}
+
+void Office::record_refusals(const std::vector<Refusals>& told, bool of_users,
+                             const std::string& address) {
+  for (const Refusals& one : told) {
+    AuditEvent event{.action = "requests", .reason = "too many requests"};
+    if (one.more > 0) event.reason += ": " + std::to_string(one.more) + " more were refused";
+    // The first is this request, whose address is no network.
+    if (one.more == 0) event.address = address;
+    if (of_users)
+      event.user = one.client;
+    else if (event.address.empty())
+      event.address = one.client;
+    audit.record(event);
+  }
+}
 
 std::shared_ptr<const Settings> Office::settings() const {
   MutexLock lock(mutex_);
@@ -61,8 +82,10 @@ tl::unexpected<Error> Office::refuse(const ServiceRequest& request, const char* 
 
 Result<Caller> Office::authenticate(const ServiceRequest& request, const char* action) {
   auto caller = identify(request, action);
-  if (!caller || user_limit.allows(caller->name, settings()->config.limits.requests_per_second))
-    return caller;
+  if (!caller) return caller;
+  const auto verdict = user_limit.ask(caller->name, settings()->config.limits.requests_per_second);
+  record_refusals(verdict.told, true, request.address);
+  if (verdict.allowed) return caller;
   metrics.add(Count::kRateLimited);
   Error error{Errc::kThrottled, "too many requests of this user", std::chrono::seconds(1)};
   return fail(std::move(error));

@@ -55,7 +55,7 @@ class Office {
   Office(std::shared_ptr<const Settings> settings, AccessKeys keys,
          std::unique_ptr<PasswordChecker> passwords, SqlDatabase& database, AuditLog& audit,
          const Clock& clock);
-  ~Office() { interrupt.raise(); }
+  ~Office();
 
   std::shared_ptr<const Settings> settings() const STSFS_EXCLUDES(mutex_);
   void replace(std::shared_ptr<const Settings> settings) STSFS_EXCLUDES(mutex_);
@@ -63,6 +63,11 @@ class Office {
   /// The caller whose token came with the request, ours or an OpenID provider's; what was refused
   /// is written down. Errors: kCredential, kUnavailable; kThrottled when the user asks too often.
   Result<Caller> authenticate(const ServiceRequest& request, const char* action);
+
+  /// Writes down what a limit of requests refused: of users, or of addresses. `address`: where this
+  /// request comes from.
+  void record_refusals(const std::vector<Refusals>& told, bool of_users,
+                       const std::string& address = {});
 
   SqlDatabase& database;
   AuditLog& audit;

@@ -55,30 +55,41 @@ void SignIn::renew_hash(User& user, const Secret& password) {
     user.password_hash = fresh;
 }
 
-Result<User> SignIn::check(const std::string& name, const Secret& password,
-                           const std::string& address, int lockout_failures, const char* action) {
-  const std::string counted = counted_name(name);
-  const std::string counted_address = "address:" + throttle_address(address);
-  if (auto admitted = admit(counted, counted_address, lockout_failures); !admitted) {
-    metrics_.add(Count::kLoginsThrottled);
-    audit_.record({.action = action, .address = address, .reason = "throttled"});
+Result<IssuedToken> SignIn::decide(const SignInAttempt& attempt, AuditEvent& event) {
+  const std::string counted = counted_name(attempt.name);
+  const std::string counted_address = "address:" + throttle_address(attempt.address);
+  if (auto admitted = admit(counted, counted_address, attempt.lockout_failures); !admitted) {
+    if (admitted.error().code == Errc::kThrottled) event.reason = "throttled";
     return fail(std::move(admitted.error()));
   }
   Result<std::optional<User>> user = std::optional<User>();
-  if (sts::check_user_name(name)) user = users_.find(name);
+  if (sts::check_user_name(attempt.name)) user = users_.find(attempt.name);
   if (!user) return fail(std::move(user.error()));
-  const bool right = checker_.verify(*user ? (*user)->password_hash : std::string(), password);
-  const bool good = right && *user && (*user)->enabled;
-  AuditEvent event{.action = action, .address = address, .allowed = good};
-  if (*user) event.user = name;
-  if (!good) event.reason = !*user ? "unknown user" : right ? "disabled" : "wrong password";
-  audit_.record(event);
-  metrics_.add(good ? Count::kLoginsAllowed : Count::kLoginsRefused);
-  if (!good) return fail(Errc::kCredential, "unknown user or wrong password");
+  const bool right =
+      checker_.verify(*user ? (*user)->password_hash : std::string(), attempt.password);
+  if (*user) event.user = attempt.name;
+  if (!right || !*user || !(*user)->enabled) {
+    event.reason = !*user ? "unknown user" : right ? "disabled" : "wrong password";
+    return fail(Errc::kCredential, "unknown user or wrong password");
+  }
   if (auto noted = throttle_.passed(counted, counted_address); !noted)
     return fail(std::move(noted.error()));
-  renew_hash(**user, password);
-  return std::move(**user);
+  renew_hash(**user, attempt.password);
+  return logins_.issue((*user)->name, attempt.lifetime, attempt.kind, &(*user)->password_hash);
+}
+
+Result<IssuedToken> SignIn::log_in(const SignInAttempt& attempt) {
+  AuditEvent event{.action = attempt.action, .address = attempt.address};
+  auto issued = decide(attempt, event);
+  event.allowed = issued.has_value();
+  if (!issued && event.reason.empty()) event.reason = issued.error().message;
+  audit_.record(event);
+  if (issued)
+    metrics_.add(Count::kLoginsAllowed);
+  else
+    metrics_.add(issued.error().code == Errc::kThrottled ? Count::kLoginsThrottled
+                                                         : Count::kLoginsRefused);
+  return issued;
 }
 
 }  // namespace stsfs::vend

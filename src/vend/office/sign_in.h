@@ -1,16 +1,28 @@
 #pragma once
 
-#include <memory>
+#include <chrono>
 #include <string>
 
 #include "audit.h"
 #include "metrics.h"
+#include "stores/login_store.h"
 #include "stores/password.h"
 #include "stores/user_store.h"
 #include "stsfs/base/secret.h"
 #include "throttle.h"
 
 namespace stsfs::vend {
+
+/// Who says to be who.
+struct SignInAttempt {
+  std::string name;
+  const Secret& password;
+  std::string address;
+  const char* action = "login";  ///< Under which it is written down.
+  LoginKind kind = LoginKind::kMount;
+  std::chrono::seconds lifetime{0};  ///< Of the login.
+  int lockout_failures = 0;          ///< As in [limits].
+};
 
 /// Checks a name and a password: slows down who keeps failing, works the same whatever is wrong,
 /// and writes down what was decided.
@@ -19,20 +31,28 @@ namespace stsfs::vend {
 /// Lifetime: all that it is given outlives it.
 class SignIn {
  public:
-  SignIn(UserStore& users, Throttle& throttle, const PasswordChecker& checker, AuditLog& audit,
-         Metrics& metrics)
-      : users_(users), throttle_(throttle), checker_(checker), audit_(audit), metrics_(metrics) {}
+  SignIn(UserStore& users, LoginStore& logins, Throttle& throttle, const PasswordChecker& checker,
+         AuditLog& audit, Metrics& metrics)
+      : users_(users),
+        logins_(logins),
+        throttle_(throttle),
+        checker_(checker),
+        audit_(audit),
+        metrics_(metrics) {}
 
-  /// The user whose password it is, with its hash as it is kept now: see LoginStore::issue.
-  /// Errors: kThrottled with when to try again; kCredential; those of the store.
-  Result<User> check(const std::string& name, const Secret& password, const std::string& address,
-                     int lockout_failures, const char* action);
+  /// A login of the user whose password it is. What is written down is what is answered.
+  /// Errors: kThrottled with when to try again; kCredential; kBusy when the password was changed
+  ///         while it was checked; those of the store.
+  Result<IssuedToken> log_in(const SignInAttempt& attempt);
 
  private:
+  /// Tells `event` whose login it is, and why it is refused where the error may not.
+  Result<IssuedToken> decide(const SignInAttempt& attempt, AuditEvent& event);
   Result<void> admit(const std::string& counted, const std::string& address, int lockout_failures);
   void renew_hash(User& user, const Secret& password);
 
   UserStore& users_;
+  LoginStore& logins_;
   Throttle& throttle_;
   const PasswordChecker& checker_;
   AuditLog& audit_;

@@ -13,7 +13,8 @@ ServiceResponse store_failed(const Error& error) {
 
 /// The user's doing, or an administrator's of this moment; or the database's.
 ServiceResponse not_issued(const Error& error) {
-  return error.code == Errc::kCredential ? failure_response(error) : store_failed(error);
+  return error.code == Errc::kCredential || error.code == Errc::kThrottled ? failure_response(error)
+                                                                           : store_failed(error);
 }
 
 }  // namespace
@@ -30,11 +31,14 @@ ServiceResponse post_login(Office& office, const ServiceRequest& request) {
   if (!name || !password)
     return error_response(400, "InvalidRequest", "the body reads {\"username\", \"password\"}");
   const auto settings = office.settings();
-  auto user = office.sign_in.check(std::string(name->reveal()), *password, request.address,
-                                   settings->config.limits.lockout_failures, "login");
-  if (!user) return failure_response(user.error());
-  auto issued = office.logins.issue(user->name, settings->config.token_lifetime, LoginKind::kMount,
-                                    &user->password_hash);
+  auto issued =
+      office.sign_in.log_in({.name = std::string(name->reveal()),
+                             .password = *password,
+                             .address = request.address,
+                             .action = "login",
+                             .kind = LoginKind::kMount,
+                             .lifetime = settings->config.token_lifetime,
+                             .lockout_failures = settings->config.limits.lockout_failures});
   if (!issued) return not_issued(issued.error());
   return json_response(token_json(*issued));
 }

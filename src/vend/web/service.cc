@@ -53,7 +53,9 @@ ServiceResponse Service::handle(const ServiceRequest& request) {
   const SteadyTime start = office_->clock.steady();
   const int per_second = office_->settings()->config.limits.requests_per_second;
   ServiceResponse response;
-  if (office_->rate_limit.allows(throttle_address(request.address), per_second)) {
+  const auto verdict = office_->rate_limit.ask(throttle_address(request.address), per_second);
+  office_->record_refusals(verdict.told, false, request.address);
+  if (verdict.allowed) {
     response = route(request);
   } else {
     office_->metrics.add(Count::kRateLimited);

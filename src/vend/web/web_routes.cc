@@ -147,16 +147,19 @@ ServiceResponse post_sign_in(Office& office, const ServiceRequest& request) {
                           "This form was too old, or came from another page. Once more, please.");
   const std::string name = form_value(request.body.reveal(), "username").value_or("");
   const Secret password(form_value(request.body.reveal(), "password").value_or(""));
-  auto user =
-      office.sign_in.check(name, password, request.address,
-                           office.settings()->config.limits.lockout_failures, "device.sign-in");
-  if (!user) {
-    const bool throttled = user.error().code == Errc::kThrottled;
-    if (!throttled && user.error().code != Errc::kCredential) return unavailable(user.error());
-    return ask_to_sign_in(request, throttled ? 429 : 401, code, user.error().message);
+  auto web = office.sign_in.log_in(
+      {.name = name,
+       .password = password,
+       .address = request.address,
+       .action = "device.sign-in",
+       .kind = LoginKind::kWeb,
+       .lifetime = kWebLogin,
+       .lockout_failures = office.settings()->config.limits.lockout_failures});
+  if (!web) {
+    const bool throttled = web.error().code == Errc::kThrottled;
+    if (!throttled && web.error().code != Errc::kCredential) return unavailable(web.error());
+    return ask_to_sign_in(request, throttled ? 429 : 401, code, web.error().message);
   }
-  auto web = office.logins.issue(user->name, kWebLogin, LoginKind::kWeb, &user->password_hash);
-  if (!web) return unavailable(web.error());
   ServiceResponse response = redirect(code.empty() ? "/device" : "/device?user_code=" + code);
   set_cookie(response, request, "web", web->token.reveal(), kWebLogin);
   return response;

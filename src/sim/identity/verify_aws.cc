@@ -58,7 +58,8 @@ std::optional<Refusal> check_scope(const CredentialScope& credential, std::strin
   return std::nullopt;
 }
 
-/// Host must be signed, and so must every x-amz-* that was sent.
+/// Host must be signed, and so must every x-amz-* that was sent: in a URL, too, where whoever holds
+/// it could add one otherwise.
 std::optional<Refusal> check_signed_headers(const WireRequest& request,
                                             std::string_view signed_headers) {
   bool good = names_header(signed_headers, "host");
@@ -196,6 +197,8 @@ Verdict<Verified> SignatureVerifier::aws_v4_url(const WireRequest& request,
     return tl::unexpected(url_expired(format_iso8601_millis(end), request.now));
   const std::string signed_headers = text_of(request.parameter("X-Amz-SignedHeaders"));
   if (!names_header(signed_headers, "host")) return refuse("X-Amz-SignedHeaders must name host");
+  if (auto open = check_signed_headers(request, signed_headers))
+    return tl::unexpected(std::move(*open));
 
   const std::string signature = text_of(request.parameter("X-Amz-Signature"));
   sign::Pairs query = request.query;

@@ -207,6 +207,39 @@ TEST_F(OddNames, ThatAreTooLongAreRefusedAtOnce) {
   EXPECT_EQ(names(at), (std::vector<std::string>{".", ".."}));
 }
 
+// Nothing of that name can be a directory, whose key would have a byte more.
+TEST_F(OddNames, WithKeysOfTheGreatestLengthAreFilesWhereNoListingTellsOfThem) {
+  options_.fresh = options_.open_fresh = {};  // consistency=strict
+  kill_and_begin();
+  const std::string above = std::string(250, 'd') + "/" + std::string(250, 'e') + "/" +
+                            std::string(250, 'f') + "/" + std::string(250, 'g');
+  const std::string foreign = key(above + "/1234567");
+  ASSERT_EQ(foreign.size(), oss::kKeySizeMax);
+  store_.put(foreign, "theirs");
+  const InodeNumber at = *walk(above);
+  EXPECT_EQ(lookup(at, "7654321").error().code, Errc::kNotFound);
+  EXPECT_EQ(read_file(at, "1234567"), "theirs");
+  EXPECT_EQ(lookup(at, "12345678").error().code, Errc::kNameTooLong);
+  ASSERT_TRUE(write_file(at, "7654321", "ours"));
+  ASSERT_TRUE(folder_->symlink(context(), at, "links-t", "7654321"));
+  ASSERT_TRUE(folder_->link(context(), *walk(above + "/7654321"), at, "linked!"));
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(folder_->rename(context(), at, "1234567", at, "renamed", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  kill_and_begin();
+  const InodeNumber again = *walk(above);
+  EXPECT_EQ(names(again),
+            (std::vector<std::string>{".", "..", "7654321", "linked!", "links-t", "renamed"}));
+  EXPECT_EQ(read_file(again, "renamed"), "theirs");
+  EXPECT_EQ(read_file(again, "7654321"), "ours");
+  EXPECT_EQ(read_file(again, "linked!"), "ours");
+  EXPECT_EQ(folder_->readlink(context(), *walk(above + "/links-t")), "7654321");
+  for (const char* name : {"7654321", "linked!", "links-t", "renamed"})
+    EXPECT_TRUE(folder_->unlink(context(), again, name)) << name;
+  ASSERT_TRUE(drain());
+  EXPECT_FALSE(store_.content(foreign));
+}
+
 TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {
   const std::string long_key = key(std::string(500, 'l'));
   store_.put(long_key, "before");

@@ -78,17 +78,23 @@ Result<NameAnswer> Objects::find_listed(const Context& context, const std::strin
 
 Result<NameAnswer> Objects::ask_for(const Context& context, const std::string& whole) {
   auto file_key = keys_.file_key(whole);
-  auto directory_key = keys_.directory_key(whole);
-  if (!file_key || !directory_key) return fail(file_key ? directory_key.error() : file_key.error());
+  if (!file_key) return fail(std::move(file_key.error()));
   NameAnswer out{.entry = {}, .asked = clock_.steady(), .meta = {}};
-  const DirectoryListingPointer below = listings_.open(*directory_key);
-  below->begin();
+  DirectoryListingPointer below;
+  if (auto directory_key = keys_.directory_key(whole)) {
+    below = listings_.open(*directory_key);
+    below->begin();
+  } else if (directory_key.error().code != Errc::kNameTooLong) {  // else it can only be a file
+    return fail(std::move(directory_key.error()));
+  }
   auto meta = head(context, *file_key);
   const bool leads_nowhere = !meta && is_absent(meta.error());
   if (!meta && !leads_nowhere) return fail(std::move(meta.error()));
-  auto first = below->page(0, context.interrupt, false);
-  if (!first) return fail(std::move(first.error()));
-  if (below->exists()) {  // a directory wins over a file of its name
+  if (below) {
+    auto first = below->page(0, context.interrupt, false);
+    if (!first) return fail(std::move(first.error()));
+  }
+  if (below && below->exists()) {  // a directory wins over a file of its name
     out.entry = below->marker();
     if (!out.entry) out.entry = cache::KnownEntry{.is_directory = true};
     return out;

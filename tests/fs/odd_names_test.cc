@@ -240,6 +240,22 @@ TEST_F(OddNames, WithKeysOfTheGreatestLengthAreFilesWhereNoListingTellsOfThem) {
   EXPECT_FALSE(store_.content(foreign));
 }
 
+// The third name that it goes through would be too long.
+TEST_F(OddNames, ThatAreTooLongToBeExchangedStayAsTheyAre) {
+  options_.fresh = options_.open_fresh = {};  // consistency=strict
+  kill_and_begin();
+  const std::string above = std::string(250, 'd') + "/" + std::string(250, 'e') + "/" +
+                            std::string(250, 'f') + "/" + std::string(230, 'g');
+  store_.put(key(above + "/a"), "file of a");
+  store_.put(key(above + "/b"), "file of b");
+  const InodeNumber at = *walk(above);
+  EXPECT_EQ(folder_->rename(context(), at, "a", at, "b", RenameMode::kExchange).error().code,
+            Errc::kNameTooLong);
+  EXPECT_TRUE(folder_->pending().empty());
+  EXPECT_EQ(read_file(at, "a"), "file of a");
+  EXPECT_EQ(read_file(at, "b"), "file of b");
+}
+
 TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {
   const std::string long_key = key(std::string(500, 'l'));
   store_.put(long_key, "before");

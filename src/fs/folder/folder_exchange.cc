@@ -92,13 +92,16 @@ Result<Exchanges::Running> Folder::begin_exchange(const Context& context, const 
     may_vanish = other_parent != parent && !other_parent->in_store;
   }
   const std::string other_path = path_below(other_parent, other_name);
+  const std::string third_path = path_below(parent, third);
+  if (auto room = keys_.directory_key(third_path); !room)  // before anything is noted
+    return fail(std::move(room.error()), "no room for the name that an exchange needs");
   if (may_vanish) {
     const auto key = keys_.file_key(other_path);
     auto kept = removals_.keep_directory(keys_.directory_key(path(other_parent)).value_or(""),
                                          key.value_or(""), context.interrupt);
     if (!kept) return fail(std::move(kept.error()));
   }
-  return exchanges_.begin(path_below(parent, name), other_path, path_below(parent, third));
+  return exchanges_.begin(path_below(parent, name), other_path, third_path);
 }
 
 // --- what was left half-way ---

@@ -256,6 +256,28 @@ TEST_F(OddNames, ThatAreTooLongToBeExchangedStayAsTheyAre) {
   EXPECT_EQ(read_file(at, "b"), "file of b");
 }
 
+TEST_F(OddNames, OfConflictsAreShownAsTheyAre) {
+  std::string characters;
+  for (int i = 0; i < 83; ++i) characters += "\xe6\x95\xb0";
+  for (const std::string& name : {std::string(250, 'n'), characters}) {
+    auto made = folder_->create(context(), kRoot, name, 0644, O_WRONLY | O_CREAT);
+    ASSERT_TRUE(made);
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("ours"), 0));
+    store_.put(key(name), "theirs");
+    EXPECT_FALSE(flush(made->second.handle));
+    folder_->release(made->second.handle);
+    ASSERT_TRUE(drain());
+    kill_and_begin();
+    const auto found = names(kRoot);
+    const auto beside = std::find_if(found.begin(), found.end(), [&](const std::string& each) {
+      return each.find(".conflict-") < each.size() && each.starts_with(name.substr(0, 200));
+    });
+    ASSERT_NE(beside, found.end());
+    EXPECT_EQ(read_file(*beside), "ours");
+    EXPECT_TRUE(store_.content(key(*beside)));
+  }
+}
+
 TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {
   const std::string long_key = key(std::string(500, 'l'));
   store_.put(long_key, "before");

@@ -455,6 +455,11 @@ void FileContent::upload(bool to_conflict_key) {
     set_aside("another client wrote it meanwhile");
     return;
   }
+  if (to_conflict_key && !choose_conflict_name()) {
+    finish(fail(Errc::kNameTooLong,
+                "another client wrote it meanwhile, and beside it is no room for a longer name"));
+    return;
+  }
   oss::PutOptions put = request_.put;
   put.headers.user[oss::kWriteIdName] = write_id(commit_writes_);
   put.forbid_overwrite = to_conflict_key || expected_etag_.empty();
@@ -473,8 +478,7 @@ void FileContent::upload(bool to_conflict_key) {
     return;
   }
   if (auto stream = std::exchange(commit_stream_, nullptr)) stream->cancel();
-  if (to_conflict_key) conflict_mark_ = conflict_mark(around_.clock.wall());
-  const std::string key = to_conflict_key ? request_.path_key + conflict_mark_ : request_.key;
+  const std::string& key = to_conflict_key ? conflict_key_ : request_.key;
   auto check = last_look(to_conflict_key ? "" : expected_etag_);
   if (commit_copy_) {
     oss::CopyOptions copy{.source_key = commit_copy_->key,
@@ -492,6 +496,18 @@ void FileContent::upload(bool to_conflict_key) {
                                  plan_, base_key_, expected_etag_, std::move(put), upload_options(),
                                  std::move(check), std::move(done));
   });
+}
+
+/// False: none fits.
+bool FileContent::choose_conflict_name() {
+  const std::string mark = conflict_mark(around_.clock.wall());
+  auto key = with_mark(request_.path_key, mark);
+  auto path = with_mark(request_.path, mark,
+                        oss::kKeySizeMax + request_.path.size() - request_.path_key.size());
+  if (!key || !path) return false;
+  conflict_key_ = std::move(*key);
+  conflict_path_ = std::move(*path);
+  return true;
 }
 
 /// What was to be fetched is not there, or could not be had now. It may lie in a version of our own

@@ -44,7 +44,7 @@ void FileContent::adopt(CommitOutcome& outcome) {
   MutexLock lock(mutex_);
   backoff_.succeeded();
   last_error_.clear();
-  key_ = outcome.conflict ? request_.path_key + conflict_mark_ : request_.key;
+  key_ = outcome.conflict ? conflict_key_ : request_.key;
   if (etag_ != outcome.written.etag || base_size_ != commit_size_) {
     old_base = std::move(base_);
     ++ground_;
@@ -57,7 +57,7 @@ void FileContent::adopt(CommitOutcome& outcome) {
   begun_ = false;
   outcome.writes = commit_writes_;
   ++state_;
-  if (outcome.conflict) detached_path_ = request_.path + conflict_mark_;
+  if (outcome.conflict) detached_path_ = conflict_path_;
   detached_ = detached_ || outcome.conflict;
   outcome.conflict = detached_;
 }

@@ -362,6 +362,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void looked_at_target(Result<oss::ObjectMeta> meta);
   void nothing_at_target();
   void upload(bool to_conflict_key);
+  bool choose_conflict_name();
   void lost_bytes(Error error);
   void look_for_base(const Error& error);
   void uploaded(bool to_conflict_key, Result<oss::Written> written);
@@ -476,8 +477,8 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   CommitSlots::Slot slot_;
   std::optional<SteadyTime> short_of_room_since_;  // for what it is to fetch
   CommitRequest request_;
-  std::string conflict_mark_;  // where our content goes when another's is found
-  std::string expected_etag_;  // what must be at the key; empty: nothing
+  std::string conflict_key_, conflict_path_;  // where our content goes when another's is found
+  std::string expected_etag_;                 // what must be at the key; empty: nothing
   std::string base_key_;
   std::uint64_t commit_change_ = 0;  // up to which it sends
   std::vector<staging::Extent> commit_extents_;

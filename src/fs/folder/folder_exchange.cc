@@ -193,10 +193,10 @@ Result<void> Folder::finish_move(const Context& context, const std::string& from
   if (!same) return fail(std::move(same.error()));
   if (*same) return remove_copy(context, *from);
   Result<void> moved;
-  if (to->inode) moved = move_spot(context, *to, to->parent, to->name + conflict_mark(now()));
+  const std::string beside = with_mark(to->name, conflict_mark(now())).value_or(to->name);
+  if (to->inode) moved = move_spot(context, *to, to->parent, beside);
   if (moved && to->parent) moved = move_spot(context, *from, to->parent, to->name);
-  if (moved && !to->parent)
-    moved = move_spot(context, *from, from->parent, to->name + conflict_mark(now()));
+  if (moved && !to->parent) moved = move_spot(context, *from, from->parent, beside);
   return moved;
 }
 

@@ -298,7 +298,10 @@ void Folder::note_second_name(const InodePointer& inode, const std::optional<Fre
 
 Result<void> Folder::link_beside(const Context& context, const InodePointer& inode,
                                  const std::string& key) {
-  const std::string beside = key + conflict_mark(now());
+  const auto marked = with_mark(key, conflict_mark(now()));
+  if (!marked)
+    return fail(Errc::kNameTooLong, printable(key) + ": no room for a conflict name beside it");
+  const std::string& beside = *marked;
   if (auto named = add_name(context, inode, beside, std::nullopt); !named) return named;
   log_warning("fs", "{}: another client made it too; our file has the name {} instead",
               printable(key), printable(beside));

@@ -573,7 +573,10 @@ Result<bool> Folder::keep_theirs(const Context& context, const std::string& key,
   if (!meta && !leads_nowhere) return fail(meta.error());
   if (replaced.is_one_of_several && meta && successors_.are_same(key, meta->etag, replaced.known))
     return is_news;
-  const std::string beside = key + conflict_mark(now());
+  const auto marked = with_mark(key, conflict_mark(now()));
+  if (!marked)
+    return fail(Errc::kNameTooLong, printable(key) + ": no room for a conflict name beside it");
+  const std::string& beside = *marked;
   oss::CopyOptions copy{.source_key = key};
   std::uint64_t size = 0;
   if (meta && meta->type != oss::ObjectType::kSymlink) {

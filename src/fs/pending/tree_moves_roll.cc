@@ -226,7 +226,10 @@ Result<std::optional<std::string>> TreeMoves::moved_file(const oss::ListEntry& o
 }
 
 Result<void> TreeMoves::keep_beside(const oss::ListEntry& object, const std::string& new_key) {
-  const std::string beside = new_key + conflict_mark(clock_.wall());
+  const auto marked = with_mark(new_key, conflict_mark(clock_.wall()));
+  if (!marked)
+    return fail(Errc::kNameTooLong, printable(new_key) + ": no room for a conflict name beside it");
+  const std::string& beside = *marked;
   oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
   if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
   copy.put.forbid_overwrite = true;

@@ -83,8 +83,14 @@ void Recovery::put_beside(JournalEntry entry) {
   } else if (!is_whole(entry)) {
     give_up(std::move(entry),
             "the machine went down, and the version that it changed is not in OSS any more");
+  } else if (auto path = with_mark(entry.path, conflict_mark(clock_.wall()),
+                                   oss::kKeySizeMax - keys_.prefix().size());
+             !path) {
+    give_up(std::move(entry),
+            "another version is in OSS than before the machine went down, and beside it is no room "
+            "for a longer name");
   } else {
-    entry.path += conflict_mark(clock_.wall());
+    entry.path = std::move(*path);
     entry.base_key = entry.base_etag = "";
     entry.base_size = 0;
     entry.writes = {};

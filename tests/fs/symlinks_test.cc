@@ -119,6 +119,40 @@ TEST_F(SymlinksTest, OfS3fsThatAreReplacedWhileTheyAreLookedAtAreLookedAtAgain) 
   EXPECT_EQ(lookup("n").error().code, Errc::kNotFound);
 }
 
+// Others write blanks around a target, and mean none.
+TEST_F(SymlinksTest, InTheFormOfS3fsKeepTheBlanksThatWereGiven) {
+  ASSERT_TRUE(folder_->mkdir(context(), kRoot, "d", 0755));
+  const std::string long_one = "/" + std::string(4'000, '\xff') + "\t";
+  for (const std::string& target : {std::string("/data/a "), std::string("\t /../../../a"),
+                                    std::string("/ "), std::string("/a b"), long_one}) {
+    SCOPED_TRACE(target.substr(0, 20));
+    link("l", target);
+    change(inode_of("l"), {.uid = 11U});
+    ASSERT_TRUE(folder_->rename(context(), kRoot, "l", inode_of("d"), "l", RenameMode::kReplace));
+    ASSERT_TRUE(drain());
+    EXPECT_EQ(leads_to("d/l"), "");
+    EXPECT_TRUE(store_.content("users/alice/d/l") == target);
+    kill_and_begin();
+    EXPECT_TRUE(target_of("l", inode_of("d")) == target);
+    EXPECT_EQ(lookup(inode_of("d"), "l")->attributes.size_bytes, target.size());
+    ASSERT_TRUE(folder_->unlink(context(), inode_of("d"), "l"));
+    ASSERT_TRUE(drain());
+  }
+  store_.put("users/alice/foreign", "/data/a ", {{"mode", std::to_string(S_IFLNK | 0777)}});
+  EXPECT_EQ(target_of("foreign"), "/data/a");
+}
+
+TEST_F(SymlinksTest, WithBlanksKeepThemWhenTheyGetAnotherForm) {
+  ASSERT_TRUE(write_file(kRoot, "f ", "text"));
+  link("l", "../f ", folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode);
+  EXPECT_EQ(leads_to("d/l"), "f ");
+  ASSERT_TRUE(folder_->rename(context(), inode_of("d"), "l", kRoot, "l", RenameMode::kReplace));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(leads_to("l"), "");  // out of the folder
+  kill_and_begin();
+  EXPECT_EQ(target_of("l"), "../f ");
+}
+
 TEST_F(SymlinksTest, AreFoundByTheirNamesWhereverTheyLead) {
   ASSERT_TRUE(write_file(kRoot, "f", "text"));
   link("to-file", "f");

@@ -16,6 +16,16 @@ constexpr const char* kLinkType = "application/octet-stream";  // as s3fs has it
 /// Of a target in metadata, encoded: all metadata of an object together is less than 8 KB.
 constexpr std::size_t kRawTargetMax = 4096;
 
+/// What a reader is told of the target beyond what the object itself tells.
+void note_target(oss::UserMetadata& user, std::string_view target, bool is_symlink_object) {
+  user.erase(kRawTarget);
+  user.erase(kTargetSize);
+  if (is_symlink_object)
+    user[kRawTarget] = percent_encode(target);
+  else if (trim(target) != target)
+    user[kTargetSize] = std::to_string(target.size());
+}
+
 /// Where a relative target leads from a directory; nothing when out of the folder, or to a
 /// directory by the way it is written.
 std::optional<std::string> path_from(const std::string& directory_path, std::string_view target) {
@@ -78,7 +88,7 @@ Result<Entry> Folder::symlink(const Context& context, InodeNumber parent_number,
   const auto target_key = symlink_key(context, path(place->parent), target);
   oss::PutOptions put = put_options(attributes, {}, "");
   put.headers.content_type = kLinkType;
-  if (target_key) put.headers.user[kRawTarget] = percent_encode(target);
+  note_target(put.headers.user, target, target_key.has_value());
   attributes.size_bytes = target.size();
   auto made = make_object(context, place->parent, name, place->key, attributes, std::move(put),
                           std::string(target), target_key);
@@ -116,10 +126,7 @@ Result<oss::Written> Folder::move_symlink(const Context& context, const FileRena
   oss::PutOptions put = file.copy.put;
   if (!target_key && !put.headers.user.contains(kRawTarget)) return move_object(context, file);
   put.headers.content_type = kLinkType;
-  if (target_key)
-    put.headers.user[kRawTarget] = percent_encode(target);
-  else
-    put.headers.user.erase(kRawTarget);
+  note_target(put.headers.user, target, target_key.has_value());
   auto written = put_over(context, file, [&](const Present& present) {
     expect(put, present);
     return put_symlink(store_, context, file.new_key, target_key, target, put);

@@ -101,7 +101,7 @@ Result<void> Objects::read_link_target(const Context& context, const std::string
     });
     if (!read) return read;
   }
-  out.link_target = std::string(trim(sink.text));
+  out.link_target = link_target_of(out.meta.headers.user, sink.text);
   return {};
 }
 

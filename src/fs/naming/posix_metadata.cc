@@ -149,6 +149,11 @@ std::optional<std::string> link_target_in(const oss::UserMetadata& user) {
   return std::nullopt;
 }
 
+std::string link_target_of(const oss::UserMetadata& user, std::string_view body) {
+  const std::string* size = find(user, {kTargetSize});
+  return std::string(size != nullptr && *size == std::to_string(body.size()) ? body : trim(body));
+}
+
 Attributes attributes_of(const oss::ObjectMeta& meta, bool is_directory,
                          const AttributeDefaults& defaults) {
   const oss::UserMetadata& user = meta.headers.user;

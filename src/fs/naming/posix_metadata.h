@@ -57,5 +57,11 @@ std::optional<std::string> link_target_in(const oss::UserMetadata& user);
 
 /// The metadata of a symbolic link that this program wrote: the target as the user gave it.
 inline constexpr const char* kRawTarget = "stsfs-symlink";
+/// Likewise, of one whose target is its body: how many bytes of it are meant, where others would
+/// leave out the blanks at its ends.
+inline constexpr const char* kTargetSize = "stsfs-symlink-size";
+
+/// The target in the body of such an object: of another client's without the blanks at its ends.
+std::string link_target_of(const oss::UserMetadata& user, std::string_view body);
 
 }  // namespace stsfs::fs

@@ -92,6 +92,19 @@ TEST_F(ForeignBuckets, Ossfs1) {
   EXPECT_EQ(see("d/l").size_bytes, std::string("../lib/数据 a.so").size());
 }
 
+// A long target of ossfs 1.x is in the body, and the header says so.
+TEST_F(ForeignBuckets, Ossfs1LinksWhoseHeaderLeadsToTheBody) {
+  const std::string target = "/" + std::string(2'100, 't');
+  object("l", target, "application/octet-stream",
+         {{"mode", "41471"}, {"symlink-target", "body:0:"}});
+  object("bare", target, "application/octet-stream", {{"symlink-target", "body:0:"}});
+  for (const char* name : {"l", "bare"}) {
+    EXPECT_EQ(see(name).mode, S_IFLNK | 0777U) << name;
+    EXPECT_EQ(target_of(name), target) << name;
+    EXPECT_EQ(see(name).size_bytes, target.size()) << name;
+  }
+}
+
 TEST_F(ForeignBuckets, S3fs) {
   object("l", "/etc/motd", "application/octet-stream",
          {{"mode", "41471"}, {"uid", "1000"}, {"gid", "1000"}, {"mtime", "1700000000.000000007"}});

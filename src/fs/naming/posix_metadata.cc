@@ -70,12 +70,18 @@ WallTime time_in(const oss::UserMetadata& user, std::initializer_list<const char
   return text == nullptr ? otherwise : parse_metadata_time(*text).value_or(otherwise);
 }
 
+/// As ossfs 1.x says it of a target that is too long for a header.
+bool has_link_in_body(const oss::UserMetadata& user) {
+  const std::string* text = find(user, {"symlink-target"});
+  return text != nullptr && text->starts_with("body:");
+}
+
 /// The type bits: from the mode header, a link header, the key, the content type, in this order.
 mode_t type_of(const oss::ObjectMeta& meta, bool is_directory, std::optional<mode_t> mode) {
   if (is_directory) return S_IFDIR;
   if (meta.type == oss::ObjectType::kSymlink) return S_IFLNK;
   if (mode && (*mode & S_IFMT) != 0 && (*mode & S_IFMT) != S_IFDIR) return *mode & S_IFMT;
-  if (link_target_in(meta.headers.user)) return S_IFLNK;
+  if (link_target_in(meta.headers.user) || has_link_in_body(meta.headers.user)) return S_IFLNK;
   return S_IFREG;
 }
 

@@ -144,6 +144,7 @@ std::string to_json(const Status& status) {
         {"misses", status.disk_cache.misses},
         {"refused", status.disk_cache.refused}}},
       {"read_memory", read_memory_json(status.read_memory)},
+      {"names_left_out", status.names_left_out},
   };
   return to_line(object);
 }
@@ -189,6 +190,7 @@ Result<Status> parse_status(const std::string& json) {
                      .misses = number_member(disk_cache, "misses"),
                      .refused = number_member(disk_cache, "refused")},
       .read_memory = parse_read_memory(object_member(*object, "read_memory")),
+      .names_left_out = number_member(*object, "names_left_out"),
   };
 }
 

@@ -244,6 +244,10 @@ class Doctor {
     if (report.odd_count() > report.odd().size())
       warn("keys",
            "and " + std::to_string(report.odd_count() - report.odd().size()) + " more like that");
+    if (report.not_shown() > 0)
+      warn("keys", std::to_string(report.not_shown()) +
+                       " of them are not shown: no name is left for what is longer than 255 bytes "
+                       "in one component; another program can rename or remove them");
     if (report.conflicts() > 0)
       warn("keys", count_of(report.conflicts(), "file") +
                        " with .conflict- in the name: two clients wrote at once");

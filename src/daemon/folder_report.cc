@@ -45,7 +45,8 @@ void FolderReport::take(std::string_view key) {
     const std::string_view last = std::string_view(file).substr(slash + 1);
     const std::string above =
         slash == std::string::npos ? "" : shown_at(names_, file.substr(0, slash + 1));
-    note_odd(file, above + names_.name_beside(last).value_or(""));
+    const auto beside = names_.name_beside(last);
+    note_odd(file, beside ? above + *beside : "");
   }
   std::string path = shown_at(names_, rest);
   if (path != rest && !path.starts_with("stsfs%bytes:")) note_odd(rest, std::move(path));
@@ -54,6 +55,7 @@ void FolderReport::take(std::string_view key) {
 
 void FolderReport::note_odd(std::string_view key, std::string path) {
   ++odd_count_;
+  if (path.empty()) ++not_shown_;
   if (odd_.size() < kShownMax) odd_.emplace_back(key, std::move(path));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -20,7 +21,9 @@ class FolderReport {
   /// As many are kept to be shown.
   static constexpr std::size_t kShownMax = 20;
 
-  explicit FolderReport(std::string prefix) : prefix_(std::move(prefix)) {}
+  /// `names_bytes_max`: what a mount has for names over 255 bytes.
+  explicit FolderReport(std::string prefix, std::size_t names_bytes_max = fs::KeyNames::kBytesMax)
+      : prefix_(std::move(prefix)), names_(names_bytes_max) {}
 
   void take(std::string_view key);
 
@@ -28,6 +31,8 @@ class FolderReport {
   /// Keys that are no valid path, and the path at which a mount shows each; "" when it cannot.
   const std::vector<std::pair<std::string, std::string>>& odd() const { return odd_; }
   std::uint64_t odd_count() const { return odd_count_; }
+  /// Of those, keys that no mount shows.
+  std::uint64_t not_shown() const { return not_shown_; }
   /// Both versions of what two clients wrote.
   std::uint64_t conflicts() const { return conflicts_; }
   /// What an exchange of two names left when it was killed.
@@ -41,7 +46,7 @@ class FolderReport {
 
   const std::string prefix_;
   fs::KeyNames names_;
-  std::uint64_t keys_ = 0, odd_count_ = 0, conflicts_ = 0, exchanges_ = 0;
+  std::uint64_t keys_ = 0, odd_count_ = 0, not_shown_ = 0, conflicts_ = 0, exchanges_ = 0;
   std::vector<std::pair<std::string, std::string>> odd_;
   std::vector<std::string> before_;  // keys that begin the next ones: perhaps beside a directory
   std::map<std::string, std::pair<bool, int>> contents_;  // with several names: there, and tokens

@@ -146,7 +146,11 @@ std::string status_text(const control::Status& status, WallTime now) {
               fmt::format("stsfs {}, pid {}, up {}, {} of memory", status.version, status.pid,
                           duration_text(status.uptime), human_bytes(status.memory_bytes)));
   out += " credential\n" + credential_text(status, now);
-  out += " data\n" + pending_text(status.pending) + traffic_text(status);
+  out += " data\n" + pending_text(status.pending);
+  if (status.names_left_out > 0)
+    out += line("NOT SHOWN", count_of(status.names_left_out, "name") +
+                                 " over 255 bytes, for which there is none here; see stsfs doctor");
+  out += traffic_text(status);
   return out;
 }
 

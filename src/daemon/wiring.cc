@@ -359,6 +359,7 @@ control::Status Stack::status() {
                      .highest_bytes = reading.highest_bytes,
                      .taken_away = reading.taken_away,
                      .waiting = reading.waiting};
+  out.names_left_out = folder_->names_left_out();
   return out;
 }
 

@@ -94,6 +94,7 @@ Status full_status() {
   status.kernel_requests = 77;
   status.memory_bytes = 12'345'678;
   status.disk_cache = {1 << 30, 5'000'000, 17, 4, 3};
+  status.names_left_out = 6;
   status.read_memory = {
       .budget_bytes = 5, .used_bytes = 4, .highest_bytes = 3, .taken_away = 2, .waiting = 1};
   return status;
@@ -121,6 +122,7 @@ TEST(ControlStatus, ComesBackAsItWent) {
   EXPECT_EQ(got->disk_cache.refused, 3U);
   EXPECT_EQ(got->read_memory.budget_bytes, 5U);
   EXPECT_EQ(got->read_memory.waiting, 1U);
+  EXPECT_EQ(got->names_left_out, 6U);
 }
 
 TEST(ControlStatus, IsOneLineWhateverTheNames) {

@@ -24,6 +24,23 @@ TEST(FolderReport, KeepsSomeOfThemAndCountsTheRest) {
   EXPECT_EQ(report.odd_count(), 100U);
 }
 
+// The two have the same first bytes and the same CRC-64.
+TEST(FolderReport, CountsKeysThatNoNameIsLeftFor) {
+  const std::string start(240, 'x');
+  FolderReport report("p/");
+  report.take("p/d/" + start + std::string(70, 'a'));
+  report.take("p/d/" + start +
+              "ccaaaaaccacacccccacaaaaacacaaccacaaccaaacacaaccaaaacaacaacccaaacaaaaaa");
+  ASSERT_EQ(report.odd().size(), 2U);
+  EXPECT_NE(report.odd()[0].second, "");
+  EXPECT_EQ(report.odd()[1].second, "");
+  EXPECT_EQ(report.not_shown(), 1U);
+  FolderReport small("p/", 1'000);
+  for (const char c : {'a', 'b', 'c', 'd'}) small.take("p/" + std::string(300, c));
+  EXPECT_EQ(small.odd_count(), 4U);
+  EXPECT_EQ(small.not_shown(), 2U);
+}
+
 TEST(FolderReport, SeesWhatKillsAndConflictsLeft) {
   FolderReport report("p/");
   for (const char* key : {"p/.stsfs-exchange-0011", "p/.stsfs-links/aa", "p/.stsfs-links/aa.1",

@@ -84,6 +84,13 @@ TEST(StatusText, WhatCannotGoToOssIsNoneOfWhatIsWaitedFor) {
   EXPECT_FALSE(mentions(status, "tried again"));
 }
 
+TEST(StatusText, SaysWhatIsNotShown) {
+  control::Status status = healthy();
+  EXPECT_FALSE(mentions(status, "NOT SHOWN"));
+  status.names_left_out = 2;
+  EXPECT_TRUE(mentions(status, "NOT SHOWN   2 names over 255 bytes"));
+}
+
 TEST(StatusText, NamesCannotSpeakToTheTerminal) {
   control::Status status = healthy();
   status.mount_point = "/m\x1b[31m";

@@ -58,6 +58,43 @@ TEST(KeyNames, ShortenWhatIsTooLong) {
   EXPECT_EQ(names.component_of(*names.name_beside(beside)).value(), beside);
 }
 
+TEST(KeyNames, ShortenAsManyAsThereAreInALargeDirectory) {
+  KeyNames names;
+  for (int i = 0; i < 60'000; ++i) {
+    const std::string component = std::to_string(i) + std::string(900, 'l');
+    const auto name = names.name_of(component, i % 2 == 0);
+    ASSERT_TRUE(name) << i;
+    ASSERT_EQ(names.component_of(*name).value(), component);
+  }
+  EXPECT_EQ(names.left_out(), 0U);
+}
+
+TEST(KeyNames, CountWhatThereIsNoRoomFor) {
+  KeyNames names(1'000);
+  for (int round = 0; round < 2; ++round) {
+    for (const char c : {'a', 'b'}) EXPECT_TRUE(names.name_of(std::string(300, c), false));
+    for (const char c : {'c', 'd'}) EXPECT_FALSE(names.name_of(std::string(300, c), false));
+    EXPECT_EQ(names.left_out(), 2U);
+  }
+}
+
+/// Two components with the same first bytes and the same CRC-64.
+const std::string kTwin = std::string(240, 'x') + std::string(70, 'a');
+const std::string kOtherTwin =
+    std::string(240, 'x') +
+    "ccaaaaaccacacccccacaaaaacacaaccacaaccaaacacaaccaaaacaacaacccaaacaaaaaa";
+
+TEST(KeyNames, CountWhatCannotBeToldFromAnother) {
+  KeyNames names;
+  const auto name = names.name_of(kTwin, false);
+  ASSERT_TRUE(name);
+  EXPECT_FALSE(names.name_of(kOtherTwin, false));
+  EXPECT_FALSE(names.name_of(kOtherTwin, true));
+  EXPECT_EQ(names.name_of(kTwin, false), name);
+  EXPECT_EQ(names.component_of(*name).value(), kTwin);
+  EXPECT_EQ(names.left_out(), 1U);
+}
+
 TEST(KeyNames, PutWhatIsNoUtf8IntoKeysInAscii) {
   KeyNames names;
   const std::string latin1 = "caf\xe9 100%";

@@ -294,5 +294,18 @@ TEST_F(OddNames, ThatAreShortenedComeBackAfterAKill) {
   EXPECT_EQ(store_.content(long_key), "aftere");
 }
 
+// The two have the same first bytes and the same CRC-64.
+TEST_F(OddNames, ThatThereAreNoneForAreCounted) {
+  const std::string start = key("d/" + std::string(240, 'x'));
+  store_.put(start + std::string(70, 'a'), "one");
+  store_.put(start + "ccaaaaaccacacccccacaaaaacacaaccacaaccaaacacaaccaaaacaacaacccaaacaaaaaa",
+             "other");
+  EXPECT_EQ(folder_->names_left_out(), 0U);
+  EXPECT_EQ(files_below(kRoot).size(), 1U);
+  EXPECT_EQ(folder_->names_left_out(), 1U);
+  EXPECT_EQ(files_below(kRoot).size(), 1U);
+  EXPECT_EQ(folder_->names_left_out(), 1U);
+}
+
 }  // namespace
 }  // namespace stsfs::fs

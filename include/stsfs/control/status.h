@@ -82,6 +82,7 @@ struct Status {
   };
   DiskCache disk_cache;
   ReadMemory read_memory;
+  std::uint64_t names_left_out = 0;  ///< Keys that were come across and have no name here.
 };
 
 /// One object, in one line.

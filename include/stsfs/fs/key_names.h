@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -24,18 +27,25 @@ namespace stsfs::fs {
 /// with `%` and what no name has percent-encoded. They stand for keys that are there: nobody makes
 /// one. The other way round a name that is no UTF-8, which no key may have, lies in the component
 /// `stsfs%bytes:…`, percent-encoded, and is shown as it is. Each name stands for one component, and
-/// each component has one name; what is shortened is known again once a listing has shown it.
+/// each component has one name; what is shortened is known again once a listing has shown it, and
+/// from then on as long as we live. For what there is no room, and for the second of two that have
+/// one hash and one start, there is no name: that is counted.
 ///
 /// Threads: every call on any thread.
 class KeyNames {
  public:
   static constexpr std::size_t kNameMax = 255;
+  /// For the components of shortened names, with what keeps them: of 160,000 to 60,000 of them.
+  static constexpr std::size_t kBytesMax = std::size_t{64} << 20;
+  /// As many that have no name are told apart.
+  static constexpr std::size_t kLeftOutMax = 10'000;
+
+  explicit KeyNames(std::size_t bytes_max = kBytesMax) : bytes_max_(bytes_max) {}
 
   /// kInvalid for "", ".", ".." and what holds `/` or NUL; kNameTooLong over 255 bytes.
   static Result<void> check(std::string_view name);
 
-  /// How a component of a key is shown; nothing when two that are shortened cannot be told apart,
-  /// or there are too many of them.
+  /// How a component of a key is shown; nothing when it has no name, as above.
   std::optional<std::string> name_of(std::string_view component, bool is_directory)
       STSFS_EXCLUDES(mutex_);
   /// How a file is shown that a directory of the same name hides.
@@ -48,6 +58,8 @@ class KeyNames {
   /// Whether a name is one of those escapes: what is there of them a listing of their directory
   /// tells.
   static bool is_escape(std::string_view name);
+  /// Components that were asked for and have no name; up to kLeftOutMax.
+  std::size_t left_out() const STSFS_EXCLUDES(mutex_);
 
  private:
   std::optional<std::string> shortened(std::string_view kind, std::string_view component)
@@ -55,8 +67,16 @@ class KeyNames {
   std::optional<std::string> escaped(std::string_view kind, std::string_view component)
       STSFS_EXCLUDES(mutex_);
 
+  std::optional<std::string> leave_out(std::string_view component) STSFS_REQUIRES(mutex_);
+  const std::string* find(std::string_view kind, std::uint64_t hash, std::string_view name) const
+      STSFS_REQUIRES(mutex_);
+
+  const std::size_t bytes_max_;
   mutable Mutex mutex_;  // a leaf
-  std::map<std::string, std::string, std::less<>> shortened_ STSFS_GUARDED_BY(mutex_);
+  /// By their hashes.
+  std::multimap<std::uint64_t, std::string> components_ STSFS_GUARDED_BY(mutex_);
+  std::size_t bytes_ STSFS_GUARDED_BY(mutex_) = 0;
+  std::set<std::uint64_t> left_out_ STSFS_GUARDED_BY(mutex_);
 };
 
 }  // namespace stsfs::fs

@@ -107,6 +107,9 @@ class MountedFolder : public FileSystem {
 
   virtual std::vector<PendingFile> pending() const = 0;
   virtual ReadMemory read_memory() const = 0;
+  /// Names that were come across and are not shown, since there are too many that are longer than a
+  /// name here, or two look the same; up to 10,000.
+  virtual std::size_t names_left_out() const = 0;
   /// Starts every commit that is owed and waits until nothing is pending, or until the deadline.
   virtual Result<void> drain(Deadline deadline) = 0;
   /// Forgets what is known of names and attributes at `path` and below ("": everywhere), so that

@@ -69,6 +69,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   }
   std::vector<PendingFile> pending() const override;
   ReadMemory read_memory() const override;
+  std::size_t names_left_out() const override { return keys_.names_left_out(); }
   Result<void> drain(Deadline deadline) override;
   using MountedFolder::refresh;
   void refresh(const std::string& path) override;

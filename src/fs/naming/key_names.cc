@@ -1,6 +1,7 @@
 #include "stsfs/fs/key_names.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "stsfs/base/crc64.h"
 #include "stsfs/base/text.h"
@@ -15,8 +16,8 @@ constexpr std::string_view kBytes = "stsfs%bytes:";
 constexpr std::size_t kHashSize = 16;
 /// Of a shortened name, what is shown of its start.
 constexpr std::size_t kStartMax = 120;
-/// Each with up to 1,023 bytes.
-constexpr std::size_t kShortenedMax = 10'000;
+/// Of a component in the table, beside its bytes.
+constexpr std::size_t kComponentCost = 96;
 
 constexpr std::string_view kHexLower = "0123456789abcdef";
 constexpr std::string_view kHexUpper = "0123456789ABCDEF";
@@ -81,6 +82,16 @@ bool is_shortened(std::string_view name) {
                      [](char c) { return kHexLower.find(c) != std::string_view::npos; });
 }
 
+std::string shortened_as(std::string_view kind, std::uint64_t hash, std::string_view component) {
+  std::string name = std::string(kMark).append(kind).append("#");
+  for (std::size_t i = 0; i < kHashSize; ++i, hash <<= 4U) name += kHexLower[hash >> 60U];
+  name += ':';
+  std::string start = for_display(component.substr(0, kStartMax));
+  start.resize(std::min(start.size(), KeyNames::kNameMax - name.size()));
+  while (!is_valid_utf8(start)) start.pop_back();  // cut within a character
+  return name + start;
+}
+
 std::string in_full(std::string_view kind, std::string_view component) {
   return std::string(kMark).append(kind).append(":").append(for_display(component));
 }
@@ -134,31 +145,49 @@ std::optional<std::string> KeyNames::escaped(std::string_view kind, std::string_
 }
 
 std::optional<std::string> KeyNames::shortened(std::string_view kind, std::string_view component) {
-  std::string name = std::string(kMark).append(kind).append("#");
-  std::uint64_t hash = crc64(0, as_bytes(component));
-  for (std::size_t i = 0; i < kHashSize; ++i, hash <<= 4U) name += kHexLower[hash >> 60U];
-  name += ':';
-  std::string start = for_display(component.substr(0, kStartMax));
-  start.resize(std::min(start.size(), kNameMax - name.size()));
-  while (!is_valid_utf8(start)) start.pop_back();  // cut within a character
-  name += start;
+  const std::uint64_t hash = crc64(0, as_bytes(component));
+  std::string name = shortened_as(kind, hash, component);
   MutexLock lock(mutex_);
-  const auto known = shortened_.find(name);
-  if (known != shortened_.end())
-    return known->second == component ? std::optional(name) : std::nullopt;
-  if (shortened_.size() >= kShortenedMax) return std::nullopt;
-  shortened_.emplace(name, component);
+  if (const std::string* known = find(kind, hash, name)) {
+    if (*known == component) return name;
+    return leave_out(component);
+  }
+  const std::size_t cost = component.size() + kComponentCost;
+  if (cost > bytes_max_ - bytes_) return leave_out(component);
+  bytes_ += cost;
+  components_.emplace(hash, component);
   return name;
+}
+
+/// What a shortened name stands for; null: for nothing that was shown.
+const std::string* KeyNames::find(std::string_view kind, std::uint64_t hash,
+                                  std::string_view name) const {
+  const auto [first, last] = components_.equal_range(hash);
+  const auto known = std::find_if(
+      first, last, [&](const auto& one) { return shortened_as(kind, hash, one.second) == name; });
+  return known == last ? nullptr : &known->second;
+}
+
+std::optional<std::string> KeyNames::leave_out(std::string_view component) {
+  // Not by the CRC-64: two that have the same one are two.
+  if (left_out_.size() < kLeftOutMax) left_out_.insert(std::hash<std::string_view>{}(component));
+  return std::nullopt;
+}
+
+std::size_t KeyNames::left_out() const {
+  MutexLock lock(mutex_);
+  return left_out_.size();
 }
 
 Result<std::string> KeyNames::component_of(std::string_view name) const {
   if (name.starts_with(kMark)) {
     if (is_shortened(name)) {
+      const auto [kind, rest] = *parted(name, '#');
       MutexLock lock(mutex_);
-      const auto known = shortened_.find(name);
-      if (known == shortened_.end())
+      const std::string* known = find(kind, *parse_u64(rest.substr(0, kHashSize), 16), name);
+      if (known == nullptr)
         return fail(Errc::kInvalid, printable(name) + " stands for no key that is known");
-      return known->second;
+      return *known;
     }
     if (auto component = full_in(name)) return std::move(*component);
   }

@@ -1,5 +1,6 @@
 #include "key_space.h"
 
+#include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/object_store.h"
 
@@ -71,12 +72,25 @@ std::optional<std::string> KeySpace::path_of(std::string_view key) const {
 
 std::optional<std::string> KeySpace::name_of(std::string_view component, bool is_directory) const {
   if (component == kLinkAreaName) return std::nullopt;
-  return names_.name_of(component, is_directory);
+  auto name = names_.name_of(component, is_directory);
+  if (!name) warn_of(component);
+  return name;
 }
 
 std::optional<std::string> KeySpace::name_beside(std::string_view name) const {
   const auto component = names_.component_of(name);
-  return component ? names_.name_beside(*component) : std::nullopt;
+  auto beside = component ? names_.name_beside(*component) : std::nullopt;
+  if (component && !beside) warn_of(*component);
+  return beside;
+}
+
+void KeySpace::warn_of(std::string_view component) const {
+  if (has_warned_.exchange(true)) return;
+  log_warning("fs",
+              "{} is not shown, since no name is left for it: what is in its directory may look "
+              "like nothing, and cannot be removed here; stsfs status counts those, stsfs doctor "
+              "names some",
+              printable(component));
 }
 
 std::string join_path(std::string_view a, std::string_view b) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,13 +43,18 @@ class KeySpace {
   std::optional<std::string> name_of(std::string_view component, bool is_directory) const;
   /// The same for a file that a directory of its name hides.
   std::optional<std::string> name_beside(std::string_view name) const;
+  /// Of those that `name_of` and `name_beside` were asked for, how many are not shown since there
+  /// is no name for them (KeyNames). The first of them is in the log.
+  std::size_t names_left_out() const { return names_.left_out(); }
   const std::string& prefix() const { return prefix_; }
 
  private:
   Result<std::string> key_of(std::string_view path, std::string_view end) const;
+  void warn_of(std::string_view component) const;
 
   const std::string prefix_;
   mutable KeyNames names_;
+  mutable std::atomic<bool> has_warned_ = false;
 };
 
 /// `a` + "/" + `b`, without the slash when `a` is the root.

@@ -20,6 +20,7 @@
 #include "stsfs/base/text.h"
 #include "stsfs/base/time_format.h"
 #include "stsfs/credentials/renewer.h"
+#include "stsfs/fuse/mounts.h"
 #include "stsfs/oss/oss_store.h"
 #include "stsfs/oss/retrying_store.h"
 #include "stsfs/staging/journal.h"
@@ -96,7 +97,12 @@ class Doctor {
     std::string files;
     for (const std::string& file : paths_.config_files)
       if (access(file.c_str(), F_OK) == 0) files += (files.empty() ? "" : ", ") + file;
-    well("configuration", files.empty() ? "no file, and nothing wrong" : files);
+    if (options_.allow_other && geteuid() != 0 && !fuse::users_may_allow_others())
+      bad("configuration",
+          "allow_other is set, which is for root unless a line user_allow_other is in "
+          "/etc/fuse.conf");
+    else
+      well("configuration", files.empty() ? "no file, and nothing wrong" : files);
     return true;
   }
 

@@ -168,4 +168,16 @@ Result<void> unmount(const std::string& mount_point, bool lazy) {
   return geteuid() == 0 ? unmount_as_root(mount_point, lazy) : unmount_as_user(mount_point, lazy);
 }
 
+bool lets_users_allow_others(std::string_view configuration) {
+  for (const std::string_view line : split(configuration, '\n'))
+    if (trim(line.substr(0, line.find('#'))) == "user_allow_other") return true;
+  return false;
+}
+
+bool users_may_allow_others() {
+  const auto text = read_file("/etc/fuse.conf");
+  if (!text) return text.error().code != Errc::kNotFound;
+  return lets_users_allow_others(*text);
+}
+
 }  // namespace stsfs::fuse

@@ -204,6 +204,20 @@ class MountedSession final : public Session {
   Receivers receivers_;  // last: it uses all of the above
 };
 
+/// libfuse tells no reason.
+Error refused_mount(const SessionOptions& options) {
+  if (options.allow_other && geteuid() != 0 && !users_may_allow_others())
+    return {Errc::kNotPermitted,
+            "allow_other, at " + options.mount_point +
+                ", is for root, unless root writes a line user_allow_other into /etc/fuse.conf: "
+                "leave it out, or have that line written",
+            {}};
+  return {Errc::kIo,
+          "the kernel refused to mount at " + options.mount_point +
+              "; is /dev/fuse there, and may you use it?",
+          {}};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::mount(const SessionOptions& options,
@@ -216,9 +230,7 @@ Result<std::unique_ptr<Session>> Session::mount(const SessionOptions& options,
   if (!session) return fail(std::move(session.error()));
   driver->attach(*session);
   if (fuse_session_mount(session->get(), options.mount_point.c_str()) != 0)
-    return fail(Errc::kIo, "the kernel refused to mount at " + options.mount_point +
-                               "; is /dev/fuse there, and may you use it? With allow_other a user "
-                               "needs user_allow_other in /etc/fuse.conf");
+    return fail(refused_mount(options));
   if (auto hooked = use_kernel_io(session->get()); !hooked) {
     (void)fuse::unmount(options.mount_point, true);
     return fail(std::move(hooked.error()));

@@ -44,6 +44,13 @@ TEST(Mounts, ALoopOfLinksIsAnError) {
   EXPECT_EQ(resolve_mount_point(directory / "a").error().code, Errc::kLoop);
 }
 
+TEST(Mounts, UsersAllowOthersWhereAWholeLineSaysSo) {
+  EXPECT_TRUE(lets_users_allow_others("mount_max = 10\n\t user_allow_other # all of them\n"));
+  EXPECT_TRUE(lets_users_allow_others("user_allow_other"));
+  EXPECT_FALSE(lets_users_allow_others("# user_allow_other\nuser_allow_other = yes\n"));
+  EXPECT_FALSE(lets_users_allow_others(""));
+}
+
 TEST(Mounts, WhatIsNotMountedIsNotFound) {
   testing::TemporaryDirectory directory;
   EXPECT_FALSE(find_mount(directory.path())->has_value());

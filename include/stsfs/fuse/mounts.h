@@ -39,4 +39,10 @@ Result<std::string> resolve_mount_point(const std::string& path);
 /// otherwise. kBusy when files are open there and `lazy` is false.
 Result<void> unmount(const std::string& mount_point, bool lazy);
 
+/// Whether `configuration`, that of fusermount3, lets users other than root give `allow_other`.
+/// Source: mount.fuse3(8), `user_allow_other`.
+bool lets_users_allow_others(std::string_view configuration);
+/// Likewise, as this machine has it. What cannot be read is taken for yes: fusermount3 decides.
+bool users_may_allow_others();
+
 }  // namespace stsfs::fuse

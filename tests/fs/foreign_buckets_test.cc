@@ -196,6 +196,20 @@ TEST_F(ForeignBuckets, WhatMakesNoSenseCountsAsAbsent) {
   EXPECT_EQ(see("b").mtime, store_.meta("users/alice/b")->last_modified);
 }
 
+// "The marker that Hadoop puts beside a directory, an empty object NAME_$folder$, is shown as the
+// file it is."
+TEST_F(ForeignBuckets, MarkersOfHadoopAreFiles) {
+  object("h_$folder$", "", "");
+  object("h/c", "x", "");
+  object("alone_$folder$", "", "");
+  EXPECT_EQ(names(kRoot),
+            (std::vector<std::string>{".", "..", "alone_$folder$", "h", "h_$folder$"}));
+  EXPECT_EQ(see("h").mode & S_IFMT, static_cast<mode_t>(S_IFDIR));
+  EXPECT_EQ(see("h_$folder$").mode, S_IFREG | 0640U);
+  EXPECT_EQ(read_file("h_$folder$"), "");
+  EXPECT_EQ(lookup("alone").error().code, Errc::kNotFound);
+}
+
 TEST_F(ForeignBuckets, OfAFileAndADirectoryOfOneNameTheDirectoryHasTheName) {
   object("c", "xyz", "");
   object("c/", "", "");

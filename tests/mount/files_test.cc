@@ -288,6 +288,25 @@ TEST_F(Files, OfAKilledProgramAreUploaded) {
   EXPECT_EQ(in_oss(), "text");
 }
 
+// "All metadata of one object together is less than 8 KB: what passes that fails with ENOSPC, a
+// value that alone would, with E2BIG."
+TEST_F(Files, CarryNoMoreAttributesThanAnObjectCan) {
+  write("file", "text");
+  const auto set = [&](const char* name, std::size_t size) {
+    const std::string value(size, 'x');
+    return setxattr(at("file").c_str(), name, value.data(), value.size(), 0) == 0 ? 0 : errno;
+  };
+  EXPECT_EQ(set("user.large", 6'000), E2BIG);
+  EXPECT_EQ(set("user.a", 2'500), 0);
+  EXPECT_EQ(set("user.b", 2'500), 0);
+  EXPECT_EQ(set("user.c", 2'500), ENOSPC);
+  remount();
+  EXPECT_EQ(getxattr(at("file").c_str(), "user.b", nullptr, 0), 2'500);
+  EXPECT_EQ(getxattr(at("file").c_str(), "user.c", nullptr, 0), -1);
+  EXPECT_EQ(errno, ENODATA);
+  EXPECT_EQ(read("file"), "text");
+}
+
 // "Reading an archived object fails with EACCES … Setting user.oss.restore to a number of days, and
 // perhaps a tier (3 Bulk), asks OSS to make it readable for so long; user.oss.restore shows how far
 // that is."

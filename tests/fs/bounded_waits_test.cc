@@ -74,6 +74,10 @@ TEST_F(BoundedWaits, ARemovalOfWhatIsBeingSentIsInterrupted) {
 /// A large file of which the parts arrive one after the other.
 class LargeFileBeingSent : public BoundedWaits {
  protected:
+  LargeFileBeingSent() {
+    options_.plan = small_plan();
+    kill_and_begin();
+  }
   void hold_up_parts() {
     for (std::uint64_t i = 1; i <= 4; ++i)
       faulty_.delay({.operation = Operation::kUploadPart, .from = i}, kApart * i);
@@ -81,8 +85,8 @@ class LargeFileBeingSent : public BoundedWaits {
                   kApart * 5);
   }
   void fill(HandleNumber handle, std::uint64_t size) {
-    for (std::uint64_t at = 0; at < size; at += kMiB)
-      ASSERT_TRUE(folder_->write(context(), handle, as_bytes(std::string(kMiB, 'b')), at));
+    for (std::uint64_t at = 0; at < size; at += kUnit)
+      ASSERT_TRUE(folder_->write(context(), handle, as_bytes(std::string(kUnit, 'b')), at));
   }
   void begin_flush(HandleNumber handle) {
     folder_->flush(
@@ -92,7 +96,7 @@ class LargeFileBeingSent : public BoundedWaits {
   void begin_upload_of_parts() {
     hold_up_parts();
     auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
-    fill(made->second.handle, 40 * kMiB);
+    fill(made->second.handle, 40 * kUnit);
     begin_flush(made->second.handle);
     folder_->release(made->second.handle);
     ASSERT_FALSE(*closed_);
@@ -150,13 +154,13 @@ TEST_F(LargeFileBeingSent, GoesOnWhenNobodyWaitsForItsRemovalAnyMore) {
   scheduler_.advance(kApart * 10);
   EXPECT_TRUE(*closed_ && **closed_);
   EXPECT_EQ(faulty_.started(Operation::kInitiate), 1U);
-  EXPECT_EQ(store_.content("users/alice/f"), std::string(40 * kMiB, 'b'));
+  EXPECT_EQ(store_.content("users/alice/f"), std::string(40 * kUnit, 'b'));
 }
 
 TEST_F(LargeFileBeingSent, IsSentAnewWhenItCannotBeRemovedAfterAll) {
-  store_.put("users/alice/f", std::string(60 * kMiB, 'a'));
+  store_.put("users/alice/f", std::string(60 * kUnit, 'a'));
   auto handle = folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
-  fill(handle, 32 * kMiB);
+  fill(handle, 32 * kUnit);
   hold_up_parts();
   begin_flush(handle);
   ASSERT_FALSE(*closed_);
@@ -169,7 +173,7 @@ TEST_F(LargeFileBeingSent, IsSentAnewWhenItCannotBeRemovedAfterAll) {
   EXPECT_TRUE(*closed_ && **closed_);
   EXPECT_EQ(store_.open_uploads(), 0U);
   EXPECT_EQ(store_.content("users/alice/f"),
-            std::string(32 * kMiB, 'b') + std::string(28 * kMiB, 'a'));
+            std::string(32 * kUnit, 'b') + std::string(28 * kUnit, 'a'));
   folder_->release(handle);
 }
 

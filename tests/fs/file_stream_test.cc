@@ -10,20 +10,25 @@ using oss::Operation;
 
 class Streams : public FolderTest {
  protected:
+  Streams() {
+    options_.plan = small_plan();
+    kill_and_begin();
+  }
+
+  const std::string piece_ = std::string(kUnit, 'p');
   const std::string key_ = "users/alice/f";
 };
 
 // "Other clients see the old content or the new, never a part."
 TEST_F(Streams, ALargeFileGoesUpWhileItIsWritten) {
-  const std::string piece(std::size_t{1} << 20, 'p');
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   for (std::uint64_t at = 0; at < 64; ++at)
-    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece_), at * kUnit));
   EXPECT_GE(faulty_.started(Operation::kUploadPart), 6U);
   EXPECT_FALSE(store_.content(key_));
   ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes("changed"), 5));
   ASSERT_TRUE(flush(made->second.handle));
-  std::string expected(std::size_t{64} << 20, 'p');
+  std::string expected(64 * kUnit, 'p');
   expected.replace(5, 7, "changed");
   EXPECT_TRUE(store_.content(key_) == expected);
   EXPECT_EQ(faulty_.started(Operation::kUploadPart), 9U);  // the first one twice
@@ -32,28 +37,26 @@ TEST_F(Streams, ALargeFileGoesUpWhileItIsWritten) {
 }
 
 TEST_F(Streams, TimesThatWereSetAreThereAfterAStream) {
-  const std::string piece(std::size_t{1} << 20, 'p');
   const WallTime when(std::chrono::seconds(1'600'000'000));
   const std::pair<const char*, AttributeChange> changes[] = {{"mtime", {.mtime = when}},
                                                              {"atime", {.atime = when}}};
   for (const auto& [name, change] : changes) {
     auto made = folder_->create(context(), kRoot, name, 0644, O_WRONLY | O_CREAT);
     for (std::uint64_t at = 0; at < 40; ++at)
-      ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+      ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece_), at * kUnit));
     ASSERT_TRUE(
         folder_->setattr(context(), made->first.attributes.inode, made->second.handle, change));
     ASSERT_TRUE(flush(made->second.handle));
     const auto meta = store_.meta(std::string("users/alice/") + name);
     EXPECT_EQ(meta->headers.user.at(name), "1600000000");
-    EXPECT_EQ(meta->size_bytes, std::uint64_t{40} << 20);
+    EXPECT_EQ(meta->size_bytes, 40 * kUnit);
   }
 }
 
 TEST_F(Streams, AnAccessTimeThatWasSetOutlastsWhatIsWrittenThen) {
-  const std::string piece(std::size_t{1} << 20, 'p');
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   const auto write = [&](std::uint64_t at) {
-    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece_), at * kUnit));
   };
   for (std::uint64_t at = 0; at < 40; ++at) write(at);
   ASSERT_TRUE(folder_->setattr(context(), made->first.attributes.inode, made->second.handle,
@@ -61,14 +64,13 @@ TEST_F(Streams, AnAccessTimeThatWasSetOutlastsWhatIsWrittenThen) {
   write(40);
   ASSERT_TRUE(flush(made->second.handle));
   EXPECT_EQ(store_.meta(key_)->headers.user["atime"], "1600000000");
-  EXPECT_EQ(store_.meta(key_)->size_bytes, std::uint64_t{41} << 20);
+  EXPECT_EQ(store_.meta(key_)->size_bytes, 41 * kUnit);
 }
 
 TEST_F(Streams, AStreamOfAFileThatIsRemovedIsAborted) {
-  const std::string piece(std::size_t{1} << 20, 'p');
   auto made = folder_->create(context(), kRoot, "f", 0644, O_WRONLY | O_CREAT);
   for (std::uint64_t at = 0; at < 40; ++at)
-    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece), at << 20));
+    ASSERT_TRUE(folder_->write(context(), made->second.handle, as_bytes(piece_), at * kUnit));
   ASSERT_EQ(store_.open_uploads(), 1U);
   ASSERT_TRUE(folder_->unlink(context(), kRoot, "f"));
   ASSERT_TRUE(flush(made->second.handle));
@@ -78,16 +80,16 @@ TEST_F(Streams, AStreamOfAFileThatIsRemovedIsAborted) {
 }
 
 TEST_F(Streams, AnAppendSendsOnlyWhatIsNew) {
-  const std::string base(std::size_t{100} << 20, 'b');
+  const std::string base(100 * kUnit, 'b');
   store_.put(key_, base);
   const auto entry = lookup("f");
   const auto opened = folder_->open(context(), entry->attributes.inode, O_WRONLY | O_APPEND);
-  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(std::string(1 << 20, 'n')), 0));
+  ASSERT_TRUE(folder_->write(context(), opened->handle, as_bytes(std::string(kUnit, 'n')), 0));
   ASSERT_TRUE(flush(opened->handle));
   EXPECT_EQ(faulty_.started(Operation::kGet), 0U);
   EXPECT_EQ(faulty_.started(Operation::kCopyPart), 1U);
   EXPECT_EQ(faulty_.started(Operation::kUploadPart), 1U);
-  EXPECT_TRUE(store_.content(key_) == base + std::string(1 << 20, 'n'));
+  EXPECT_TRUE(store_.content(key_) == base + std::string(kUnit, 'n'));
   // What comes from the base is read on from the new version.
   folder_->release(opened->handle);
   const auto again = folder_->open(context(), entry->attributes.inode, O_RDONLY);

@@ -16,7 +16,10 @@ class WrittenWhileSent : public FolderTest {
  protected:
   explicit WrittenWhileSent(
       std::unique_ptr<fakes::Executor> executor = std::make_unique<fakes::InlineExecutor>())
-      : FolderTest({}, std::move(executor)) {}
+      : FolderTest({}, std::move(executor)) {
+    options_.plan = small_plan();
+    kill_and_begin();
+  }
 
   const std::string key_ = "users/alice/f";
 
@@ -24,9 +27,9 @@ class WrittenWhileSent : public FolderTest {
     return folder_->create(context(), kRoot, "f", 0644, O_RDWR | O_CREAT)->second.handle;
   }
   void fill(HandleNumber handle, std::uint64_t size, char with, std::uint64_t from = 0) {
-    for (std::uint64_t at = from; at < from + size; at += kMiB)
+    for (std::uint64_t at = from; at < from + size; at += kUnit)
       ASSERT_TRUE(folder_->write(
-          context(), handle, as_bytes(std::string(std::min(kMiB, from + size - at), with)), at));
+          context(), handle, as_bytes(std::string(std::min(kUnit, from + size - at), with)), at));
   }
   Result<void> fsync(HandleNumber handle) {
     return wait(
@@ -50,25 +53,25 @@ class WrittenWhileSent : public FolderTest {
 // written goes with the next close or fsync."
 TEST_F(WrittenWhileSent, APutSendsWhatWasThereWhenItBegan) {
   const HandleNumber handle = create();
-  fill(handle, 4 * kMiB, 'a');
-  expect_one_version_each(handle, 4 * kMiB, {.operation = Operation::kPut});
+  fill(handle, 4 * kUnit, 'a');
+  expect_one_version_each(handle, 4 * kUnit, {.operation = Operation::kPut});
 }
 
 TEST_F(WrittenWhileSent, SoDoPartsOfAFileThatWasSmallerBefore) {
-  store_.put(key_, std::string(20 * kMiB, 'x'));
+  store_.put(key_, std::string(20 * kUnit, 'x'));
   ASSERT_TRUE(lookup("f"));
   const HandleNumber handle =
       folder_->open(context(), lookup("f")->attributes.inode, O_RDWR)->handle;
-  fill(handle, 20 * kMiB, 'a');
-  expect_one_version_each(handle, 20 * kMiB, {.operation = Operation::kUploadPart, .from = 2});
+  fill(handle, 20 * kUnit, 'a');
+  expect_one_version_each(handle, 20 * kUnit, {.operation = Operation::kUploadPart, .from = 2});
 }
 
 TEST_F(WrittenWhileSent, SoDoTheLastPartsOfAStream) {
   const HandleNumber handle = create();
-  fill(handle, 40 * kMiB, 'a');
+  fill(handle, 40 * kUnit, 'a');
   const auto before = faulty_.started(Operation::kUploadPart);
   ASSERT_GE(before, 2U);
-  expect_one_version_each(handle, 40 * kMiB, {.operation = Operation::kUploadPart});
+  expect_one_version_each(handle, 40 * kUnit, {.operation = Operation::kUploadPart});
   EXPECT_GT(faulty_.started(Operation::kUploadPart), before);
 }
 
@@ -80,9 +83,9 @@ TEST_F(WrittenWhileSent, SoDoesAPartThatWasBegunBefore) {
     synced = std::make_shared<std::promise<Result<void>>>();
     folder_->fsync(context(), handle, false,
                    [synced](Result<void> result) { synced->set_value(std::move(result)); });
-    fill(handle, 8 * kMiB, 'b');
+    fill(handle, 8 * kUnit, 'b');
   });
-  for (std::uint64_t at = 0; !synced; at += kMiB) fill(handle, kMiB, 'a', at);
+  for (std::uint64_t at = 0; !synced; at += kUnit) fill(handle, kUnit, 'a', at);
   ASSERT_TRUE(synced->get_future().get());
   const auto text = store_.content(key_);
   ASSERT_TRUE(text);
@@ -99,20 +102,20 @@ class CutWhileSent : public WrittenWhileSent {
 TEST_F(CutWhileSent, ACutAndWhatIsWrittenBehindItChangeNothing) {
   const HandleNumber handle = create();
   const InodeNumber inode = lookup("f")->attributes.inode;
-  fill(handle, 4 * kMiB, 'a');
+  fill(handle, 4 * kUnit, 'a');
   faulty_.half_way({.operation = Operation::kPut}, [&] {
-    ASSERT_TRUE(folder_->setattr(context(), inode, handle, {.size_bytes = 3 * kMiB}));
-    fill(handle, kMiB, 'b', 3 * kMiB);
-    ASSERT_TRUE(folder_->allocate(context(), handle, {2 * kMiB, kMiB}, Allocation::kPunch));
-    fill(handle, kMiB / 2, 'c', 2 * kMiB);
+    ASSERT_TRUE(folder_->setattr(context(), inode, handle, {.size_bytes = 3 * kUnit}));
+    fill(handle, kUnit, 'b', 3 * kUnit);
+    ASSERT_TRUE(folder_->allocate(context(), handle, {2 * kUnit, kUnit}, Allocation::kPunch));
+    fill(handle, kUnit / 2, 'c', 2 * kUnit);
   });
   std::optional<std::string> sent;  // the next commit follows by itself
   faulty_.after({.operation = Operation::kPut}, [&] { sent = store_.content(key_); });
   ASSERT_TRUE(fsync(handle));
-  EXPECT_TRUE(is_all(sent, 4 * kMiB, 'a'));
+  EXPECT_TRUE(is_all(sent, 4 * kUnit, 'a'));
   ASSERT_TRUE(fsync(handle));
-  EXPECT_TRUE(store_.content(key_) == std::string(2 * kMiB, 'a') + std::string(kMiB / 2, 'c') +
-                                          std::string(kMiB / 2, '\0') + std::string(kMiB, 'b'));
+  EXPECT_TRUE(store_.content(key_) == std::string(2 * kUnit, 'a') + std::string(kUnit / 2, 'c') +
+                                          std::string(kUnit / 2, '\0') + std::string(kUnit, 'b'));
   folder_->release(handle);
 }
 

@@ -88,6 +88,13 @@ constexpr auto kEcs = std::to_array<Row>({
     {"0043-00000101", Errc::kInvalid},       // GetSymlink of what is no link
 });
 
+/// A bucket of which the capacity is limited (PutBucketQosInfo) holds as much as it may. OSS has
+/// that by invitation only and documents no code for it: told by the words.
+bool tells_of_quota(const ServiceError& error) {
+  return error.status == 403 && (error.code.find("QuotaExceed") != std::string::npos ||
+                                 error.code.find("CapacityExceed") != std::string::npos);
+}
+
 Errc errc_of_status(int status) {
   switch (status) {
     case 401:
@@ -148,6 +155,8 @@ std::string remedy(const ServiceError& error, WallTime now) {
                        format_iso8601(*error.server_time));
   if (error.code == "InDebt" || error.code == "InDebtOverdue" || error.code == "UserDisable")
     return "the cloud account that owns the bucket is suspended: ask its owner";
+  if (tells_of_quota(error))
+    return "no more may be stored there: remove something, or ask whoever administers the folder";
   if (error.code == "InvalidObjectState")
     return "the object is archived: ask for it with setfattr -n user.oss.restore -v 1, and wait";
   return {};
@@ -202,7 +211,7 @@ Errc errc_of(const ServiceError& error, Operation operation) {
     if (row.code == error.ec) return row.errc;
   for (const Row& row : kCodes)
     if (row.code == error.code) return row.errc;
-  return errc_of_status(error.status);
+  return tells_of_quota(error) ? Errc::kNoSpace : errc_of_status(error.status);
 }
 
 bool names_credential(const ServiceError& error) {

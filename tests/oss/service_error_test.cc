@@ -95,6 +95,9 @@ TEST(ServiceError, HasOneTableOfCodes) {
       {502, "BadGateway", Errc::kUnavailable},
       {400, "SomethingNew", Errc::kInvalid},
       {403, "SomethingNew", Errc::kDenied},
+      {403, "QuotaExceeded", Errc::kNoSpace},
+      {403, "BucketStorageCapacityExceeded", Errc::kNoSpace},
+      {503, "SomeQuotaExceeded", Errc::kThrottled},
   };
   for (const Case& one : cases) EXPECT_EQ(errc_for(one.status, one.code), one.errc) << one.code;
 }

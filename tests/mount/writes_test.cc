@@ -436,6 +436,55 @@ TEST_F(Writes, OnlyWhatIsNewGoesUp) {
   EXPECT_EQ(read("large").substr(1'600'000, 4096), std::string(4096, 'c'));
 }
 
+// A truncation or an extension of a large object moves what is new and nothing else.
+TEST_F(Writes, ATruncationOfALargeObjectSendsNothingAndAnExtensionItsHole) {
+  constexpr off_t kMiB = 1 << 20;
+  const auto bytes_of = [](const nlohmann::json& seen, const char* direction) {
+    std::uint64_t out = 0;
+    for (const char* operation : {"PutObject", "UploadPart", "GetObject"})
+      out += seen.value(nlohmann::json::json_pointer(std::string("/") + operation + direction),
+                        std::uint64_t{0});
+    return out;
+  };
+  const std::string piece = bytes(10 * kMiB);
+  std::ofstream(at("piece"), std::ios::binary) << piece;
+  {
+    const UniqueFd from = open("piece", O_RDONLY), to = open("sized", O_WRONLY | O_CREAT);
+    for (int i = 0; i < 30; ++i) {
+      off_t at = 0;
+      while (at < 10 * kMiB) {
+        const ssize_t copied = copy_file_range(from.get(), &at, to.get(), nullptr,
+                                               static_cast<std::size_t>(10 * kMiB - at), 0);
+        ASSERT_GT(copied, 0) << std::strerror(errno);
+      }
+    }
+  }
+  counted();
+  const auto expect_pieces_up_to = [&](off_t size) {
+    const UniqueFd fd = open("sized", O_RDONLY | O_DIRECT);
+    for (const off_t offset : {off_t{0}, 145 * kMiB - 3, size - 5})
+      EXPECT_EQ(get(fd, 5, offset), piece.substr(static_cast<std::size_t>(offset % (10 * kMiB)), 5))
+          << offset;
+  };
+  constexpr off_t kCut = 299 * kMiB + 1;
+  ASSERT_EQ(truncate(at("sized").c_str(), kCut), 0);
+  auto seen = counted();
+  EXPECT_EQ(bytes_of(seen, "/bytes_in"), 0U) << seen;
+  EXPECT_EQ(bytes_of(seen, "/bytes_out"), 0U) << seen;
+  EXPECT_LE(seen.value("/UploadPartCopy/requests"_json_pointer, 0), 1) << seen;
+  EXPECT_EQ(file::file_size(at("sized")), kCut);
+  expect_pieces_up_to(kCut);
+  counted();
+  ASSERT_EQ(truncate(at("sized").c_str(), kCut + 10 * kMiB), 0);
+  seen = counted();
+  EXPECT_EQ(bytes_of(seen, "/bytes_in"), 10U * kMiB) << seen;
+  EXPECT_EQ(bytes_of(seen, "/bytes_out"), 0U) << seen;
+  EXPECT_EQ(file::file_size(at("sized")), kCut + 10 * kMiB);
+  expect_pieces_up_to(kCut);
+  EXPECT_EQ(get(open("sized", O_RDONLY), 4, kCut + 10 * kMiB - 4), std::string(4, '\0'));
+  file::remove(at("sized"));
+}
+
 // "Data written is staged on the local disk and goes to OSS when the file is closed … The close
 // that counts is the last one of a descriptor that was duplicated … or inherited."
 TEST_F(Writes, WhatAShellRedirectsIsSentOnce) {

@@ -86,6 +86,25 @@ void MemoryFileSystem::await_writers_held(std::size_t count) {
   while (writers_held_.size() < count) changed_.wait(mutex_);
 }
 
+void MemoryFileSystem::hold_lookups() {
+  MutexLock lock(mutex_);
+  hold_lookups_ = true;
+}
+
+void MemoryFileSystem::release_lookups() {
+  MutexLock lock(mutex_);
+  hold_lookups_ = false;
+  changed_.notify_all();
+}
+
+bool MemoryFileSystem::await_lookups_held(std::size_t count, milliseconds most) {
+  const auto until = std::chrono::steady_clock::now() + most;
+  MutexLock lock(mutex_);
+  while (lookups_held_ < count)
+    if (changed_.wait_until(mutex_, until) == std::cv_status::timeout) return false;
+  return true;
+}
+
 void MemoryFileSystem::await_handles_released() {
   MutexLock lock(mutex_);
   while (!handles_.empty()) changed_.wait(mutex_);
@@ -190,6 +209,12 @@ Result<Entry> MemoryFileSystem::lookup(const Context& context, InodeNumber paren
                                        std::string_view name) {
   MutexLock lock(mutex_);
   if (auto ready = enter(context); !ready) return fail(std::move(ready.error()));
+  if (hold_lookups_ && context.wait != Wait::kNever) {
+    ++lookups_held_;
+    changed_.notify_all();
+    while (hold_lookups_) changed_.wait(mutex_);
+    --lookups_held_;
+  }
   auto node = child(parent, name);
   if (!node) return fail(std::move(node.error()));
   ++(*node)->lookups;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <string>
 #include <vector>
@@ -31,12 +32,17 @@ class MemoryFileSystem final : public FileSystem {
   /// Who has written waits until `release_writers`.
   void hold_writers() STSFS_EXCLUDES(mutex_);
   void release_writers() STSFS_EXCLUDES(mutex_);
+  /// Lookups, where they may wait, wait until `release_lookups`.
+  void hold_lookups() STSFS_EXCLUDES(mutex_);
+  void release_lookups() STSFS_EXCLUDES(mutex_);
 
   // --- what was seen ---
   std::size_t reads_held() const STSFS_EXCLUDES(mutex_);
   /// Waits until so many are held.
   void await_reads_held(std::size_t count) STSFS_EXCLUDES(mutex_);
   void await_writers_held(std::size_t count) STSFS_EXCLUDES(mutex_);
+  /// Waits until so many are held at once. False: for so long they were not.
+  bool await_lookups_held(std::size_t count, std::chrono::milliseconds most) STSFS_EXCLUDES(mutex_);
   /// Waits until every handle has been released.
   void await_handles_released() STSFS_EXCLUDES(mutex_);
   std::uint64_t lookups_of(InodeNumber inode) const STSFS_EXCLUDES(mutex_);
@@ -138,6 +144,8 @@ class MemoryFileSystem final : public FileSystem {
   bool hold_reads_ STSFS_GUARDED_BY(mutex_) = false;
   bool hold_writers_ STSFS_GUARDED_BY(mutex_) = false;
   std::vector<Callback<void>> writers_held_ STSFS_GUARDED_BY(mutex_);
+  bool hold_lookups_ STSFS_GUARDED_BY(mutex_) = false;
+  std::size_t lookups_held_ STSFS_GUARDED_BY(mutex_) = 0;
   Caller last_caller_ STSFS_GUARDED_BY(mutex_);
   std::vector<bool> held_at_close_ STSFS_GUARDED_BY(mutex_);
   std::atomic<std::uint64_t> xattr_questions_{0};

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <future>
@@ -18,6 +20,7 @@
 
 #include "fakes/memory_file_system.h"
 #include "stsfs/base/fd.h"
+#include "stsfs/base/log.h"
 #include "stsfs/fuse/mounts.h"
 #include "support/temporary_directory.h"
 
@@ -378,6 +381,65 @@ TEST_F(Mounted, SharedMappingsOfAFileAreWrittenBack) {
   ASSERT_EQ(msync(mapping, 4096, MS_SYNC), 0);
   munmap(mapping, 4096);
   EXPECT_EQ(read("file")[7], 'y');
+}
+
+// What libfuse 3.14 forgets to ask the kernel for, and we add to its answer (patch_init_reply).
+
+TEST_F(Mounted, LookupsInOneDirectoryAreUnderWayAtOnce) {
+  const std::vector<std::string> names{"one", "two", "three", "four"};
+  for (const auto& name : names) write(name, name);
+  session_.reset();
+  mount({});  // the kernel knows none of them
+  files_.waits_always = true;
+  files_.hold_lookups();
+  std::vector<std::future<bool>> looks;
+  for (const auto& name : names)
+    looks.push_back(
+        std::async(std::launch::async, [&] { return std::filesystem::exists(at(name)); }));
+  EXPECT_TRUE(files_.await_lookups_held(names.size(), seconds(10)));
+  files_.release_lookups();
+  for (auto& look : looks) EXPECT_TRUE(look.get());
+}
+
+TEST_F(Mounted, AWriteAsksForNoCapabilities) {
+  constexpr int kWrites = 50;
+  session_.reset();
+  ASSERT_TRUE(start_log({.level = LogLevel::kDebug}));
+  mount({.debug = true});  // libfuse writes a line for each request
+  ::testing::internal::CaptureStderr();
+  UniqueFd file(open(at("file").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  for (int i = 0; i < kWrites; ++i) EXPECT_EQ(::write(file.get(), "text", 4), 4);
+  file.reset();
+  session_.reset();
+  flush_log();
+  ASSERT_TRUE(start_log({}));
+  const std::string said = ::testing::internal::GetCapturedStderr();
+  const auto count_of = [&](const std::string& operation) {
+    const std::string wanted = "opcode: " + operation + " ";
+    int out = 0;
+    for (auto found = said.find(wanted); found != std::string::npos;
+         found = said.find(wanted, found + 1))
+      ++out;
+    return out;
+  };
+  EXPECT_EQ(count_of("WRITE"), kWrites);
+  EXPECT_LE(count_of("GETXATTR"), 1);  // without HANDLE_KILLPRIV_V2 before each write
+}
+
+TEST_F(Mounted, WhatIsReadDirectlyIsMappedAndShared) {
+  write("file", std::string(4096, 'x'));
+  files_.direct_io = true;
+  const UniqueFd file(open(at("file").c_str(), O_RDWR | O_DIRECT | O_CLOEXEC));
+  ASSERT_TRUE(file);
+  void* mapping = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  ASSERT_NE(mapping, MAP_FAILED) << std::strerror(errno);
+  EXPECT_EQ(static_cast<char*>(mapping)[7], 'x');
+  static_cast<char*>(mapping)[7] = 'y';
+  ASSERT_EQ(msync(mapping, 4096, MS_SYNC), 0);
+  munmap(mapping, 4096);
+  char seen = 0;
+  ASSERT_EQ(pread(file.get(), &seen, 1, 7), 1);
+  EXPECT_EQ(seen, 'y');
 }
 
 // --- the mount itself ---

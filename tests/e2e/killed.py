@@ -7,14 +7,19 @@ import hashlib
 import os
 import pathlib
 import random
+import shutil
+import sqlite3
 import subprocess
 import sys
+import tempfile
+import urllib.request
 
 from folder import Folder, check
 
 CALLS_MAX = 400
 CALLS = ["pwrite", "step", "send", "recv", "sync", "unlink"]
 MIB = 1 << 20
+PREFIX = "users/alice/"
 
 
 class Expected:
@@ -124,10 +129,10 @@ def mount_whole(folder, options):
     check(done.returncode == 0, f"the mount after the kill failed: {done.stderr}")
 
 
-def work_until_killed(random_, expected, folder):
+def work_until_killed(random_, expected, folder, begins_large):
     try:
-        for _ in range(500):
-            step(random_, expected, folder.path, random_.choice(KINDS))
+        for i in range(500):
+            step(random_, expected, folder.path, "large" if begins_large and i == 0 else random_.choice(KINDS))
     except OSError as error:
         check(error.errno in (errno.ENOTCONN, errno.ECONNABORTED), f"an operation failed with the daemon alive: {error}")
         return True
@@ -135,8 +140,25 @@ def work_until_killed(random_, expected, folder):
 
 
 def look(expected, folder, said):
+    judge(expected, {path.name: digest_of(path.read_bytes()) for path in folder.path.iterdir()}, said)
+
+
+def look_in_bucket(expected, folder, seen, said):
+    """Nothing but what is in OSS. `seen` are digests by size and CRC-64."""
+    found = {}
+    for one in folder.admin("GET", f"/objects?bucket={folder.BUCKET}&prefix={PREFIX}")["objects"]:
+        name, content = one["key"].removeprefix(PREFIX), (one["size"], one["crc64"])
+        if content not in seen:
+            with urllib.request.urlopen(f"{folder.ADMIN_ENDPOINT}/objects/content?bucket={folder.BUCKET}&key={PREFIX}{name}",
+                                        timeout=120) as answer:
+                seen[content] = digest_of(answer.read())
+        found[name] = seen[content]
+    found.pop("", None)  # the folder itself
+    judge(expected, found, said)
+
+
+def judge(expected, found, said):
     """Everything is as it was acknowledged; what is found becomes what is known."""
-    found = {path.name: digest_of(path.read_bytes()) for path in folder.path.iterdir()}
     for name in expected.names():
         check(found.get(name) in expected.may_be(name),
               f"{said}: {name} is {found.get(name)}, acknowledged was {expected.acknowledged.get(name)}, "
@@ -146,19 +168,34 @@ def look(expected, folder, said):
     expected.acknowledged, expected.tried = found, {}
 
 
-def nothing_left(folder, said):
+def noted_uploads(folder):
+    """The ids that stand in the journals of a daemon that is dead; of copies, so that theirs stay as it left them."""
+    noted = set()
+    for journal in pathlib.Path(folder.env["XDG_STATE_HOME"]).rglob("journal.db"):
+        with tempfile.TemporaryDirectory() as copies:
+            for file in journal.parent.glob("journal.db*"):
+                shutil.copy(file, copies)
+            database = sqlite3.connect(pathlib.Path(copies) / journal.name)
+            noted |= {id_ for id_, in database.execute("SELECT upload_id FROM uploads")}
+            database.close()
+    return noted
+
+
+def nothing_left(folder, noted, said):
+    """`noted`: the uploads that the journal had when the daemon died, with a part or without."""
     left = [str(path) for path in pathlib.Path(folder.env["XDG_STATE_HOME"]).rglob("file-*")]
     check(not left, f"{said}: staged files are left over: {left}")
-    # Of one without a part the daemon may never have learnt the id.
-    uploads = [upload for upload in folder.admin("GET", f"/objects?bucket={folder.BUCKET}")["uploads"] if upload["parts"]]
+    # Of one without a part the daemon may not have noted the id yet.
+    uploads = [upload for upload in folder.admin("GET", f"/objects?bucket={folder.BUCKET}")["uploads"]
+               if upload["parts"] or upload["upload_id"] in noted]
     check(not uploads, f"{said}: uploads are left behind: {uploads}")
 
 
 def orders_of(round_, random_, armed):
-    """When to die: at the first call of each kind, then at the second, …; every other time at a drawn one."""
+    """When to die: at the first call of each kind, then at the second, …; every third time at a drawn one."""
     orders = {"LD_PRELOAD": os.environ["STSFS_KILL_AT"], "KILL_ARMED": str(armed)}
-    in_turn, which = round_ // 2, round_ % 2
-    if which == 0:
+    in_turn, which = round_ // 3 * 2 + round_ % 3, round_ % 3
+    if which < 2:
         orders |= {"KILL_KIND": CALLS[in_turn % len(CALLS)], "KILL_AT": str(1 + in_turn // len(CALLS))}
     else:
         orders |= {"KILL_AT": str(random_.randrange(1, CALLS_MAX))}
@@ -176,12 +213,12 @@ def in_words(orders):
 def main():
     mode = sys.argv[1]
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.SystemRandom().randrange(1 << 32)
-    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 150 if os.environ.get("STSFS_TEST_FULL") else 25
+    rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 150 if os.environ.get("STSFS_TEST_FULL") else 36
     print(f"seed {seed}, {rounds} rounds, commit={mode}", flush=True)
     random_ = random.Random(seed)
-    expected = Expected()
+    expected, seen = Expected(), {}
     options = f"commit={mode}"
-    killed = 0
+    killed = uploads = 0
     with Folder(options=[options]) as folder:
         folder.stsfs("umount", str(folder.path))
         armed = folder.work / "armed"
@@ -191,19 +228,23 @@ def main():
             done = mount(folder, options, orders)
             check(done.returncode == 0, f"{said}: the mount failed: {done.stderr}")
             armed.touch()
-            if work_until_killed(random_, expected, folder):
+            # A drawn call is mostly one of an upload in parts then.
+            if work_until_killed(random_, expected, folder, begins_large="KILL_KIND" not in orders):
                 killed += 1
             else:
                 folder.kill_daemon()
             armed.unlink()
+            noted = noted_uploads(folder)
+            uploads += len(noted)
             mount_whole(folder, options)
             look(expected, folder, said)
             folder.stsfs("umount", str(folder.path))  # waits until all is in OSS
-            nothing_left(folder, said)
-            mount_whole(folder, options + ",state=fresh")  # nothing but what is in OSS
-            look(expected, folder, said)
-            folder.stsfs("umount", str(folder.path))
-    print(f"killed {killed} times while working")
+            nothing_left(folder, noted, said)
+            look_in_bucket(expected, folder, seen, said)
+        mount_whole(folder, options + ",state=fresh")
+        look(expected, folder, f"seed {seed}, another machine")
+        folder.stsfs("umount", str(folder.path))
+    print(f"killed {killed} times while working, with {uploads} uploads under way")
     check(killed > rounds * 3 // 4, "the daemon hardly ever died while it worked: the test shows nothing")
 
 

@@ -265,6 +265,23 @@ TEST_F(Mounted, ACloseKnowsWhetherItsProcessHoldsAnotherDescriptor) {
   EXPECT_EQ(files_.held_at_close(), (std::vector{true, false}));
 }
 
+// While a process closes descriptors by execve, nobody may follow the links of the others.
+TEST_F(Mounted, AProgramThatIsStartedClosesWhatIsWritten) {
+  const UniqueFd file(open(at("file").c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+  ASSERT_EQ(::write(file.get(), "text", 4), 4);
+  const pid_t child = fork();
+  if (child == 0) {
+    execl("/bin/true", "true", nullptr);
+    _exit(1);
+  }
+  int status = -1;
+  const auto deadline = soon();
+  while (waitpid(child, &status, WNOHANG) == 0 && !deadline.passed(system_clock()))
+    std::this_thread::yield();
+  if (status != 0) kill(child, SIGKILL);
+  EXPECT_EQ(status, 0);
+}
+
 void do_nothing(int) {}
 
 // A read that waits in the kernel for an answer, in a thread of its own.

@@ -8,7 +8,7 @@
 namespace stsfs::cache {
 namespace {
 
-constexpr std::uint64_t kVersion = 2;
+constexpr std::uint64_t kVersion = 3;
 
 class Writer {
  public:
@@ -72,7 +72,8 @@ std::string encode_meta(const oss::ObjectMeta& meta) {
   const oss::ObjectHeaders& headers = meta.headers;
   for (const std::string* header :
        {&headers.content_type, &headers.cache_control, &headers.content_disposition,
-        &headers.content_encoding, &headers.content_language, &headers.expires})
+        &headers.content_encoding, &headers.content_language, &headers.expires,
+        &headers.encryption.method, &headers.encryption.key_id, &headers.encryption.data_method})
     to.text(*header);
   to.number(headers.user.size());
   for (const auto& [name, value] : headers.user) {
@@ -101,7 +102,8 @@ std::optional<oss::ObjectMeta> decode_meta(std::string_view bytes) {
   oss::ObjectHeaders& headers = out.headers;
   for (std::string* header :
        {&headers.content_type, &headers.cache_control, &headers.content_disposition,
-        &headers.content_encoding, &headers.content_language, &headers.expires})
+        &headers.content_encoding, &headers.content_language, &headers.expires,
+        &headers.encryption.method, &headers.encryption.key_id, &headers.encryption.data_method})
     *header = from.text();
   for (std::uint64_t left = from.number(); left > 0 && from.good(); --left) {
     std::string name = from.text();

@@ -60,6 +60,9 @@ ObjectHeaders object_headers(const http::Headers& headers) {
   out.content_encoding = header_or_empty(headers, "Content-Encoding");
   out.content_language = header_or_empty(headers, "Content-Language");
   out.expires = header_or_empty(headers, "Expires");
+  out.encryption = {header_or_empty(headers, "x-oss-server-side-encryption"),
+                    header_or_empty(headers, "x-oss-server-side-encryption-key-id"),
+                    header_or_empty(headers, "x-oss-server-side-data-encryption")};
   out.user = user_metadata(headers);
   return out;
 }

@@ -70,6 +70,9 @@ Result<void> check_headers(const ObjectHeaders& headers) {
       {"Content-Encoding", &headers.content_encoding},
       {"Content-Language", &headers.content_language},
       {"Expires", &headers.expires},
+      {"encryption", &headers.encryption.method},
+      {"encryption key", &headers.encryption.key_id},
+      {"encryption of data", &headers.encryption.data_method},
   };
   for (const auto& [name, value] : values)
     if (auto good = check_value(name, *value); !good) return good;

@@ -27,6 +27,12 @@ void add_object_headers(sign::Pairs& headers, const ObjectHeaders& object) {
     headers.emplace_back("x-oss-meta-" + to_lower(name), value);
 }
 
+void add_encryption(sign::Pairs& headers, const Encryption& encryption) {
+  add_if(headers, "x-oss-server-side-encryption", encryption.method);
+  add_if(headers, "x-oss-server-side-encryption-key-id", encryption.key_id);
+  add_if(headers, "x-oss-server-side-data-encryption", encryption.data_method);
+}
+
 void add_placing(sign::Pairs& headers, const PutOptions& options) {
   add_if(headers, "x-oss-storage-class", options.storage_class);
   add_if(headers, "x-oss-object-acl", options.acl);
@@ -36,6 +42,7 @@ void add_placing(sign::Pairs& headers, const PutOptions& options) {
 
 void add_put_options(sign::Pairs& headers, const PutOptions& options) {
   add_object_headers(headers, options.headers);
+  add_encryption(headers, options.headers.encryption);
   add_placing(headers, options);
 }
 
@@ -162,6 +169,7 @@ RequestSpec copy_request(std::string_view bucket, std::string_view key,
   spec.headers.emplace_back("x-oss-metadata-directive",
                             options.replace_metadata ? "REPLACE" : "COPY");
   if (options.replace_metadata) add_object_headers(spec.headers, options.put.headers);
+  add_encryption(spec.headers, options.put.headers.encryption);
   if (!options.put.tagging.empty()) spec.headers.emplace_back("x-oss-tagging-directive", "Replace");
   add_placing(spec.headers, options.put);
   return spec;
@@ -270,7 +278,8 @@ RequestSpec put_symlink_request(std::string_view key, std::string_view target_ke
                    .key = std::string(key),
                    .query = {{"symlink", ""}}};
   spec.headers = {{"x-oss-symlink-target", percent_encode(target_key)}};
-  add_put_options(spec.headers, options);
+  add_object_headers(spec.headers, options.headers);
+  add_placing(spec.headers, options);
   return spec;
 }
 

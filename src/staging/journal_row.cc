@@ -12,14 +12,20 @@ namespace {
 
 constexpr std::string_view kUserPrefix = "user.";
 
-using Member = std::string oss::ObjectHeaders::*;
-constexpr std::array<std::pair<std::string_view, Member>, 6> kMembers{{
+template <class T>
+using Member = std::pair<std::string_view, std::string T::*>;
+constexpr std::array<Member<oss::ObjectHeaders>, 6> kMembers{{
     {"content-type", &oss::ObjectHeaders::content_type},
     {"cache-control", &oss::ObjectHeaders::cache_control},
     {"content-disposition", &oss::ObjectHeaders::content_disposition},
     {"content-encoding", &oss::ObjectHeaders::content_encoding},
     {"content-language", &oss::ObjectHeaders::content_language},
     {"expires", &oss::ObjectHeaders::expires},
+}};
+constexpr std::array<Member<oss::Encryption>, 3> kEncryptionMembers{{
+    {"encryption", &oss::Encryption::method},
+    {"encryption-key", &oss::Encryption::key_id},
+    {"data-encryption", &oss::Encryption::data_method},
 }};
 
 constexpr char letter_of(Origin origin) {
@@ -108,6 +114,8 @@ std::string encode_headers(const oss::ObjectHeaders& headers) {
   std::string out;
   for (const auto& [name, member] : kMembers)
     if (!(headers.*member).empty()) append_field(out, name, headers.*member);
+  for (const auto& [name, member] : kEncryptionMembers)
+    if (!(headers.encryption.*member).empty()) append_field(out, name, headers.encryption.*member);
   for (const auto& [name, value] : headers.user)
     append_field(out, std::string(kUserPrefix) + name, value);
   return out;
@@ -128,6 +136,8 @@ Result<oss::ObjectHeaders> decode_headers(std::string_view text) {
     }
     for (const auto& [known, member] : kMembers)
       if (known == *name) out.*member = *value;
+    for (const auto& [known, member] : kEncryptionMembers)
+      if (known == *name) out.encryption.*member = *value;
   }
   return out;
 }

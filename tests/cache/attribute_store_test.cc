@@ -34,6 +34,7 @@ class AttributeStoreTest : public ::testing::Test {
     out.crc64 = 77;
     out.storage_class = "IA";
     out.headers.content_type = "text/plain";
+    out.headers.encryption = {.method = "KMS", .key_id = "k", .data_method = "SM4"};
     out.headers.user = {{"mode", "33188"}, {"note", std::string("a\0b", 3)}};
     return out;
   }
@@ -106,6 +107,7 @@ TEST_F(AttributeStoreTest, RemembersOverARestartWithAllThatAHeadTold) {
   EXPECT_EQ(found->crc64, 77u);
   EXPECT_EQ(found->storage_class, "IA");
   EXPECT_EQ(found->headers.content_type, "text/plain");
+  EXPECT_EQ(found->headers.encryption, meta("e", 0, 10).headers.encryption);
   EXPECT_EQ(found->headers.user, meta("e", 0, 10).headers.user);
   EXPECT_TRUE(knows("k", "e", at(0), Where::kMemory));
 }

@@ -180,6 +180,12 @@ Result<void> FakeObjectStore::Bucket::may_write(const std::string& key,
   return {};
 }
 
+void FakeObjectStore::Bucket::tag(Object& object, const std::string& tagging) {
+  object.tagging = tagging;
+  object.meta.tagging_count =
+      1 + static_cast<std::uint64_t>(std::count(tagging.begin(), tagging.end(), '&'));
+}
+
 FakeObjectStore::Bucket::Object FakeObjectStore::Bucket::object_of(Bytes content,
                                                                    const oss::PutOptions& options,
                                                                    oss::ObjectType type) {
@@ -193,11 +199,8 @@ FakeObjectStore::Bucket::Object FakeObjectStore::Bucket::object_of(Bytes content
   object.meta.headers = options.headers;
   if (object.meta.headers.content_type.empty())
     object.meta.headers.content_type = "application/octet-stream";
-  if (!options.tagging.empty())
-    object.meta.tagging_count = 1 + static_cast<std::uint64_t>(std::count(
-                                        options.tagging.begin(), options.tagging.end(), '&'));
+  if (!options.tagging.empty()) tag(object, options.tagging);
   object.acl = options.acl;
-  object.tagging = options.tagging;
   object.content = std::move(content);
   return object;
 }
@@ -241,9 +244,11 @@ Result<oss::Written> FakeObjectStore::Bucket::copy(const std::string& key,
     return fail(Errc::kTooLarge, "400 EntityTooLarge: the source has 1 GiB or more");
   if (auto may = may_write(key, options.put.forbid_overwrite); !may) return fail(may.error());
   Object object = **from;
+  if (!options.put.tagging.empty()) tag(object, options.put.tagging);
   // Onto itself the metadata of the request counts, whatever the directive says.
   if (options.replace_metadata || key == options.source_key)
     object.meta.headers = options.put.headers;
+  object.meta.headers.encryption = options.put.headers.encryption;  // not inherited
   object.meta.storage_class =
       options.put.storage_class.empty() ? options_.storage_class : options.put.storage_class;
   object.restored = false;
@@ -406,6 +411,7 @@ Result<oss::Written> FakeObjectStore::Bucket::put_symlink(const std::string& key
   // A listing shows how long the stored target is; it is stored encoded.
   object.meta.size_bytes = percent_encode(target).size();
   object.meta.crc64.reset();
+  object.meta.headers.encryption = {};  // PutSymlink takes none
   MutexLock lock(mutex_);
   if (auto may = may_write(key, options.forbid_overwrite); !may) return fail(may.error());
   return store(key, std::move(object));

@@ -96,6 +96,7 @@ class FakeObjectStore::Bucket {
       STSFS_REQUIRES(mutex_);
   Result<void> may_write(const std::string& key, bool forbid_overwrite) const
       STSFS_REQUIRES(mutex_);
+  static void tag(Object& object, const std::string& tagging);
   Object object_of(Bytes content, const oss::PutOptions& options, oss::ObjectType type);
   oss::Written store(const std::string& key, Object object) STSFS_REQUIRES(mutex_);
   void add_parents(const std::string& key) STSFS_REQUIRES(mutex_);

@@ -321,7 +321,8 @@ TEST_F(AttributeChanges, OfARemovedDirectoryDoNotBringItBack) {
   EXPECT_TRUE(store_.keys().empty());
 }
 
-// "… which keeps its content type, encoding, storage class, tags and metadata."
+// "… which keeps its content type, encoding, storage class, server-side encryption, tags and
+// metadata."
 TEST_F(AttributeChanges, CarryEverythingElseAlong) {
   oss::PutOptions theirs;
   theirs.headers = {.content_type = "text/html",

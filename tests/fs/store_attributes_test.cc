@@ -42,6 +42,11 @@ TEST_F(StoreAttributes, TellWhatOssKnows) {
   EXPECT_EQ(get(inode, "object-type"), "Normal");
   EXPECT_EQ(get(inode, "crc64"), std::to_string(*store_.meta(key_)->crc64));
   EXPECT_EQ(get(inode, "acl"), "public-read");
+  oss::PutOptions encrypted;
+  encrypted.headers.encryption.method = "SM4";
+  EXPECT_EQ(get(inode, "encryption").error().code, Errc::kNoAttribute);
+  store_.put_with(key_, "text", encrypted);
+  EXPECT_EQ(get(inode, "encryption"), "SM4");
   for (const char* absent : {"version-id", "restore", "last-error", "else"})
     EXPECT_EQ(get(inode, absent).error().code, Errc::kNoAttribute) << absent;
   EXPECT_EQ(folder_->listxattr(context(), inode), "");  // so that nobody copies them

@@ -101,6 +101,7 @@ TEST(Requests, GetNamesRangeBehaviourAndVersion) {
 TEST(Requests, PutCarriesEverythingThatIsKeptWithAnObject) {
   PutOptions options;
   options.headers.content_type = "text/plain";
+  options.headers.encryption = {.method = "KMS", .key_id = "a-key", .data_method = "SM4"};
   options.headers.user = {{"Mode", "33188"}};
   options.storage_class = "IA";
   options.acl = "private";
@@ -109,6 +110,9 @@ TEST(Requests, PutCarriesEverythingThatIsKeptWithAnObject) {
   EXPECT_THAT(
       put_request("k", nullptr, options).headers,
       ElementsAre(Pair("Content-Type", "text/plain"), Pair("x-oss-meta-mode", "33188"),
+                  Pair("x-oss-server-side-encryption", "KMS"),
+                  Pair("x-oss-server-side-encryption-key-id", "a-key"),
+                  Pair("x-oss-server-side-data-encryption", "SM4"),
                   Pair("x-oss-storage-class", "IA"), Pair("x-oss-object-acl", "private"),
                   Pair("x-oss-tagging", "a=1&b=2"), Pair("x-oss-forbid-overwrite", "true")));
 }
@@ -126,6 +130,20 @@ TEST(Requests, CopySendsMetadataOnlyToReplaceIt) {
   const auto headers = copy_request("bucket", "k", options).headers;
   EXPECT_THAT(headers, Contains(Pair("x-oss-metadata-directive", "REPLACE")));
   EXPECT_THAT(headers, Contains(Pair("x-oss-meta-mode", "1")));
+}
+
+// A copy inherits no encryption, whatever becomes of the metadata; a link has none.
+TEST(Requests, NameTheEncryptionWhereverOneCanBeGiven) {
+  CopyOptions options;
+  options.source_key = "a";
+  options.put.headers.encryption = {.method = "AES256", .key_id = "", .data_method = ""};
+  const auto is_named = Contains(Pair("x-oss-server-side-encryption", "AES256"));
+  EXPECT_THAT(copy_request("bucket", "k", options).headers, is_named);
+  options.replace_metadata = true;
+  EXPECT_THAT(copy_request("bucket", "k", options).headers, is_named);
+  EXPECT_THAT(initiate_request("k", options.put).headers, is_named);
+  EXPECT_THAT(complete_request("k", "id", {}, options.put).headers, Not(is_named));
+  EXPECT_THAT(put_symlink_request("k", "t", options.put).headers, Not(is_named));
 }
 
 TEST(Requests, DeleteManyEscapesKeysAndSumsTheBody) {

@@ -204,8 +204,12 @@ TEST_F(Attributes, EncryptionIsCheckedKeptAndTold) {
     EXPECT_EQ(head("k").header(kMethod), good);
     EXPECT_EQ(get("k").header(kMethod), good);
   }
-  put("k", "x", {{kMethod, "KMS"}, {kKey, "id"}});
+  constexpr const char* kData = "x-oss-server-side-data-encryption";
+  put("k", "x", {{kMethod, "KMS"}, {kKey, "id"}, {kData, "SM4"}});
   EXPECT_EQ(head("k").header(kKey), "id");
+  EXPECT_EQ(head("k").header(kData), "SM4");
+  EXPECT_EQ(put("n", "x", {{kMethod, "AES256"}, {kData, "SM4"}}).code(), "InvalidArgument");
+  EXPECT_EQ(put("n", "x", {{kMethod, "KMS"}, {kData, "AES256"}}).code(), "InvalidArgument");
 
   const auto copy = [&](sign::Pairs headers) {
     headers.emplace_back("x-oss-copy-source", "/bucket/k");

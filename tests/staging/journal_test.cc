@@ -46,6 +46,7 @@ class JournalTest : public ::testing::Test {
                     std::make_shared<const CopySource>(CopySource{"a:b,c/数", "\"5D:42\"", 100}),
                     60}};
     out.headers.content_type = "text/plain; charset=\"x&y=z\"";
+    out.headers.encryption = {.method = "KMS", .key_id = "k&1", .data_method = "SM4"};
     out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
     out.storage_class = "IA";
     out.writes = {.line = "5f3a", .first = 7, .last = 9};
@@ -104,6 +105,7 @@ TEST_F(JournalTest, GivesBackWhatItWasTold) {
   EXPECT_EQ(read.base_size, noted.base_size);
   EXPECT_EQ(read.extents, noted.extents);
   EXPECT_EQ(read.headers.content_type, noted.headers.content_type);
+  EXPECT_EQ(read.headers.encryption, noted.headers.encryption);
   EXPECT_EQ(read.headers.user, noted.headers.user);
   EXPECT_EQ(read.storage_class, noted.storage_class);
   EXPECT_EQ(read.writes, noted.writes);

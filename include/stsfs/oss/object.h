@@ -19,6 +19,16 @@ inline constexpr char kDirectoryType[] = "application/x-directory";
 /// `x-oss-meta-` headers without that prefix, names in lower case.
 using UserMetadata = std::map<std::string, std::string>;
 
+/// How the server encrypts an object. What is not named it decides by the bucket's own rule, also
+/// for a copy: none inherits that of its source.
+struct Encryption {
+  std::string method;       ///< `x-oss-server-side-encryption`: "AES256", "KMS", "SM4".
+  std::string key_id;       ///< `…-key-id`, of a KMS key.
+  std::string data_method;  ///< `x-oss-server-side-data-encryption`, with KMS.
+
+  bool operator==(const Encryption&) const = default;
+};
+
 /// The headers that are stored with an object and come back with it.
 struct ObjectHeaders {
   std::string content_type;
@@ -27,6 +37,7 @@ struct ObjectHeaders {
   std::string content_encoding;
   std::string content_language;
   std::string expires;
+  Encryption encryption;
   UserMetadata user;
 };
 
@@ -121,9 +132,10 @@ struct Written {
 };
 
 struct CopyOptions {
-  std::string source_key;         ///< In the same bucket.
-  std::string source_etag;        ///< Empty: any version. Otherwise kChanged when it is another.
-  bool replace_metadata = false;  ///< False: everything is copied and `put.headers` ignored.
+  std::string source_key;   ///< In the same bucket.
+  std::string source_etag;  ///< Empty: any version. Otherwise kChanged when it is another.
+  /// False: everything is copied, and of `put.headers` only the encryption counts.
+  bool replace_metadata = false;
   PutOptions put;
 };
 

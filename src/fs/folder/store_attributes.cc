@@ -38,6 +38,7 @@ Result<std::string> told_by_head(const oss::ObjectMeta& meta, std::string_view n
   if (name == "storage-class") return unless_empty(meta.storage_class, name);
   if (name == "object-type") return type_name(meta.type);
   if (name == "crc64") return unless_empty(meta.crc64 ? std::to_string(*meta.crc64) : "", name);
+  if (name == "encryption") return unless_empty(meta.headers.encryption.method, name);
   if (name == "version-id") return unless_empty(meta.version_id, name);
   if (name == "restore") return unless_empty(meta.restore, name);
   return fail(Errc::kNoAttribute, "no attribute user.oss." + printable(name));

@@ -329,6 +329,7 @@ Result<std::pair<std::string, std::string>> Removals::copy_aside(const std::stri
   });
   if (!meta) return fail(std::move(meta.error()));
   oss::CopyOptions copy{.source_key = key, .source_etag = meta->etag};
+  copy.put.headers = meta->headers;
   auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
     return staging::start_copy(store_, clock_, aside, std::move(copy), meta->size_bytes,
                                options_.upload, std::move(done));

@@ -73,7 +73,9 @@ std::optional<Refusal> take_encryption(const Call& call, Object& object) {
   constexpr const char* kMethod = "x-oss-server-side-encryption";
   constexpr const char* kKey = "x-oss-server-side-encryption-key-id";
   const std::string method(call.header(kMethod));
+  constexpr const char* kData = "x-oss-server-side-data-encryption";
   const std::string key(call.header(kKey));
+  const std::string data(call.header(kData));
   if (call.request.has_header(kMethod) &&
       std::find(kEncryptions.begin(), kEncryptions.end(), method) == kEncryptions.end())
     return refuse(400, "InvalidEncryptionAlgorithmError",
@@ -82,8 +84,11 @@ std::optional<Refusal> take_encryption(const Call& call, Object& object) {
         .value();
   if (!key.empty() && method != "KMS")
     return invalid_argument(kKey, key, "A key id needs the encryption method KMS.").value();
+  if (!data.empty() && (method != "KMS" || data != "SM4"))
+    return invalid_argument(kData, data, "It is SM4, with the encryption method KMS.").value();
   if (!method.empty()) object.encryption.emplace_back(kMethod, method);
   if (!key.empty()) object.encryption.emplace_back(kKey, key);
+  if (!data.empty()) object.encryption.emplace_back(kData, data);
   return std::nullopt;
 }
 

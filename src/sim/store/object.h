@@ -32,9 +32,9 @@ struct Object {
   std::string storage_class = "Standard";
   Content content;
   bool has_crc64 = true;
-  std::string content_md5;                  ///< Base64; only of a PutObject.
-  sign::Pairs headers;                      ///< Content-Type and the other stored standard headers.
-  sign::Pairs encryption;                   ///< x-oss-server-side-encryption and -key-id, as asked.
+  std::string content_md5;  ///< Base64; only of a PutObject.
+  sign::Pairs headers;      ///< Content-Type and the other stored standard headers.
+  sign::Pairs encryption;   ///< `x-oss-server-side-…encryption` headers, as asked.
   std::map<std::string, std::string> user;  ///< `x-oss-meta-` names in lower case, without it.
   std::string acl = "default";
   std::vector<std::pair<std::string, std::string>> tags;

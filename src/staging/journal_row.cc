@@ -11,6 +11,8 @@ namespace stsfs::staging {
 namespace {
 
 constexpr std::string_view kUserPrefix = "user.";
+constexpr std::string_view kTagged = "tagged";
+constexpr std::string_view kYes = "yes";
 
 template <class T>
 using Member = std::pair<std::string_view, std::string T::*>;
@@ -110,8 +112,9 @@ Result<std::vector<Extent>> decode_extents(std::string_view text) {
   return out;
 }
 
-std::string encode_headers(const oss::ObjectHeaders& headers) {
+std::string encode_headers(const oss::ObjectHeaders& headers, bool tagged) {
   std::string out;
+  if (tagged) append_field(out, kTagged, kYes);
   for (const auto& [name, member] : kMembers)
     if (!(headers.*member).empty()) append_field(out, name, headers.*member);
   for (const auto& [name, member] : kEncryptionMembers)
@@ -140,6 +143,12 @@ Result<oss::ObjectHeaders> decode_headers(std::string_view text) {
       if (known == *name) out.encryption.*member = *value;
   }
   return out;
+}
+
+bool says_tagged(std::string_view headers) {
+  for (const std::string_view field : split(headers, '&'))
+    if (field == std::string(kTagged) + '=' + std::string(kYes)) return true;
+  return false;
 }
 
 /// `5f3a…-7-9`: the line, the numbers.

@@ -11,7 +11,10 @@ namespace stsfs::staging {
 std::string encode_extents(const std::vector<Extent>& extents);
 Result<std::vector<Extent>> decode_extents(std::string_view text);
 
-std::string encode_headers(const oss::ObjectHeaders& headers);
+/// With them stands whether the version has tags: an earlier daemon reads over what it does not
+/// know.
+std::string encode_headers(const oss::ObjectHeaders& headers, bool tagged);
+bool says_tagged(std::string_view headers);
 Result<oss::ObjectHeaders> decode_headers(std::string_view text);
 
 std::string encode_writes(const WriteNumbers& writes);

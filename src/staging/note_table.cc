@@ -98,12 +98,14 @@ Result<std::vector<JournalEntry>> read_notes(SQLite::Database& database, const s
     entry.base_etag = row.getColumn(4).getString();
     entry.base_size = static_cast<std::uint64_t>(row.getColumn(5).getInt64());
     auto extents = decode_extents(row.getColumn(6).getString());
-    auto headers = decode_headers(row.getColumn(7).getString());
+    const std::string stored = row.getColumn(7).getString();
+    auto headers = decode_headers(stored);
     if (!extents || !headers)
       return fail(extents ? headers.error() : extents.error(),
                   "journal: the note of " + printable(entry.path));
     entry.extents = std::move(*extents);
     entry.headers = std::move(*headers);
+    entry.tagged = says_tagged(stored);
     entry.storage_class = row.getColumn(8).getString();
     entry.writes = decode_writes(row.getColumn(9).getString());
     entry.synced = row.getColumn(10).getInt() != 0;
@@ -129,7 +131,7 @@ void put_note(NoteQueue& queue, const JournalEntry& entry, const std::string& bo
   put.bind(5, entry.base_etag);
   put.bind(6, static_cast<std::int64_t>(entry.base_size));
   put.bind(7, encode_extents(entry.extents));
-  put.bind(8, encode_headers(entry.headers));
+  put.bind(8, encode_headers(entry.headers, entry.tagged));
   put.bind(9, entry.storage_class);
   put.bind(10, encode_writes(entry.writes));
   put.bind(11, entry.synced ? 1 : 0);
@@ -147,7 +149,7 @@ void amend_note(NoteQueue& queue, const JournalEntry& entry) {
   amend.bind(2, entry.base_key);
   amend.bind(3, entry.base_etag);
   amend.bind(4, static_cast<std::int64_t>(entry.base_size));
-  amend.bind(5, encode_headers(entry.headers));
+  amend.bind(5, encode_headers(entry.headers, entry.tagged));
   amend.bind(6, entry.storage_class);
   amend.bind(7, static_cast<std::int64_t>(entry.id));
   amend.exec();

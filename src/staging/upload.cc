@@ -367,7 +367,7 @@ Transfer start_upload(oss::ObjectStore& store, const Clock& clock, std::string k
 Transfer start_copy(oss::ObjectStore& store, const Clock& clock, std::string key,
                     oss::CopyOptions copy, std::uint64_t size, const UploadOptions& options,
                     Callback<oss::Written> done, MultipartUpload::Check check) {
-  if (size < oss::kCopySizeMax)
+  if (size < options.plan.copy_size_max)
     return store.start_copy(key, copy, upload_deadline(clock, options, 0), std::move(done));
   const std::vector<Extent> all{{{0, size}, Origin::kBase}};
   return start_upload(store, clock, std::move(key), nullptr, all, plan_commit(all, options.plan),

@@ -48,6 +48,7 @@ class JournalTest : public ::testing::Test {
     out.headers.content_type = "text/plain; charset=\"x&y=z\"";
     out.headers.encryption = {.method = "KMS", .key_id = "k&1", .data_method = "SM4"};
     out.headers.user = {{"mode", "33188"}, {"odd name", "a=b&c,d\n"}};
+    out.tagged = true;
     out.storage_class = "IA";
     out.writes = {.line = "5f3a", .first = 7, .last = 9};
     out.aside = "another client's, \"as it says\"";
@@ -107,6 +108,7 @@ TEST_F(JournalTest, GivesBackWhatItWasTold) {
   EXPECT_EQ(read.headers.content_type, noted.headers.content_type);
   EXPECT_EQ(read.headers.encryption, noted.headers.encryption);
   EXPECT_EQ(read.headers.user, noted.headers.user);
+  EXPECT_TRUE(read.tagged);
   EXPECT_EQ(read.storage_class, noted.storage_class);
   EXPECT_EQ(read.writes, noted.writes);
   EXPECT_EQ(read.aside, noted.aside);

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "stsfs/oss/object_store.h"
 #include "stsfs/staging/extent_map.h"
 
 namespace stsfs::staging {
@@ -34,6 +35,7 @@ struct PlanOptions {
   std::uint64_t copied_run_min = std::uint64_t{1}
                                  << 20;  ///< Shorter unchanged runs are sent again.
   std::uint64_t copied_part_max = std::uint64_t{512} << 20;
+  std::uint64_t copy_size_max = oss::kCopySizeMax;  ///< From here on a copy goes in parts.
 };
 
 /// The cheapest plan that OSS takes: at most 10,000 parts, each but the last of 100 KiB at least.

@@ -42,6 +42,7 @@ struct JournalEntry {
   std::uint64_t base_size = 0;
   std::vector<Extent> extents;  ///< Covering the whole file.
   oss::ObjectHeaders headers;   ///< Attributes included.
+  bool tagged = false;          ///< The version in OSS has tags.
   std::string storage_class;
   /// Under these it may be in OSS already: an answer was lost, we were killed before it was noted,
   /// or a loss of power brought back an earlier note.

@@ -269,7 +269,7 @@ void FileContent::note_attempt() {
 
 /// A copy keeps the tags of the object; whatever else replaces it has to bring them.
 void FileContent::carry_tags() {
-  const bool copied = attributes_only_ && commit_size_ < oss::kCopySizeMax;
+  const bool copied = attributes_only_ && commit_size_ < around_.options.upload.plan.copy_size_max;
   if (!request_.tagged || expected_etag_.empty() || copied) {
     check_target();
     return;

@@ -91,6 +91,7 @@ staging::JournalEntry FileContent::frame_of(const CommitRequest& now) const {
   entry.base_etag = etag_;
   entry.base_size = base_size_;
   entry.headers = now.put.headers;
+  entry.tagged = now.tagged;
   entry.storage_class = now.put.storage_class;
   return entry;
 }

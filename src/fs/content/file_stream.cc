@@ -66,6 +66,10 @@ void FileContent::stream() {
     if (begins) {
       stream_begins_ = false;
       if (now.gone || !may_stream() || stream_) return;
+      if (now.tagged) {  // which its beginning would have to name: the commit asks for them
+        stream_from_ = UINT64_MAX;
+        return;
+      }
       begin_stream(now);
     }
     if (!stream_) return;

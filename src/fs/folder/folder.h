@@ -359,8 +359,9 @@ class Folder final : public MountedFolder, public CommitOwner {
                               const AttributeDraft& draft, Holds& holds);
 
   // --- versions with the same bytes (folder_versions.cc) ---
+  bool goes_in_parts(std::uint64_t size) const;
   Result<oss::Written> copy_version(const Context& context, const std::string& to,
-                                    oss::CopyOptions& copy, std::uint64_t size);
+                                    oss::CopyOptions& copy, std::uint64_t size, bool tagged);
   Result<void> object_moved(const std::string& new_key, const std::string& old_etag,
                             const std::string& new_etag);
 

@@ -303,7 +303,7 @@ Result<oss::Written> Folder::copy_onto_itself(const Context& context, const Inod
     MutexLock lock(tree_.mutex);
     copy.source_etag = copy.put.replaces = inode.etag;
   }
-  auto written = copy_version(context, change.key, copy, change.size);
+  auto written = copy_version(context, change.key, copy, change.size, change.tagged);
   if (!written && is_no_answer(written.error()))
     if (auto there = copy_with_id(context, change.key, id)) written = std::move(*there);
   if (written) successors_.became({change.key, copy.source_etag}, {change.key, written->etag});
@@ -329,17 +329,11 @@ Result<void> Folder::store_metadata(const Context& context, const InodePointer& 
                                     const AttributeDraft& draft, Holds& holds) {
   auto change = plan_metadata(*inode, draft);
   if (!change) return {};
-  const bool in_parts = change->size >= oss::kCopySizeMax;
-  if (change->tagged && in_parts) {  // such a copy inherits nothing
-    auto present = objects_.tags(context, change->key);
-    if (!present) return fail(std::move(present.error()));
-    change->put.tagging = std::move(*present);
-  }
   // The copy may get another ETag, and those who copy from this one would not find it.
   if (change->way == MetadataWrite::Way::kCopy)
     if (auto spared = contents_.spare_copies_of(context, change->key); !spared) return spared;
   std::optional<Replacing> replacing;
-  if (!in_parts) replacing.emplace(tree_, inode);  // one in parts takes its time
+  if (!goes_in_parts(change->size)) replacing.emplace(tree_, inode);  // those take their time
   const auto written = write_metadata(context, *inode, *change);
   links_.ahead().forget();
   if (!written) {

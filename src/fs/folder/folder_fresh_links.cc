@@ -20,7 +20,7 @@ bool Folder::may_link_later(const Inode& inode, const std::string& key) const {
   const auto lies_still = [&](const std::string& one) {
     return moves_.place_of(one).where != TreeMoves::Where::kNew;
   };
-  return size < oss::kCopySizeMax && lies_still(key) && lies_still(key_of(inode)) &&
+  return !goes_in_parts(size) && lies_still(key) && lies_still(key_of(inode)) &&
          fresh_links_.takes_more();
 }
 

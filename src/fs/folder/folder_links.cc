@@ -172,17 +172,12 @@ Result<std::pair<LinkArea::Name, oss::Written>> Folder::copy_to_area(
     const Context& context, const InodePointer& inode, oss::CopyOptions copy, std::uint64_t size,
     bool tagged, std::optional<Replacing>& replacing) {
   const std::string key = copy.source_key;
-  if (tagged && size >= oss::kCopySizeMax) {  // a copy in parts inherits nothing
-    auto present = objects_.tags(context, key);
-    if (!present) return fail(std::move(present.error()));
-    copy.put.tagging = std::move(*present);
-  }
   LinkArea::Name name = LinkArea::new_name(links_.new_content_key(inode->number));
   if (auto begun = links_.begin_name(name, context.interrupt, context.deadline); !begun)
     return fail(std::move(begun.error()));
-  auto written = copy_version(context, name.content_key, copy, size);
+  auto written = copy_version(context, name.content_key, copy, size, tagged);
   Result<void> unchanged;
-  if (written && size >= oss::kCopySizeMax) {  // which took its time
+  if (written && goes_in_parts(size)) {  // which took its time
     auto meta = objects_.head(context, key);
     if (!meta) unchanged = fail(std::move(meta.error()));
     if (meta && meta->etag != copy.source_etag)

@@ -408,6 +408,7 @@ FileRename Folder::file_rename(const InodePointer& inode, const InodePointer& ta
   out.in_store = inode->in_store;
   out.etag = inode->etag;
   out.size = size_in_store(*inode);
+  out.tagged = inode->tagged;
   out.is_symlink_object = !inode->symlink_key.empty();
   out.link_target = inode->link_target;
   if (out.content && out.content_key.empty()) out.attributes = out.content->attributes_owed();
@@ -455,7 +456,7 @@ Result<oss::Written> Folder::copy_object(const Context& context, const FileRenam
                                          const Present& present) {
   oss::CopyOptions copy = file.copy;
   expect(copy.put, present);
-  auto copied = copy_version(context, file.new_key, copy, file.size);
+  auto copied = copy_version(context, file.new_key, copy, file.size, file.tagged);
   if (copied) successors_.became({copy.source_key, copy.source_etag}, {file.new_key, copied->etag});
   return copied;
 }
@@ -579,15 +580,15 @@ Result<bool> Folder::keep_theirs(const Context& context, const std::string& key,
   const std::string& beside = *marked;
   oss::CopyOptions copy{.source_key = key};
   std::uint64_t size = 0;
+  bool tagged = false;
   if (meta && meta->type != oss::ObjectType::kSymlink) {
     copy.source_etag = meta->etag;
     copy.put.headers = meta->headers;  // for a copy in parts
+    copy.put.storage_class = meta->storage_class;
     size = meta->size_bytes;
+    tagged = meta->tagging_count > 0;
   }
-  auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, beside, copy, size, contents_.upload(),
-                               std::move(done));
-  });
+  auto written = copy_version(context, beside, copy, size, tagged);
   if (!written && leads_nowhere && written.error().code == Errc::kNotFound) return is_news;
   if (!written) return fail(std::move(written.error()));
   log_warning("fs", "{} is renamed over; another client had written it: that is kept as {}",

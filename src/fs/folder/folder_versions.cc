@@ -17,11 +17,21 @@ Transfer Folder::look_settled(const std::string& key, Callback<oss::ObjectMeta> 
                                            std::move(done));
 }
 
+/// And inherits nothing.
+bool Folder::goes_in_parts(std::uint64_t size) const {
+  return size >= contents_.upload().plan.copy_size_max;
+}
+
 /// A server-side copy of a version that we know, or of what it has become: in a tree on its way it
 /// may just be getting another ETag. Tells which it was.
 Result<oss::Written> Folder::copy_version(const Context& context, const std::string& to,
-                                          oss::CopyOptions& copy, std::uint64_t size) {
+                                          oss::CopyOptions& copy, std::uint64_t size, bool tagged) {
   for (int tries = 0;; ++tries) {
+    if (tagged && goes_in_parts(size)) {
+      auto tags = objects_.tags_to_carry(context, copy.source_key);
+      if (!tags) return fail(std::move(tags.error()));
+      copy.put.tagging = std::move(*tags);
+    }
     auto written = await<oss::Written>(context.interrupt, [&](Callback<oss::Written> done) {
       return staging::start_copy(store_, clock_, to, copy, size, contents_.upload(),
                                  std::move(done));

@@ -67,8 +67,10 @@ class Objects {
                             const NameAnswer& name);
 
   Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
-  /// As PutOptions have them.
-  Result<std::string> tags(const Context& context, const std::string& key);
+  /// The tags that a copy in parts, which inherits nothing, is to bring along, as PutOptions have
+  /// them. Where the credential may not read them they are lost, and the log says so: then there
+  /// are none.
+  Result<std::string> tags_to_carry(const Context& context, const std::string& key);
   /// Whether two objects are there that have the same bytes, as far as HEAD tells. Errors:
   /// kNotFound when it is `other` that is not there.
   Result<bool> have_equal_bytes(const Context& context, const std::string& one,

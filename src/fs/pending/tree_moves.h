@@ -179,6 +179,7 @@ class TreeMoves : private BehindJournal {
   Result<void> move_page(const MovePointer& move, const Page& page, const std::string& after);
   Result<void> copy_some(const MovePointer& move, const Page& objects);
   Result<void> delete_copied(const MovePointer& move, const Page& page, const std::string& after);
+  Result<oss::CopyOptions> copy_of(const oss::ListEntry& object);
   Transfer start_copy(const MovePointer& move, const oss::ListEntry& object,
                       Callback<oss::Written> done);
   Result<void> copied(const MovePointer& move, const oss::ListEntry& object,

@@ -141,30 +141,48 @@ Result<void> TreeMoves::copy_some(const MovePointer& move, const Page& objects) 
   return out;
 }
 
-/// An object of 1 GiB or more is copied in parts, and those inherit nothing: its metadata goes
-/// along.
+/// With what does not go along by itself: the class, which would be that of the bucket; where it
+/// goes in parts, which inherit nothing, all that it has.
+Result<oss::CopyOptions> TreeMoves::copy_of(const oss::ListEntry& object) {
+  oss::CopyOptions out{.source_key = object.key, .source_etag = object.etag};
+  out.put.storage_class = object.storage_class;
+  if (object.type == oss::ObjectType::kSymlink) out.source_etag.clear();
+  if (object.type == oss::ObjectType::kSymlink ||
+      object.size_bytes < options_.upload.plan.copy_size_max)
+    return out;
+  auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> got) {
+    return store_.start_head(object.key, deadline(), std::move(got));
+  });
+  if (!meta) return fail(std::move(meta.error()));
+  out.put.headers = std::move(meta->headers);
+  if (meta->tagging_count == 0) return out;
+  auto tags = await<std::string>(&ending_, [&](Callback<std::string> got) {
+    return store_.start_get_tagging(object.key, deadline(), std::move(got));
+  });
+  if (tags)
+    out.put.tagging = std::move(*tags);
+  else if (tags.error().code != Errc::kDenied)
+    return fail(std::move(tags.error()));
+  else
+    log_warning("fs", "{} loses its tags: {}", printable(object.key), tags.error().message);
+  return out;
+}
+
 Transfer TreeMoves::start_copy(const MovePointer& move, const oss::ListEntry& object,
                                Callback<oss::Written> done) {
   const std::string new_key = move->entry.to + object.key.substr(move->entry.from.size());
-  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-  if (object.storage_class != "Standard") copy.put.storage_class = object.storage_class;
-  // The directory's own object is the one that is renamed, whatever was there.
-  copy.put.forbid_overwrite = object.key != move->entry.from;
-  if (object.type == oss::ObjectType::kSymlink)
-    return start_link_move(store_, {move->entry.from, move->entry.to}, object.key, copy.put,
-                           deadline(), std::move(done));
-  if (object.size_bytes >= oss::kCopySizeMax) {
-    auto meta = await<oss::ObjectMeta>(&ending_, [&](Callback<oss::ObjectMeta> got) {
-      return store_.start_head(object.key, deadline(), std::move(got));
-    });
-    if (!meta) {
-      done(fail(std::move(meta.error())));
-      return Transfer();
-    }
-    copy.put.headers = meta->headers;
+  auto copy = copy_of(object);
+  if (!copy) {
+    done(fail(std::move(copy.error())));
+    return Transfer();
   }
-  return staging::start_copy(store_, clock_, new_key, copy, object.size_bytes, options_.upload,
-                             std::move(done));
+  // The directory's own object is the one that is renamed, whatever was there.
+  copy->put.forbid_overwrite = object.key != move->entry.from;
+  if (object.type == oss::ObjectType::kSymlink)
+    return start_link_move(store_, {move->entry.from, move->entry.to}, object.key, copy->put,
+                           deadline(), std::move(done));
+  return staging::start_copy(store_, clock_, new_key, std::move(*copy), object.size_bytes,
+                             options_.upload, std::move(done));
 }
 
 /// What is gone or changed since it was listed is met again by the next listing.
@@ -230,12 +248,12 @@ Result<void> TreeMoves::keep_beside(const oss::ListEntry& object, const std::str
   if (!marked)
     return fail(Errc::kNameTooLong, printable(new_key) + ": no room for a conflict name beside it");
   const std::string& beside = *marked;
-  oss::CopyOptions copy{.source_key = object.key, .source_etag = object.etag};
-  if (object.type == oss::ObjectType::kSymlink) copy.source_etag.clear();
-  copy.put.forbid_overwrite = true;
+  auto copy = copy_of(object);
+  if (!copy) return fail(std::move(copy.error()));
+  copy->put.forbid_overwrite = true;
   auto written = await<oss::Written>(&ending_, [&](Callback<oss::Written> done) {
-    return staging::start_copy(store_, clock_, beside, copy, object.size_bytes, options_.upload,
-                               std::move(done));
+    return staging::start_copy(store_, clock_, beside, std::move(*copy), object.size_bytes,
+                               options_.upload, std::move(done));
   });
   if (!written) return fail(std::move(written.error()));
   log_warning("fs", "{}: another client has an object of that name; what was renamed to it is {}",

@@ -109,6 +109,7 @@ void Recovery::recover_file(const staging::JournalEntry& entry, const std::strin
   inode->attributes.inode = number;
   inode->headers = entry.headers;
   inode->storage_class = entry.storage_class;
+  inode->tagged = entry.tagged;
   inode->in_store = !entry.base_etag.empty();
   inode->etag = entry.base_etag;
   inode->times_given = true;  // as they were when it was written

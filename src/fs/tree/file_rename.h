@@ -30,6 +30,7 @@ struct FileRename {
   std::uint64_t target_size = 0;
   std::string target_link_etag;  ///< Where the target is one of several names: of the link it is.
   std::uint64_t size = 0;
+  bool tagged = false;
   oss::CopyOptions copy;
   std::optional<std::uint64_t> attributes;  ///< Changed ones, which the copy takes along.
 };

@@ -96,6 +96,25 @@ TEST_F(StoreAttributes, AnAclThatAnotherGaveSurvivesAChmod) {
   EXPECT_EQ(acl(), "public-read");
 }
 
+// "… Such a change notes it with the object, which then keeps it like one that was set here; the
+// rename of a file of which nothing was changed does not ask for it, and leaves the object with
+// that of the bucket."
+TEST_F(StoreAttributes, AnAclThatAnotherGaveGoesToANewNameOnlyWhereItIsNoted) {
+  const auto acl_of = [&](const std::string& key) {
+    return await<std::string>(nullptr, [&](Callback<std::string> done) {
+      return store_.start_get_acl(key, context().deadline, std::move(done));
+    });
+  };
+  theirs({.acl = "public-read"});
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "g", RenameMode::kReplace));
+  EXPECT_EQ(faulty_.started(Operation::kGetAcl), 0U);
+  EXPECT_EQ(acl_of("users/alice/g"), "default");
+  ASSERT_TRUE(drain());
+  ASSERT_TRUE(chmod(theirs({.acl = "public-read"}), 0600));
+  ASSERT_TRUE(folder_->rename(context(), kRoot, "f", kRoot, "h", RenameMode::kReplace));
+  EXPECT_EQ(acl_of("users/alice/h"), "public-read");
+}
+
 TEST_F(StoreAttributes, WhereAclsCannotBeReadTheyAreAskedForOnce) {
   faulty_.fail({.operation = Operation::kGetAcl, .count = Calls::kAll},
                Error{Errc::kDenied, "not allowed", {}});

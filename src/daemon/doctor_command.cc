@@ -236,7 +236,7 @@ class Doctor {
         bad("keys", page.error().message);
         return;
       }
-      for (const oss::ListEntry& object : page->objects) report.take(object.key);
+      for (const oss::ListEntry& object : page->objects) report.take(object.key, object.size_bytes);
       request.continuation_token = page->next_token;
     } while (!request.continuation_token.empty() && report.keys() < arguments_.keys_max);
     say_of_keys(report, !request.continuation_token.empty());
@@ -254,6 +254,13 @@ class Doctor {
       warn("keys", std::to_string(report.not_shown()) +
                        " of them are not shown: no name is left for what is longer than 255 bytes "
                        "in one component; another program can rename or remove them");
+    for (const std::string& key : report.with_bytes())
+      warn("keys", printable(key) +
+                       " is a directory, and has bytes of its own, which no mount shows: "
+                       "read and delete it with another client");
+    if (report.with_bytes_count() > report.with_bytes().size())
+      warn("keys", "and " + std::to_string(report.with_bytes_count() - report.with_bytes().size()) +
+                       " more like that");
     if (report.conflicts() > 0)
       warn("keys", count_of(report.conflicts(), "file") +
                        " with .conflict- in the name: two clients wrote at once");

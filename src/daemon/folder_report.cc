@@ -25,13 +25,17 @@ std::string shown_at(fs::KeyNames& names, std::string_view rest) {
 
 }  // namespace
 
-void FolderReport::take(std::string_view key) {
+void FolderReport::take(std::string_view key, std::uint64_t size_bytes) {
   ++keys_;
   const std::string_view rest = key.substr(prefix_.size());
   if (rest.empty()) return;
   if (rest.starts_with(kLinks)) {
     take_link(rest.substr(kLinks.size()));
     return;
+  }
+  if (rest.ends_with('/') && size_bytes > 0) {
+    ++with_bytes_count_;
+    if (with_bytes_.size() < kShownMax) with_bytes_.emplace_back(key);
   }
   const std::string_view name = rest.substr(rest.rfind('/') + 1);
   if (name.starts_with(kExchange)) ++exchanges_;

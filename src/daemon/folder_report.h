@@ -25,7 +25,7 @@ class FolderReport {
   explicit FolderReport(std::string prefix, std::size_t names_bytes_max = fs::KeyNames::kBytesMax)
       : prefix_(std::move(prefix)), names_(names_bytes_max) {}
 
-  void take(std::string_view key);
+  void take(std::string_view key, std::uint64_t size_bytes = 0);
 
   std::uint64_t keys() const { return keys_; }
   /// Keys that are no valid path, and the path at which a mount shows each; "" when it cannot.
@@ -33,6 +33,9 @@ class FolderReport {
   std::uint64_t odd_count() const { return odd_count_; }
   /// Of those, keys that no mount shows.
   std::uint64_t not_shown() const { return not_shown_; }
+  /// Keys of directories whose objects have bytes, which no mount shows.
+  const std::vector<std::string>& with_bytes() const { return with_bytes_; }
+  std::uint64_t with_bytes_count() const { return with_bytes_count_; }
   /// Both versions of what two clients wrote.
   std::uint64_t conflicts() const { return conflicts_; }
   /// What an exchange of two names left when it was killed.
@@ -47,7 +50,9 @@ class FolderReport {
   const std::string prefix_;
   fs::KeyNames names_;
   std::uint64_t keys_ = 0, odd_count_ = 0, not_shown_ = 0, conflicts_ = 0, exchanges_ = 0;
+  std::uint64_t with_bytes_count_ = 0;
   std::vector<std::pair<std::string, std::string>> odd_;
+  std::vector<std::string> with_bytes_;
   std::vector<std::string> before_;  // keys that begin the next ones: perhaps beside a directory
   std::map<std::string, std::pair<bool, int>> contents_;  // with several names: there, and tokens
 };

@@ -51,6 +51,18 @@ TEST(FolderReport, SeesWhatKillsAndConflictsLeft) {
   EXPECT_EQ(report.nameless(), std::vector<std::string>{"p/.stsfs-links/bb"});
 }
 
+TEST(FolderReport, SeesDirectoriesThatHaveBytesOfTheirOwn) {
+  FolderReport report("p/");
+  report.take("p/", 3);  // shown nowhere, and never removed
+  report.take("p/d/", 0);
+  report.take("p/d/f", 7);
+  report.take("p/report/", 5);
+  EXPECT_EQ(report.with_bytes(), (std::vector<std::string>{"p/report/"}));
+  for (int i = 0; i < 100; ++i) report.take("p/x" + std::to_string(100 + i) + "/", 1);
+  EXPECT_EQ(report.with_bytes().size(), FolderReport::kShownMax);
+  EXPECT_EQ(report.with_bytes_count(), 101U);
+}
+
 // The clock of OSS is what requests are dated by.
 TEST(ClockReport, AClockThatIsWrongFailsNothing) {
   using namespace std::chrono_literals;

@@ -374,9 +374,9 @@ TEST_F(AttributeChanges, OfADirectoryOutlastItsTimeThatIsStoredMeanwhile) {
   EXPECT_TRUE(write_file(d, "f", "text"));
   scheduler_.advance(seconds(29));
   const std::string key = "users/alice/d/";
-  faulty_.before({.operation = Operation::kPut, .key = key},
+  faulty_.before({.operation = Operation::kCopy, .count = 1, .key = key},
                  [&] { scheduler_.advance(seconds(1)); });
-  faulty_.delay({.operation = Operation::kCopy, .key = key}, seconds(5));
+  faulty_.delay({.operation = Operation::kCopy, .from = 2, .key = key}, seconds(5));
   change(d, {.mode = 0750});
   scheduler_.advance(seconds(60));
   EXPECT_EQ(stored(key, "mode"), std::to_string(S_IFDIR | 0750));

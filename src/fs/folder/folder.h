@@ -351,6 +351,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::optional<MetadataWrite> plan_metadata(const Inode& inode, const AttributeDraft& draft);
   Result<oss::Written> write_metadata(const Context& context, const Inode& inode,
                                       MetadataWrite& change);
+  bool is_copyable(const Inode& directory) const STSFS_REQUIRES(tree_.mutex);
   Result<oss::Written> put_directory_anew(const Context& context, const Inode& inode,
                                           MetadataWrite& change);
   Result<oss::Written> copy_onto_itself(const Context& context, const Inode& inode,

@@ -199,7 +199,8 @@ Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
       if (inode->replaced) return fail_replaced();
       draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
       way = way_of(*inode);
-      may_have_foreign_acl = inode->in_store && is_regular(inode->attributes.mode) &&
+      may_have_foreign_acl = inode->in_store &&
+                             (is_regular(inode->attributes.mode) || inode->bytes_of_marker > 0) &&
                              way != AttributeWay::kRidesAlong &&
                              !is_fresh(inode->touched, kInARow) && !draft.user.contains(kAclName);
     }
@@ -252,6 +253,15 @@ std::optional<oss::Written> Folder::copy_with_id(const Context& context, const s
   return oss::Written{there->etag, there->crc64, there->version_id, there->server_time};
 }
 
+/// Whether a copy onto itself gives a directory attributes, which keeps what another client has
+/// given its object. A real directory of a hierarchical namespace has none, and an empty object may
+/// be archived, which a copy would be refused for.
+bool Folder::is_copyable(const Inode& directory) const {
+  if (!directory.in_store || directory.etag.empty() || !options_.symlink_objects) return false;
+  return directory.bytes_of_marker > 0 ||
+         directory.storage_class.find("Archive") == std::string::npos;
+}
+
 /// nullopt: of a link that is not in OSS yet.
 std::optional<Folder::MetadataWrite> Folder::plan_metadata(const Inode& inode,
                                                            const AttributeDraft& draft) {
@@ -261,14 +271,15 @@ std::optional<Folder::MetadataWrite> Folder::plan_metadata(const Inode& inode,
   const bool directory = is_directory(draft.attributes.mode);
   oss::ObjectHeaders headers = inode.headers;
   headers.user = draft.user;
+  if (directory && headers.content_type.empty()) headers.content_type = oss::kDirectoryType;
   const std::string path = tree_.path_of(inode);
   const auto slash = path.rfind('/');
-  return MetadataWrite{.way = directory                    ? Way::kPutDirectory
-                              : !inode.symlink_key.empty() ? Way::kPutSymlink
-                                                           : Way::kCopy,
+  return MetadataWrite{.way = directory && !is_copyable(inode) ? Way::kPutDirectory
+                              : !inode.symlink_key.empty()     ? Way::kPutSymlink
+                                                               : Way::kCopy,
                        .key = key_of(inode),
                        .put = put_options(draft.attributes, headers, draft.storage_class),
-                       .size = directory ? 0 : inode.attributes.size_bytes,
+                       .size = directory ? inode.bytes_of_marker : inode.attributes.size_bytes,
                        .tagged = inode.tagged,
                        .content = inode.content,
                        .directory_path = slash == std::string::npos ? "" : path.substr(0, slash),
@@ -277,8 +288,6 @@ std::optional<Folder::MetadataWrite> Folder::plan_metadata(const Inode& inode,
 
 Result<oss::Written> Folder::put_directory_anew(const Context& context, const Inode& inode,
                                                 MetadataWrite& change) {
-  if (change.put.headers.content_type.empty())
-    change.put.headers.content_type = oss::kDirectoryType;
   {
     MutexLock lock(tree_.mutex);
     change.put.replaces = inode.etag;
@@ -311,7 +320,7 @@ Result<oss::Written> Folder::copy_onto_itself(const Context& context, const Inod
 }
 
 /// A change of metadata is a copy of the object onto itself that carries everything else along; of
-/// what has no bytes, the object put once more.
+/// what has no bytes and cannot be copied, the object put once more.
 Result<oss::Written> Folder::write_metadata(const Context& context, const Inode& inode,
                                             MetadataWrite& change) {
   switch (change.way) {

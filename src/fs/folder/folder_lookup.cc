@@ -103,6 +103,7 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
       take_name(inode, parent->number, name, found.asked);
     }
     inode->in_store = !found.entry.is_directory || found.entry.has_marker.value_or(false);
+    inode->bytes_of_marker = found.entry.is_directory ? found.meta.size_bytes : 0;
     pages_changed = !inode->pages_etag.empty() && inode->pages_etag != etag;
     if (pages_changed) inode->pages_etag.clear();
     // Handles that are open stay on their version; the next open gets a content of its own.

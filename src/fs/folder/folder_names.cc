@@ -5,6 +5,7 @@
 #include "folder.h"
 #include "naming/symlinks.h"
 #include "stsfs/base/await.h"
+#include "stsfs/base/log.h"
 #include "stsfs/base/random.h"
 #include "stsfs/base/text.h"
 #include "stsfs/oss/retrying_store.h"
@@ -323,6 +324,12 @@ Result<bool> Folder::directory_is_empty(const Context& context, const InodePoint
       return store_.start_list(request, context.deadline, std::move(done));
     });
     if (!page) return fail(std::move(page.error()));
+    for (const oss::ListEntry& object : page->objects) {
+      if (object.key != *key || object.size_bytes == 0) continue;
+      log_warning("fs", "{} is not removed: its object has {} bytes, which no file here shows",
+                  printable(*key), object.size_bytes);
+      return false;
+    }
     const bool is_alone = std::all_of(page->objects.begin(), page->objects.end(),
                                       [&](const auto& object) { return object.key == *key; });
     if (!is_alone || page->next_token.empty()) return is_alone;

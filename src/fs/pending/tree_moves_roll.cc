@@ -215,7 +215,7 @@ Result<void> TreeMoves::copied(const MovePointer& move, const oss::ListEntry& ob
 Result<std::string> TreeMoves::found_at_new_key(const MovePointer& move,
                                                 const oss::ListEntry& object,
                                                 const std::string& new_key) {
-  if (object.key.ends_with('/')) return "";
+  if (object.key.ends_with('/') && object.size_bytes == 0) return "";
   const bool is_link = object.type == oss::ObjectType::kSymlink;
   auto ours = is_link ? moved_link(store_, {move->entry.from, move->entry.to}, object.key,
                                    deadline(), &ending_)

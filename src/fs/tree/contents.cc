@@ -58,9 +58,10 @@ Contents::Use::~Use() {
 
 std::shared_ptr<FileContent> Contents::of(const InodePointer& inode) {
   if (!inode->content) {
-    const bool has_bytes = inode->in_store && !is_directory(inode->attributes.mode);
-    inode->content = make(inode->number, key_of(tree_, keys_, *inode), inode->etag,
-                          has_bytes ? inode->attributes.size_bytes : 0);
+    const std::uint64_t size = is_directory(inode->attributes.mode) ? inode->bytes_of_marker
+                                                                    : inode->attributes.size_bytes;
+    inode->content =
+        make(inode->number, key_of(tree_, keys_, *inode), inode->etag, inode->in_store ? size : 0);
   }
   return inode->content;
 }

@@ -51,6 +51,8 @@ struct Inode {
   bool tagged = false;      ///< The object has tags, which a rewrite has to carry along.
   std::string symlink_key;  ///< Of an OSS Symlink object: the key that it leads to.
   SteadyTime confirmed{};   ///< When OSS last said so.
+  /// Of a directory: how many its object has, which no mount puts there and none shows.
+  std::uint64_t bytes_of_marker = 0;
   /// Of a directory: when we last changed its entries, which OSS may not know yet.
   std::optional<WallTime> entries_changed;
   SteadyTime touched{};    ///< When we last changed it there: what follows closely is merged.

@@ -44,14 +44,40 @@ class BaseReaderTest : public ::testing::Test {
   std::shared_ptr<BaseReader> reader(std::uint64_t size) {
     return std::make_shared<BaseReader>(around_, "key", "\"1\"", size);
   }
-  std::shared_ptr<Outcome> read(BaseReader& from, std::uint64_t offset, std::uint64_t length) {
+  std::shared_ptr<Outcome> read(BaseReader& from, std::uint64_t offset, std::uint64_t length,
+                                ReadStreams::ReaderId by = ReadStreams::kNobody) {
     auto out = std::make_shared<Outcome>();
-    from.read({offset, length}, [out](Result<std::span<const std::byte>> got) {
+    const auto done = [out](Result<std::span<const std::byte>> got) {
       if (got)
         out->result.emplace(std::string(as_text(*got)));
       else
         out->result.emplace(fail(got.error()));
-    });
+    };
+    from.read({offset, length}, done, by);
+    return out;
+  }
+  /// At 128 MB/s, so that the reader waits for each of its bytes and its window grows.
+  void read_over_slow_line(BaseReader& from, std::uint64_t at, std::uint64_t to,
+                           ReadStreams::ReaderId by) {
+    for (; at < to; at += 128 * kKiB) {
+      const auto outcome = read(from, at, 128 * kKiB, by);
+      clock_.advance(std::chrono::milliseconds(1));
+      for (std::size_t i = 0; i < store_.gets().size() && !outcome->answered(); ++i) {
+        const auto get = store_.gets()[i];
+        const ByteRange left{get->range.offset + get->given, get->range.length - get->given};
+        if (get->under_way() && left.overlaps({at, 128 * kKiB})) {
+          ASSERT_TRUE(store_.give(get, at + 128 * kKiB - left.offset));
+        }
+      }
+      ASSERT_TRUE(outcome->answered() && *outcome->result);
+    }
+  }
+  /// How much is still to come by the requests for some of `range`, in bytes.
+  std::uint64_t coming(ByteRange range) const {
+    std::uint64_t out = 0;
+    for (const auto& get : store_.gets())
+      if (get->under_way() && get->range.offset < range.end() && get->range.end() > range.offset)
+        out += get->range.length - get->given;
     return out;
   }
 
@@ -203,23 +229,61 @@ TEST_F(BaseReaderTest, TheRightChecksumPasses) {
 
 TEST_F(BaseReaderTest, ASeekCallsOffWhatIsFarFromItsEnd) {
   const auto base = reader(content_.size());
-  for (std::uint64_t at = 0; at < 2 * kMiB; at += 128 * kKiB) {
-    read(*base, at, 128 * kKiB);
-    if (at < kMiB) store_.give_everything();
-    clock_.advance(std::chrono::milliseconds(1));
+  read_over_slow_line(*base, 0, 8 * kMiB, 1);
+  ASSERT_GT(coming({8 * kMiB, 24 * kMiB}), 12 * kMiB);
+  const auto elsewhere = read(*base, 32 * kMiB, 4'096, 1);
+  EXPECT_LE(coming({8 * kMiB, 24 * kMiB}), 8 * kMiB);  // the piece it was in, and 4 MiB
+  // Nothing more is asked for there, and whoever comes back gets what he asks for.
+  const std::size_t asked = store_.gets().size();
+  store_.give_everything();
+  EXPECT_TRUE(elsewhere->answered() && *elsewhere->result);
+  for (std::size_t i = asked; i < store_.gets().size(); ++i)
+    EXPECT_GE(store_.gets()[i]->range.offset, 32 * kMiB);
+  EXPECT_EQ(free_slots(), 32);
+  std::string got;
+  for (std::uint64_t at = 8 * kMiB; at < 32 * kMiB; at += 128 * kKiB) {
+    const auto outcome = read(*base, at, 128 * kKiB, 1);
+    store_.give_everything();
+    ASSERT_TRUE(outcome->answered() && *outcome->result);
+    got += **outcome->result;
   }
-  const std::size_t before = store_.under_way();
-  ASSERT_GT(before, 0U);
-  // Four readers elsewhere: the first one is given up.
-  for (const std::uint64_t at : {10, 18, 26, 34}) read(*base, at * kMiB, 4'096);
-  for (const auto& get : store_.gets()) {
-    const bool ahead_of_first = get->range.offset > 2 * kMiB && get->range.offset < 8 * kMiB;
-    if (get->under_way() && ahead_of_first) {
-      EXPECT_LE(get->range.length - get->given, 4 * kMiB);
-    }
-  }
+  EXPECT_TRUE(got == content_.substr(8 * kMiB, 24 * kMiB));
   base->stop();
-  EXPECT_EQ(store_.under_way(), 0U);
+  EXPECT_EQ(free_slots(), 32);
+}
+
+TEST_F(BaseReaderTest, ASeekOverWhatWasAskedForCallsOffWhatLiesBetween) {
+  const auto base = reader(content_.size());
+  read_over_slow_line(*base, 0, 8 * kMiB, 1);
+  ASSERT_GT(coming({8 * kMiB, 10 * kMiB}), 8 * kMiB);
+  read(*base, 23 * kMiB, 4'096, 1);
+  EXPECT_LE(coming({8 * kMiB, 10 * kMiB}), 4 * kMiB);
+  base->stop();
+}
+
+TEST_F(BaseReaderTest, WhereAnotherHandleReadsASeekCallsNothingOff) {
+  const auto base = reader(content_.size());
+  read_over_slow_line(*base, 0, 8 * kMiB, 1);
+  read(*base, 8 * kMiB, 4'096, 2);
+  const std::uint64_t before = coming({8 * kMiB, 24 * kMiB});
+  read(*base, 32 * kMiB, 4'096, 1);
+  EXPECT_GE(coming({8 * kMiB, 24 * kMiB}), before);
+  // Until it goes, too.
+  base->leave(2);
+  EXPECT_LE(coming({8 * kMiB, 24 * kMiB}), 8 * kMiB);
+  base->stop();
+}
+
+TEST_F(BaseReaderTest, OneWhoComesBackIsWaitedForTheNextTime) {
+  const auto base = reader(content_.size());
+  read_over_slow_line(*base, 0, 2 * kMiB, 1);
+  read(*base, 36 * kMiB, 4'096, 1);
+  read_over_slow_line(*base, 2 * kMiB, 10 * kMiB, 1);
+  const std::uint64_t before = coming({10 * kMiB, 24 * kMiB});
+  ASSERT_GT(before, 12 * kMiB);
+  for (std::uint64_t i = 1; i <= 4; ++i) read(*base, 36 * kMiB + i * 4'096, 4'096, 1);
+  EXPECT_EQ(coming({10 * kMiB, 24 * kMiB}), before);
+  base->stop();
 }
 
 TEST_F(BaseReaderTest, StoppingEndsRequestsAndWaitingReads) {

@@ -143,15 +143,51 @@ TEST_F(ReadStreamsTest, TwoReadersOfOneFileEachKeepTheirStream) {
     const auto two = read(500 * kMiB + at, 128 * kKiB);
     EXPECT_EQ(one.stream, first);
     EXPECT_EQ(two.stream, second);
-    EXPECT_TRUE(one.ended.empty() && two.ended.empty());
+    EXPECT_FALSE(one.lets_go || two.lets_go);
     for (const auto& piece : ask_ahead()) streams_.ended(piece, piece.range.length, now_);
   }
 }
 
 TEST_F(ReadStreamsTest, AFifthReaderEndsTheOneThatWasReadLongestAgo) {
-  const auto first = read(0, 4 * kKiB).stream;
-  for (std::uint64_t i = 1; i < 4; ++i) EXPECT_TRUE(read(i * 100 * kMiB, 4 * kKiB).ended.empty());
-  EXPECT_EQ(read(900 * kMiB, 4 * kKiB).ended, std::vector{first});
+  read(0, 4 * kKiB);
+  EXPECT_TRUE(streams_.awaits({kMiB, 1}));
+  for (std::uint64_t i = 1; i < 4; ++i) EXPECT_FALSE(read(i * 100 * kMiB, 4 * kKiB).lets_go);
+  EXPECT_TRUE(read(900 * kMiB, 4 * kKiB).lets_go);
+  EXPECT_FALSE(streams_.awaits({kMiB, 1}));
+}
+
+// A handle of 2 follows closely; who reads far ahead of others is a reader of his own.
+TEST_F(ReadStreamsTest, WhoSharesAStreamDoesNotTakeItAlong) {
+  SteadyTime now = now_;
+  ReadStreams::StreamId stream = 0;
+  for (std::uint64_t at = 0; at < 8 * kMiB; at += 128 * kKiB) {
+    stream = streams_.read({at, 128 * kKiB}, now, 1).stream;
+    ask_ahead();
+  }
+  EXPECT_EQ(streams_.read({8 * kMiB, 128 * kKiB}, now, 2).stream, stream);
+  EXPECT_NE(streams_.read({8 * kMiB + 3 * kMiB, 128 * kKiB}, now, 2).stream, stream);
+  EXPECT_EQ(streams_.read({8 * kMiB + 128 * kKiB, 128 * kKiB}, now, 1).stream, stream);
+}
+
+TEST_F(ReadStreamsTest, ManyReadersOfAStreamNeverLeaveIt) {
+  for (std::uint64_t by = 1; by <= 2 * ReadStreams::kReadersMax; ++by)
+    streams_.read({(by - 1) * 128 * kKiB, 128 * kKiB}, now_, by);
+  for (std::uint64_t by = 1; by <= 2 * ReadStreams::kReadersMax; ++by) streams_.leaves(by);
+  EXPECT_FALSE(ask_ahead().empty());
+}
+
+TEST_F(ReadStreamsTest, WhatIsHereOfALeftStreamStaysAndNothingMoreIsAskedFor) {
+  for (std::uint64_t at = 0; at < 8 * kMiB; at += 128 * kKiB)
+    streams_.read({at, 128 * kKiB}, now_, 1);
+  const auto pieces = ask_ahead();
+  ASSERT_FALSE(pieces.empty());
+  EXPECT_TRUE(streams_.read({500 * kMiB, 4 * kKiB}, now_, 1).lets_go);
+  for (const auto& piece : pieces) streams_.ended(piece, piece.range.length, now_);
+  EXPECT_TRUE(streams_.wants(pieces.back().range));
+  EXPECT_FALSE(streams_.awaits(pieces.back().range));
+  EXPECT_TRUE(ask_ahead().empty());
+  streams_.read({8 * kMiB, 128 * kKiB}, now_, 1);
+  EXPECT_FALSE(ask_ahead().empty());
 }
 
 TEST_F(ReadStreamsTest, JumpsBringWhatTheyAskForAndNothingMore) {

@@ -180,7 +180,17 @@ void FileContent::read_with(std::shared_ptr<BaseReader> reader) {
     base_.swap(reader);
 }
 
-void FileContent::read(ByteRange range, Callback<Bytes> done) {
+void FileContent::leave(ReadStreams::ReaderId by) {
+  std::vector<std::shared_ptr<BaseReader>> readers;
+  {
+    MutexLock lock(mutex_);
+    if (base_) readers.push_back(base_);
+    for (const auto& [version, reader] : copy_readers_) readers.push_back(reader);
+  }
+  for (const auto& reader : readers) reader->leave(by);
+}
+
+void FileContent::read(ByteRange range, Callback<Bytes> done, ReadStreams::ReaderId by) {
   auto buffer = std::make_shared<std::vector<std::byte>>();
   struct Remote {
     std::shared_ptr<BaseReader> reader;
@@ -227,7 +237,7 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
       self->read_again(range, std::move(done), std::move(got.error()), ground);
   };
   if (buffer->empty()) {
-    remote[0].reader->read(remote[0].range, std::move(checked));
+    remote[0].reader->read(remote[0].range, std::move(checked), by);
     return;
   }
   auto gather = std::make_shared<Gather>();
@@ -238,9 +248,9 @@ void FileContent::read(ByteRange range, Callback<Bytes> done) {
   gather->buffer = buffer;
   gather->done = std::move(checked);
   for (const Remote& one : remote)
-    one.reader->read(one.range, [gather, at = one.at](Result<Bytes> got) {
-      gather->arrived(at, std::move(got));
-    });
+    one.reader->read(
+        one.range,
+        [gather, at = one.at](Result<Bytes> got) { gather->arrived(at, std::move(got)); }, by);
 }
 
 std::shared_ptr<BaseReader> FileContent::make_reader(const std::string& key,

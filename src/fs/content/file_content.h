@@ -181,7 +181,11 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   /// read.
   void read_with(std::shared_ptr<BaseReader> reader) STSFS_EXCLUDES(mutex_);
   /// Answers at once when every byte is here, else from the loop. kStale when the version is gone.
-  void read(ByteRange range, Callback<std::span<const std::byte>> done);
+  /// `by` as BaseReader::read.
+  void read(ByteRange range, Callback<std::span<const std::byte>> done,
+            ReadStreams::ReaderId by = ReadStreams::kNobody);
+  /// `by` will not read any more.
+  void leave(ReadStreams::ReaderId by) STSFS_EXCLUDES(mutex_);
   Result<void> write(std::span<const std::byte> bytes, std::uint64_t offset) STSFS_EXCLUDES(mutex_);
   /// Writes at the end; returns where that was.
   Result<std::uint64_t> append(std::span<const std::byte> bytes) STSFS_EXCLUDES(mutex_);

@@ -188,10 +188,13 @@ void Folder::read(const Context&, HandleNumber number, ByteRange range,
     return;
   }
   if (handle->is_first_read.exchange(false)) fills_pages(*handle);
-  handle->content->read(range, [this, handle, done = std::move(done)](auto got) mutable {
-    if (!got && got.error().code == Errc::kCorrupt) pages_are_bad(handle->inode);
-    done(std::move(got));
-  });
+  handle->content->read(
+      range,
+      [this, handle, done = std::move(done)](auto got) mutable {
+        if (!got && got.error().code == Errc::kCorrupt) pages_are_bad(handle->inode);
+        done(std::move(got));
+      },
+      static_cast<ReadStreams::ReaderId>(number));
 }
 
 Result<FileHandlePointer> Folder::writable(HandleNumber number) const {
@@ -405,6 +408,7 @@ void Folder::release(HandleNumber number) {
   const FileHandlePointer handle = handles_.take_file(number);
   if (!handle) return;
   trim_.closed();
+  handle->content->leave(static_cast<ReadStreams::ReaderId>(number));
   bool commit = false;
   {
     MutexLock lock(tree_.mutex);

@@ -55,7 +55,7 @@ void Readers::stop_all() {
 
 // --- reading ---
 
-void BaseReader::read(ByteRange range, Done done) {
+void BaseReader::read(ByteRange range, Done done, ReadStreams::ReaderId by) {
   const SteadyTime now = around_.clock.steady();
   around_.pool->touch(*holder_);
   Answer here{range, {}, {}};
@@ -66,14 +66,14 @@ void BaseReader::read(ByteRange range, Done done) {
     MutexLock lock(mutex_);
     ended = corrupt_;
     if (stopped_) ended = Error{Errc::kInterrupted, "the file was closed", {}};
-    const ReadStreams::Plan plan = streams_.read(range, now);
+    const ReadStreams::Plan plan = streams_.read(range, now, by);
     if (!ended && !blocks_.pin(range, here.pins)) {
       streams_.stalled(plan.stream, now, round_trip_);
       waiting_.push_back({range, now, std::move(done)});
       if (!uncovered(range).empty()) to_begin = demand(plan.ask);
     }
     for (FetchPointer& more : demand_lost()) to_begin.push_back(std::move(more));
-    unwanted = take_unwanted(plan.ended);
+    if (plan.lets_go) unwanted = take_unwanted();
   }
   call_off(unwanted);
   if (ended) return done(fail(std::move(*ended)));
@@ -86,6 +86,15 @@ void BaseReader::read(ByteRange range, Done done) {
   }
   for (const FetchPointer& fetch : to_begin) begin(fetch);
   fetch_ahead();
+}
+
+void BaseReader::leave(ReadStreams::ReaderId by) {
+  std::vector<FetchPointer> unwanted;
+  {
+    MutexLock lock(mutex_);
+    if (streams_.leaves(by)) unwanted = take_unwanted();
+  }
+  call_off(unwanted);
 }
 
 void BaseReader::start(Deadline deadline, Callback<oss::ObjectMeta> confirmed) {

@@ -91,9 +91,15 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
 
   /// `range` must lie inside the object and not be empty.
   ///
+  /// `by` tells who reads, so that what was fetched ahead where he was is called off when he goes
+  /// elsewhere.
+  ///
   /// Errors: kChanged or kNotFound when the version is no longer there; kCorrupt; kTimedOut;
   /// kInterrupted after `stop`; others as ObjectStore::start_get.
-  void read(ByteRange range, Done done) STSFS_EXCLUDES(mutex_);
+  void read(ByteRange range, Done done, ReadStreams::ReaderId by = ReadStreams::kNobody)
+      STSFS_EXCLUDES(mutex_);
+  /// `by` will not read any more; others may.
+  void leave(ReadStreams::ReaderId by) STSFS_EXCLUDES(mutex_);
 
   /// Begins with what a reader from the start would ask for. `confirmed`, once, when the answer has
   /// begun: the version is there, and this is what its answer says of it; the bytes follow.
@@ -157,8 +163,7 @@ class BaseReader : public std::enable_shared_from_this<BaseReader> {
   void fetch_ahead() STSFS_EXCLUDES(mutex_);
   void end(bool whole_ones_too) STSFS_EXCLUDES(mutex_);
   void call_off(const std::vector<FetchPointer>& fetches) STSFS_EXCLUDES(mutex_);
-  std::vector<FetchPointer> take_unwanted(const std::vector<ReadStreams::StreamId>& ended)
-      STSFS_REQUIRES(mutex_);
+  std::vector<FetchPointer> take_unwanted() STSFS_REQUIRES(mutex_);
   std::vector<BlockPointer> take_consumed() STSFS_REQUIRES(mutex_);
   Deadline deadline_for(ByteRange range) const;
 

@@ -1,6 +1,7 @@
 #include "read_streams.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "fetch_window.h"
 
@@ -29,6 +30,10 @@ constexpr std::chrono::microseconds kInstant{1};
 
 constexpr int kInFlightMax = 16;
 
+// What one who came back before may read elsewhere until what is under way for him is called off:
+// at 100 MB/s it has mostly come by then.
+constexpr std::uint64_t kPatience = 8 * kMiB;
+
 // Runs shorter than this are jumps.
 constexpr std::uint64_t kShortRun = 512 * kKiB;
 constexpr std::size_t kJumpsMin = 3;
@@ -51,14 +56,18 @@ ReadStreams::Stream* ReadStreams::find(StreamId id) {
   return nullptr;
 }
 
-/// The stream that `range` belongs to: the nearest of those within reach.
-ReadStreams::Stream* ReadStreams::match(ByteRange range) {
+/// The stream that `range` belongs to: the nearest of those within reach. Who shares one goes no
+/// farther in it than where the next read may be: what lies between is for the others.
+ReadStreams::Stream* ReadStreams::match(ByteRange range, ReaderId by) {
   Stream* best = nullptr;
   std::uint64_t best_distance = 0;
   for (Stream& stream : streams_) {
     const bool young = stream.run < kYoungRun;
     const std::uint64_t back = young ? std::min(stream.run, kYoungReach) + kFirstAlign : kBack;
-    const std::uint64_t forward = young ? kYoungReach : std::max(kForward, stream.window);
+    const bool shared = std::any_of(stream.readers.begin(), stream.readers.end(),
+                                    [&](ReaderId reader) { return reader != by; });
+    const std::uint64_t far = shared ? kForward : std::max(kForward, stream.window);
+    const std::uint64_t forward = young ? kYoungReach : far;
     if (range.offset + back < stream.next || range.offset > stream.next + forward) continue;
     const std::uint64_t distance =
         range.offset > stream.next ? range.offset - stream.next : stream.next - range.offset;
@@ -88,7 +97,7 @@ ReadStreams::Stream& ReadStreams::begin(std::uint64_t at, SteadyTime now, Plan& 
     const auto oldest =
         std::min_element(streams_.begin(), streams_.end(),
                          [](const Stream& a, const Stream& b) { return a.used < b.used; });
-    plan.ended.push_back(oldest->id);
+    plan.lets_go = true;
     streams_.erase(oldest);
   }
   Stream stream;
@@ -125,15 +134,65 @@ ByteRange ReadStreams::piece_from(const Stream& stream, ByteRange range) const {
               std::max(range.end(), up(range.offset + FetchWindow::piece_of(stream.window), kMiB)));
 }
 
-ReadStreams::Plan ReadStreams::read(ByteRange range, SteadyTime now) {
+/// `by` has read here.
+void ReadStreams::come(Stream& stream, ReaderId by) const {
+  if (stream.left_by != kNobody && stream.left_by == by)
+    stream.patience =
+        std::clamp(2 * stream.away, kPatience, std::max(kPatience, options_.window_max));
+  stream.left_by = kNobody;
+  stream.away = 0;
+  stream.gone = false;
+  const auto known = std::find(stream.readers.begin(), stream.readers.end(), by);
+  if (known != stream.readers.end()) return;
+  if (stream.readers.size() < kReadersMax)
+    stream.readers.push_back(by);
+  else
+    stream.readers.back() = kNobody;
+}
+
+/// `by` has read elsewhere, or reads no more.
+void ReadStreams::leave(Stream& stream, ReaderId by) {
+  if (by != kNobody && std::erase(stream.readers, by) > 0 && stream.readers.empty())
+    stream.left_by = by;
+}
+
+/// What was asked for ahead of it is not awaited any more. Who comes back goes on from where he
+/// was.
+bool ReadStreams::give_up(Stream& stream) {
+  if (std::exchange(stream.gone, true)) return false;
+  stream.kept_to = std::max(stream.kept_to, stream.asked_to);
+  const bool was_ahead = stream.asked_to > stream.next;
+  stream.asked_to = std::min(stream.asked_to, stream.next);
+  return was_ahead;
+}
+
+bool ReadStreams::leaves(ReaderId by) {
+  bool lets_go = false;
+  for (Stream& stream : streams_) {
+    leave(stream, by);
+    if (stream.left_by == by) lets_go |= give_up(stream);
+  }
+  return lets_go;
+}
+
+ReadStreams::Plan ReadStreams::read(ByteRange range, SteadyTime now, ReaderId by) {
   Plan plan;
-  Stream* stream = match(range);
+  Stream* stream = match(range, by);
   const bool is_new = stream == nullptr;
   if (is_new) {
     plan.ask = random() ? random_range(range) : first_of(range);
     stream = &begin(range.offset, now, plan);
   }
   plan.stream = stream->id;
+  come(*stream, by);
+  for (Stream& other : streams_) {
+    if (&other == stream) continue;
+    leave(other, by);
+    if (other.left_by == kNobody || other.left_by != by) continue;
+    other.away += range.length;
+    if (other.away > other.patience) plan.lets_go |= give_up(other);
+  }
+  plan.lets_go |= range.offset > stream->next + kForward;  // over what lies between
   stream->used = ++uses_;
   ++stream->reads;
   stream->run += range.length;
@@ -190,7 +249,8 @@ ReadStreams::Plan ReadStreams::expect_start(SteadyTime now) {
 std::optional<ReadStreams::Piece> ReadStreams::next_piece() {
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     Stream& stream = streams_[(turn_ + i) % streams_.size()];
-    if (stream.window == 0 || stream.paused || stream.in_flight >= kInFlightMax) continue;
+    if (stream.window == 0 || stream.paused || stream.is_left()) continue;
+    if (stream.in_flight >= kInFlightMax) continue;
     const std::uint64_t from = std::max(stream.asked_to, stream.next);
     const std::uint64_t piece = FetchWindow::piece_of(stream.window);
     const std::uint64_t to = std::min(size_, stream.next + stream.window);
@@ -229,6 +289,14 @@ void ReadStreams::refused(StreamId id) {
 }
 
 bool ReadStreams::wants(ByteRange range) const {
+  return std::any_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+    const std::uint64_t from = stream.next > kBack ? stream.next - kBack : 0;
+    const std::uint64_t to = std::max({stream.next, stream.asked_to, stream.kept_to});
+    return range.end() > from && range.offset < to;
+  });
+}
+
+bool ReadStreams::awaits(ByteRange range) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
     const std::uint64_t from = stream.next > kBack ? stream.next - kBack : 0;
     return range.end() > from && range.offset < std::max(stream.next, stream.asked_to);

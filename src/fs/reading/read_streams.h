@@ -25,6 +25,11 @@ struct ReadStreamsOptions {
 /// come out of order, since the kernel's read-ahead is answered by several threads. Readers that
 /// jump about get what they ask for and nothing more, until all of it is cheaper (ReadWhole).
 ///
+/// Who reads is known, so that a stream whose readers are all elsewhere is seen: nothing more is
+/// fetched for it, and what is under way far ahead is not awaited any more. It stays where it was
+/// for whom comes back to it; who does so, as with an index and its data, or on several threads, is
+/// waited for the next time.
+///
 /// Threads: the caller's lock. Source: the constants are measured, see the .cc.
 class ReadStreams {
  public:
@@ -35,15 +40,22 @@ class ReadStreams {
         options_(options),
         whole_(object_size, options.kept_whole_max, options.window_max) {}
 
+  using ReaderId = std::uint64_t;                 // of an open file, never used twice
+  static constexpr ReaderId kNobody = 0;          // in particular: leaves nothing
+  static constexpr std::size_t kReadersMax = 16;  // more of them leave a stream never
+
   using StreamId = std::uint64_t;                   // never used twice
   static constexpr StreamId kWhole = ~StreamId{0};  // of what is fetched ahead of all readers
   struct Plan {
     StreamId stream = 0;
     ByteRange ask;  ///< What to ask for when some of the read is neither here nor on its way.
-    std::vector<StreamId> ended;  ///< Nobody waits for what was fetched ahead for these.
+    bool lets_go = false;  ///< Some of what was asked for ahead is not awaited any more.
   };
   /// A read of `range`, inside the object and not empty.
-  Plan read(ByteRange range, SteadyTime now);
+  Plan read(ByteRange range, SteadyTime now, ReaderId by = kNobody);
+  /// One that does not come back. True when some of what was asked for ahead is not awaited any
+  /// more.
+  bool leaves(ReaderId by);
   /// That read had to wait. `round_trip` is how long an answer takes to begin.
   void stalled(StreamId stream, SteadyTime now, std::chrono::nanoseconds round_trip);
   /// A read has its bytes, and had to wait so long.
@@ -68,8 +80,11 @@ class ReadStreams {
   /// comes again.
   void refused(StreamId stream);
 
-  /// True when a reader is about to come to some of `range`, or may come back to it out of order.
+  /// True when a reader is about to come to some of `range`, or may come back to it, out of order
+  /// or from elsewhere: what is here of it stays.
   bool wants(ByteRange range) const;
+  /// The same, and it is worth having on its way.
+  bool awaits(ByteRange range) const;
   bool random() const;
   /// Whatever was fetched is to stay.
   bool keeps_all() const { return whole_.begun(); }
@@ -87,11 +102,23 @@ class ReadStreams {
     std::uint64_t used = 0;
     SteadyTime measured_from{};  // how fast the reader gets on with this window: since then,
     std::uint64_t run_then = 0;  // from this run
+
+    std::vector<ReaderId> readers;  // whose last read was here
+    ReaderId left_by = kNobody;     // the last of them, when there is none any more
+    std::uint64_t away = 0;         // what that one has read elsewhere since, in bytes
+    std::uint64_t patience = 0;     // how much of that it is given until it counts as gone
+    bool gone = false;
+    std::uint64_t kept_to = 0;  // what was asked for until then, and is here, stays
+
+    bool is_left() const { return gone || left_by != kNobody; }
   };
 
   Stream* find(StreamId id);
-  Stream* match(ByteRange range);
+  Stream* match(ByteRange range, ReaderId by);
   Stream& begin(std::uint64_t at, SteadyTime now, Plan& plan);
+  void come(Stream& stream, ReaderId by) const;
+  void leave(Stream& stream, ReaderId by);
+  bool give_up(Stream& stream);
   void measure_from(Stream& stream, SteadyTime now);
   ByteRange piece_from(const Stream& stream, ByteRange range) const;
   ByteRange first_of(ByteRange range) const;

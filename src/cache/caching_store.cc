@@ -33,12 +33,12 @@ class CachingStore::Disk {
   explicit Disk(BlockStore& store) : blocks(store), partials(buffers) {}
 
   void keep(WholeBlock block) {
-    if (writing_ >= kWritingMax) return buffers.give_back(std::move(block.bytes));
+    if (writing_ >= kWritingMax) return;
     writing_ += BlockStore::kBlockSize;
     (void)threads.run([this, block = std::make_shared<WholeBlock>(std::move(block))] {
       if (!is_spoilt(block->id)) blocks.write(block->id, block->facts, block->span());
       if (is_spoilt(block->id)) blocks.drop(block->id);
-      buffers.give_back(std::move(block->bytes));
+      block->bytes.reset();
       writing_ -= BlockStore::kBlockSize;
     });
   }
@@ -140,12 +140,13 @@ class CachingStore::Reading final : public oss::ReadSink,
   static UniqueFunction<void()> look_at_disk(const std::shared_ptr<Reading>& self, BlockId id,
                                              std::uint64_t end) {
     Disk& disk = *self->store_.disk_;
-    auto buffer = std::make_shared<BlockBuffers::Buffer>(disk.buffers.take());
-    const auto found = disk.blocks.read(id, std::span(buffer->get(), BlockStore::kBlockSize));
+    auto buffer = std::make_shared<BlockBuffers::Buffer>(disk.buffers.take(BlockBuffers::kReadMax));
+    std::optional<BlockStore::Found> found;  // without memory it is as if there were nothing
+    if (*buffer) found = disk.blocks.read(id, std::span(buffer->get(), BlockStore::kBlockSize));
     if (found) {
       return [self, found, buffer] { self->give(*found, std::move(*buffer)); };
     }
-    disk.buffers.give_back(std::move(*buffer));
+    buffer->reset();
     std::uint64_t missing_to = 0;
     do {
       missing_to = ++id.index * BlockStore::kBlockSize;
@@ -165,7 +166,7 @@ class CachingStore::Reading final : public oss::ReadSink,
     if (!is_behind_end) taken = pass(found.facts, {block.get() + (at_ - start), to - at_});
     // Before the next step begins or the reader is told: from then on nobody who cancels waits for
     // this one, and the store may go.
-    store_.disk_->buffers.give_back(std::move(block));
+    block.reset();
     if (is_behind_end) return fetch(end_);  // it is for the server to say so
     if (is_called_off()) return;
     at_ = to;

@@ -27,25 +27,29 @@ std::uint64_t size_of_block(const BlockFacts& facts, std::uint64_t index) {
 
 }  // namespace
 
-BlockBuffers::Buffer BlockBuffers::take() {
+BlockBuffers::Buffer BlockBuffers::take(std::size_t max) {
   {
-    MutexLock lock(mutex_);
-    if (!free_.empty()) {
-      Buffer buffer = std::move(free_.back());
-      free_.pop_back();
+    MutexLock lock(shared_->mutex);
+    if (shared_->taken >= max) return {};
+    ++shared_->taken;
+    if (!shared_->free.empty()) {
+      Buffer buffer(shared_->free.back().release(), {shared_});
+      shared_->free.pop_back();
       return buffer;
     }
   }
-  return Buffer(
-      new std::byte[BlockStore::kBlockSize]);  // not zeroed: it is filled before it is read
+  // Not zeroed: it is filled before it is read.
+  return {new std::byte[BlockStore::kBlockSize], {shared_}};
 }
 
-void BlockBuffers::give_back(Buffer buffer) {
-  MutexLock lock(mutex_);
-  if (buffer && free_.size() < kKept) free_.push_back(std::move(buffer));
+void BlockBuffers::GiveBack::operator()(std::byte* bytes) const {
+  std::unique_ptr<std::byte[]> buffer(bytes);
+  MutexLock lock(to->mutex);
+  --to->taken;
+  if (to->free.size() < kKeepMax) to->free.push_back(std::move(buffer));
 }
 
-PartialBlocks::Partial& PartialBlocks::find(const BlockId& of, const BlockFacts& facts,
+PartialBlocks::Partial* PartialBlocks::find(const BlockId& of, const BlockFacts& facts,
                                             std::uint64_t index) {
   const auto found = std::find_if(partials_.begin(), partials_.end(), [&](const Partial& partial) {
     const BlockId& id = partial.block.id;
@@ -53,16 +57,20 @@ PartialBlocks::Partial& PartialBlocks::find(const BlockId& of, const BlockFacts&
   });
   if (found != partials_.end()) {
     partials_.splice(partials_.begin(), partials_, found);
-    return partials_.front();
+    return &partials_.front();
   }
-  if (partials_.size() >= kBlocksMax) {
-    buffers_.give_back(std::move(partials_.back().block.bytes));
+  if (partials_.size() >= kBlocksMax) partials_.pop_back();
+  BlockBuffers::Buffer buffer = buffers_.take(BlockBuffers::kKeepMax);
+  if (!buffer && !partials_.empty()) {
     partials_.pop_back();
+    buffer = buffers_.take(BlockBuffers::kKeepMax);
   }
+  if (!buffer) return nullptr;
   BlockId id = of;
   id.index = index;
-  partials_.push_front({{std::move(id), facts, buffers_.take(), size_of_block(facts, index)}, {}});
-  return partials_.front();
+  partials_.push_front(
+      {{std::move(id), facts, std::move(buffer), size_of_block(facts, index)}, {}});
+  return &partials_.front();
 }
 
 std::vector<WholeBlock> PartialBlocks::add(const BlockId& of, const BlockFacts& facts,
@@ -72,14 +80,15 @@ std::vector<WholeBlock> PartialBlocks::add(const BlockId& of, const BlockFacts& 
   while (!bytes.empty() && offset < facts.object_size) {
     const std::uint64_t index = offset / BlockStore::kBlockSize;
     const std::uint64_t at = offset % BlockStore::kBlockSize;
-    Partial& partial = find(of, facts, index);
-    const std::size_t size = partial.block.size_bytes;
+    const std::size_t size = size_of_block(facts, index);
     const std::size_t count = std::min<std::size_t>(bytes.size(), size - at);
-    std::memcpy(partial.block.bytes.get() + at, bytes.data(), count);
-    add_range(partial.here, {at, count});
-    if (partial.here.front() == ByteRange{0, size}) {
-      whole.push_back(std::move(partial.block));
-      partials_.pop_front();
+    if (Partial* partial = find(of, facts, index)) {
+      std::memcpy(partial->block.bytes.get() + at, bytes.data(), count);
+      add_range(partial->here, {at, count});
+      if (partial->here.front() == ByteRange{0, size}) {
+        whole.push_back(std::move(partial->block));
+        partials_.pop_front();
+      }
     }
     bytes = bytes.subspan(count);
     offset += count;

@@ -15,21 +15,37 @@
 
 namespace stsfs::cache {
 
-/// Memory of one block. Kept for the next one: the first touch of a page costs more than copying
-/// it.
+/// Memory of blocks on their way to the disk and from it, beside that of the block pool: at most
+/// kReadMax MiB. What goes is kept for the next one: the first touch of a page costs more than
+/// copying it.
 ///
-/// Threads: every call at once on any thread.
+/// Threads:  every call at once on any thread, also that of a buffer's destructor.
+/// Lifetime: buffers may outlive it.
 class BlockBuffers {
  public:
-  using Buffer = std::unique_ptr<std::byte[]>;
-
-  Buffer take() STSFS_EXCLUDES(mutex_);
-  void give_back(Buffer buffer) STSFS_EXCLUDES(mutex_);
+  /// What is kept for a time has to leave some to who waits for what the disk has.
+  static constexpr std::size_t kKeepMax = 32;
+  static constexpr std::size_t kReadMax = 44;
 
  private:
-  static constexpr std::size_t kKept = 32;
-  Mutex mutex_;  // a leaf
-  std::vector<Buffer> free_ STSFS_GUARDED_BY(mutex_);
+  struct Shared {
+    Mutex mutex;  // a leaf
+    std::size_t taken STSFS_GUARDED_BY(mutex) = 0;
+    std::vector<std::unique_ptr<std::byte[]>> free STSFS_GUARDED_BY(mutex);
+  };
+  struct GiveBack {
+    void operator()(std::byte* bytes) const;
+    std::shared_ptr<Shared> to;
+  };
+
+ public:
+  using Buffer = std::unique_ptr<std::byte[], GiveBack>;
+
+  /// Null where `max` are taken.
+  Buffer take(std::size_t max);
+
+ private:
+  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
 };
 
 /// A block with all of its bytes.
@@ -43,7 +59,8 @@ struct WholeBlock {
 };
 
 /// Puts blocks together from what arrives of them, over several answers if need be. At most
-/// kBlocksMax are begun; the one that got nothing for longest goes.
+/// kBlocksMax are begun; the one that got nothing for longest goes, also when there is no memory
+/// for another.
 ///
 /// Threads: every call at once on any thread.
 class PartialBlocks {
@@ -63,7 +80,8 @@ class PartialBlocks {
     std::vector<ByteRange> here;  // in order; they do not touch
   };
 
-  Partial& find(const BlockId& of, const BlockFacts& facts, std::uint64_t index)
+  /// Null when there is no memory for it.
+  Partial* find(const BlockId& of, const BlockFacts& facts, std::uint64_t index)
       STSFS_REQUIRES(mutex_);
 
   BlockBuffers& buffers_;

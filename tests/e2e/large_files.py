@@ -3,8 +3,10 @@
 
 The file is mostly holes, with marked blocks where things could go wrong: at both ends, around 1 GiB and 5 GiB, and at
 random. By default of little more than 1 GiB; with STSFS_TEST_FULL of more than 5 GiB. One of more than 5 GiB that the server
-puts together from copies of it costs nothing, and is changed in every way.
+puts together from copies of it costs nothing, and is changed in every way. The daemon takes no more than 64 MiB beyond
+`memory`, whether it writes or reads for many at once, and 44 MiB more for what it keeps on the disk.
 """
+import concurrent.futures
 import ctypes
 import os
 import pathlib
@@ -19,6 +21,8 @@ GIB = 1 << 30
 MIB = 1 << 20
 COPIES = 5
 BLOCK = 64 << 10
+MEMORY, BEYOND, DISK = 64, 64, 44  # MiB; `memory`, all else, and what is on its way to the disk and from it
+READERS = 16
 SIZE = (5 if os.environ.get("STSFS_TEST_FULL") else 1) * GIB + 100 * (1 << 20) + 12345
 
 
@@ -150,6 +154,31 @@ def exchange(one, other):
         raise OSError(ctypes.get_errno(), f"exchange of {one} and {other}")
 
 
+def check_memory(folder, doing, limit=MEMORY + BEYOND):
+    """The most that the daemon ever had of its own, and of its programs' pages."""
+    status = pathlib.Path(f"/proc/{folder.status()['pid']}/status").read_text()
+    peak = next(int(line.split()[1]) >> 10 for line in status.splitlines() if line.startswith("VmHWM:"))
+    print(f"{doing}: {peak} MiB with memory={MEMORY}M")
+    check(peak <= limit, f"{doing}: {peak} MiB with memory={MEMORY}M")
+
+
+def read_by_many(path):
+    """Each reads a part of its own, from OSS or what the mount keeps, not from the kernel's pages."""
+    part = SIZE // READERS + 1
+
+    def one(number):
+        with open(path, "rb", buffering=0) as file:
+            file.seek(number * part)
+            left = min(part, SIZE - number * part)
+            while left > 0:
+                left -= len(file.read(min(MIB, left)))
+
+    with open(path, "rb") as file:
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
+        list(readers.map(one, range(READERS)))
+
+
 # "Renaming a file is a copy on the server; no bytes pass through the machine."
 # "copy_file_range(2), and so cp(1) within the mount, is a copy on the server: no byte of what is in OSS passes through the
 # machine"
@@ -157,7 +186,7 @@ def main():
     seed = int(os.environ.get("STSFS_TEST_SEED", random.randrange(1 << 32)))
     print(f"{SIZE} bytes, seed {seed}")
     offsets = marks(seed)
-    with Folder() as folder:
+    with Folder(options=(f"memory={MEMORY}M",)) as folder:
         source = folder.work / "source"
         write(source, offsets)
         here = folder.path / "large"
@@ -180,15 +209,23 @@ def main():
         check(requests(folder, "UploadPart") == uploaded, "chmod, rename or exchange sent the bytes again")
         check(requests(folder, "UploadPartCopy") > 0, "nothing was copied by parts")
 
+        check_memory(folder, "writing")
         folder.stsfs("umount", str(folder.path))
-        folder.mount("-o", "state=other")
+        folder.mount("-o", f"state=other,memory={MEMORY}M")
         check(os.listdir(folder.path) == ["directory"], f"found {os.listdir(folder.path)}")
         check(there.stat().st_mode & 0o777 == 0o640, f"mode {there.stat().st_mode:o}")
         compare(there, offsets)
+        read_by_many(there)
+        check_memory(folder, f"{READERS} readers")
+
+        folder.stsfs("umount", str(folder.path))
+        folder.mount("-o", f"state=other,memory={MEMORY}M,cache_size={SIZE + GIB}")
         out = pathlib.Path(folder.work / "out")
         subprocess.run(["cp", str(there), str(out)], check=True, timeout=600)
         compare(out, offsets)
         subprocess.run(["cmp", str(source), str(out)], check=True, timeout=600)
+        read_by_many(there)
+        check_memory(folder, f"{READERS} readers with a cache on the disk", MEMORY + BEYOND + DISK)
         out.unlink()
         beyond_five_gib(folder, there, offsets)
 

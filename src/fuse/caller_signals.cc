@@ -59,8 +59,11 @@ bool asks_to_end(std::string_view status, std::string_view stat) {
 bool asks_to_end(pid_t thread) {
   if (thread <= 0) return false;
   const auto status = read_file(fmt::format("/proc/{}/status", thread), kTextMax);
+  if (!status || asks_to_end(*status, "")) return status.has_value();
+  // While the thread is in the middle of an exec this waits for that (Linux 6.18): whoever kills it
+  // must have been seen by then.
   const auto stat = read_file(fmt::format("/proc/{}/stat", thread), kTextMax);
-  return status && stat && asks_to_end(*status, *stat);
+  return stat && asks_to_end(*status, *stat);
 }
 
 }  // namespace stsfs::fuse

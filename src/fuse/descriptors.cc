@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "stsfs/base/fd.h"
+#include "stsfs/base/text.h"
 
 namespace stsfs::fuse {
 namespace {
@@ -22,25 +24,47 @@ bool is_open_for_writing(int directory, const char* number) {
   return fstatat(directory, number, &link, AT_SYMLINK_NOFOLLOW) == 0 && (link.st_mode & S_IWUSR);
 }
 
-constexpr std::size_t kFdinfoMax = 64 << 10;
+constexpr std::size_t kFdInfoMax = 1 << 20;  // the locks on it stand there, too
+constexpr std::size_t kMountsMax = std::size_t{16} << 20;
 
-/// proc_pid_fdinfo(5), since Linux 5.14. A process that closes a descriptor by execve holds a lock
-/// until that is answered; whoever follows the link waits for it, and this does not. Source: Linux
-/// 6.18, call_proc_get_link, exec_update_lock.
-std::optional<ino_t> inode_of_descriptor(pid_t process, const char* number) {
-  const auto text = read_file(fmt::format("/proc/{}/fdinfo/{}", process, number), kFdinfoMax);
-  const auto at = text ? text->find("\nino:\t") : std::string::npos;
-  if (at == std::string::npos) return std::nullopt;
-  return std::strtoull(text->c_str() + at + 6, nullptr, 10);
+/// The number behind `name` in the lines of `/proc/PID/fdinfo/N`.
+std::optional<std::uint64_t> field_of(std::string_view text, std::string_view name) {
+  for (const std::string_view line : split(text, '\n'))
+    if (line.starts_with(name)) return parse_u64(trim(line.substr(name.size())));
+  return std::nullopt;
 }
 
-// AT_STATX_DONT_SYNC: from what the kernel has, without a request to the file system.
-bool is_inode(int directory, pid_t process, const char* number, dev_t device, ino_t inode) {
-  if (const auto known = inode_of_descriptor(process, number); known && *known != inode)
-    return false;
+/// Whether `mount`, a number as that process sees it, is one of `device`.
+bool is_mount_of(pid_t process, std::uint64_t mount, dev_t device) {
+  const auto mounts = read_file(fmt::format("/proc/{}/mountinfo", process), kMountsMax);
+  if (!mounts) return false;
+  const std::string number = std::to_string(mount);
+  const std::string wanted = fmt::format("{}:{}", major(device), minor(device));
+  for (const std::string_view line : split(*mounts, '\n')) {  // 36 35 98:0 …
+    const auto fields = split(line.substr(0, 100), ' ');
+    if (fields.size() > 2 && fields[0] == number) return fields[2] == wanted;
+  }
+  return false;
+}
+
+// Older than Linux 5.14. AT_STATX_DONT_SYNC: from what the kernel has, without a request to the
+// file system.
+bool leads_to(int directory, const char* number, dev_t device, ino_t inode) {
   struct statx target {};
   return statx(directory, number, AT_STATX_DONT_SYNC, STATX_INO, &target) == 0 &&
          target.stx_ino == inode && makedev(target.stx_dev_major, target.stx_dev_minor) == device;
+}
+
+// The link is not followed: the kernel lets that wait while the process is in the middle of an
+// exec, and a process that closes what is O_CLOEXEC there waits for us (Linux 6.18,
+// call_proc_get_link: exec_update_lock).
+bool is_inode(pid_t process, int directory, const char* number, dev_t device, ino_t inode) {
+  const auto text = read_file(fmt::format("/proc/{}/fdinfo/{}", process, number), kFdInfoMax);
+  if (!text) return false;
+  const auto opened = field_of(*text, "ino:");
+  const auto mount = field_of(*text, "mnt_id:");
+  if (!opened || !mount) return leads_to(directory, number, device, inode);
+  return *opened == inode && is_mount_of(process, *mount, device);
 }
 
 }  // namespace
@@ -53,7 +77,7 @@ bool holds_for_writing(pid_t process, Descriptors which, dev_t device, ino_t ino
   if (!directory) return false;
   const auto is_held_as = [&](const char* number) {
     return is_open_for_writing(directory.get(), number) &&
-           is_inode(directory.get(), process, number, device, inode);
+           is_inode(process, directory.get(), number, device, inode);
   };
   for (char number[] = "0"; number[0] <= '9'; ++number[0])
     if (is_held_as(number)) return true;

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <linux/falloc.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -134,6 +136,28 @@ TEST_F(Writes, AppendsOfSeveralHandlesFollowEachOther) {
     }
   }
   EXPECT_EQ(read("log"), expected);
+}
+
+// A program is started by a process that has files open with O_CLOEXEC, as most libraries open
+// them.
+TEST_F(Writes, AnExecThatClosesWhatIsBeingWrittenGoesOn) {
+  const pid_t daemon = user_->daemon_pid();
+  const UniqueFd one = open("started", O_RDWR | O_CREAT);
+  const UniqueFd two(fcntl(one.get(), F_DUPFD_CLOEXEC, 0));
+  put(one, "one");
+  const pid_t child = fork();
+  if (child == 0) {
+    execlp("true", "true", nullptr);
+    _exit(127);
+  }
+  const bool ended = wait_gone(child, std::chrono::seconds(20));
+  EXPECT_TRUE(ended);
+  if (!ended) kill(daemon, SIGKILL);  // Not even a SIGKILL of the child ends it otherwise.
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  put(one, " two");
+  EXPECT_EQ(get(two, 20, 0), "one two");
 }
 
 // The kernel appends where it takes the end to be.

@@ -3,11 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -51,8 +53,9 @@ std::map<std::string, std::string> picture_of(const std::string& root) {
       // A directory has 2 links and 4,096 bytes here (stsfs(7), WHAT IS DIFFERENT).
       if (!S_ISDIR(stat.st_mode))
         text += " links " + std::to_string(stat.st_nlink) + " size " + std::to_string(stat.st_size);
-      // Times that were set are of before 2020; others are of when it was done.
-      if (stat.st_mtime < 1'600'000'000)
+      // Times that were set are of before 2020; others are of when it was done. What is written
+      // into a fifo changes none here (stsfs(7), WHAT IS DIFFERENT).
+      if (stat.st_mtime < 1'600'000'000 && !S_ISFIFO(stat.st_mode))
         text += " time " + std::to_string(stat.st_mtim.tv_sec) + "." +
                 std::to_string(stat.st_mtim.tv_nsec);
       if (S_ISLNK(stat.st_mode)) text += " to " + file::read_symlink(whole).string();
@@ -303,6 +306,115 @@ TEST_P(RandomChangesOfATree, DoWhatTheyDoOnADisk) {
       const Outcome gone = user.umount();
       EXPECT_EQ(gone.code, 0) << gone.said;
     }
+  });
+}
+
+/// What several processes do at once to one tree. Whatever comes first, each call succeeds or fails
+/// as one of POSIX does; which does not is the errno that it exits with.
+class TreeRace {
+ public:
+  TreeRace(std::string root, std::uint64_t seed) : root_(std::move(root)), choices_(seed) {}
+
+  int run(int operations) {
+    for (int i = 0; i < operations; ++i) {
+      errno = 0;
+      const std::string what = step();
+      if (is_usual(errno)) continue;
+      const int error = errno;
+      std::fprintf(stderr, "#%d %s: %s\n", i, what.c_str(), std::strerror(error));
+      return error;
+    }
+    return 0;
+  }
+
+ private:
+  static bool is_usual(int error) {
+    for (const int usual : {0, ENOENT, EEXIST, ENOTDIR, EISDIR, ENOTEMPTY, EINVAL, EPERM, ENXIO})
+      if (error == usual) return true;
+    return false;
+  }
+  std::string a_path() {
+    std::string out = root_;
+    const auto depth = 1 + choices_.below(3);
+    for (std::uint64_t i = 0; i < depth; ++i) out += "/n" + std::to_string(choices_.below(4));
+    return out;
+  }
+  std::string step() {
+    const std::string one = a_path();
+    const std::string two = a_path();
+    switch (choices_.below(12)) {
+      case 0:
+      case 1:
+        ::mkdir(one.c_str(), 0755);
+        return "mkdir " + one;
+      case 2:
+      case 3: {
+        const UniqueFd fd(open(one.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+        if (fd) (void)!::write(fd.get(), one.data(), one.size());
+        return "create " + one;
+      }
+      case 4: {
+        const UniqueFd fd(open(one.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+        if (fd) (void)!::write(fd.get(), "more", 4);
+        return "append " + one;
+      }
+      case 5:
+        link(one.c_str(), two.c_str());
+        return "link " + one + " " + two;
+      case 6:
+      case 7:
+        ::rename(one.c_str(), two.c_str());
+        return "rename " + one + " " + two;
+      case 8:
+        renameat2(AT_FDCWD, one.c_str(), AT_FDCWD, two.c_str(), RENAME_EXCHANGE);
+        return "exchange " + one + " " + two;
+      case 9:
+        unlink(one.c_str());
+        return "unlink " + one;
+      case 10:
+        rmdir(one.c_str());
+        return "rmdir " + one;
+      default:
+        chmod(one.c_str(), static_cast<mode_t>(0700 | choices_.below(0100)));
+        return "chmod " + one;
+    }
+  }
+
+  const std::string root_;
+  Choices choices_;
+};
+
+TEST_P(RandomChangesOfATree, OfSeveralProcessesLeaveWhatTheNextMountShows) {
+  constexpr std::uint64_t kProcesses = 4;
+  Cloud cloud;
+  run_torture({150, 3'000}, [&](std::uint64_t seed, int operations) {
+    MountedUser user(cloud, "u" + std::to_string(seed),
+                     GetParam() ? "commit=background" : "commit=close");
+    ASSERT_TRUE(user.is_mounted());
+    const std::string root = user / "tree";
+    ASSERT_EQ(::mkdir(root.c_str(), 0755), 0);
+    std::vector<pid_t> children;
+    for (std::uint64_t i = 0; i < kProcesses; ++i) {
+      children.push_back(fork());
+      if (children.back() == 0) _exit(TreeRace(root, seed * kProcesses + i).run(operations));
+    }
+    for (const pid_t child : children) {
+      int status = -1;
+      ASSERT_EQ(waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0) << "errno " << WEXITSTATUS(status) << ": "
+                           << std::strerror(WEXITSTATUS(status));
+    }
+    const auto seen = picture_of(root);
+    const Outcome drained = user.stsfs({"drain", user.path()});
+    EXPECT_EQ(drained.code, 0) << drained.said;
+    EXPECT_EQ(user.status("/pending/files"), "0");
+    EXPECT_EQ(user.status("/pending/aside"), "0");
+    const Outcome gone = user.umount();
+    ASSERT_EQ(gone.code, 0) << gone.said;
+    const Outcome back = user.mount("state=fresh");
+    ASSERT_EQ(back.code, 0) << back.said;
+    EXPECT_EQ(difference(seen, picture_of(root)), "");
+    EXPECT_EQ(user.umount().code, 0);
   });
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -96,19 +97,19 @@ const Variant kVariants[] = {
     {"Plain",
      300'000,
      70'000,
-     {600},
+     {200},
      weights(
          {{Step::kReplace, 10}, {Step::kLink, 10}, {Step::kUnlinkName, 10}, {Step::kRemount, 1}})},
     {"Reopened",
      200'000,
      40'000,
-     {250},
+     {80},
      weights(
          {{Step::kClose, 150}, {Step::kDropPages, 60}, {Step::kRemount, 10}, {Step::kKill, 10}})},
     {"Mapped",
      300'000,
      50'000,
-     {600},
+     {200},
      weights({{Step::kMapWrite, 200},
               {Step::kMapRead, 100},
               {Step::kPunch, 20},
@@ -117,7 +118,7 @@ const Variant kVariants[] = {
     {"Large",
      40'000'000,
      1 << 20,
-     {150, 3'000},
+     {80, 3'000},
      weights({{Step::kRead, 100},
               {Step::kWrite, 300},
               {Step::kAppend, 300},
@@ -135,7 +136,7 @@ const Variant kVariants[] = {
     {"Holes",
      2'000'000,
      100'000,
-     {500},
+     {160},
      weights({{Step::kPunch, 150},
               {Step::kZeroRange, 80},
               {Step::kAllocate, 80},
@@ -146,7 +147,7 @@ const Variant kVariants[] = {
     {"Copied",
      1'500'000,
      300'000,
-     {350},
+     {120},
      weights({{Step::kCopyBetween, 200},
               {Step::kCopyWithin, 150},
               {Step::kDropPages, 10},
@@ -778,6 +779,8 @@ struct Case {
   Variant variant;
   bool background;
 };
+
+void PrintTo(const Case& chosen, std::ostream* out) { *out << chosen.variant.name; }
 
 class RandomChangesOfAFile : public ::testing::TestWithParam<Case> {};
 

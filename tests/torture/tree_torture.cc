@@ -297,7 +297,7 @@ class RandomChangesOfATree : public ::testing::TestWithParam<bool> {};
 
 TEST_P(RandomChangesOfATree, DoWhatTheyDoOnADisk) {
   Cloud cloud;
-  run_torture({600}, [&](std::uint64_t seed, int operations) {
+  run_torture({250}, [&](std::uint64_t seed, int operations) {
     MountedUser user(cloud, "u" + std::to_string(seed),
                      GetParam() ? "commit=background" : "commit=close");
     ASSERT_TRUE(user.is_mounted());
@@ -392,7 +392,7 @@ class TreeRace {
 TEST_P(RandomChangesOfATree, OfSeveralProcessesLeaveWhatTheNextMountShows) {
   constexpr std::uint64_t kProcesses = 4;
   Cloud cloud;
-  run_torture({150, 3'000}, [&](std::uint64_t seed, int operations) {
+  run_torture({100, 3'000}, [&](std::uint64_t seed, int operations) {
     MountedUser user(cloud, "u" + std::to_string(seed),
                      GetParam() ? "commit=background" : "commit=close");
     ASSERT_TRUE(user.is_mounted());

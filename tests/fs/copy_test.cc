@@ -80,18 +80,21 @@ TEST_F(CopyRange, IsReadableBeforeItIsInOssAndAfter) {
 }
 
 TEST_F(CopyRange, RangesAreCopiedInParts) {
-  store_.put("users/alice/source", source_);
+  options_.plan = {};  // where the least part of OSS is less than what lies between
+  kill_and_begin();
+  const std::string text = text_of(20 * kMiB, 's');
+  store_.put("users/alice/source", text);
   const HandleNumber source = open("source", O_RDONLY);
   const HandleNumber target = create("target");
   ASSERT_TRUE(folder_->write(context(), target, as_bytes("head"), 0));
-  EXPECT_EQ(copy(source, {3 * kUnit + 1, 10 * kUnit}, target, 25'000), 10 * kUnit);
-  EXPECT_EQ(copy(source, {19 * kUnit, 10 * kUnit}, target, 12 * kUnit), kUnit);  // to its end
+  EXPECT_EQ(copy(source, {3 * kMiB + 1, 10 * kMiB}, target, 200'000), 10 * kMiB);
+  EXPECT_EQ(copy(source, {19 * kMiB, 10 * kMiB}, target, 12 * kMiB), kMiB);  // to its end
   ASSERT_TRUE(flush(target));
   std::string expected = "head";
-  expected.resize(25'000);
-  expected += source_.substr(3 * kUnit + 1, 10 * kUnit);
-  expected.resize(12 * kUnit);
-  expected += source_.substr(19 * kUnit);
+  expected.resize(200'000);
+  expected += text.substr(3 * kMiB + 1, 10 * kMiB);
+  expected.resize(12 * kMiB);
+  expected += text.substr(19 * kMiB);
   EXPECT_TRUE(store_.content(key_) == expected);
   EXPECT_EQ(faulty_.started(Operation::kCopyPart), 2U);
   EXPECT_EQ(faulty_.started(Operation::kGet), 0U);

@@ -410,6 +410,96 @@ TEST_F(TreeMovesTest, ReplaceAnEmptyDirectoryAndTakeTheirOwnMode) {
   EXPECT_EQ(lookup("n")->attributes.mode & 07777U, 0700U);
 }
 
+// What lies above may get another name between a rename's look at the tree and its turn.
+TEST_F(TreeMovesTest, AreOfWhereTheyLieWhenItIsTheirTurn) {
+  fill(1);
+  const InodeNumber d = inode_of("d");
+  inode_of("e", d);
+  EXPECT_FALSE(lookup(d, "g"));
+  faulty_.before({.operation = Operation::kList, .key = "users/alice/d/e/"},
+                 [&] { ASSERT_TRUE(rename("d", "n")); });
+  ASSERT_TRUE(folder_->rename(context(), d, "e", d, "g", RenameMode::kReplace));
+  EXPECT_EQ(names(d), (std::vector<std::string>{".", "..", "1000", "g"}));
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/n/", "users/alice/n/1000",
+                                                     "users/alice/n/g/", "users/alice/n/g/deep"}));
+}
+
+TEST_F(TreeMovesTest, ReplaceNothingThatHasEntriesUnderThePathOfTheirTurn) {
+  fill(1);
+  store_.put("users/alice/d/t/", "");
+  store_.put("users/alice/d/t/kept", "kept");
+  const InodeNumber d = inode_of("d");
+  inode_of("e", d);
+  inode_of("t", d);
+  faulty_.before({.operation = Operation::kList, .key = "users/alice/d/t/"}, [&] {
+    ASSERT_TRUE(rename("d", "n"));
+    ASSERT_TRUE(drain());
+  });
+  const auto replaced = folder_->rename(context(), d, "e", d, "t", RenameMode::kReplace);
+  ASSERT_FALSE(replaced);
+  EXPECT_EQ(replaced.error().code, Errc::kNotEmpty);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(*read_file(inode_of("t", d), "kept"), "kept");
+  EXPECT_EQ(*read_file(inode_of("e", d), "deep"), "deep");
+}
+
+// Two that begin together, one of them into the other: whichever comes first ends first.
+TEST_F(TreeMovesTest, WaitForOneThatCameBetweenTheirLookAndTheirTurn) {
+  store_.put("users/alice/a/", "");
+  store_.put("users/alice/c/", "");
+  store_.put("users/alice/c/f", "text");
+  const InodeNumber a = inode_of("a");
+  inode_of("c");
+  EXPECT_FALSE(lookup("b"));
+  EXPECT_FALSE(lookup(a, "x"));
+  faulty_.before({.operation = Operation::kList, .key = "users/alice/a/"}, [&] {
+    stop_copies();
+    ASSERT_TRUE(folder_->rename(context(), kRoot, "c", a, "x", RenameMode::kReplace));
+  });
+  auto second = std::async(std::launch::async, [&] { return rename("a", "b"); });
+  for (int i = 0; i < 100; ++i) {
+    if (second.wait_for(milliseconds(1)) == std::future_status::ready) break;
+    scheduler_.advance(milliseconds(100));
+  }
+  faulty_.heal();
+  faulty_.fail({.operation = Operation::kCopy, .key = "users/alice/a/x/"},
+               Error{Errc::kUnavailable, "stopped once more", {}});
+  int waited = 0;
+  for (; waited < 10'000; ++waited) {
+    if (second.wait_for(milliseconds(1)) == std::future_status::ready) break;
+    scheduler_.advance(seconds(1));
+  }
+  ASSERT_LT(waited, 10'000);
+  ASSERT_TRUE(second.get());
+  static_cast<void>(drain());
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(),
+            (std::vector<std::string>{"users/alice/b/", "users/alice/b/x/", "users/alice/b/x/f"}));
+}
+
+// Who asks for a name below a directory is told of that directory, whatever others get its name.
+TEST_F(TreeMovesTest, SpoilNoAnswerThatIsOnItsWay) {
+  store_.put("users/alice/d/", "");
+  store_.put("users/alice/d/x", "text");
+  store_.put("users/alice/other/", "");
+  store_.put("users/alice/other/x/", "");
+  const InodeNumber d = inode_of("d");
+  inode_of("other");
+  EXPECT_FALSE(lookup("n"));
+  faulty_.before({.operation = Operation::kHead, .key = "users/alice/d/x"}, [&] {
+    clock_.advance(milliseconds(1));
+    ASSERT_TRUE(rename("d", "n"));
+    ASSERT_TRUE(drain());
+    ASSERT_TRUE(rename("other", "d"));
+    ASSERT_TRUE(drain());
+  });
+  const auto found = lookup(d, "x");
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(S_ISREG(found->attributes.mode));
+  EXPECT_EQ(*read_file(d, "x"), "text");
+}
+
 /// Where a copy has an ETag of its own.
 class TreeMovesToOtherVersions : public TreeMovesTest {
  protected:

@@ -184,6 +184,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::string etag_by_now(const InodePointer& parent, std::string_view name,
                           const Objects::Found& found) STSFS_REQUIRES(tree_.mutex);
   static tl::unexpected<Error> fail_replaced();
+  /// Null: the answer is older than the path that the directory has by now.
   InodePointer adopt(const InodePointer& parent, std::string_view name,
                      const Objects::Found& found);
   void take_name(const InodePointer& inode, InodeNumber parent, std::string_view name,

@@ -7,6 +7,12 @@
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
+namespace {
+
+/// How often a name is asked for anew because a directory above it got another name meanwhile.
+constexpr int kOvertakenMax = 1'000;
+
+}  // namespace
 
 /// The answer may be older than what we ourselves made of the version that it tells of. Whoever
 /// makes more of it after this finds what it tells in the tree, which therefore stays locked.
@@ -50,6 +56,8 @@ InodePointer Folder::adopt(const InodePointer& parent, std::string_view name,
     MutexLock lock(tree_.mutex);
     inode = tree_.child(parent->number, name);
     if (inode && tree_.is_fresh(*inode, parent->number, name)) return inode;
+    if (tree_.path_since(*parent) > found.asked) return nullptr;
+    if (inode && inode->moved > found.asked) return inode;
     if (inode && inode->replacing > 0) return inode;
     const InodePointer shared = tree_.by_content_key(found.content_key);
     if (shared && shared != inode) {
@@ -155,37 +163,58 @@ Result<InodePointer> Folder::resolve(const Context& context, const InodePointer&
   return resolve_known(context, parent, name);
 }
 
+/// Until it is told of the path that the directory has had all the while. What is known by the name
+/// may be another inode by then: that came by a rename of ours, which the answer need not know of.
 Result<InodePointer> Folder::resolve_known(const Context& context, const InodePointer& parent,
                                            std::string_view name) {
-  InodePointer known;
-  std::string directory_path;
-  {
-    MutexLock lock(tree_.mutex);
-    known = tree_.child(parent->number, name);
-    directory_path = tree_.path_of(*parent);
-    const bool ours = known && tree_.is_only_here(*known, parent->number, name);
-    const bool may_be_other =
-        known && !known->content_key.empty() && !is_fresh(known->names_confirmed, options_.fresh);
-    if (known && (ours || (!may_be_other && is_fresh(known->confirmed, options_.fresh))))
-      return known;
-  }
-  auto answer = objects_.find_entry(context, directory_path, name);
-  if (!answer) return fail(std::move(answer.error()));
-  if (!answer->entry) {
-    MutexLock lock(tree_.mutex);
-    const InodePointer now_known = tree_.child(parent->number, name);
-    if (now_known && tree_.is_only_here(*now_known, parent->number, name)) return now_known;
-    if (now_known && tree_.path_of(*parent) != directory_path)
-      return now_known;  // renamed meanwhile
-    if (now_known) tree_.remove_name(now_known, parent->number, name);
-    return fail(Errc::kNotFound,
-                "no such file or directory: " + printable(join_path(directory_path, name)));
-  }
-  auto found = objects_.find_object(context, join_path(directory_path, name), *answer);
-  if (!found && found.error().code == Errc::kNotFound)
+  for (int tries = 0; tries < kOvertakenMax; ++tries) {
+    InodePointer known;
+    std::string directory_path;
+    const SteadyTime begun = clock_.steady();
+    {
+      MutexLock lock(tree_.mutex);
+      known = tree_.child(parent->number, name);
+      directory_path = tree_.path_of(*parent);
+      const bool ours = known && tree_.is_only_here(*known, parent->number, name);
+      const bool may_be_other =
+          known && !known->content_key.empty() && !is_fresh(known->names_confirmed, options_.fresh);
+      if (known && (ours || (!may_be_other && is_fresh(known->confirmed, options_.fresh))))
+        return known;
+    }
+    const auto is_overtaken = [&](const Result<NameAnswer>& answer) {
+      const SteadyTime asked = answer ? std::min(begun, answer->asked) : begun;
+      MutexLock lock(tree_.mutex);
+      const InodePointer now_known = tree_.child(parent->number, name);
+      const bool is_there = answer && answer->entry;
+      return tree_.path_since(*parent) > asked || (known && now_known != known) ||
+             (now_known && now_known->moved > (is_there ? begun : asked));
+    };
+    auto answer = objects_.find_entry(context, directory_path, name);
+    Result<Objects::Found> found;
+    if (answer && answer->entry)
+      found = objects_.find_object(context, join_path(directory_path, name), *answer);
+    if (is_overtaken(answer)) {
+      directories_.forget(keys_.directory_key(directory_path).value_or(""));
+      continue;
+    }
+    if (!answer) return fail(std::move(answer.error()));
+    if (!answer->entry) {
+      MutexLock lock(tree_.mutex);
+      const InodePointer now_known = tree_.child(parent->number, name);
+      if (now_known && tree_.is_only_here(*now_known, parent->number, name)) return now_known;
+      if (now_known != known || tree_.path_of(*parent) != directory_path) continue;
+      if (now_known) tree_.remove_name(now_known, parent->number, name);
+      return fail(Errc::kNotFound,
+                  "no such file or directory: " + printable(join_path(directory_path, name)));
+    }
+    if (!found && found.error().code == Errc::kNotFound)
+      directories_.forget(keys_.directory_key(directory_path).value_or(""));
+    if (!found) return fail(std::move(found.error()));
+    if (InodePointer inode = adopt(parent, name, *found)) return inode;
     directories_.forget(keys_.directory_key(directory_path).value_or(""));
-  if (!found) return fail(std::move(found.error()));
-  return adopt(parent, name, *found);
+  }
+  return fail(Errc::kUnavailable,
+              printable(name) + ": its directory gets one name after the other");
 }
 
 Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
@@ -195,6 +224,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   std::string whole;
   cache::KnownEntry entry;
   bool linked = false;
+  const SteadyTime begun = clock_.steady();
   {
     MutexLock lock(tree_.mutex);
     if (inode->replaced) return fail_replaced();
@@ -218,6 +248,13 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   NameAnswer answer{.entry = entry, .asked = {}, .meta = {}};  // without an ETag: asks
   if (auto listed = listed_for_open(context, whole, fresh)) answer = std::move(*listed);
   auto found = objects_.find_object(context, whole, answer);
+  const bool is_overtaken = [&] {
+    MutexLock lock(tree_.mutex);
+    return tree_.path_since(*parent) > begun || inode->parent != parent->number ||
+           inode->name != name;
+  }();
+  if (is_overtaken && (found || found.error().code == Errc::kNotFound))
+    return confirm(context, inode, fresh);
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);

@@ -86,17 +86,19 @@ Result<void> Folder::rename(const Context& context, InodeNumber parent_number,
   const NameChange change{*parent, name, *new_parent, new_name};
   if (!is_dir) return rename_found(context, change, *source, target, mode);
   // Exchanges that are under way below know their names by their paths.
-  const auto lies_below = [&](const Exchanges::Entry& entry) {
-    return Exchanges::is_below(entry, old_path);
+  const auto lies_below = [&] {
+    return [path = path_below(*parent, name)](const Exchanges::Entry& entry) {
+      return Exchanges::is_below(entry, path);
+    };
   };
   for (;;) {
     auto whole = await<void>(context.interrupt, [&](Callback<void> done) {
-      exchanges_.settle(lies_below, std::move(done));
+      exchanges_.settle(lies_below(), std::move(done));
       return Transfer();
     });
     if (!whole) return whole;
     auto moved = rename_found(context, change, *source, target, mode);
-    if (moved || !exchanges_.any(lies_below)) return moved;
+    if (moved || !exchanges_.any(lies_below())) return moved;
   }
 }
 
@@ -105,8 +107,6 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
                                   const InodePointer& source, InodePointer target,
                                   RenameMode mode) {
   const auto& [parent, name, new_parent, new_name] = change;
-  const std::string old_path = path_below(parent, name);
-  const std::string new_path = path_below(new_parent, new_name);
   bool is_dir = false;
   {
     MutexLock lock(tree_.mutex);
@@ -126,6 +126,9 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     auto entered = link_gate_.enter_with_all_names(context, files);
     if (!entered) return fail(std::move(entered.error()));
     pass.emplace(std::move(*entered));
+    // Not before: a directory above may have had another name then.
+    const std::string old_path = path_below(parent, name);
+    const std::string new_path = path_below(new_parent, new_name);
     if (auto sent = commit_changes(context, source, target); !sent) return sent;
     if (is_linked(target)) {  // what is known of it only until it is replaced
       auto known = links_.name_at(*keys_.file_key(new_path), context.interrupt, context.deadline);
@@ -144,8 +147,7 @@ Result<void> Folder::rename_found(const Context& context, const NameChange& chan
     if (!is_dir) tree_.move_name(source, parent->number, name, new_parent->number, new_name);
     source->attributes.ctime = now();
     note_entry(tree_.path_of(*new_parent), new_name, *source);
-    if (renamed.known)
-      metas_->put_written(keys_.file_key(new_path).value_or(""), std::move(*renamed.known));
+    if (renamed.known) metas_->put_written(key_of(*source), std::move(*renamed.known));
     for (const InodePointer& one : contents_.inodes(tree_))
       if (!one->removed && tree_.is_below(*one, source->number))
         moved_contents.push_back(one->content);

@@ -70,19 +70,37 @@ std::vector<std::pair<InodePointer, std::string>> Folder::move_links_below(Inode
 Result<void> Folder::rename_directory(Context context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
                                       std::string_view new_name, Holds& holds) {
-  const std::string old_path = path(inode);
-  const std::string new_path = path_below(new_parent, new_name);
-  auto from = keys_.directory_key(old_path);
-  auto to = keys_.directory_key(new_path);
-  if (!from || !to) return fail(from ? to.error() : from.error());
-  if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
-  if (auto listed = list_whole_below(context, inode); !listed) return listed;
-  auto plan = moves_.prepare(*from, *to, context.interrupt);
-  if (!plan) return fail(std::move(plan.error()));
-  // That took as long as it took.
-  context.deadline = Deadline::in(clock_, options_.metadata_timeout);
-  const auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
-  if (!alone) return fail(alone.error());
+  std::string old_path, new_path;
+  std::optional<std::string> from, to;
+  std::optional<TreeMoves::Plan> plan;
+  std::optional<NameGate::Pass> alone;
+  // By the paths of when its turn has come: what lies above may get another name before, and
+  // another directory go to where these are to be.
+  while (!alone) {
+    old_path = path(inode);
+    new_path = path_below(new_parent, new_name);
+    auto old_key = keys_.directory_key(old_path);
+    auto new_key = keys_.directory_key(new_path);
+    if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
+    from = std::move(*old_key);
+    to = std::move(*new_key);
+    if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
+    if (auto listed = list_whole_below(context, inode); !listed) return listed;
+    auto prepared = moves_.prepare(*from, *to, context.interrupt);
+    if (!prepared) return fail(std::move(prepared.error()));
+    plan = std::move(*prepared);
+    // That took as long as it took.
+    context.deadline = Deadline::in(clock_, options_.metadata_timeout);
+    auto entered = link_gate_.enter_without_fresh_links(context, *from, *to);
+    if (!entered) return fail(std::move(entered.error()));
+    const bool lies_there = path(inode) == old_path && path_below(new_parent, new_name) == new_path;
+    if (lies_there && !moves_.touches(*from, *to)) alone.emplace(std::move(*entered));
+  }
+  if (target) {  // what was asked before may have been of what is above by another name
+    auto empty = directory_is_empty(context, target);
+    if (!empty) return fail(std::move(empty.error()));
+    if (!*empty) return fail(Errc::kNotEmpty, "the new name is a directory with entries");
+  }
   const bool is_exchanged = exchanges_.any(
       [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });
   if (is_exchanged) return fail(Errc::kUnavailable, "a name below it is not whole yet");
@@ -107,16 +125,16 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
     if (target) tree_.remove(target);
     old_parent = inode->parent;
     tree_.move(inode, new_parent->number, new_name);
+    inode->moved = clock_.steady();
     led_to = move_links_below(inode->number, {*from, *to});
     // What was known under these keys is not what lies there now, were it of the same bytes.
     for (const std::string* key : {&*from, &*to}) {
       metas_->forget_below(*key);
+      directories_.forget_below(*key);
       opens_ahead_.spoil_below(*key);
     }
   });
   if (!held) return fail(held.error());
-  directories_.forget_below(*from);
-  directories_.forget_below(*to);
   // From the journal's note of it on, and before the first of them gets another ETag on its way.
   const auto lie_where_they_are = [&] {
     for (const auto& [one, content] : *held) {
@@ -136,6 +154,7 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
     {
       MutexLock lock(tree_.mutex);
       tree_.move(inode, old_parent, old_path.substr(slash == std::string::npos ? 0 : slash + 1));
+      inode->moved = clock_.steady();
       for (auto& [one, key] : led_to) one->symlink_key = std::move(key);
     }
     lie_where_they_are();

@@ -43,15 +43,13 @@ TreeMoves::TreeMoves(oss::ObjectStore& store, Scheduler& scheduler, const Clock&
 Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::string& to,
                                            Interrupt* interrupt) {
   for (;;) {
-    MovePointer in_the_way;
+    MovePointer other;
     {
       MutexLock lock(mutex_);
-      for (const MovePointer& move : moves_)
-        for (const std::string* key : {&move->entry.from, &move->entry.to})
-          if (overlap(*key, from) || overlap(*key, to)) in_the_way = move;
+      other = in_the_way(from, to);
     }
-    if (!in_the_way) break;
-    if (auto ended = await_end(in_the_way->entry, interrupt); !ended)
+    if (!other) break;
+    if (auto ended = await_end(other->entry, interrupt); !ended)
       return fail(std::move(ended.error()));
   }
   Plan plan{.from = from, .to = to};
@@ -70,6 +68,18 @@ Result<TreeMoves::Plan> TreeMoves::prepare(const std::string& from, const std::s
     request.continuation_token = page->next_token;
   } while (!request.continuation_token.empty());
   return plan;
+}
+
+TreeMoves::MovePointer TreeMoves::in_the_way(const std::string& from, const std::string& to) const {
+  for (const MovePointer& move : moves_)
+    for (const std::string* key : {&move->entry.from, &move->entry.to})
+      if (overlap(*key, from) || overlap(*key, to)) return move;
+  return nullptr;
+}
+
+bool TreeMoves::touches(const std::string& from, const std::string& to) const {
+  MutexLock lock(mutex_);
+  return in_the_way(from, to) != nullptr;
 }
 
 /// For as long as it gets on.

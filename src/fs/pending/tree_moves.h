@@ -86,6 +86,8 @@ class TreeMoves : private BehindJournal {
   ///
   /// Errors: kNameTooLong, kArchived before anything is changed; kTimedOut.
   Result<Plan> prepare(const std::string& from, const std::string& to, Interrupt* interrupt);
+  /// Whether a move that is not at its end yet touches either: one that came after `prepare`.
+  bool touches(const std::string& from, const std::string& to) const STSFS_EXCLUDES(mutex_);
   /// From its return the tree is seen at its new place. Starts no request; may be called under the
   /// tree's mutex. `confirm` or `take_back` follows.
   std::uint64_t switch_over(Plan plan) STSFS_EXCLUDES(mutex_);
@@ -202,6 +204,8 @@ class TreeMoves : private BehindJournal {
       STSFS_EXCLUDES(mutex_);
   void ended(const MovePointer& move) STSFS_EXCLUDES(mutex_);
   MovePointer find(std::uint64_t id) const STSFS_REQUIRES(mutex_);
+  MovePointer in_the_way(const std::string& from, const std::string& to) const
+      STSFS_REQUIRES(mutex_);
   Deadline deadline() const { return Deadline::in(clock_, options_.request_timeout); }
 
   oss::ObjectStore& store_;

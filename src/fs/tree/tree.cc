@@ -247,6 +247,18 @@ std::string Tree::path_of(InodeNumber parent, std::string_view name) const {
   return above ? join_path(path_of(*above), name) : std::string(name);
 }
 
+SteadyTime Tree::path_since(const Inode& inode) const {
+  SteadyTime out{};
+  const Inode* at = &inode;
+  while (at->number != InodeNumber::kRoot) {
+    out = std::max(out, at->moved);
+    const auto above = inodes_.find(raw(at->parent));
+    if (above == inodes_.end()) break;
+    at = above->second.get();
+  }
+  return out;
+}
+
 std::vector<std::pair<std::string, InodePointer>> Tree::children_of(InodeNumber parent) const {
   std::vector<std::pair<std::string, InodePointer>> out;
   for (auto at = names_.lower_bound(std::pair(raw(parent), std::string()));

@@ -55,7 +55,10 @@ struct Inode {
   std::uint64_t bytes_of_marker = 0;
   /// Of a directory: when we last changed its entries, which OSS may not know yet.
   std::optional<WallTime> entries_changed;
-  SteadyTime touched{};    ///< When we last changed it there: what follows closely is merged.
+  SteadyTime touched{};  ///< When we last changed it there: what follows closely is merged.
+  /// Of a directory: when we last gave it another name. What was asked for before may be of what
+  /// had that name then.
+  SteadyTime moved{};
   std::string pages_etag;  ///< The version whose pages the kernel may hold.
   std::uint64_t lookups = 0;
   int opens = 0;
@@ -150,6 +153,8 @@ class Tree {
   /// "" for the root.
   std::string path_of(const Inode& inode) const STSFS_REQUIRES(mutex);
   std::string path_of(InodeNumber parent, std::string_view name) const STSFS_REQUIRES(mutex);
+  /// From when on it has been what it is now.
+  SteadyTime path_since(const Inode& inode) const STSFS_REQUIRES(mutex);
   /// The names in a directory that are known, and what they lead to.
   std::vector<std::pair<std::string, InodePointer>> children_of(InodeNumber parent) const
       STSFS_REQUIRES(mutex);

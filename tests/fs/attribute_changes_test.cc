@@ -429,6 +429,30 @@ TEST_F(AttributeChanges, AnImpliedDirectoryDoesNotChangeFromLookToLook) {
   EXPECT_EQ(lookup("d")->attributes.mtime, seen);
 }
 
+// It has no object that a copy could change: one is put.
+TEST_F(AttributeChanges, OfAnImpliedDirectoryAreInOssAtOnce) {
+  store_.put("users/alice/d/f", "x");
+  change(lookup("d")->attributes.inode, {.mode = 0700});
+  EXPECT_EQ(stored("users/alice/d/", "mode"), std::to_string(S_IFDIR | 0700));
+}
+
+// Another client takes the directory's object away while it owes its time, and puts one again.
+TEST_F(AttributeChanges, OfADirectoryGoToTheObjectThatItHasByThen) {
+  const InodeNumber d = folder_->mkdir(context(), kRoot, "d", 0755)->attributes.inode;
+  ASSERT_TRUE(write_file(d, "f", "x"));
+  folder_->forget(lookup(d, "f")->attributes.inode, 2);
+  store_.erase("users/alice/d/");
+  clock_.advance(std::chrono::minutes(5));
+  ASSERT_TRUE(lookup("d"));
+  store_.put("users/alice/d/", "");
+  const WallTime changed = lookup("d")->attributes.mtime;
+  folder_->forget(d, 3);
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.keys(), (std::vector<std::string>{"users/alice/d/", "users/alice/d/f"}));
+  clock_.advance(std::chrono::minutes(5));
+  EXPECT_EQ(lookup("d")->attributes.mtime, changed);
+}
+
 // "All metadata of one object together is less than 8 KB: what passes that fails with ENOSPC."
 TEST_F(AttributeChanges, ExtendedOnesAreListedAndRemoved) {
   const InodeNumber inode = old_file();

@@ -427,7 +427,12 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
     upload(false);
     return;
   }
-  if (maker == Maker::kAnother || maker == Maker::kLater) {
+  const bool is_anothers = maker == Maker::kAnother || maker == Maker::kLater;
+  if (is_anothers && expected_etag_.empty() && request_.path_key.ends_with('/')) {
+    take_object_of_directory(meta);
+    return;
+  }
+  if (is_anothers) {
     if (settled_ || expected_etag_.empty())
       upload(true);
     else
@@ -441,6 +446,20 @@ void FileContent::found_at_target(const oss::ObjectMeta& meta) {
     prepare();  // of the version before all bytes were right; of this one they are not
   else
     upload(false);
+}
+
+/// A directory had no object, and has one now: there are no bytes of ours to go beside it, and the
+/// attributes go to that.
+void FileContent::take_object_of_directory(const oss::ObjectMeta& meta) {
+  move_base(meta);
+  {
+    MutexLock lock(mutex_);
+    map_ = staging::ExtentMap(meta.size_bytes);
+    commit_size_ = meta.size_bytes;
+    commit_extents_ = map_.freeze();
+    attributes_only_ = true;
+  }
+  copy_attributes();
 }
 
 void FileContent::upload(bool to_conflict_key) {

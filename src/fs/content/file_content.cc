@@ -29,7 +29,9 @@ FileContent::FileContent(ContentSurroundings& around, InodeNumber inode, std::st
       map_(size),
       backoff_(around.options.retry_backoff, around.options.retry_backoff_max),
       stream_from_(first_stream_size(around.options.upload.plan)) {
-  if (etag_.empty()) changes_.written();  // it is to be put even when nothing is ever written
+  // A file is to be put even when nothing is ever written; what a directory without an object owes
+  // are attributes, once somebody changes them.
+  if (etag_.empty() && !key_.ends_with('/')) changes_.written();
 }
 
 FileContent::FileContent(ContentSurroundings& around, InodeNumber inode,

@@ -365,6 +365,7 @@ class FileContent : public std::enable_shared_from_this<FileContent> {
   void found_at_target(const oss::ObjectMeta& meta);
   void looked_at_target(Result<oss::ObjectMeta> meta);
   void nothing_at_target();
+  void take_object_of_directory(const oss::ObjectMeta& meta) STSFS_EXCLUDES(mutex_);
   void upload(bool to_conflict_key);
   bool choose_conflict_name();
   void lost_bytes(Error error);

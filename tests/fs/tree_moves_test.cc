@@ -500,6 +500,30 @@ TEST_F(TreeMovesTest, SpoilNoAnswerThatIsOnItsWay) {
   EXPECT_EQ(*read_file(d, "x"), "text");
 }
 
+// Attributes that go to OSS at once are there before a directory above is renamed, or go where it
+// is then.
+TEST_F(TreeMovesTest, LoseNoAttributesThatAreOnTheirWay) {
+  fill(0);
+  const InodeNumber e = inode_of("e", inode_of("d"));
+  EXPECT_FALSE(lookup("n"));
+  std::promise<void> deletes, may_delete;
+  faulty_.before({.operation = Operation::kDeleteMany}, [&] {
+    deletes.set_value();
+    may_delete.get_future().wait();
+  });
+  std::future<Result<void>> renamed;
+  faulty_.before({.operation = Operation::kCopy, .key = "users/alice/d/e/"}, [&] {
+    renamed = std::async(std::launch::async, [&] { return rename("d", "n"); });
+    // Where the rename waits for this change it comes to nothing before.
+    deletes.get_future().wait_for(milliseconds(200));
+  });
+  EXPECT_TRUE(folder_->setattr(context(), e, std::nullopt, {.mode = 0700}));
+  may_delete.set_value();
+  ASSERT_TRUE(renamed.get());
+  ASSERT_TRUE(drain());
+  EXPECT_EQ(store_.meta("users/alice/n/e/")->headers.user["mode"], std::to_string(S_IFDIR | 0700));
+}
+
 /// Where a copy has an ETag of its own.
 class TreeMovesToOtherVersions : public TreeMovesTest {
  protected:

@@ -311,6 +311,7 @@ class Folder final : public MountedFolder, public CommitOwner {
   /// While attributes are put at once, and until the inode has them: a commit that begins meanwhile
   /// would send those of before. Not with a lock held when it ends.
   struct Standstill {
+    std::optional<NameGate::Pass> pass;
     std::optional<Contents::Use> content;
     Holds holds;
     void end() {

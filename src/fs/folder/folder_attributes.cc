@@ -152,6 +152,20 @@ bool Folder::may_stay_here(const Inode& inode, const AttributeDraft& draft,
 
 Result<void> Folder::change_attributes(const Context& context, const InodePointer& inode,
                                        const AttributeEdit& edit) {
+  AttributeDraft draft;
+  Standstill still;
+  const bool goes_at_once = [&] {
+    MutexLock lock(tree_.mutex);
+    return way_of(*inode) == AttributeWay::kAtOnce;
+  }();
+  // Whoever renames a directory above would go by what OSS has had before, or leave behind what is
+  // put under the old key. Before the claim, which is waited for in here.
+  if (goes_at_once) {
+    if (auto may = may_wait(context); !may) return may;
+    auto pass = name_gate_.enter(context, clock_);
+    if (!pass) return fail(std::move(pass.error()));
+    still.pass.emplace(std::move(*pass));
+  }
   // Who makes it a file with several names meanwhile would copy the attributes of before.
   auto claim = fresh_links_.try_claim(inode->number);
   if (!claim) {
@@ -160,8 +174,6 @@ Result<void> Folder::change_attributes(const Context& context, const InodePointe
     if (!waited) return fail(std::move(waited.error()));
     claim.emplace(std::move(*waited));
   }
-  AttributeDraft draft;
-  Standstill still;
   auto way = edit_attributes(context, inode, edit, draft, still);
   // What another client has made of it since it was looked at gets the change.
   if (!way && is_gone(way.error())) {
@@ -199,6 +211,9 @@ Result<Folder::AttributeWay> Folder::edit_attributes(const Context& context,
       if (inode->replaced) return fail_replaced();
       draft = {inode->attributes, inode->headers.user, inode->storage_class, inode->times_given};
       way = way_of(*inode);
+      // By the time of the first look it was one of several in a row.
+      if (way == AttributeWay::kAtOnce && !still.pass && inode->in_store && !inode->etag.empty())
+        way = AttributeWay::kHeldBack;
       may_have_foreign_acl = inode->in_store &&
                              (is_regular(inode->attributes.mode) || inode->bytes_of_marker > 0) &&
                              way != AttributeWay::kRidesAlong &&

@@ -334,18 +334,17 @@ class TreeRace {
       if (error == usual) return true;
     return false;
   }
-  // Directories are moved, exchanged and changed only with STSFS_TORTURE_MOVES: that leaves other
-  // trees behind than were seen, which is not mended yet.
-  std::string a_path(bool is_directory) {
+  /// Few names, of files and of directories alike.
+  std::string a_path() {
     std::string out = root_;
-    for (auto above = choices_.below(3); above > 0; --above)
+    for (auto depth = 1 + choices_.below(3); depth > 0; --depth)
       out += "/n" + std::to_string(choices_.below(4));
-    return out + (is_directory || moves_all_ ? "/n" : "/f") + std::to_string(choices_.below(4));
+    return out;
   }
   std::string step() {
     const auto which = choices_.below(12);
-    const std::string one = a_path(which < 2 || which == 10);
-    const std::string two = a_path(false);
+    const std::string one = a_path();
+    const std::string two = a_path();
     switch (which) {
       case 0:
       case 1:
@@ -385,7 +384,6 @@ class TreeRace {
   }
 
   const std::string root_;
-  const bool moves_all_ = std::getenv("STSFS_TORTURE_MOVES") != nullptr;
   Choices choices_;
 };
 

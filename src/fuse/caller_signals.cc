@@ -59,7 +59,8 @@ bool asks_to_end(std::string_view status, std::string_view stat) {
 bool asks_to_end(pid_t thread) {
   if (thread <= 0) return false;
   const auto status = read_file(fmt::format("/proc/{}/status", thread), kTextMax);
-  if (!status || asks_to_end(*status, "")) return status.has_value();
+  if (!status) return false;
+  if (asks_to_end(*status, "")) return true;
   // While the thread is in the middle of an exec this waits for that (Linux 6.18): whoever kills it
   // must have been seen by then.
   const auto stat = read_file(fmt::format("/proc/{}/stat", thread), kTextMax);

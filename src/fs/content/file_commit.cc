@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "carried_tags.h"
 #include "file_content.h"
 #include "gone.h"
 #include "naming/conflict_name.h"
@@ -277,16 +278,13 @@ void FileContent::carry_tags() {
   chain_.step([&] {
     return around_.store.start_get_tagging(
         base_key_, Deadline::in(around_.clock, around_.options.read_timeout),
-        [self = shared_from_this()](Result<std::string> tags) {
-          if (!tags && tags.error().code != Errc::kNotFound && tags.error().code != Errc::kDenied) {
+        [self = shared_from_this()](Result<std::string> told) {
+          auto tags = tags_to_carry(std::move(told), self->request_.path);
+          if (!tags) {
             self->finish(fail(std::move(tags.error())));
             return;
           }
-          if (tags)
-            self->request_.put.tagging = std::move(*tags);
-          else
-            log_warning("fs", "{} loses its tags: {}", printable(self->request_.path),
-                        tags.error().message);
+          self->request_.put.tagging = std::move(*tags);
           self->check_target();
         });
   });

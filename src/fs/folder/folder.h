@@ -195,6 +195,8 @@ class Folder final : public MountedFolder, public CommitOwner {
                                      std::string_view name);
   Result<void> confirm(const Context& context, const InodePointer& inode,
                        std::chrono::milliseconds fresh);
+  Result<bool> confirm_by_path(const Context& context, const InodePointer& inode,
+                               std::chrono::milliseconds fresh);
   Result<bool> look_again(const Context& context, const InodePointer& inode);
 
   // --- new names (folder_names.cc, folder_files.cc) ---
@@ -423,11 +425,20 @@ class Folder final : public MountedFolder, public CommitOwner {
   std::vector<std::pair<InodePointer, std::string>> move_links_below(InodeNumber directory,
                                                                      const LinkMove& move)
       STSFS_REQUIRES(tree_.mutex);
+  /// Of a directory whose rename may begin.
+  struct MoveTurn {
+    std::string old_path, new_path;
+    TreeMoves::Plan plan;
+    std::optional<NameGate::Pass> alone;
+  };
+  Result<MoveTurn> take_turn_to_move(Context& context, const InodePointer& inode,
+                                     const InodePointer& new_parent, std::string_view new_name);
   Result<void> rename_directory(Context context, const InodePointer& inode,
                                 const InodePointer& target, const InodePointer& new_parent,
                                 std::string_view new_name, Holds& holds);
   Result<void> check_replaceable(const Context& context, const InodePointer& source,
                                  const InodePointer& target, RenameMode mode);
+  Result<void> check_empty(const Context& context, const InodePointer& target);
 
   // --- open directories (folder_directories.cc) ---
   Result<std::shared_ptr<DirectoryView>> view_at(const Context& context, DirectoryHandle& handle,

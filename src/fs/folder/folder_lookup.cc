@@ -12,6 +12,19 @@ namespace {
 /// How often a name is asked for anew because a directory above it got another name meanwhile.
 constexpr int kOvertakenMax = 1'000;
 
+/// Whoever reads a file through the kernel's pages goes by the one size that an inode has there: of
+/// another version he would take the end for his own, and a mapping of that would put its pages
+/// among his. What is open for writing keeps its inode, since what is written has to find its way.
+bool is_being_read(const Inode& inode) {
+  return is_regular(inode.attributes.mode) && inode.in_store && inode.content_key.empty() &&
+         inode.paged_opens > 0 && inode.writers == 0;
+}
+
+tl::unexpected<Error> fail_overtaken(std::string_view name) {
+  return fail(Errc::kUnavailable,
+              printable(name) + ": its directory gets one name after the other");
+}
+
 }  // namespace
 
 /// The answer may be older than what we ourselves made of the version that it tells of. Whoever
@@ -28,18 +41,6 @@ std::string Folder::etag_by_now(const InodePointer& parent, std::string_view nam
   const auto now = successors_.of({key, found.meta.etag}, found.asked);
   return now && now->key == key ? now->etag : found.meta.etag;
 }
-
-namespace {
-
-/// Whoever reads a file through the kernel's pages goes by the one size that an inode has there: of
-/// another version he would take the end for his own, and a mapping of that would put its pages
-/// among his. What is open for writing keeps its inode, since what is written has to find its way.
-bool is_being_read(const Inode& inode) {
-  return is_regular(inode.attributes.mode) && inode.in_store && inode.content_key.empty() &&
-         inode.paged_opens > 0 && inode.writers == 0;
-}
-
-}  // namespace
 
 /// It has the kernel look the name up anew, where somebody came by that.
 tl::unexpected<Error> Folder::fail_replaced() {
@@ -213,12 +214,22 @@ Result<InodePointer> Folder::resolve_known(const Context& context, const InodePo
     if (InodePointer inode = adopt(parent, name, *found)) return inode;
     directories_.forget(keys_.directory_key(directory_path).value_or(""));
   }
-  return fail(Errc::kUnavailable,
-              printable(name) + ": its directory gets one name after the other");
+  return fail_overtaken(name);
 }
 
 Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
                              std::chrono::milliseconds fresh) {
+  for (int tries = 0; tries < kOvertakenMax; ++tries) {
+    auto confirmed = confirm_by_path(context, inode, fresh);
+    if (!confirmed) return fail(std::move(confirmed.error()));
+    if (*confirmed) return {};
+  }
+  return fail_overtaken(path(inode));
+}
+
+/// False: what was asked for is not where it lies any more.
+Result<bool> Folder::confirm_by_path(const Context& context, const InodePointer& inode,
+                                     std::chrono::milliseconds fresh) {
   InodePointer parent;
   std::string name;
   std::string whole;
@@ -230,7 +241,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
     if (inode->replaced) return fail_replaced();
     const bool ours = inode->number == InodeNumber::kRoot || inode->removed ||
                       (inode->content && inode->content->dirty());
-    if (ours || is_fresh(inode->confirmed, fresh)) return {};
+    if (ours || is_fresh(inode->confirmed, fresh)) return true;
     linked = !inode->content_key.empty();
     parent = tree_.find(inode->parent);
     name = inode->name;
@@ -238,12 +249,16 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
     entry.is_directory = is_directory(inode->attributes.mode);
     if (is_link(inode->attributes.mode)) entry.type = oss::ObjectType::kSymlink;
   }
-  if (linked) return confirm_linked(context, inode);
+  if (linked) {
+    auto confirmed = confirm_linked(context, inode);
+    if (!confirmed) return fail(std::move(confirmed.error()));
+    return true;
+  }
   if (!parent) return fail(Errc::kStale, "its directory is gone");
   if (entry.is_directory || entry.type == oss::ObjectType::kSymlink) {
     auto resolved = resolve_known(context, parent, name);  // it has been told of
     if (!resolved) return fail(std::move(resolved.error()));
-    return {};
+    return true;
   }
   NameAnswer answer{.entry = entry, .asked = {}, .meta = {}};  // without an ETag: asks
   if (auto listed = listed_for_open(context, whole, fresh)) answer = std::move(*listed);
@@ -253,8 +268,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
     return tree_.path_since(*parent) > begun || inode->parent != parent->number ||
            inode->name != name;
   }();
-  if (is_overtaken && (found || found.error().code == Errc::kNotFound))
-    return confirm(context, inode, fresh);
+  if (is_overtaken && (found || found.error().code == Errc::kNotFound)) return false;
   if (!found && found.error().code == Errc::kNotFound) {
     directories_.forget(keys_.directory_key(path(parent)).value_or(""));
     MutexLock lock(tree_.mutex);
@@ -264,7 +278,7 @@ Result<void> Folder::confirm(const Context& context, const InodePointer& inode,
   adopt(parent, name, *found);
   MutexLock lock(tree_.mutex);
   if (inode->replaced) return fail_replaced();
-  return {};
+  return true;
 }
 
 /// After OSS refused a request because it has not the version that we know. False: the

@@ -38,7 +38,10 @@ Result<void> Folder::check_replaceable(const Context& context, const InodePointe
     return fail(Errc::kNotDirectory, "the new name is no directory");
   if (!source_is_directory && target_is_directory)
     return fail(Errc::kIsDirectory, "the new name is a directory");
-  if (!target_is_directory) return {};
+  return target_is_directory ? check_empty(context, target) : Result<void>();
+}
+
+Result<void> Folder::check_empty(const Context& context, const InodePointer& target) {
   auto empty = directory_is_empty(context, target);
   if (!empty) return fail(std::move(empty.error()));
   if (!*empty) return fail(Errc::kNotEmpty, "the new name is a directory with entries");

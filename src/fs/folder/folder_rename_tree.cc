@@ -7,6 +7,12 @@
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
+namespace {
+
+/// How often one waits for its turn, and finds then that something has another name by now.
+constexpr int kTurnsMax = 1'000;
+
+}  // namespace
 
 /// Holds what lies below either, and runs `then` when nothing is left that could begin to change,
 /// and nobody reads a directory there that is not listed whole. An error: nothing is held.
@@ -66,48 +72,57 @@ std::vector<std::pair<InodePointer, std::string>> Folder::move_links_below(Inode
   return out;
 }
 
+/// Alone in the gate, by the paths of that moment: until its turn comes what lies above may get
+/// another name, and another directory go to where these are to be.
+Result<Folder::MoveTurn> Folder::take_turn_to_move(Context& context, const InodePointer& inode,
+                                                   const InodePointer& new_parent,
+                                                   std::string_view new_name) {
+  for (int tries = 0; tries < kTurnsMax; ++tries) {
+    MoveTurn out{.old_path = path(inode), .new_path = path_below(new_parent, new_name)};
+    auto from = keys_.directory_key(out.old_path);
+    auto to = keys_.directory_key(out.new_path);
+    if (!from || !to) return fail(from ? to.error() : from.error());
+    if (auto spared = contents_.spare_copies_of(context, *from); !spared)
+      return fail(std::move(spared.error()));
+    if (auto listed = list_whole_below(context, inode); !listed)
+      return fail(std::move(listed.error()));
+    auto plan = moves_.prepare(*from, *to, context.interrupt);
+    if (!plan) return fail(std::move(plan.error()));
+    // That took as long as it took.
+    context.deadline = Deadline::in(clock_, options_.metadata_timeout);
+    auto alone = link_gate_.enter_without_fresh_links(context, *from, *to);
+    if (!alone) return fail(std::move(alone.error()));
+    const bool lies_there =
+        path(inode) == out.old_path && path_below(new_parent, new_name) == out.new_path;
+    if (!lies_there || moves_.touches(*from, *to)) continue;
+    out.plan = std::move(*plan);
+    out.alone.emplace(std::move(*alone));
+    return out;
+  }
+  return fail(Errc::kTimedOut, printable(path(inode)) +
+                                   ": others move it, or what is above it, "
+                                   "all the time");
+}
+
 /// The tree is seen at its new place as soon as the journal has it; the objects follow.
 Result<void> Folder::rename_directory(Context context, const InodePointer& inode,
                                       const InodePointer& target, const InodePointer& new_parent,
                                       std::string_view new_name, Holds& holds) {
-  std::string old_path, new_path;
-  std::optional<std::string> from, to;
-  std::optional<TreeMoves::Plan> plan;
-  std::optional<NameGate::Pass> alone;
-  // By the paths of when its turn has come: what lies above may get another name before, and
-  // another directory go to where these are to be.
-  while (!alone) {
-    old_path = path(inode);
-    new_path = path_below(new_parent, new_name);
-    auto old_key = keys_.directory_key(old_path);
-    auto new_key = keys_.directory_key(new_path);
-    if (!old_key || !new_key) return fail(old_key ? new_key.error() : old_key.error());
-    from = std::move(*old_key);
-    to = std::move(*new_key);
-    if (auto spared = contents_.spare_copies_of(context, *from); !spared) return spared;
-    if (auto listed = list_whole_below(context, inode); !listed) return listed;
-    auto prepared = moves_.prepare(*from, *to, context.interrupt);
-    if (!prepared) return fail(std::move(prepared.error()));
-    plan = std::move(*prepared);
-    // That took as long as it took.
-    context.deadline = Deadline::in(clock_, options_.metadata_timeout);
-    auto entered = link_gate_.enter_without_fresh_links(context, *from, *to);
-    if (!entered) return fail(std::move(entered.error()));
-    const bool lies_there = path(inode) == old_path && path_below(new_parent, new_name) == new_path;
-    if (lies_there && !moves_.touches(*from, *to)) alone.emplace(std::move(*entered));
-  }
-  if (target) {  // what was asked before may have been of what is above by another name
-    auto empty = directory_is_empty(context, target);
-    if (!empty) return fail(std::move(empty.error()));
-    if (!*empty) return fail(Errc::kNotEmpty, "the new name is a directory with entries");
-  }
+  auto turn = take_turn_to_move(context, inode, new_parent, new_name);
+  if (!turn) return fail(std::move(turn.error()));
+  const std::string& old_path = turn->old_path;
+  const std::string& new_path = turn->new_path;
+  const std::string from = turn->plan.from, to = turn->plan.to;
+  // What was asked before may have been of what is above by another name.
+  if (target)
+    if (auto empty = check_empty(context, target); !empty) return empty;
   const bool is_exchanged = exchanges_.any(
       [&](const Exchanges::Entry& entry) { return Exchanges::is_below(entry, old_path); });
   if (is_exchanged) return fail(Errc::kUnavailable, "a name below it is not whole yet");
   static_cast<void>(links_.settle_unsure(context.interrupt, context.deadline));
-  links_.keep_unsure_below(*from);
+  links_.keep_unsure_below(from);
   // What is still to be deleted below must not be copied, nor imply the old directory.
-  for (const std::string* key : {&*from, &*to}) {
+  for (const std::string* key : {&from, &to}) {
     auto settled = await<void>(context.interrupt, [&](Callback<void> done) {
       removals_.settle(*key, std::move(done));
       return Transfer();
@@ -120,15 +135,15 @@ Result<void> Folder::rename_directory(Context context, const InodePointer& inode
   // A commit under way ends under the old name; those that come later find the new one.
   const auto held = hold_below(context, inode, target, [&]() STSFS_REQUIRES(tree_.mutex) {
     const InodePointer above = tree_.find(inode->parent);
-    plan->parent_has_marker = above && above->in_store;
-    move = moves_.switch_over(std::move(*plan));
+    turn->plan.parent_has_marker = above && above->in_store;
+    move = moves_.switch_over(std::move(turn->plan));
     if (target) tree_.remove(target);
     old_parent = inode->parent;
     tree_.move(inode, new_parent->number, new_name);
     inode->moved = clock_.steady();
-    led_to = move_links_below(inode->number, {*from, *to});
+    led_to = move_links_below(inode->number, {from, to});
     // What was known under these keys is not what lies there now, were it of the same bytes.
-    for (const std::string* key : {&*from, &*to}) {
+    for (const std::string* key : {&from, &to}) {
       metas_->forget_below(*key);
       directories_.forget_below(*key);
       opens_ahead_.spoil_below(*key);

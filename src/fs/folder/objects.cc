@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "carried_tags.h"
 #include "fan_out.h"
 #include "gone.h"
 #include "stsfs/base/await.h"
-#include "stsfs/base/log.h"
 #include "stsfs/base/text.h"
 
 namespace stsfs::fs {
@@ -335,15 +335,12 @@ Result<oss::ObjectMeta> Objects::ask_with_neighbours(const Context& context,
 }
 
 Result<std::string> Objects::tags_to_carry(const Context& context, const std::string& key) {
-  auto tags = await<std::string>(context.interrupt, [&](Callback<std::string> done) {
-    return store_.start_get_tagging(key, context.deadline, std::move(done));
-  });
-  if (tags) return tags;
-  if (tags.error().code == Errc::kDenied)
-    log_warning("fs", "{} loses its tags: {}", printable(key), tags.error().message);
-  else if (tags.error().code != Errc::kNotFound)  // of that the copy tells
-    return tags;
-  return "";
+  return fs::tags_to_carry(await<std::string>(context.interrupt,
+                                              [&](Callback<std::string> done) {
+                                                return store_.start_get_tagging(
+                                                    key, context.deadline, std::move(done));
+                                              }),
+                           key);
 }
 
 Result<bool> Objects::have_equal_bytes(const Context& context, const std::string& one,

@@ -67,9 +67,7 @@ class Objects {
                             const NameAnswer& name);
 
   Result<oss::ObjectMeta> head(const Context& context, const std::string& key);
-  /// The tags that a copy in parts, which inherits nothing, is to bring along, as PutOptions have
-  /// them. Where the credential may not read them they are lost, and the log says so: then there
-  /// are none.
+  /// Those that a copy in parts is to bring along: see carried_tags.h.
   Result<std::string> tags_to_carry(const Context& context, const std::string& key);
   /// Whether two objects are there that have the same bytes, as far as HEAD tells. Errors:
   /// kNotFound when it is `other` that is not there.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "carried_tags.h"
 #include "fan_out.h"
 #include "gone.h"
 #include "moved_links.h"
@@ -156,15 +157,14 @@ Result<oss::CopyOptions> TreeMoves::copy_of(const oss::ListEntry& object) {
   if (!meta) return fail(std::move(meta.error()));
   out.put.headers = std::move(meta->headers);
   if (meta->tagging_count == 0) return out;
-  auto tags = await<std::string>(&ending_, [&](Callback<std::string> got) {
-    return store_.start_get_tagging(object.key, deadline(), std::move(got));
-  });
-  if (tags)
-    out.put.tagging = std::move(*tags);
-  else if (tags.error().code != Errc::kDenied)
-    return fail(std::move(tags.error()));
-  else
-    log_warning("fs", "{} loses its tags: {}", printable(object.key), tags.error().message);
+  auto tags = tags_to_carry(await<std::string>(&ending_,
+                                               [&](Callback<std::string> got) {
+                                                 return store_.start_get_tagging(
+                                                     object.key, deadline(), std::move(got));
+                                               }),
+                            object.key);
+  if (!tags) return fail(std::move(tags.error()));
+  out.put.tagging = std::move(*tags);
   return out;
 }
 

@@ -288,19 +288,22 @@ void ReadStreams::refused(StreamId id) {
   stream->paused = true;
 }
 
-bool ReadStreams::wants(ByteRange range) const {
+/// What a reader is about to come to, or may come back to out of order; up to where `to_of` says.
+template <class ToOf>
+bool ReadStreams::reach(ByteRange range, ToOf to_of) const {
   return std::any_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
     const std::uint64_t from = stream.next > kBack ? stream.next - kBack : 0;
-    const std::uint64_t to = std::max({stream.next, stream.asked_to, stream.kept_to});
-    return range.end() > from && range.offset < to;
+    return range.end() > from && range.offset < std::max(stream.next, to_of(stream));
   });
 }
 
 bool ReadStreams::awaits(ByteRange range) const {
-  return std::any_of(streams_.begin(), streams_.end(), [&](const Stream& stream) {
-    const std::uint64_t from = stream.next > kBack ? stream.next - kBack : 0;
-    return range.end() > from && range.offset < std::max(stream.next, stream.asked_to);
-  });
+  return reach(range, [](const Stream& stream) { return stream.asked_to; });
+}
+
+bool ReadStreams::wants(ByteRange range) const {
+  return reach(range,
+               [](const Stream& stream) { return std::max(stream.asked_to, stream.kept_to); });
 }
 
 }  // namespace stsfs::fs

@@ -113,6 +113,8 @@ class ReadStreams {
     bool is_left() const { return gone || left_by != kNobody; }
   };
 
+  template <class ToOf>
+  bool reach(ByteRange range, ToOf to_of) const;
   Stream* find(StreamId id);
   Stream* match(ByteRange range, ReaderId by);
   Stream& begin(std::uint64_t at, SteadyTime now, Plan& plan);
